@@ -1,0 +1,110 @@
+"""From studies and config to the experiments and runs that they ask for. A run that five tables share is one run.
+
+Imported while Snakemake parses the workflow: nothing heavy may be imported here.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from studies.load import load_study, recipes
+from studies.variants import resolve_variants
+
+BASELINES = ("mean-pose", "mlp")
+BASELINE_RECIPE = "baseline"
+SCALED = ("depth", "width", "frames")
+
+
+@dataclass(frozen=True, order=True)
+class Experiment:
+    """A variant trained by a recipe on a data set (`synthetic-sh-like`, `cmu-gt`, ...)."""
+
+    dataset: str
+    variant: str
+    recipe: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that the workflow needs to know, derived from the studies and the config.
+
+    studies     study name -> its content
+    experiments in the order in which the studies name them
+    families    family of models -> the variants of it that the studies name (for efficiency)
+    """
+
+    config: dict
+    studies: dict[str, dict]
+    experiments: tuple[Experiment, ...]
+    families: dict[str, list[str]]
+
+    @property
+    def datasets(self) -> list[str]:
+        return sorted({e.dataset for e in self.experiments})
+
+    def spec(self, experiment: Experiment, seed: int) -> dict:
+        """Resolved description of one run: what `training.run.train` needs and what `run.json` keeps."""
+        variant = resolve_variants()[experiment.variant]
+        recipe = recipes()[experiment.recipe]
+        rule = self.config["scales"][self.config["scale"]]
+        return {
+            "scale": self.config["scale"],
+            "dataset": experiment.dataset,
+            "variant": experiment.variant,
+            "recipe_name": experiment.recipe,
+            "seed": seed,
+            "hyper": scaled_hyper(variant["hyper"], rule),
+            "recipe": scaled_recipe(recipe, rule),
+            "backend": self.config["backend"],
+        }
+
+
+def make_plan(config: dict) -> Plan:
+    """Derive the plan from a checked config (`studies.config.check_config`)."""
+    studies = {name: load_study(name) for name in config["studies"]}
+    wanted = [e for study in studies.values() for e in study_experiments(study, config)]
+    return Plan(config, studies, tuple(dict.fromkeys(wanted)), _families(studies))
+
+
+def study_experiments(study: dict, config: dict) -> list[Experiment]:
+    """Experiments behind the accuracy cells of one study, the two baselines on the same data included."""
+    found = []
+    for table in study["tables"]:
+        for dataset in {
+            dataset_of(column, config): None for column in table["columns"] if column["kind"] == "accuracy"
+        }:
+            found += [Experiment(dataset, name, BASELINE_RECIPE) for name in BASELINES]
+            found += [Experiment(dataset, row["variant"], row["recipe"]) for row in table["rows"] if "variant" in row]
+    return [e for e in found if config["variants"] == "all" or e.variant in config["variants"]]
+
+
+def dataset_of(column: dict, config: dict) -> str:
+    """Data set that fills an accuracy column: ground-truth keypoints, or those of the configured detector."""
+    preset = "gt" if column["input"] == "gt" else config["detector"]
+    return f"{config['dataset']}-{preset}"
+
+
+def scaled_hyper(hyper: dict, rule: dict) -> dict:
+    """Hyper-parameters at a scale: depth, width and frames times the rule's fraction, rounded half up, at least 1."""
+    factors = {key: Fraction(rule[key]) for key in SCALED if key in hyper}
+    return hyper | {key: max(1, int(hyper[key] * factor + Fraction(1, 2))) for key, factor in factors.items()}
+
+
+def scaled_recipe(recipe: dict, rule: dict) -> dict:
+    """Recipe at a scale: its epochs, steps an epoch and learning rate; the whole decay is the recipe's own."""
+    epochs = rule["epochs"]
+    return recipe | {
+        "epochs": epochs,
+        "steps": rule["steps"],
+        "learning_rate": recipe["learning_rate"] * rule["learning_rate"],
+        "decay": recipe["decay"] ** (recipe["epochs"] / epochs),
+    }
+
+
+def _families(studies: dict[str, dict]) -> dict[str, list[str]]:
+    """Variants that the studies name, and the baselines, grouped by family."""
+    variants = resolve_variants()
+    named = [row["variant"] for s in studies.values() for t in s["tables"] for row in t["rows"] if "variant" in row]
+    families: dict[str, list[str]] = {}
+    for name in dict.fromkeys([*BASELINES, *named]):
+        families.setdefault(variants[name]["family"], []).append(name)
+    return families

@@ -1,0 +1,87 @@
+"""Numbers as a paper prints them, and whether a measured value rounds to the same digits."""
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from studies.errors import InputError
+
+# Unit of a cell -> what it measures, and how many base units it is. The base units are those of measurements.csv.
+UNITS: dict[str, tuple[str, int]] = {
+    "": ("count", 1),
+    "k": ("count", 10**3),
+    "M": ("count", 10**6),
+    "G": ("count", 10**9),
+    "mm": ("length", 1),
+    "m": ("length", 10**3),
+    "mm/frame": ("velocity", 1),
+    "mm/frame^2": ("acceleration", 1),
+    "%": ("percentage", 1),
+}
+NO_VALUE = ("", "-")  # what a cell holds where the paper prints nothing
+MARKS = "*†‡"  # references to footnotes behind a number
+NUMBER = r"(?P<number>[+-]?\d+(?:\.(?P<fraction>\d+))?)"
+CELL = re.compile(rf"{NUMBER}\s*(?P<unit>(?:[A-Za-z%][^\s{MARKS}]*)?)(?P<mark>[{MARKS}]*)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number as a paper prints it.
+
+    text      verbatim
+    value     in `unit`
+    decimals  digits after the point: how exactly the paper states it
+    unit      key of UNITS; the cell's own, else its column's
+    factor    base units (1, MAC, mm, mm/frame, mm/frame^2, %) in one `unit`
+    mark      references to footnotes, such as `*`
+    """
+
+    text: str
+    value: float
+    decimals: int
+    unit: str
+    factor: int
+    mark: str = ""
+
+    def from_base(self, measured: float) -> float:
+        """A measured value, in base units, expressed in the printed unit."""
+        return measured / self.factor
+
+
+def parse_printed(text: str, unit: str | None = None) -> Printed | None:
+    """Parse a cell such as "0.860 M", "41.8" or "22.0*"; None where the paper prints nothing ("-" or empty).
+
+    unit: that of the column, for cells without one. A cell's own unit wins, but must measure the same.
+    Raises InputError for text that is no number, and for an unknown or unfitting unit.
+    """
+    text = text.strip()
+    if text in NO_VALUE:
+        return None
+    cell = CELL.fullmatch(text)
+    if cell is None:
+        raise InputError(f"printed value {text!r} is not a number with an optional unit, like '0.860 M' (or '-')")
+    own = cell["unit"] or unit or ""
+    for name in (own, unit or own):
+        if name not in UNITS:
+            raise InputError(f"printed value {text!r}: unknown unit {name!r}; known: {', '.join(filter(None, UNITS))}")
+    kind, factor = UNITS[own]
+    if unit and UNITS[unit][0] != kind:
+        raise InputError(f"printed value {text!r}: its unit does not fit its column's unit {unit!r}")
+    return Printed(text, float(cell["number"]), len(cell["fraction"] or ""), own, factor, cell["mark"])
+
+
+def agrees(printed: Printed, measured: float) -> bool:
+    """Whether a measured value, in base units, rounds to the printed digits in the printed unit.
+
+    A tie may be rounded either way: papers do not say how they round, so 41.85 agrees with 41.8 and with 41.9. The
+    comparison is in decimals, on the shortest text of the float, so that 41.85 is a tie although its binary is not.
+    A value that is not finite agrees with nothing.
+    """
+    if not math.isfinite(measured):
+        return False
+    exact = measured if isinstance(measured, int) else float(measured)  # numpy's numbers print their type
+    # Everything in base units: multiplying is exact where dividing by 10^9 might not be.
+    printed_base = Decimal(str(printed.value)) * printed.factor
+    half_step = Decimal(printed.factor).scaleb(-printed.decimals) / 2
+    return abs(Decimal(str(exact)) - printed_base) <= half_step

@@ -1,0 +1,25 @@
+"""Fixtures and the rule for tests that need the project's shared folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _shared_folder() -> Path | None:
+    """The shared folder: named by SSMPOSE_SHARED, or beside the checkout; None elsewhere."""
+    places = [os.environ.get("SSMPOSE_SHARED"), ROOT / "shared", ROOT.parent / "shared"]
+    return next((Path(p) for p in places if p and (Path(p) / "data/cmu/SHA256SUMS").is_file()), None)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder with real motion capture and genuine samples; skips the test where it is absent, fails in CI."""
+    folder = _shared_folder()
+    if folder is None:
+        if os.environ.get("SSMPOSE_REQUIRE_SHARED"):  # set by .ci/run, where its absence is a failure
+            pytest.fail("the shared folder is not beside the checkout; set SSMPOSE_SHARED to its place")
+        pytest.skip("needs the shared folder (set SSMPOSE_SHARED to its place)")
+    return folder

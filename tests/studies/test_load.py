@@ -1,0 +1,202 @@
+"""Loading studies and recipes: what is there holds together, and every mistake ends in one line that names it."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from studies.errors import InputError
+from studies.load import check_all, check_schema, load_study, recipes, study_names
+from studies.reading import nearest, read_yaml
+
+STUDY = """
+study: paper
+title: A paper
+venue: null
+link: null
+tables:
+  - id: main
+    number: 1
+    title: Comparison
+    benchmark: human36m
+    columns:
+      - {id: frames, label: T, kind: fact}
+      - {id: params, label: Params, kind: efficiency, metric: params, convention: paper, unit: M}
+      - {id: p1, label: P1, kind: accuracy, metric: mpjpe, protocol: human36m, input: detected, unit: mm}
+    rows:
+      - {id: other, label: Other, notes: [star], cells: {frames: "27", params: "1.0 M", p1: "-"}}
+      - {id: ours, label: Ours, variant: posemamba-s, recipe: posemamba, cells: {params: "0.9 M", p1: "41.8"}}
+    footnotes: {star: a note}
+figures:
+  - {id: bubbles, number: 1, kind: error-against-macs, title: F, table: main, error: p1, macs: params, size: params}
+  - {id: map, number: 2, kind: ssm-map, title: F, variant: posemamba-s, recipe: posemamba, input: detected}
+  - {id: curves, number: null, kind: learning-curves, title: F, tables: [main], input: detected}
+"""
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    """Writes a study with one piece of its text replaced; returns its path."""
+
+    def write(old="", new=""):
+        assert old in STUDY
+        path = tmp_path / "paper.yaml"
+        path.write_text(STUDY.replace(old, new, 1) if old else STUDY, encoding="utf-8")
+        return path
+
+    return write
+
+
+def complaint(call, *arguments):
+    with pytest.raises(InputError) as error:
+        call(*arguments)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_everything_in_the_repository_is_sound():
+    check_all()
+    assert study_names() == ["open-motion", "posemamba", "sasmamba"]
+
+
+def test_a_sound_study_loads_as_written(study_file):
+    path = study_file()
+    assert load_study(path) == load_study(str(path)) == yaml.safe_load(STUDY)
+
+
+# Text of the study, what replaces it, and what the message says after the file's name.
+MISSPELT_KEYS = [
+    ("    title: Comparison", "    titel: Comparison", "tables[0]: unknown key 'titel'; did you mean 'title'?"),
+    ("label: Ours,", "lable: Ours,", "tables[0].rows[1]: unknown key 'lable'; did you mean 'label'?"),
+    ("label: Ours, ", "", "tables[0].rows[1]: key 'label' is missing"),
+    ("venue: null", "title: Again", "line 4: key 'title' stands twice in one mapping; remove one"),
+    ('p1: "41.8"', 'p1: "41.8", p1: "41.9"', "line 17: key 'p1' stands twice in one mapping; remove one"),
+    ("kind: fact", "kind: fact, unit: M", "tables[0].columns[0].unit: this key does not belong here"),
+    ("tables: [main]", "tables: [main], split: test", "figures[2].split: this key does not belong here"),
+    (", protocol: human36m", "", "tables[0].columns[2]: key 'protocol' is missing"),
+    ("rows:", "rows: ]", "line "),
+]
+MISSPELT_VALUES = [
+    ("metric: mpjpe", "metric: mpjp", "tables[0].columns[2].metric: unknown value 'mpjp'; did you mean 'mpjpe'?"),
+    ("metric: mpjpe", "metric: params", "tables[0].columns[2].metric: unknown value 'params'"),
+    ("convention: paper", "convention: papr", "convention: unknown value 'papr'; did you mean 'paper'?"),
+    ("unit: mm", "unit: nm", "tables[0].columns[2].unit: unknown value 'nm'; did you mean 'm'?"),
+    ("unit: mm", "unit: M", "tables[0].columns[2].unit: unknown value 'M'; known: mm, m"),
+    ("kind: ssm-map", "kind: ssm-mp", "figures[1].kind: unknown value 'ssm-mp'; did you mean 'ssm-map'?"),
+    ('frames: "27"', "frames: 27", "tables[0].rows[0].cells.frames: 27 is not text; write it in quotes"),
+    ('p1: "41.8"', 'p1: "41.8 M"', "cells.p1: printed value '41.8 M': its unit does not fit its column's unit 'mm'"),
+    ('p1: "41.8"', 'p1: "good"', "tables[0].rows[1].cells.p1: printed value 'good' is not a number"),
+    ("study: paper", "study: other", "study: is 'other', but the file is paper.yaml; the two must be the same"),
+]
+UNKNOWN_NAMES = [
+    ("posemamba-s, recipe", "posemamba-z, recipe", "tables[0].rows[1].variant: unknown variant 'posemamba-z'; did you"),
+    ("recipe: posemamba,", "recipe: posemanba,", "unknown recipe 'posemanba'; did you mean 'posemamba'?"),
+    ("recipe: posemamba, ", "", "tables[0].rows[1]: key 'recipe' is missing: the table has accuracies"),
+    ("label: Other", "label: Other, recipe: posemamba", "'variant' is a dependency of 'recipe'"),
+    ("id: ours", "id: other", "tables[0].rows[1].id: 'other' stands twice; ids must differ"),
+    ("id: p1,", "id: params,", "tables[0].columns[2].id: 'params' stands twice; ids must differ"),
+    ("id: map", "id: bubbles", "figures[1].id: 'bubbles' stands twice; ids must differ"),
+    (
+        'frames: "27"',
+        'frames: "27", p9: "1"',
+        "rows[0].cells.p9: there is no column 'p9'; known: frames, params, p1",
+    ),
+    ("notes: [star]", "notes: [sta]", "tables[0].rows[0].notes: unknown footnote 'sta'; did you mean 'star'?"),
+    ("table: main", "table: mian", "figures[0].table: unknown table 'mian'; did you mean 'main'?"),
+    ("tables: [main]", "tables: [mian]", "figures[2].tables: unknown table 'mian'; did you mean 'main'?"),
+    ("error: p1", "error: p2", "figures[0].error: main has no column 'p2'; known: frames, params, p1"),
+    ("F, variant: posemamba-s", "F, variant: sasmamba", "figures[1]: no table trains sasmamba by recipe posemamba on"),
+    ("posemamba, input: detected", "posemamba, input: gt", "no table trains posemamba-s by recipe posemamba on gt"),
+]
+
+
+def test_a_figure_may_show_a_baseline(study_file):
+    """Baselines are trained with every table, by a recipe of their own."""
+    assert load_study(study_file("F, variant: posemamba-s", "F, variant: mlp"))["figures"][1]["variant"] == "mlp"
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), MISSPELT_KEYS + MISSPELT_VALUES + UNKNOWN_NAMES)
+def test_a_mistake_ends_in_one_line_with_its_place(study_file, old, new, expected):
+    path = study_file(old, new)
+    said = complaint(load_study, path)
+    assert said.startswith(f"{path.as_posix()}: ")
+    assert expected in said
+
+
+def test_unknown_study_and_unreadable_files(tmp_path):
+    assert complaint(load_study, "posmamba") == "studies: unknown study 'posmamba'; did you mean 'posemamba'?"
+    assert "no-such.yaml: cannot be read (No such file or directory)" in complaint(
+        load_study, tmp_path / "no-such.yaml"
+    )
+    for content, expected in [(b"- a\n", "must be a mapping"), (b"a: \xff\n", "UTF-8"), (b"", "must be a mapping")]:
+        (tmp_path / "bad.yaml").write_bytes(content)
+        assert expected in complaint(read_yaml, tmp_path / "bad.yaml")
+
+
+def test_recipes_inherit_key_by_key():
+    resolved = recipes()
+    assert resolved["posemamba-mpjpe-scale"] == resolved["posemamba"] | {
+        "label": "MPJPE + scale loss",
+        "loss": {"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 0.0, "temporal_consistency": 0.0},
+    }
+    # Two steps up: the data's own optimiser, SasMamba's rate and epochs, PoseMamba's decay.
+    recipe = resolved["mpi-inf-3dhp"]
+    assert (recipe["optimiser"], recipe["learning_rate"], recipe["decay"]) == ("adam-amsgrad", 5e-4, 0.99)
+    assert recipe["loss"] == {"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 20.0, "temporal_consistency": 0.0}
+    assert all("like" not in recipe for recipe in resolved.values())
+
+
+def test_recipes_are_the_callers_own():
+    recipes()["posemamba"]["loss"]["velocity"] = -1.0
+    assert recipes()["posemamba"]["loss"]["velocity"] == 20.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: {label: A, like: b}\nb: {label: B, like: a}", "a.like: goes round in a circle (a -> b -> a)"),
+        ("abc: {label: A, like: abd}\nabe: {label: B, like: abc}", "abc.like: unknown recipe 'abd'; did you mean 'ab"),
+        ("a: {label: A}", "a: key 'loss' is missing"),
+        ("a: {label: A, like: a, los: {}}", "a: unknown key 'los'; did you mean 'loss'?"),
+        ("a: {label: A, like: a, loss: {mpjp: 1}}", "a.loss: unknown key 'mpjp'; did you mean 'mpjpe'?"),
+        ("a: {label: A, like: a, learning_rate: 0}", "a.learning_rate: 0 is less than or equal to the minimum of 0"),
+    ],
+)
+def test_mistakes_in_recipes(tmp_path, text, expected):
+    (tmp_path / "recipes.yaml").write_text(text, encoding="utf-8")
+    assert expected in complaint(recipes, tmp_path / "recipes.yaml")
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        ({"label": "A"}, "variants.yaml: a: key 'model' is missing"),
+        ({"label": "A", "lik": "b"}, "variants.yaml: a: unknown key 'lik'; did you mean 'like'?"),
+        ({"label": "A", "like": "b", "hyper": {"scan": "fs_ft"}}, "a.hyper.scan: unknown value 'fs_ft'; did you"),
+        ({"label": "A", "like": "b", "hyper": {"depth": 0}}, "a.hyper.depth: 0 is less than the minimum of 1"),
+        ({"label": "A", "like": "b", "model": "os.system"}, "a.model: 'os.system' does not match"),
+    ],
+)
+def test_mistakes_in_variants(variant, expected):
+    assert expected in complaint(check_schema, {"a": variant}, "variants", "variants.yaml")
+
+
+def test_nearest_names_the_few_that_there_are():
+    assert nearest("zzz", ["ab", "cd"]) == "; known: ab, cd"
+    assert nearest("zzz", [f"name{i}" for i in range(99)]) == ""
+    assert nearest("name-1", ["name1", "other"]) == "; did you mean 'name1'?"
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import studies.load", {"numpy", "pandas", "torch", "jsonschema"}),
+        ("from studies.load import check_all; check_all()", {"numpy", "pandas", "torch"}),
+    ],
+)
+def test_loading_stays_light(code, heavy):
+    """Snakemake imports these modules for every plan: nothing heavy, and jsonschema only to check a schema."""
+    script = f"{code}; import sys; print(*sorted(set({sorted(heavy)}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
