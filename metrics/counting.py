@@ -1,0 +1,217 @@
+"""Parameters and multiply-accumulates of a model, under named conventions.
+
+The conventions do not measure the same thing, so their numbers never share a column:
+
+- `true`: every trainable weight, and every multiply-accumulate of every matrix product and convolution,
+  of attention, and of each operator that registers its own formula with torch (the selective scan does).
+- `paper`: what the papers' tables print. They used a profiler (thop) that sees leaf layers of a few known
+  types only and calls a norm with weights 4 operations an element; weights held in any other way and
+  everything functional count as nothing. Re-enacted here by our own hooks; thop is no dependency.
+- `paper-leaf`: the MACs of `paper`; parameters of every leaf layer, known type or not, as older releases
+  of that profiler counted.
+- `fvcore`: `fvcore.nn.FlopCountAnalysis`, which traces the operators: linear and convolution layers, matrix
+  products and einsum (rounded to 4 digits), and 5 operations an element of LayerNorm. No scan, no fused
+  attention. Tracing fails on the meta device, so this convention alone runs the model, on zeros.
+
+A multiply-accumulate (MAC) is one; torch's own counter calls it two FLOPs.
+"""
+
+import copy
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+from studies.errors import InputError
+
+
+@dataclass(frozen=True)
+class Count:
+    """What a model costs for one example, and what the convention leaves out."""
+
+    params: int
+    macs: int  # for the whole example: a clip, or a batch of them
+    excluded: tuple[str, ...]
+    convention: str
+
+
+def count(model: nn.Module, example: Tensor, convention: str = "true") -> Count:
+    """Parameters and MACs of one forward pass in evaluation mode.
+
+    example: an input of any batch size, of the model's own shape, (B, T, J, C) for lifting models. On the
+    meta device (`torch.empty(1, 243, 17, 2, device="meta")`) nothing is computed, so that the largest model
+    takes a second and no memory; the model itself may be anywhere, for a copy of it follows the example.
+    The model is left as it was. convention: "true", "paper", "paper-leaf" or "fvcore" (see this module; the
+    last takes the CPU in place of the meta device, and as long as a forward pass).
+    Raises InputError for an unknown convention, or for a model that fvcore cannot trace.
+    Source of the paper conventions: specification of PoseMamba and SasMamba, sections 6 and 7 (C1, C2, C5).
+    """
+    if convention not in CONVENTIONS:
+        raise InputError(f"unknown convention '{convention}': choose one of {', '.join(CONVENTIONS)}")
+    if convention == "fvcore" and example.is_meta:
+        example = torch.zeros_like(example, device="cpu")
+    shadow = _shadow(model, example.device).eval()
+    with torch.no_grad():
+        params, macs, excluded = CONVENTIONS[convention](shadow, example)
+    return Count(params, macs, tuple(excluded), convention)
+
+
+def _shadow(model: nn.Module, device: torch.device) -> nn.Module:
+    """A copy of the module tree on a device, which shares the model's own weights if they are there.
+
+    Counting asks for shapes only, so a model on the meta device gets zeros where it needs numbers.
+    """
+
+    def there(tensor: Tensor) -> Tensor:
+        return torch.zeros_like(tensor, device=device) if tensor.is_meta else tensor.detach().to(device)
+
+    memo: dict[int, object] = {id(b): there(b) for b in model.buffers()}
+    memo |= {id(p): nn.Parameter(there(p), requires_grad=p.requires_grad) for p in model.parameters()}
+    return copy.deepcopy(model, memo)
+
+
+# --- true -------------------------------------------------------------------------------------------------
+
+# Operators that move or make numbers and compute none.
+MOVES = {"arange", "cat", "clone", "constant_pad_nd", "copy", "copy_", "_to_copy", "detach", "lift_fresh"}
+MOVES |= {"flip", "gather", "index", "index_select", "repeat", "roll", "stack", "_unsafe_view"}
+MOVES |= {"empty", "empty_like", "empty_strided", "new_empty", "new_zeros", "zeros", "zeros_like", "zero_"}
+MOVES |= {"fill_", "full", "full_like", "ones", "ones_like", "scalar_tensor"}
+
+
+class _Uncounted(TorchDispatchMode):
+    """Tallies the operators that have no MAC formula, by the elements that they write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        packet = func.overloadpacket
+        if packet not in flop_registry and packet.__name__ not in MOVES and not func.is_view:
+            first = out[0] if isinstance(out, (tuple, list)) else out
+            self.elements[packet.__name__] += first.numel() if isinstance(first, Tensor) else 0
+        return out
+
+
+def _count_true(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
+    # Fused attention on the CPU counts as 0 in torch's counter; its plain form counts in full.
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH), _Uncounted() as rest, FlopCounterMode(display=False) as flops:
+            model(example)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
+    excluded = [f"{op}: {n:,} elements" for op, n in rest.elements.most_common() if n]
+    for op, n in flops.get_flop_counts().get("Global", {}).items():
+        if op._qualified_op_name.split("::")[0] != "aten":  # an operator with a formula of its own
+            excluded.append(f"{op._qualified_op_name}: all but the {n // 2:,} MACs of its formula")
+    params = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return params, flops.get_total_flops() // 2, excluded
+
+
+# --- paper ------------------------------------------------------------------------------------------------
+
+
+def _linear(layer: nn.Linear, x: Tensor, y: Tensor) -> int:
+    return y.numel() * layer.in_features
+
+
+def _convolution(layer: nn.Conv2d, x: Tensor, y: Tensor) -> int:
+    """Taps on the zero padding count; transposed ones count by their output too, stride² too much."""
+    return y.numel() * (layer.in_channels // layer.groups) * math.prod(layer.kernel_size)
+
+
+def _norm(layer: nn.LayerNorm, x: Tensor, y: Tensor) -> int:
+    affine = getattr(layer, "affine", False) or getattr(layer, "elementwise_affine", False)
+    return x.numel() * (4 if affine else 2)
+
+
+Rule = Callable[[nn.Module, Tensor, Tensor], int]
+# The profiler looks a layer's exact type up: a subclass of nn.Linear is as invisible as a custom layer.
+RULES: dict[type[nn.Module], Rule] = {
+    nn.Linear: _linear,
+    **dict.fromkeys([nn.Conv1d, nn.Conv2d, nn.Conv3d], _convolution),
+    **dict.fromkeys([nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d], _convolution),
+    **dict.fromkeys([nn.LayerNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d], _norm),
+    **dict.fromkeys([nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d], _norm),
+}
+
+
+def _hooked_macs(model: nn.Module, example: Tensor) -> int:
+    """The sum of the rules over every call of every layer that has one."""
+    calls: list[int] = []
+    for layer in model.modules():
+        if type(layer) in RULES:
+            rule = RULES[type(layer)]
+            layer.register_forward_hook(lambda m, x, y, rule=rule: calls.append(rule(m, x[0], y)))
+    model(example)  # the hooks die with this copy of the model
+    return sum(calls)
+
+
+def _count_paper(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
+    return _count_layers(model, example, lambda layer: type(layer) in RULES)
+
+
+def _count_paper_leaf(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
+    return _count_layers(model, example, lambda layer: next(layer.children(), None) is None)
+
+
+def _count_layers(
+    model: nn.Module, example: Tensor, visible: Callable[[nn.Module], bool]
+) -> tuple[int, int, list[str]]:
+    """Parameters of the visible layers, MACs of the layers with a rule."""
+    seen: dict[int, int] = {}
+    unseen: Counter[str] = Counter()
+    for layer in model.modules():
+        for name, p in layer.named_parameters(recurse=False):
+            if visible(layer):
+                seen[id(p)] = p.numel()
+            else:
+                unseen[f"{type(layer).__name__}.{name}"] += p.numel()
+    excluded = [f"{name}: {n:,} parameters" for name, n in unseen.most_common()]
+    silent = Counter(
+        type(layer).__name__
+        for layer in model.modules()
+        if type(layer) not in RULES and next(layer.children(), None) is None
+    )
+    excluded += [f"{name}: MACs of {n} layers" for name, n in sorted(silent.items())]
+    excluded.append("MACs of everything functional: einsum, matmul, attention products, scans, gates")
+    return sum(seen.values()), _hooked_macs(model, example), excluded
+
+
+# --- fvcore -----------------------------------------------------------------------------------------------
+
+
+def _count_fvcore(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it rides on torch.jit, which is deprecated
+        from fvcore.nn import FlopCountAnalysis  # 2 s to import, wanted in this convention only
+
+        analysis = FlopCountAnalysis(model, (example,)).tracer_warnings("none")
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        try:
+            macs = int(analysis.total())
+        except (RuntimeError, TypeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(f"fvcore cannot trace {type(model).__name__}: {reason}") from error
+    calls = sorted(analysis.unsupported_ops().items())
+    return sum(p.numel() for p in model.parameters()), macs, [f"{op}: {n} calls" for op, n in calls]
+
+
+Counted = Callable[[nn.Module, Tensor], tuple[int, int, list[str]]]
+CONVENTIONS: dict[str, Counted] = {
+    "true": _count_true,
+    "paper": _count_paper,
+    "paper-leaf": _count_paper_leaf,
+    "fvcore": _count_fvcore,
+}

@@ -1,0 +1,297 @@
+"""The papers' whole protocols: from a network's normalised outputs to the number that a table prints.
+
+All of them take one row a frame, in the order of the data, and return plain numbers, ready for JSON:
+each metric's value (mm; mm/frame for mpjve; mm/frame² for acceleration_error; percent for pck3d and auc3d),
+the same in groups, mm per joint, and how many frames were scored and left out. A value that no frame can
+give (a velocity from single frames) is None, and groups where it is None stay out of its mean.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from metrics.joint_errors import (
+    acceleration_error,
+    auc3d,
+    joint_distances,
+    mpjpe,
+    mpjve,
+    n_mpjpe,
+    p_mpjpe,
+    pck3d,
+    within_sequences,
+)
+from studies.errors import InputError
+
+JOINTS = 17
+HUMAN36M_ROOT = 0
+# Takes whose ground truth is shifted (Greeting, SittingDown, Waiting of S9); sources without their camera.
+HUMAN36M_BLOCKED = ("s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01")
+CAMERA_SUFFIX = 6  # characters of "_ca_01"
+MPI_INF_3DHP_ROOT = 14
+MPI_INF_3DHP_PCK_JOINTS = slice(0, 14)  # all but pelvis, spine and head
+
+Array = np.ndarray
+Metric = Callable[[Array, Array], Array]
+Values = dict[str, tuple[Array, Array]]  # metric -> its values (M,) and the row each belongs to (M,)
+
+PER_FRAME: dict[str, Metric] = {
+    "mpjpe": mpjpe,
+    "p_mpjpe": p_mpjpe,
+    "n_mpjpe": n_mpjpe,
+    "pck3d": pck3d,
+    "auc3d": auc3d,
+}
+IN_TIME: dict[str, Metric] = {"mpjve": mpjve, "acceleration_error": acceleration_error}
+
+
+def human36m(
+    predictions: Array,
+    joints: Array,
+    factor: Array,
+    width: Array | float,
+    height: Array | float,
+    action: Array,
+    sequence: Array,
+    *,
+    keypoints: Array | None = None,
+    times: Array | None = None,
+    blocked: Sequence[str] = HUMAN36M_BLOCKED,
+    ignore_exact: bool = True,
+) -> dict:
+    """Human3.6M as MotionBERT, PoseMamba and SasMamba score it: the unweighted mean over actions.
+
+    predictions: (N, 17, 3) network outputs, normalised; joints: (N, 17, 3) mm, `joints_2.5d_image`;
+    factor: (N,) mm per pixel, `2.5d_factor`; width, height: pixels, (N,) or one number; action, sequence:
+    (N,) names, a sequence like s_09_act_05_subact_02_ca_01; keypoints: (N, 17, 2) normalised network
+    inputs, which overwrite the predicted x and y (the "ground-truth 2D" columns, so a depth error only),
+    or None; times: (N,) frame numbers, so that velocities do not reach across missing frames; blocked:
+    sequences, without their camera, that are not scored; ignore_exact: leave out frames whose MPJPE is
+    exactly 0, as the published code does (an action with no other frame keeps them).
+
+    The 2.5D image space scaled to mm is not the camera space of VideoPose3D: numbers do not compare.
+    Returns the seven metrics, "per_action", "per_joint" (17 numbers in mm whose mean is mpjpe), "frames"
+    scored, "blocked_frames" and "ignored_frames". PCK and AUC take all 17 joints.
+    Raises InputError on wrong shapes, NaN, sizes or factors that are not positive, or nothing left to score.
+    Source: MotionBERT's evaluation, inherited by PoseMamba (section 4) and SasMamba.
+    """
+    n = _frames(predictions, joints)
+    action, sequence = _names("action", action, n), _names("sequence", sequence, n)
+    hidden = np.isin([name[:-CAMERA_SUFFIX] for name in sequence], list(blocked))
+    if hidden.all():
+        raise InputError(f"all {n} frames belong to blocked sequences: nothing to score")
+    predicted = _image_millimetres(predictions, factor, width, height, keypoints)
+    target = _rooted(_finite("joints", joints), HUMAN36M_ROOT)
+    times = None if times is None else _column("times", times, n)[~hidden]
+    action = action[~hidden]
+    values, distances = _score(predicted[~hidden], target[~hidden], sequence[~hidden], times)
+    ignored = _exact_frames(values["mpjpe"][0], action) & ignore_exact
+    values = _without(values, ignored)
+    per_joint = _group_means(distances[~ignored], action[~ignored])
+    groups = _by_group(values, action)
+    return _mean_over(groups) | {
+        "per_action": groups,
+        "per_joint": np.mean(list(per_joint.values()), axis=0).tolist(),
+        "frames": int((~ignored).sum()),
+        "blocked_frames": int(hidden.sum()),
+        "ignored_frames": int(ignored.sum()),
+    }
+
+
+def pooled(
+    predictions: Array,
+    joints: Array,
+    factor: Array,
+    width: Array | float,
+    height: Array | float,
+    action: Array,
+    sequence: Array,
+    *,
+    keypoints: Array | None = None,
+    times: Array | None = None,
+) -> dict:
+    """As `human36m`, but one mean over all frames; no sequence is blocked and no frame ignored.
+
+    Same inputs and units. The plain protocol for data without Human3.6M's actions and faulty takes.
+    Returns the seven metrics, "per_action", "per_joint" and "frames". Raises InputError likewise.
+    """
+    n = _frames(predictions, joints)
+    action, sequence = _names("action", action, n), _names("sequence", sequence, n)
+    predicted = _image_millimetres(predictions, factor, width, height, keypoints)
+    target = _rooted(_finite("joints", joints), HUMAN36M_ROOT)
+    times = None if times is None else _column("times", times, n)
+    values, distances = _score(predicted, target, sequence, times)
+    return _means(values) | {
+        "per_action": _by_group(values, action),
+        "per_joint": distances.mean(0).tolist(),
+        "frames": n,
+    }
+
+
+def mpi_inf_3dhp(
+    predictions: Array,
+    targets: Array,
+    valid: Array,
+    sequence: Array,
+    width: Array | float,
+    height: Array | float,
+    *,
+    activity: Array | None = None,
+) -> dict:
+    """MPI-INF-3DHP's test set: MPJPE over 17 joints, PCK and AUC over 14, all valid frames pooled.
+
+    predictions: (N, 17, 3) network outputs, normalised; targets: (N, 17, 3) mm, `univ_annot3`; valid: (N,)
+    1 or True where the frame counts (rows that do not may hold NaN); sequence: (N,) names, TS1 to TS6;
+    width, height: pixels of the test image, (N,) or one number; activity: (N,) labels or None.
+
+    The root is joint 14. Outputs are scaled by half the *test* image's width, so by 1024 mm a unit in TS1-4
+    and 960 in TS5 and 6, although training always used 1024: that is what was published.
+    Returns mpjpe, p_mpjpe, n_mpjpe, pck3d, auc3d, "per_sequence", "per_activity" (where given),
+    "per_joint" (mm) and "frames". No velocities: valid frames are not consecutive.
+    Raises InputError on wrong shapes, NaN in a valid frame, sizes that are not positive, or no valid frame.
+    Source: MotionAGFormer's evaluation for MPJPE, the official MATLAB for PCK and AUC.
+    """
+    n = _frames(predictions, targets)
+    keep = _column("valid", valid, n) != 0
+    if not keep.any():
+        raise InputError("no frame is valid: nothing to score")
+    width, height = _positive("width", width, n)[keep], _positive("height", height, n)[keep]  # (M,)
+    outputs = _finite("valid predictions", np.asarray(predictions)[keep]).copy()
+    outputs[:, MPI_INF_3DHP_ROOT] = 0
+    predicted = _rooted(denormalise(outputs, width, height), MPI_INF_3DHP_ROOT)
+    target = _rooted(_finite("valid targets", np.asarray(targets)[keep]), MPI_INF_3DHP_ROOT)
+    rows = np.arange(len(predicted))
+    values = {name: (metric(*_pck_joints(name, predicted, target)), rows) for name, metric in PER_FRAME.items()}
+    result = _means(values) | {"per_sequence": _by_group(values, _names("sequence", sequence, n)[keep])}
+    if activity is not None:
+        result["per_activity"] = _by_group(values, _names("activity", activity, n)[keep])
+    per_joint = joint_distances(predicted, target).mean(0).tolist()
+    return result | {"per_joint": per_joint, "frames": len(predicted)}
+
+
+def denormalise(poses: Array, width: Array | float, height: Array | float) -> Array:
+    """Normalised coordinates back to pixels: x' = 2x/w - 1, y' = 2y/w - h/w, z' = 2z/w, inverted.
+
+    (N, J, 3), (N,) or one number, (N,) or one number -> (N, J, 3) float64. y is scaled by the *width* too.
+    Raises InputError unless there is one positive size, or one a frame.
+    """
+    poses = np.asarray(poses, float)
+    width = _positive("width", width, len(poses))[:, None]  # (N, 1)
+    height = _positive("height", height, len(poses))[:, None]
+    x = (poses[..., 0] + 1) * width / 2
+    y = (poses[..., 1] + height / width) * width / 2
+    return np.stack([x, y, poses[..., 2] * width / 2], axis=-1)
+
+
+def _image_millimetres(
+    predictions: Array, factor: Array, width: Array | float, height: Array | float, keypoints: Array | None
+) -> Array:
+    """Normalised outputs (N, 17, 3) as root-relative poses in 2.5D image space, in mm."""
+    n = len(predictions)
+    outputs = _finite("predictions", predictions).copy()
+    outputs[:, HUMAN36M_ROOT] = 0
+    if keypoints is not None:  # after the root was set to 0, so the root's x and y are the input's again
+        if np.shape(keypoints) != (n, JOINTS, 2):
+            raise InputError(f"keypoints need the shape {(n, JOINTS, 2)}, got {np.shape(keypoints)}")
+        outputs[..., :2] = _finite("keypoints", keypoints)
+    millimetres = denormalise(outputs, width, height) * _positive("factor", factor, n)[:, None, None]
+    return _rooted(millimetres, HUMAN36M_ROOT)
+
+
+def _pck_joints(metric: str, predicted: Array, target: Array) -> tuple[Array, Array]:
+    """The joints that a metric of MPI-INF-3DHP looks at."""
+    if metric not in ("pck3d", "auc3d"):
+        return predicted, target
+    return predicted[:, MPI_INF_3DHP_PCK_JOINTS], target[:, MPI_INF_3DHP_PCK_JOINTS]
+
+
+def _score(predicted: Array, target: Array, sequence: Array, times: Array | None) -> tuple[Values, Array]:
+    """Every metric of root-relative poses (N, J, 3) in mm, and the distances (N, J)."""
+    values = {}
+    for name, metric in PER_FRAME.items():  # also a sequence at a time: half a million frames need less memory
+        values[name] = within_sequences(metric, predicted, target, sequence)
+    for name, metric in IN_TIME.items():
+        values[name] = within_sequences(metric, predicted, target, sequence, times)
+    return values, joint_distances(predicted, target)
+
+
+def _exact_frames(error: Array, action: Array) -> Array:
+    """(N,) True where the error is exactly 0 and the frame's action has other frames to score."""
+    exact = error == 0
+    return exact & np.isin(action, action[~exact])
+
+
+def _without(values: Values, ignored: Array) -> Values:
+    """The values without the ignored frames; differences in time keep them."""
+    return {
+        name: (value, rows) if name in IN_TIME else (value[~ignored], rows[~ignored])
+        for name, (value, rows) in values.items()
+    }
+
+
+def _means(values: Values) -> dict[str, float | None]:
+    return {name: float(value.mean()) if len(value) else None for name, (value, _) in values.items()}
+
+
+def _by_group(values: Values, group: Array) -> dict[str, dict[str, float | None]]:
+    """Each metric's mean over the frames of each group; `group` is (N,) names."""
+    means = {name: _group_means(value, group[rows]) for name, (value, rows) in values.items()}
+    return {
+        str(g): {name: None if g not in of else float(of[g]) for name, of in means.items()} for g in np.unique(group)
+    }
+
+
+def _group_means(values: Array, group: Array) -> dict[str, Array]:
+    """The mean of values (N, ...) over the rows of each group that has any."""
+    return {str(g): values[group == g].mean(0) for g in np.unique(group)}
+
+
+def _mean_over(groups: dict[str, dict[str, float | None]]) -> dict[str, float | None]:
+    """The unweighted mean over groups of each metric."""
+    first = next(iter(groups.values()))
+    known = {name: [g[name] for g in groups.values() if g[name] is not None] for name in first}
+    return {name: float(np.mean(v)) if v else None for name, v in known.items()}
+
+
+def _rooted(poses: Array, root: int) -> Array:
+    return poses - poses[:, root : root + 1]
+
+
+def _finite(name: str, values: Array) -> Array:
+    """As float64, once no frame has NaN or infinite values."""
+    values = np.asarray(values, float)
+    broken = ~np.isfinite(values).all((1, 2))
+    if broken.any():
+        raise InputError(
+            f"{name} are NaN or infinite in {broken.sum()} of {len(values)} frames, first in {broken.argmax()}"
+        )
+    return values
+
+
+def _frames(predictions: Array, targets: Array) -> int:
+    """The number of frames N; both arrays must be (N, 17, 3) with N at least 1."""
+    n = len(targets)
+    for name, array in (("predictions", predictions), ("target joints", targets)):
+        if np.shape(array) != (n, JOINTS, 3) or n == 0:
+            raise InputError(f"{name} need the shape (N, {JOINTS}, 3) with equal N >= 1, got {np.shape(array)}")
+    return n
+
+
+def _column(name: str, values: Array, n: int) -> Array:
+    values = np.asarray(values)
+    if values.shape != (n,):
+        raise InputError(f"{name} needs one value a frame, shape ({n},), got {values.shape}")
+    return values
+
+
+def _names(name: str, values: Array, n: int) -> Array:
+    return _column(name, values, n).astype(str)
+
+
+def _positive(name: str, values: Array | float, n: int) -> Array:
+    """(N,) float64 from a column or one number; all finite and above 0."""
+    values = np.asarray(values, float)
+    values = _column(name, np.full(n, values) if values.ndim == 0 else values, n)
+    if not (np.isfinite(values) & (values > 0)).all():
+        raise InputError(f"{name} must be positive and finite in every frame")
+    return values

@@ -1,0 +1,174 @@
+"""The counting rules on models small enough to count by hand."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from metrics.efficiency import CONVENTIONS, Count, count
+from studies.errors import InputError
+
+T, J, D = 10, 17, 64
+TOKENS = T * J
+
+
+class Sampler(nn.Module):
+    """One of everything: layers with a rule, a subclass without one, raw weights and functional work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Linear(2, D)
+        self.position = nn.Parameter(torch.zeros(J, D))
+        self.frozen = nn.Parameter(torch.zeros(3), requires_grad=False)
+        self.conv = nn.Conv2d(D, D, 3, padding=1, groups=D)
+        self.norm = nn.LayerNorm(D)  # called twice
+        self.act = nn.GELU()
+        self.hidden = Subclass(D, D)
+        self.weight = nn.Parameter(torch.zeros(4, D, 8))
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.embed(x) + self.position  # (B, T, J, D)
+        h = h + self.conv(h.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        h = self.dropout(self.act(self.norm(self.hidden(self.norm(h)))))
+        h = nn.functional.scaled_dot_product_attention(h, h, h)
+        return torch.einsum("btjd,kde->bktje", h, self.weight)
+
+
+class Subclass(nn.Linear):
+    pass
+
+
+LINEAR = TOKENS * 2 * D
+CONV = TOKENS * D * 9
+NORM = 4 * TOKENS * D
+HIDDEN = TOKENS * D * D
+ATTENTION = 2 * T * J * J * D
+EINSUM = 4 * TOKENS * D * 8
+
+SEEN = (3 * D) + (10 * D) + (2 * D)
+UNSEEN = J * D + 4 * D * 8 + D * (D + 1)
+
+
+def example(device: str = "meta", clips: int = 1) -> Tensor:
+    return torch.zeros(clips, T, J, 2, device=device)
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_true_counts_every_product_by_hand(device):
+    result = count(Sampler(), example(device), "true")
+    assert result.params == SEEN + UNSEEN  # all that is trainable
+    assert result.macs == LINEAR + CONV + HIDDEN + ATTENTION + EINSUM
+    assert f"native_layer_norm: {2 * TOKENS * D:,} elements" in result.excluded
+    assert f"gelu: {TOKENS * D:,} elements" in result.excluded
+    assert not [line for line in result.excluded if line.startswith(("view", "permute", "addmm"))]
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_paper_sees_leaf_layers_of_known_types_by_hand(device):
+    result = count(Sampler(), example(device), "paper")
+    assert result.params == SEEN
+    assert result.macs == LINEAR + CONV + 2 * NORM
+    assert f"Sampler.position: {J * D:,} parameters" in result.excluded
+    assert f"Subclass.weight: {D * D:,} parameters" in result.excluded
+    assert "GELU: MACs of 1 layers" in result.excluded
+
+
+def test_paper_leaf_sees_the_parameters_of_every_leaf():
+    result = count(Sampler(), example(), "paper-leaf")
+    assert result.params == SEEN + D * (D + 1)
+    assert result.macs == LINEAR + CONV + 2 * NORM
+
+
+def test_fvcore_has_its_own_rule():
+    result = count(Sampler(), example("cpu"), "fvcore")
+    # Five operations an element of LayerNorm; einsum is counted to 4 digits, attention is not and is listed.
+    assert result.macs == pytest.approx(LINEAR + CONV + HIDDEN + 2 * (5 * TOKENS * D) + EINSUM, abs=50)
+    assert result.params == SEEN + UNSEEN + 3
+    assert "aten::scaled_dot_product_attention: 1 calls" in result.excluded
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_it_does_not_matter_where_model_and_example_are(convention):
+    here = count(Sampler(), example("cpu"), convention)
+    assert count(Sampler(), example("meta"), convention) == here
+    assert count(Sampler().to("meta"), example("meta"), convention) == here
+
+
+def test_what_fvcore_cannot_trace_is_one_clear_line():
+    class Dictionary(nn.Module):
+        def forward(self, x: Tensor) -> object:
+            return {"joints": [object()]}
+
+    with pytest.raises(InputError, match="fvcore cannot trace Dictionary: ") as error:
+        count(Dictionary(), example(), "fvcore")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("convention", ["true", "paper"])
+def test_macs_grow_with_the_batch_and_parameters_do_not(convention):
+    one, three = (count(Sampler(), example(clips=n), convention) for n in (1, 3))
+    assert three.macs == 3 * one.macs
+    assert three.params == one.params
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_counting_leaves_the_model_alone(convention):
+    model = Sampler().train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    count(model, example("cpu"), convention)
+    assert model.training
+    assert model.dropout.training
+    assert not any(layer._forward_hooks for layer in model.modules())
+    assert all(p.device.type == "cpu" for p in model.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert list(model.state_dict()) == list(before)
+
+
+def test_norms_with_weights_count_four_an_element_and_without_two():
+    x = torch.zeros(6, 5, device="meta")
+    assert count(nn.BatchNorm1d(5), x, "paper").macs == 4 * 30
+    assert count(nn.BatchNorm1d(5, affine=False), x, "paper").macs == 2 * 30
+    assert count(nn.LayerNorm(5), x, "paper").macs == 4 * 30
+    assert count(nn.LayerNorm(5, elementwise_affine=False), x, "paper").macs == 2 * 30
+
+
+def test_a_transposed_convolution_counts_by_its_output_in_the_papers():
+    layer = nn.ConvTranspose2d(8, 4, 4, stride=2, padding=1)
+    x = torch.zeros(1, 8, 6, 5, device="meta")
+    taps = 8 * 4 * 4 * 4
+    assert count(layer, x, "paper").macs == 12 * 10 * taps  # stride squared times the truth
+    assert count(layer, x, "true").macs == 6 * 5 * taps
+
+
+def test_tied_weights_count_once():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[1].weight = model[0].weight
+    x = torch.zeros(1, 4, device="meta")
+    assert [count(model, x, c).params for c in CONVENTIONS] == [16 + 4 + 4] * 4
+    assert count(model, x).macs == 32
+
+
+def test_the_fast_path_of_multihead_attention_is_counted():
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(D, 4, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.attention(x, x, x, need_weights=False)[0]
+
+    expected = 4 * J * D * D + 2 * J * J * D
+    assert count(Attention(), torch.zeros(1, J, D)).macs == expected
+    assert count(Attention(), torch.zeros(1, J, D, device="meta")).macs == expected
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_an_unknown_convention_is_one_clear_line():
+    with pytest.raises(InputError, match="unknown convention 'flops': choose one of true, paper"):
+        count(Sampler(), example(), "flops")
+
+
+def test_a_count_names_its_convention():
+    assert count(nn.Linear(2, 3), torch.zeros(1, 2), "paper") == Count(
+        9, 6, ("MACs of everything functional: einsum, matmul, attention products, scans, gates",), "paper"
+    )

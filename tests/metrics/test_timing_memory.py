@@ -1,0 +1,93 @@
+"""Time and memory of toy models whose cost is known in advance."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from metrics.efficiency import latency, peak_memory, throughput
+from studies.errors import InputError
+
+MEGABYTE = 2**20
+FLOATS = MEGABYTE // 4
+
+
+class Sleeper(nn.Module):
+    """Takes 20 ms, and 200 ms more in its first call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        time.sleep(0.02 if self.threads else 0.22)
+        self.threads.append(torch.get_num_threads())
+        assert not self.training
+        assert torch.is_inference_mode_enabled()
+        return x
+
+
+class Balloon(nn.Module):
+    """Holds some megabytes of temporary numbers during its forward pass, some more before it."""
+
+    def __init__(self, weights: int, temporary: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(weights * FLOATS))
+        torch.ones(200 * FLOATS).sum()  # a peak while building, which must not count
+        self.temporary = temporary
+        self.kernels: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kernels is None:  # what a first call loads and keeps
+            self.kernels = torch.ones(80 * FLOATS)
+        return x + torch.ones(self.temporary * FLOATS).sum()
+
+
+def broken() -> nn.Module:
+    raise RuntimeError("no such weights")
+
+
+def test_latency_warms_up_sets_threads_and_puts_all_back():
+    model, threads = Sleeper().train(), torch.get_num_threads()
+    result = latency(model, torch.zeros(3, 2), threads=1, runs=5, warmup=1)
+    assert len(result["raw"]) == 5
+    assert len(model.threads) == 6
+    assert set(model.threads) == {1}
+    assert min(result["raw"]) >= 0.02
+    assert result["median"] == np.median(result["raw"])
+    assert result["median"] < 0.2  # the slow first call is not among them
+    assert (result["threads"], result["batch"], result["device"]) == (1, 3, "cpu")
+    assert result["iqr"] == pytest.approx(np.subtract(*np.percentile(result["raw"], [75, 25])))
+    assert model.training
+    assert torch.get_num_threads() == threads
+    assert throughput(result, frames=243) == pytest.approx(3 * 243 / result["median"])
+
+
+@pytest.mark.parametrize("change", [{"runs": 0}, {"threads": 0}, {"warmup": -1}])
+def test_latency_refuses_nonsense(change):
+    with pytest.raises(InputError, match="at least 1"):
+        latency(Sleeper(), torch.zeros(1), **change)
+
+
+@pytest.mark.slow
+def test_peak_memory_sees_the_forward_pass_and_only_that():
+    def peak(temporary: int) -> float:
+        arguments = {"weights": 50, "temporary": temporary}
+        return peak_memory(f"{__name__}:Balloon", arguments, (1, 2))["peak"] / MEGABYTE
+
+    small, large = peak(10), peak(110)
+    assert large - small == pytest.approx(100, abs=5)
+    assert 9 < small < 30  # not the 50 of weights, the 200 while building, the 80 of the first call
+
+
+def test_peak_memory_of_a_failing_model_is_one_clear_line():
+    with pytest.raises(InputError, match="RuntimeError: no such weights") as error:
+        peak_memory(f"{__name__}:broken", {}, (1, 2))
+    assert "\n" not in str(error.value)
+
+
+def test_peak_memory_gives_up_after_its_timeout():
+    with pytest.raises(InputError, match="no result after 0 s"):
+        peak_memory(f"{__name__}:broken", {}, (1, 2), timeout=0.01)
