@@ -1,0 +1,98 @@
+"""What a selective scan attends to. It is linear in its tokens, so its weights are an implicit attention map.
+
+The output of token i depends on token j, visited before it, by C_i^T exp(sum of delta A over the steps from j to i)
+delta_j B_j, channel by channel (Ali et al., "The hidden attention of Mamba models", section 3).
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from models.ssm.orders import mode_orders
+from studies.errors import InputError
+
+ELEMENTS_AT_ONCE = 2**22  # weights held at a time: bounds memory to some tens of megabytes
+
+
+def scan_attention(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, delta_bias: Tensor | None, orders: Tensor
+) -> Tensor:
+    """How much each output token depends on each input token: (L, L), row = output, column = input.
+
+    Mean over channels of the magnitude of the weight summed over directions, D left out. Arguments as in
+    `models.ssm.selective_scan`, for one clip: u (1, L, E), delta (1, K, L, E), A (K, E, N), B and C (1, K, L, N).
+    """
+    total = u.new_zeros(u.shape[1], u.shape[1])
+    for _, weights in scan_weights(u, delta, A, B, C, delta_bias, orders):
+        total += weights.abs_().sum(0)
+    return total / u.shape[2]
+
+
+@torch.no_grad()
+def scan_weights(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, delta_bias: Tensor | None, orders: Tensor
+) -> Iterator[tuple[slice, Tensor]]:
+    """Some channels and their signed weights (channels, L, L), summed over directions, until all channels were given.
+
+    Raises InputError for more than one clip.
+    """
+    if len(u) != 1:
+        raise InputError(f"an attention map is of one clip, not of {len(u)}: pass them one by one")
+    _, L, E = u.shape
+    rate = softplus(delta[0] if delta_bias is None else delta[0] + delta_bias[:, None])  # (K, L, E)
+    at_once = max(1, ELEMENTS_AT_ONCE // L**2)
+    for first in range(0, E, at_once):
+        channels = slice(first, first + at_once)
+        weights = u.new_zeros(len(range(E)[channels]), L, L)
+        for k, order in enumerate(orders):
+            walked = _walk(rate[k][order][:, channels], A[k, channels], B[0, k][order], C[0, k][order])
+            weights[:, order[:, None], order] += walked
+        yield channels, weights
+
+
+def _walk(rate: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
+    """Weights (e, L, L) of one direction in visiting order: rate (L, e), A (e, N), B and C (L, N)."""
+    L, channels = rate.shape
+    weights = rate.new_zeros(channels, L, L)
+    memory = rate.new_zeros(channels, L, A.shape[1])  # what is left of each token read so far
+    decay = torch.exp(rate[:, :, None] * A)  # (L, e, N)
+    for i in range(L):
+        memory[:, :i] *= decay[i][:, None]
+        memory[:, i] = rate[i][:, None] * B[i]
+        weights[:, i, : i + 1] = memory[:, : i + 1] @ C[i]
+    return weights
+
+
+@torch.no_grad()
+def ssm_maps(model: nn.Module, clip: Tensor) -> tuple[Tensor, Tensor]:
+    """What the last block of a PoseMamba or SasMamba attends to in a clip (T, J, C): maps (J, J) and (T, T).
+
+    The joint map is the mean over frames of the attention within a frame, the frame map the mean over joints of that
+    of a joint to itself at other times; rows are outputs, columns inputs. Raises InputError for other models.
+    """
+    if not hasattr(model, "time_blocks"):
+        raise InputError(f"{type(model).__name__} has no scan to draw a map of: choose a PoseMamba or SasMamba variant")
+    operator, seen = model.time_blocks[-1].scan, []
+    hook = operator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    training = model.training
+    try:
+        model.eval()(clip[None])
+    finally:
+        hook.remove()
+        model.train(training)
+    T, J, _ = clip.shape
+    attention = _operator_attention(operator, seen[0]).view(T, J, T, J)
+    return attention.diagonal(dim1=0, dim2=2).mean(-1), attention.diagonal(dim1=1, dim2=3).mean(-1)
+
+
+def _operator_attention(operator: nn.Module, x: Tensor) -> Tensor:
+    """Map (T J, T J) of the four directions of a `models.lifting.blocks.ScanOperator` for (1, T, J, width)."""
+    tokens, _ = operator.tokens_and_gate(x)
+    orders = mode_orders(operator.mode, x.shape[1], x.shape[2], x.device)
+    pairs = [slice(first, None, 2) for first in (0, 1)]
+    inputs = zip(*(operator.scan_inputs(read, pair) for read, pair in zip(tokens, pairs, strict=True)), strict=True)
+    delta, A, B, C = (torch.cat(parts, dim) for parts, dim in zip(inputs, (1, 0, 1, 1), strict=True))
+    bias, orders = (torch.cat([given[pair] for pair in pairs]) for given in (operator.dt_bias, orders))
+    return scan_attention(tokens[1], delta, A, B, C, bias, orders)
