@@ -1,0 +1,42 @@
+"""Every model by name. A model's module is imported when it is built: editing one concerns only its own runs."""
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from studies.errors import InputError
+from studies.variants import resolve_variants, variant
+
+
+def variants() -> list[str]:
+    """Names that `build` knows, in the order of studies/variants.yaml."""
+    return list(resolve_variants())
+
+
+def build(name: str, **overrides: object) -> nn.Module:
+    """A freshly initialised model; `overrides` replace hyper-parameters of the variant (frames, depth, width, ...).
+
+    Lifting models map (B, T, J, C) to (B, T, J, 3) and have the attributes `frames`, `joints`, `in_channels`.
+    Raises InputError for an unknown variant or hyper-parameter.
+    """
+    spec = variant(name)
+    module, _, attribute = spec["model"].rpartition(".")
+    model = getattr(import_module(module), attribute)
+    hyper = spec["hyper"] | overrides
+    known = list(inspect.signature(model).parameters)
+    for key in hyper:
+        if key not in known:
+            raise InputError(f"variant {name!r} has no hyper-parameter {key!r} (it has: {', '.join(known)})")
+    return model(**hyper)
+
+
+def load_published(model: nn.Module, source: str | Path | dict[str, Tensor]) -> nn.Module:
+    """Fill `model` with weights in the layout of the published code and return it; all of them fit or none is loaded.
+
+    source : checkpoint file, or its weights as a dictionary. Raises InputError for everything that does not fit.
+    """
+    from models.lifting.published import load
+
+    return load(model, source)

@@ -1,0 +1,122 @@
+"""Building variants by name, and their exact sizes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import models
+from studies import variants
+from studies.closure import closure
+from studies.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Trainable parameters, and multiply-accumulates a clip of linear maps, convolutions, projections and the recurrence
+# (scan: state update and output), both obtained from the published modules.
+SIZES = {
+    "posemamba-s": (1_470_211, 6_526_319_040),
+    "posemamba-b": (4_742_659, 20_497_691_520),
+    "posemamba-l": (9_450_499, 40_992_739_200),
+    "posemamba-x": (33_318_915, 141_545_905_920),
+    "posemamba-12x64": (889_091, 3_916_320_192),
+    "posemamba-16x64": (1_179_651, 5_221_319_616),
+    "posemamba-24x64": (1_760_771, 7_831_318_464),
+    "posemamba-32x64": (2_341_891, 10_441_317_312),
+    "posemamba-40x64": (2_923_011, 13_051_316_160),
+    "posemamba-48x64": (3_504_131, 15_661_315_008),
+    "posemamba-40x32": (1_010_947, 4_664_394_720),
+    "posemamba-12x256": (10_044_419, 42_467_473_152),
+    "posemamba-s-27": (1_456_387, 725_146_560),
+    "posemamba-s-81": (1_459_843, 2_175_439_680),
+    "posemamba-b-81": (4_721_923, 6_832_563_840),
+    "sasmamba": (951_351, 4_120_424_640),
+    "sasmamba-large": (5_572_459, 23_924_108_160),
+    "sasmamba-27": (937_591, 457_854_336),
+    "sasmamba-81": (941_047, 1_373_563_008),
+    "sasmamba-k7": (6_942_551, 28_866_767_040),
+}
+SAME_AS_S = ["fs-ft", "fs-bt", "bs-ft", "bs-bt", "bidirectional", "exact"]
+SIZES |= {f"posemamba-s-{mode}": SIZES["posemamba-s"] for mode in SAME_AS_S}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_are_those_of_the_published_modules(name):
+    with torch.device("meta"):
+        model = models.build(name)
+        clip = torch.empty(1, model.frames, model.joints, model.in_channels)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(clip)
+    parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert (parameters, counter.get_total_flops() / 2) == SIZES[name]
+
+
+def test_third_party_size():
+    """A log by others: 790,083 parameters for width 64, 12 blocks, MLP ratio 1, three input channels."""
+    model = models.build("posemamba-s", depth=6, mlp_ratio=1, in_channels=3)
+    assert sum(p.numel() for p in model.parameters()) == 790_083
+
+
+@pytest.mark.parametrize("name", models.variants())
+def test_every_variant_maps_clips_to_poses(name):
+    with torch.device("meta"):
+        model = models.build(name)
+        assert model(torch.empty(2, model.frames, 17, model.in_channels)).shape == (2, model.frames, 17, 3)
+
+
+def test_unknown_names_are_answered_with_the_nearest():
+    with pytest.raises(InputError, match="unknown variant 'posemambas': did you mean 'posemamba-s'"):
+        models.build("posemambas")
+    with pytest.raises(InputError, match=r"'posemamba-s' has no hyper-parameter 'widht' .*width"):
+        models.build("posemamba-s", widht=3)
+
+
+def test_inheritance():
+    resolved = variants.resolve_variants()
+    assert resolved["posemamba-s-27-exact"] == {
+        "label": "PoseMamba-S, T=27, exact gradient",
+        "model": "models.lifting.posemamba.PoseMamba",
+        "family": "posemamba",
+        "hyper": resolved["posemamba-s"]["hyper"] | {"frames": 27, "gradient": "exact"},
+    }
+    assert set(resolved) == set(models.variants())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: {like: b}", "a is like 'b', which does not exist"),
+        ("a: {like: b}\nb: {like: a}", "leads back to"),
+        ("a: {label: A, model: m.M, family: f}", "a lacks hyper"),
+        ("a: {like: b, hypr: {}}", "a has unknown key 'hypr'"),
+    ],
+)
+def test_mistakes_in_the_file_are_named(monkeypatch, tmp_path, text, message):
+    path = tmp_path / "variants.yaml"
+    path.write_text(text)
+    monkeypatch.setattr(variants, "FILE", path)
+    with pytest.raises(InputError, match=message):
+        variants.resolve_variants.__wrapped__()
+
+
+def test_an_edit_of_one_model_concerns_its_own_runs_only():
+    for mine, other in (("posemamba", "sasmamba"), ("sasmamba", "posemamba")):
+        files = closure(f"models.lifting.{mine}", "models")
+        assert f"models/lifting/{mine}.py" in files
+        assert f"models/lifting/{other}.py" not in files
+        assert "models/ssm/native.py" in files
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import models; models.variants()", "models.lifting"),
+        ("import studies.variants as v; v.resolve_variants()", "torch"),
+    ],
+)
+def test_nothing_is_imported_before_it_is_needed(code, absent):
+    code += f"; import sys; sys.exit(any(m.startswith({absent!r}) for m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
