@@ -40,10 +40,15 @@ def _imports(path: str) -> tuple[str, ...]:
 
 
 def _files(module: str) -> list[str]:
-    """Files that importing a dotted name runs: the packages on the way, the module, C++ sources beside it."""
+    """Files that importing a dotted name runs: the packages on the way, the module, and what they read besides Python."""
     parts = module.split(".")
     files = [Path(*parts[:i], "__init__.py") for i in range(1, len(parts) + 1)]
     files.append(Path(*parts).with_suffix(".py"))
     found = [f for f in files if (ROOT / f).is_file()]
-    native = [s.relative_to(ROOT) for f in found if f.name == "native.py" for s in (ROOT / f).parent.glob("*.[ch]pp")]
-    return [f.as_posix() for f in [*found, *native]]
+    return [f.as_posix() for f in [*found, *(data for f in found for data in _data(f))]]
+
+
+def _data(file: Path) -> list[Path]:
+    """What a module reads besides Python: C++ sources beside `native.py`, the `templates` of a package."""
+    pattern = {"native.py": "*.[ch]pp", "__init__.py": "templates/*"}.get(file.name)
+    return [data.relative_to(ROOT) for data in (ROOT / file).parent.glob(pattern)] if pattern else []

@@ -27,11 +27,10 @@ def checked_config(config: dict) -> dict:
 
 
 def _as_list(value: object) -> list:
-    """`a,b` -> [a, b]; 0 -> [0]; a list stays."""
-    if isinstance(value, str):
-        parts = [part.strip() for part in value.split(",") if part.strip()]
-        return [int(part) if part.isdigit() else part for part in parts]
-    return value if isinstance(value, list) else [value]
+    """`a,b` -> [a, b]; 0 -> [0]. Digits become numbers: Snakemake leaves those of a list as text."""
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+    texts = [part.strip() if isinstance(part, str) else part for part in parts if part != ""]
+    return [int(part) if isinstance(part, str) and part.isdigit() else part for part in texts]
 
 
 def _known(names: list[str], known: list[str], what: str, key: str) -> None:

@@ -37,7 +37,7 @@ def load_study(name_or_path: str | Path) -> dict:
     path = _study_path(name_or_path)
     study = read_yaml(path)
     check_schema(study, "study", path)
-    _checked_variants()
+    resolve_variants()
     for where, what in _mistakes(study, path.stem):
         raise InputError(f"{display(path)}: {place(where)}: {what}")
     return study
@@ -53,7 +53,7 @@ def recipes(path: str | Path = RECIPES) -> dict[str, dict]:
 
 def check_all() -> None:
     """Check every study, variant and recipe; raises the first mistake as InputError."""
-    _checked_variants()
+    resolve_variants()
     recipes()
     for name in study_names():
         load_study(name)
@@ -68,13 +68,6 @@ def _study_path(name_or_path: str | Path) -> Path:
         known = nearest(name_or_path, study_names())
         raise InputError(f"studies: unknown study {str(name_or_path)!r}{known}")
     return STUDIES / f"{name_or_path}.yaml"
-
-
-@cache
-def _checked_variants() -> dict[str, dict]:
-    """Resolved variants, after their file has passed its schema."""
-    check_schema(read_yaml(VARIANTS), "variants", VARIANTS)
-    return resolve_variants()
 
 
 @cache
@@ -152,8 +145,8 @@ def _cell_mistakes(where: tuple, cells: dict[str, str], columns: dict[str, dict]
 def _unknown_names(where: tuple, item: dict) -> Iterator[Mistake]:
     """Variants and recipes that a row or figure names and that do not exist."""
     for key, known in (
-        ("variant", _checked_variants()),
-        ("variants", _checked_variants()),
+        ("variant", resolve_variants()),
+        ("variants", resolve_variants()),
         ("recipe", _resolved_recipes(RECIPES)),
     ):
         named = item.get(key, [])
@@ -187,7 +180,7 @@ def _untrained(where: tuple, figure: dict, tables: list[dict]) -> Iterator[Mista
     recipe, keypoints = figure["recipe"], figure["input"]
     runs = set(_runs(tables, keypoints))
     for variant in figure.get("variants", [figure.get("variant")]):
-        baseline = _checked_variants().get(variant, {}).get("family") == "baselines"
+        baseline = resolve_variants().get(variant, {}).get("family") == "baselines"
         if (variant, recipe) not in runs and not baseline:
             yield where, f"no table trains {variant} by recipe {recipe} on {keypoints} input; add a row for it"
 

@@ -6,13 +6,13 @@ A backend is a module with `available() -> str | None` (the reason why it cannot
 
 import os
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import cache
 from types import ModuleType
 
 import torch
 
 from studies.errors import InputError
+from studies.reading import nearest
 
 VARIABLE = "SSMPOSE_BACKEND"  # what "auto" means, unless it says auto itself
 
@@ -62,9 +62,7 @@ def backend_in_use(name: str = "auto") -> str:
 def _known(name: str, what: str) -> str:
     if name in BACKENDS:
         return name
-    known = ["auto", *BACKENDS]
-    nearest = get_close_matches(name, known, 1, 0.0)[0]
-    raise InputError(f"unknown {what} {name!r}: did you mean {nearest!r}? (known: {', '.join(known)})")
+    raise InputError(f"unknown {what} {name!r}{nearest(name, ['auto', *BACKENDS])}")
 
 
 @cache

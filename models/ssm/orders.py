@@ -4,13 +4,14 @@ A clip is a grid of T frames and J joints; the token of joint j in frame t has t
 permutation: its entry l is the token visited at step l.
 """
 
-from difflib import get_close_matches
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from studies.errors import InputError
+from studies.reading import nearest
 
 ORDERS = (
     "spatial",  # joints within a frame, frame after frame
@@ -47,7 +48,7 @@ def scan_order(name: str, frames: int, joints: int) -> Tensor:
     """The order of that name over a grid: (T * J,) int64, a permutation. Raises InputError for an unknown name."""
     grid = torch.arange(frames * joints).view(frames, joints)
     if name not in ORDERS:
-        raise InputError(_unknown("scan order", name, ORDERS))
+        raise InputError(f"unknown scan order {name!r}{nearest(name, ORDERS)}")
     if name.endswith("-backward"):
         grid = grid.flip(1 if name.startswith("spatial") else 0)
     order = grid.flatten() if name.startswith("spatial") else grid.T.flatten()
@@ -66,13 +67,14 @@ def mode_orders(mode: str, frames: int, joints: int, device: torch.device | None
     Raises InputError for an unknown mode.
     """
     if mode not in SCAN_MODES:
-        raise InputError(_unknown("scan mode", mode, SCAN_MODES))
+        raise InputError(f"unknown scan mode {mode!r}{nearest(mode, SCAN_MODES)}")
     # Neither a default device `meta` nor inference mode, whose tensors autograd refuses, may leak into what is kept.
     with torch.device("cpu"), torch.inference_mode(False):
         orders = torch.stack([scan_order(name, frames, joints) for name in SCAN_MODES[mode]])
         return orders.to(device) if device else orders
 
 
-def _unknown(what: str, name: str, known: object) -> str:
-    nearest = get_close_matches(name, list(known), 1, 0.0)[0]
-    return f"unknown {what} {name!r}: did you mean {nearest!r}? (known: {', '.join(known)})"
+def drawn_orders(frames: int = 5, joints: int = 17) -> dict[str, np.ndarray]:
+    """What a figure of the scans needs: orders (4, T * J) by mode, and the gathers `limb` (1, J), `stride` (2, J)."""
+    orders = {mode: mode_orders(mode, frames, joints).numpy() for mode in SCAN_MODES}
+    return orders | {"limb": np.array([LIMB_NEIGHBOURS]), "stride": np.array(stride_neighbours(joints))}

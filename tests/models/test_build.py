@@ -68,7 +68,7 @@ def test_every_variant_maps_clips_to_poses(name):
 
 
 def test_unknown_names_are_answered_with_the_nearest():
-    with pytest.raises(InputError, match="unknown variant 'posemambas': did you mean 'posemamba-s'"):
+    with pytest.raises(InputError, match="unknown variant 'posemambas'; did you mean 'posemamba-s'"):
         models.build("posemambas")
     with pytest.raises(InputError, match=r"'posemamba-s' has no hyper-parameter 'widht' .*width"):
         models.build("posemamba-s", widht=3)
@@ -88,10 +88,10 @@ def test_inheritance():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: {like: b}", "a is like 'b', which does not exist"),
-        ("a: {like: b}\nb: {like: a}", "leads back to"),
-        ("a: {label: A, model: m.M, family: f}", "a lacks hyper"),
-        ("a: {like: b, hypr: {}}", "a has unknown key 'hypr'"),
+        ("a: {label: A, like: b}", "a is like 'b', which does not exist"),
+        ("a: {label: A, like: b}\nb: {label: B, like: a}", "leads back to"),
+        ("a: {label: A, model: m.M, family: f}", "a: key .hyper. is missing"),
+        ("a: {label: A, like: b, hypr: {}}", "a: unknown key 'hypr'"),
     ],
 )
 def test_mistakes_in_the_file_are_named(monkeypatch, tmp_path, text, message):

@@ -70,7 +70,7 @@ def test_neighbours_as_published():
 
 
 def test_unknown_names():
-    with pytest.raises(InputError, match="unknown scan order 'spacial': did you mean 'spatial'"):
+    with pytest.raises(InputError, match="unknown scan order 'spacial'; did you mean 'spatial'"):
         scan_order("spacial", 2, 3)
-    with pytest.raises(InputError, match="unknown scan mode 'fsft': did you mean 'fs-ft'"):
+    with pytest.raises(InputError, match="unknown scan mode 'fsft'; did you mean 'fs-ft'"):
         mode_orders("fsft", 2, 3)

@@ -180,7 +180,7 @@ def test_without_a_native_kernel_auto_is_the_reference():
 
 
 def test_an_unknown_backend_is_named_with_its_nearest(monkeypatch):
-    with pytest.raises(InputError, match="unknown backend 'referense': did you mean 'reference'"):
+    with pytest.raises(InputError, match="unknown backend 'referense'; did you mean 'reference'"):
         ssm.selective_scan(*example(1, 4, 1, 2, 2), backend="referense")
     monkeypatch.setenv(backends.VARIABLE, "gpu")
     with pytest.raises(InputError, match=f"{backends.VARIABLE}: backend 'gpu'"):

@@ -1,0 +1,55 @@
+# Two commands on a bare Linux machine with Python 3.11: `make` and `make test`. `make help` lists the rest.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# Choices of config.yaml that may be given on the command line: make scale=open dataset=cmu variants=mlp,posemamba-s-27
+CHOICES := $(foreach key,scale dataset studies variants seeds detector selection backend,$(if $($(key)),$(key)=$($(key))))
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
+CONFIG := $(if $(CHOICES),--config $(CHOICES))
+
+.DEFAULT_GOAL := all
+.PHONY: all tables figures efficiency train plan resume env test lint format benchmark clean help
+
+all tables figures efficiency train: env  ## run the workflow up to that point (all: every table, figure and the page)
+	@$(SNAKEMAKE) $@ $(CONFIG)
+
+plan: env  ## say what would run, why, and about how long, without running it
+	@$(BIN)/python -m workflow.preview $(CHOICES)
+
+resume: env  ## go on after a kill: clears what a dead run left behind, then runs `all`
+	@$(BIN)/python -m workflow.resume
+	@$(SNAKEMAKE) --rerun-incomplete all $(CONFIG)
+
+env: $(VENV)/.ready
+
+# .ready comes last, so that a killed installation is never taken for a finished one.
+$(VENV)/.ready: requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or say PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "setting up $(VENV) (about two minutes with a warm package cache)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+test: env  ## all tests, slow ones too
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: env  ## ruff, snakefmt and Snakemake's own lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/snakefmt --check Snakefile workflow/rules
+	@$(BIN)/python -m workflow.lint
+
+format: env  ## write the formatting that lint asks for
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/snakefmt Snakefile workflow/rules
+
+benchmark: env  ## side-by-side timings (ratios within one run)
+	@$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+
+clean:  ## remove results, prepared data and the environment; downloads in data/raw stay
+	rm -rf results data/prepared .snakemake $(VENV)
+
+help:  ## this list
+	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 40

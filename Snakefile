@@ -1,0 +1,69 @@
+"""ssmpose: from data to page. Targets: all, tables, figures, efficiency, train. What to run stands in config.yaml."""
+
+import sys
+
+from snakemake.utils import min_version
+
+from studies.config import checked_config
+from studies.errors import InputError
+from studies.plan import make_plan
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+try:
+    PLAN = make_plan(checked_config(config))
+except InputError as error:
+    sys.exit(f"error: {error}")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+    train,
+    efficiency,
+    tables,
+    figures,
+
+
+rule all:
+    default_target: True
+    input:
+        TABLES,
+        FIGURES,
+        f"{REPORT}/index.html",
+
+
+rule train:
+    input:
+        [f"{run_folder(e, seed)}/run.json" for e in PLAN.experiments for seed in SEEDS],
+
+
+rule efficiency:
+    input:
+        EFFICIENCY,
+
+
+rule tables:
+    input:
+        TABLES,
+
+
+rule figures:
+    input:
+        FIGURES,
+
+
+onsuccess:
+    from reports.summary import summary_lines
+
+    print("\n".join(summary_lines(REPORT)))

@@ -1,0 +1,62 @@
+"""Cutting sequences into clips of equal length, as row indices.
+
+A clip never crosses from one sequence into the next. A sequence shorter than a clip is stretched over an even
+grid, so that each of its frames occurs at least once; the papers stretch it with unseeded random numbers, which
+nobody can repeat. Source: MotionBERT's slicing, which PoseMamba and SasMamba inherit.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from studies.errors import InputError
+
+
+def training_clips(lengths: Sequence[int], frames: int, stride: int) -> np.ndarray:
+    """Clips whose starts lie `stride` frames apart; the tail of a sequence that fills no clip is dropped.
+
+    lengths: frames of each sequence, in the order of the rows. Returns (n_clips, frames) int64 rows.
+    Raises InputError unless frames and stride are at least 1 and every length is.
+    """
+    _at_least_one("stride", stride)
+    return _clips(lengths, frames, lambda n: np.arange(0, n - frames + 1, stride))
+
+
+def tiling_clips(lengths: Sequence[int], frames: int) -> np.ndarray:
+    """Clips that cover every frame: end to end, the last one flush with the end of its sequence.
+
+    Some frames are then covered twice; their predictions are to be averaged. Arguments and result as in
+    training_clips.
+    """
+
+    def starts(n: int) -> np.ndarray:
+        return np.unique(np.append(np.arange(0, n - frames + 1, frames), n - frames))
+
+    return _clips(lengths, frames, starts)
+
+
+def paper_clips(lengths: Sequence[int], frames: int) -> np.ndarray:
+    """Clips as the papers evaluate them: end to end; the tail of each sequence is never scored."""
+    return training_clips(lengths, frames, frames)
+
+
+def _clips(lengths: Sequence[int], frames: int, starts: Callable[[int], np.ndarray]) -> np.ndarray:
+    _at_least_one("frames", frames)
+    offset, clips = 0, [np.empty((0, frames), np.int64)]
+    for n in lengths:
+        _at_least_one("length of a sequence", n)
+        rows = starts(n)[:, None] + np.arange(frames) if n >= frames else _stretched(n, frames)[None]
+        clips.append(offset + rows)  # (clips of this sequence, frames)
+        offset += n
+    return np.concatenate(clips)
+
+
+def _stretched(n: int, frames: int) -> np.ndarray:
+    """(frames,) indices from 0 to n - 1, as even as integers allow. Whole numbers only: the same everywhere."""
+    steps = frames - 1
+    return (2 * np.arange(frames) * (n - 1) + steps) // (2 * steps)
+
+
+def _at_least_one(name: str, value: int) -> None:
+    if value < 1:
+        raise InputError(f"{name} must be at least 1, got {value}")

@@ -1,0 +1,122 @@
+"""From a source of motion to prepared lifting data: cameras, detector, files."""
+
+import hashlib
+import importlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from datasets.cameras import image_space, subject_cameras
+from datasets.detector import PRESETS, Detector, detect, detector
+from datasets.lifting import SPACE, write_split
+from datasets.takes import Take
+from studies.closure import ROOT, closure
+from studies.errors import InputError
+from studies.reading import nearest
+
+# Base of a data set's name -> module with `motion(base, raw_dir, seed) -> Motion`, imported only when asked
+# for, so that an edit to one source does not touch the others' data.
+BASES = {"synthetic": "datasets.synthetic", "cmu": "datasets.cmu", "cmu-small": "datasets.cmu"}
+
+
+def prepare(
+    name: str, out_dir: str | Path, *, raw_dir: str | Path | None = None, seed: int = 0, options: dict | None = None
+) -> None:
+    """Write `out_dir/{train,val,test[,new]}` for a data set `<base>-<preset>`, such as `cmu-sh-like`.
+
+    base: synthetic, cmu or cmu-small; preset: gt, sh-like or hard; raw_dir: folder that
+    `datasets.sources.fetch` filled; options: terms of the preset's detector to replace (see
+    datasets.detector.Detector). The same arguments give the same bytes; the joints do not depend on the preset.
+    The folder appears whole or not at all. Raises InputError for an unknown name, missing or damaged raw files,
+    a folder that cannot be written or is not ours.
+    """
+    base, preset = split_name(name)
+    terms = detector(preset, options)
+    module = BASES[base]
+    motion = importlib.import_module(module).motion(base, None if raw_dir is None else Path(raw_dir), seed)
+    card = {
+        "dataset": name,
+        "preset": preset,
+        "detector": asdict(terms),
+        "seed": seed,
+        "space": SPACE,
+        "units": {"keypoints": "px, px, confidence", "joints": "mm", "factor": "mm/px"},
+        "fps": motion.fps,
+        "joints": "human3.6m-17",
+        "code": {"version": version("ssmpose"), "sha256": _code_digest(module)},
+    }
+    with _whole_folder(Path(out_dir)) as folder:
+        for split, takes in motion.splits.items():
+            _write(folder / split, takes, terms, seed, card | {"split": split} | motion.card)
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Base and preset of a data set's name. Raises InputError with the nearest known name."""
+    known = {f"{base}-{preset}": (base, preset) for base in BASES for preset in PRESETS}
+    if name not in known:
+        raise InputError(f"unknown data set {name!r}{nearest(name, known)}")
+    return known[name]
+
+
+def _write(folder: Path, takes: list[Take], terms: Detector, seed: int, card: dict) -> None:
+    """Observe every take with its cameras, and write the split."""
+    parts = [_observe(take, camera, terms, seed) for take in takes for camera in take.cameras]
+    keypoints, joints, factor, frames = zip(*parts, strict=True)
+    write_split(folder, *map(np.concatenate, (keypoints, joints, factor)), pd.concat(frames, ignore_index=True), card)
+
+
+def _observe(
+    take: Take, index: int, terms: Detector, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame]:
+    """One take through one camera: keypoints (T, 17, 3), joints (T, 17, 3), factor (T,), rows of the table."""
+    camera = subject_cameras(take.subject, seed)[index]
+    # Rounded first: ground-truth keypoints are then exactly joints / factor of the files.
+    joints, factor = (values.astype(np.float32) for values in image_space(take.joints, camera))
+    keypoints = detect(joints, factor, terms, take.sequence(index), seed)
+    frames = pd.DataFrame(
+        {
+            "sequence": take.sequence(index),
+            "frame": np.asarray(take.frames, np.int32),
+            "subject": f"S{take.subject:02d}",
+            "action": take.action,
+            "camera": f"ca_{index + 1:02d}",
+            "width": np.int32(camera.size[0]),
+            "height": np.int32(camera.size[1]),
+        }
+    )
+    return keypoints, joints, factor, frames
+
+
+def _code_digest(module: str) -> str:
+    """Digest of the code that prepared data depend on."""
+    digest = hashlib.sha256()
+    for path in closure("datasets.prepare", module):
+        digest.update(path.encode() + b"\0" + (ROOT / path).read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _whole_folder(final: Path) -> Iterator[Path]:
+    """A new folder to write into, which takes its final name when the body has ended without error."""
+    if final.is_dir() and any(final.iterdir()) and not list(final.glob("*/card.json")):
+        raise InputError(f"{final}: exists and holds no prepared data; choose another folder or empty it")
+    part = final.with_name(f".{final.name}.part")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(part, ignore_errors=True)  # left behind by a killed run
+        part.mkdir()
+        yield part
+        shutil.rmtree(final, ignore_errors=True)
+        part.rename(final)
+    except OSError as error:
+        raise InputError(
+            f"{final}: cannot be written ({error.strerror}); free the disk or fix its permissions"
+        ) from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

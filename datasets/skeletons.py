@@ -1,0 +1,46 @@
+"""The 17 joints of Human3.6M as MotionBERT, PoseMamba and SasMamba order them."""
+
+import numpy as np
+
+JOINTS = (
+    "pelvis",
+    "right_hip",
+    "right_knee",
+    "right_ankle",
+    "left_hip",
+    "left_knee",
+    "left_ankle",
+    "spine",
+    "thorax",
+    "neck",
+    "head",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "right_shoulder",
+    "right_elbow",
+    "right_wrist",
+)
+ROOT = 0
+PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15)
+BONES = tuple((parent, joint) for joint, parent in enumerate(PARENTS) if parent >= 0)
+
+# Pairwise left and right, as the published flip exchanges them.
+LEFT = (4, 5, 6, 11, 12, 13)
+RIGHT = (1, 2, 3, 14, 15, 16)
+FLIP_PAIRS = tuple(zip(LEFT, RIGHT, strict=True))
+
+
+def _flip_order() -> tuple[int, ...]:
+    partner = dict(FLIP_PAIRS) | {right: left for left, right in FLIP_PAIRS}
+    return tuple(partner.get(joint, joint) for joint in range(len(JOINTS)))
+
+
+# poses[..., FLIP_ORDER, :] exchanges left and right.
+FLIP_ORDER = _flip_order()
+
+
+def bone_lengths(joints: np.ndarray) -> np.ndarray:
+    """Lengths of the 16 bones, in the unit of `joints`: (..., 17, 3) -> (..., 16), in the order of BONES."""
+    parents, children = np.array(BONES).T
+    return np.linalg.norm(joints[..., children, :] - joints[..., parents, :], axis=-1)

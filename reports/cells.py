@@ -1,0 +1,130 @@
+"""One cell of a table: what the paper prints, what was measured, and the verdict on it."""
+
+import pandas as pd
+
+from reports.measurements import EFFICIENCY_SCALE, Choice, pick, summarise
+from reports.verdicts import (
+    NO_MODEL,
+    Verdict,
+    judge_accuracy,
+    judge_efficiency,
+    judge_missing,
+    same_digits,
+)
+from studies.printed import UNITS, Printed, parse_printed
+
+CELL_FIELDS = (
+    "unit",
+    "printed",
+    "printed_value",
+    "decimals",
+    "measured",
+    "n",
+    "sd",
+    "low",
+    "high",
+    "difference",
+    "convention",
+    "scale",
+    "dataset",
+    "device",
+    "verdict",
+    "why",
+    "also_true",
+    "matches",
+    "runs",
+)
+TRUE = "true"
+NOT_SELECTED = "not selected in config"
+
+
+def fact_cell(text: str) -> dict:
+    """A cell that describes the row (frames, year, ...): printed only, no verdict."""
+    return {"printed": text, "verdict": "", "why": ""}
+
+
+def efficiency_cell(text: str, row: dict, column: dict, measurements: pd.DataFrame) -> dict:
+    """A count or timing at full paper size, under the column's convention, with the other conventions beside it."""
+    printed, cell = _printed(text, column)
+    convention = column["convention"]
+    cell |= {"convention": convention, "scale": EFFICIENCY_SCALE}
+    if "variant" not in row:
+        return cell | judge_missing(printed, NO_MODEL)._asdict()
+    found = pick(measurements, scale=EFFICIENCY_SCALE, variant=row["variant"], metric=column["metric"])
+    values = dict(zip(found["convention"], found["value"], strict=True))  # base units
+    if convention not in values:
+        reason = f"{column['metric']} not measured under convention `{convention}`"
+        return cell | judge_missing(printed, reason)._asdict()
+    same = same_digits(printed, values, convention)
+    verdict = judge_efficiency(printed, values[convention], convention, same)
+    factor = _factor(cell["unit"])
+    return (
+        cell
+        | _measured(printed, values[convention] / factor)
+        | verdict._asdict()
+        | {
+            "also_true": values[TRUE] / factor if TRUE in values and convention != TRUE else None,
+            "matches": ", ".join(same),
+            "device": found.loc[found["convention"] == convention, "device"].iloc[0],
+        }
+    )
+
+
+def accuracy_cell(
+    text: str, row: dict, column: dict, measurements: pd.DataFrame, choice: Choice, benchmark: str | None
+) -> dict:
+    """An error or percentage: mean over seeds, at the chosen scale, data and epoch selection."""
+    printed, cell = _printed(text, column)
+    data = choice.data(column["input"])
+    split = column.get("split", "test")
+    convention = f"{_protocol(column, choice)}/{split}/{choice.selection}"
+    cell |= {"convention": convention, "scale": choice.scale, "dataset": data}
+    if "variant" not in row:
+        return cell | judge_missing(printed, NO_MODEL)._asdict()
+    runs = pick(measurements, scale=choice.scale, dataset=data)
+    mine = pick(runs, variant=row["variant"], recipe=row["recipe"])
+    found = pick(mine, metric=column["metric"], convention=convention)
+    if found.empty:
+        return cell | _why_no_accuracy(printed, mine, runs, data, convention, column["metric"])._asdict()
+    verdict = judge_accuracy(printed, summarise(found["value"]), choice, benchmark)
+    shown = summarise(found["value"] / _factor(cell["unit"]))
+    spread = {"n": shown.n, "sd": shown.sd, "low": shown.low, "high": shown.high}
+    runs_used = {"device": found["device"].iloc[0], "runs": " ".join(found["run"])}
+    return cell | _measured(printed, shown.mean) | spread | verdict._asdict() | runs_used
+
+
+def _protocol(column: dict, choice: Choice) -> str:
+    """Protocol that is measured: MPI-INF-3DHP's pools all frames, and that is what stands for it on other data."""
+    elsewhere = column["protocol"] == "mpi-inf-3dhp" != choice.dataset
+    return "pooled" if elsewhere else column["protocol"]
+
+
+def _printed(text: str, column: dict) -> tuple[Printed | None, dict]:
+    """The printed number, None where the paper prints none, and what the cell says of it."""
+    printed = parse_printed(text, column.get("unit"))
+    unit = printed.unit if printed else column.get("unit") or ""
+    known = {"printed_value": printed.value, "decimals": printed.decimals} if printed else {}
+    return printed, {"unit": unit, "printed": text} | known
+
+
+def _factor(unit: str) -> int:
+    """Base units in one `unit`; units that no paper prints (ms, MiB) are their own base."""
+    return UNITS[unit][1] if unit in UNITS else 1
+
+
+def _measured(printed: Printed | None, value: float) -> dict:
+    """A measured value and its difference from the printed one, both in the cell's unit."""
+    return {"measured": value, "difference": value - printed.value if printed else None}
+
+
+def _why_no_accuracy(
+    printed: Printed | None, mine: pd.DataFrame, runs: pd.DataFrame, data: str, convention: str, metric: str
+) -> Verdict:
+    """Why a variant has no number here: no such split, not selected in the config, or the protocol was not scored."""
+    split = convention.split("/")[1]
+    splits = set(runs["convention"].str.split("/").str[1])
+    if splits and split not in splits:
+        return judge_missing(printed, f"dataset {data} has no split `{split}`")
+    if mine.empty:
+        return judge_missing(printed, NOT_SELECTED)
+    return judge_missing(printed, f"no {metric} measured under `{convention}`")

@@ -1,0 +1,133 @@
+"""Error against multiply-accumulates, as PoseMamba's Figure 1, under two ways of counting them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports.figures.labels import place_labels
+from reports.figures.sources import NotDrawn, Sources
+from reports.figures.style import BLUE, FAINT, SOFT
+from reports.measurements import EFFICIENCY_SCALE, pick
+from reports.tables import find_table
+from studies.printed import Printed, parse_printed
+
+AREA = 26.0  # points² per million parameters, plus FLOOR
+FLOOR = 18.0
+METRICS = {
+    "mpjpe": "MPJPE",
+    "p_mpjpe": "P-MPJPE",
+    "n_mpjpe": "N-MPJPE",
+    "mpjve": "MPJVE",
+    "pck3d": "PCK",
+    "auc3d": "AUC",
+}
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """A model: its label, MACs a frame in millions, printed error in mm, parameters in millions, whether we run it."""
+
+    label: str
+    macs: float
+    error: float
+    parameters: float
+    ours: bool
+
+
+def error_against_macs(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+    """Two panels with the same printed errors: MACs as printed, and the true count of those that we implement."""
+    table = find_table(study, figure["table"])
+    printed = [b for row in table["rows"] if (b := _printed_bubble(row, table, figure))]
+    true = [b for row in table["rows"] if (b := _true_bubble(row, table, figure, sources.measurements))]
+    if not printed:
+        raise NotDrawn(f"no row of {figure['table']} prints an error, MACs and parameters")
+    drawn = Figure(figsize=(13, 5.6), layout="constrained")
+    left, right = drawn.subplots(1, 2, sharex=True, sharey=True)
+    _bubbles(left, printed, "As printed: MACs and parameters of the papers' profiler")
+    _bubbles(right, true, "True MACs and parameters of the same networks")
+    _printed_places(right, [b for b in printed if b.ours])
+    error = _column(table, figure["error"])
+    left.set_ylabel(f"Printed {METRICS.get(error['metric'], error['label'])} ({error['unit']})")
+    _size_legend(right)
+    drawn.draw_without_rendering()  # fixes the layout, which the labels need
+    _label(left, printed)
+    _label(right, true, [b for b in printed if b.ours])
+    return drawn, (
+        "Errors are the printed ones in both panels; none is measured. Left: MACs a frame and parameters as the papers "
+        "print them. Right: every multiply-accumulate and every trainable weight of the networks implemented here, "
+        "counted at full paper size; a ring marks where the paper puts the same network. The area of a bubble grows "
+        "with its parameters."
+    )
+
+
+def _printed_bubble(row: dict, table: dict, figure: dict) -> Bubble | None:
+    cells = [_cell(row, table, figure[key]) for key in ("macs", "error", "size")]
+    if not all(cells):
+        return None
+    macs, error, size = cells
+    return Bubble(row["label"], _millions(macs), error.value, _millions(size), "variant" in row)
+
+
+def _true_bubble(row: dict, table: dict, figure: dict, measurements: pd.DataFrame) -> Bubble | None:
+    error = _cell(row, table, figure["error"])
+    if "variant" not in row or not error:
+        return None
+    counts = pick(measurements, scale=EFFICIENCY_SCALE, variant=row["variant"], convention="true")
+    values = dict(zip(counts["metric"], counts["value"], strict=True))
+    metric = _column(table, figure["macs"])["metric"]
+    if not {metric, "params"} <= values.keys():
+        return None
+    return Bubble(row["label"], values[metric] / 1e6, error.value, values["params"] / 1e6, True)
+
+
+def _cell(row: dict, table: dict, column_id: str) -> Printed | None:
+    return parse_printed(row.get("cells", {}).get(column_id, ""), _column(table, column_id).get("unit"))
+
+
+def _column(table: dict, column_id: str) -> dict:
+    return next(column for column in table["columns"] if column["id"] == column_id)
+
+
+def _millions(printed: Printed) -> float:
+    return printed.value * printed.factor / 1e6
+
+
+def _bubbles(axes: Axes, bubbles: list[Bubble], title: str) -> None:
+    axes.set_title(title)
+    axes.set_xscale("log")
+    axes.set_xlabel("MACs per frame (millions)")
+    axes.margins(0.1, 0.12)
+    if not bubbles:
+        axes.text(0.5, 0.5, "no model of this table was counted", transform=axes.transAxes, ha="center", color=SOFT)
+    for bubble in sorted(bubbles, key=lambda b: -b.parameters):  # small ones on top
+        colour = BLUE if bubble.ours else FAINT
+        axes.scatter(bubble.macs, bubble.error, _area(bubble), color=colour, alpha=0.8, edgecolor="white", zorder=3)
+
+
+def _printed_places(axes: Axes, bubbles: list[Bubble]) -> None:
+    for b in bubbles:
+        axes.scatter(b.macs, b.error, _area(b), facecolor="none", edgecolor=SOFT, linewidth=1, linestyle=":", zorder=2)
+
+
+def _label(axes: Axes, bubbles: list[Bubble], rings: Sequence[Bubble] = ()) -> None:
+    """Write the names beside the bubbles, ours first for the best places; rings have no name and are kept free."""
+    ordered = sorted(bubbles, key=lambda b: (not b.ours, b.macs)) + [replace(ring, label="") for ring in rings]
+    places = [(b.macs, b.error) for b in ordered]
+    place_labels(axes, places, [(_area(b) / np.pi) ** 0.5 for b in ordered], [b.label for b in ordered])
+
+
+def _area(bubble: Bubble) -> float:
+    """Points² of a bubble."""
+    return FLOOR + AREA * bubble.parameters
+
+
+def _size_legend(axes: Axes) -> None:
+    sizes = (1, 10, 30)
+    handles = [axes.scatter([], [], FLOOR + AREA * m, color=FAINT, alpha=0.8, label=f"{m} M parameters") for m in sizes]
+    handles.append(axes.scatter([], [], 70, color=BLUE, alpha=0.8, label="implemented here"))
+    handles.append(axes.scatter([], [], 70, facecolor="none", edgecolor=SOFT, linestyle=":", label="printed place"))
+    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), labelspacing=2.2, handletextpad=1.2)

@@ -1,0 +1,59 @@
+"""The kinds of figure, and drawing one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from reports.figures import bubbles, curves, maps, poses, scans
+from reports.figures.sources import NotDrawn, Sources
+from reports.figures.style import look, save, words
+from reports.measurements import Choice, read_measurements
+from studies.errors import InputError
+from studies.load import load_study
+
+# kind -> draws (study, figure, sources) and says in a caption what is to be seen
+Drawer = Callable[[dict, dict, Sources], tuple[Figure, str]]
+KINDS: dict[str, Drawer] = {
+    "error-against-macs": bubbles.error_against_macs,
+    "learning-curves": curves.learning_curves,
+    "scan-orders": scans.scan_orders,
+    "ssm-map": maps.ssm_map,
+    "poses": poses.poses,
+    "poses-in-image": poses.poses_in_image,
+}
+
+
+def draw(study: dict, figure: dict, sources: Sources, stem: Path) -> list[Path]:
+    """Draw one figure of a study to `<stem>.svg` and `<stem>.png`; returns both paths.
+
+    A figure whose run was not selected says so in words. Raises InputError for an unknown kind or a damaged file.
+    """
+    if figure["kind"] not in KINDS:
+        known = ", ".join(KINDS)
+        raise InputError(f"studies/{study['study']}.yaml: figure {figure['id']}: kind must be one of {known}")
+    with look():
+        try:
+            drawn, caption = KINDS[figure["kind"]](study, figure, sources)
+        except NotDrawn as missing:
+            drawn, caption = words(figure["title"], str(missing)), f"Not drawn: {missing}."
+        return save(drawn, stem, figure["title"], caption)
+
+
+def write_figure(
+    study_name: str | Path,
+    figure_id: str,
+    measurements_csv: str | Path,
+    stem: str | Path,
+    *,
+    prepared: str | Path = Sources.prepared,
+    orders: str | Path = Sources.orders,
+    **options,
+) -> list[Path]:
+    """Draw a figure of a study by its id; `options` are those of `reports.tables.build_table`."""
+    study = load_study(study_name)
+    known = {figure["id"]: figure for figure in study.get("figures", [])}
+    if figure_id not in known:
+        raise InputError(f"studies/{study['study']}.yaml: no figure {figure_id!r}; it has {', '.join(known)}")
+    sources = Sources(read_measurements(measurements_csv), Choice(**options), Path(prepared), Path(orders))
+    return draw(study, known[figure_id], sources, Path(stem))

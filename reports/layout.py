@@ -1,0 +1,264 @@
+"""From a table in long form to what a page shows: headings, sections, texts, footnotes, reasons, caption.
+
+Nothing here knows a file format; `reports.writers` turns a View into Markdown, LaTeX and HTML.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports.measurements import Choice
+from reports.verdicts import NOT_RUN, VERDICTS
+
+SYMBOLS = {"reproduced": "✓", "differs": "≠", "not comparable": "◇", "not run": "○"}
+LEGEND = {
+    "reproduced": "the same count, to the printed digits",
+    "differs": "counted under the same convention, but another number",
+    "not comparable": "measured under other conditions than the paper's, so the two must not be compared",
+    "not run": "nothing measured; the reasons are listed below",
+}
+CONVENTIONS = {
+    "true": "every trainable weight, and every multiply-accumulate including projections, scan and sampling",
+    "paper": "what the papers' profiler (thop) sees; it skips weights and operations that it does not know",
+    "paper-leaf": "the papers' profiler in its older form, which counts every leaf module",
+    "fvcore": "fvcore's rules: one fused multiply-add is one, an unknown operation is nothing",
+}
+SCALES = {
+    "quick": "shrunken nets trained for minutes: the errors show that the path works, not how good the models are",
+    "open": "paper-size nets on open motion data, with a shorter schedule than the papers'",
+    "paper": "the papers' own data and schedules",
+}
+SELECTIONS = {
+    "last": "the last epoch",
+    "best_val": "the epoch best on validation",
+    "best_test": "the epoch best on the test set, as the papers choose it",
+}
+UNPRINTED_DECIMALS = {"efficiency": 2, "accuracy": 1}  # where the paper prints nothing in the whole column
+NAMED_ROWS = 4  # labels that a reason lists before it counts
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column: its label, a line below it (unit, convention), and whether it has a printed half and a measured one.
+
+    Facts are only printed; where the paper prints nothing in the whole column there is only the measured half.
+    """
+
+    label: str
+    detail: str
+    paired: bool
+
+
+@dataclass(frozen=True)
+class CellView:
+    """A cell's texts. `printed` is empty in a column of measured numbers only, `measured` in a column of facts.
+
+    `verdict` is empty where nothing is printed; `true` is the true count's text.
+    """
+
+    printed: str
+    measured: str = ""
+    spread: str = ""
+    true: str = ""
+    difference: str = ""
+    verdict: str = ""
+    why: str = ""
+
+    @property
+    def symbol(self) -> str:
+        return SYMBOLS.get(self.verdict, "")
+
+
+@dataclass(frozen=True)
+class RowView:
+    """A row: its label, what follows it (citation), footnote marks, cells in the order of the headings."""
+
+    label: str
+    cite: str
+    marks: tuple[str, ...]
+    cells: tuple[CellView, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """A whole table, ready to be written; `reasons` are (verdict, why, who) and `legend` (symbol, word, meaning)."""
+
+    study: str
+    table: str
+    heading: str
+    caption: str
+    notice: str
+    headings: tuple[Heading, ...]
+    sections: tuple[tuple[str, tuple[RowView, ...]], ...]
+    footnotes: tuple[tuple[str, str], ...]
+    reasons: tuple[tuple[str, str, str], ...]
+    legend: tuple[tuple[str, str, str], ...]
+    conventions: tuple[tuple[str, str], ...]
+    counts: dict[str, int]
+
+    @property
+    def width(self) -> int:
+        """Columns of the laid-out table, the row labels included."""
+        return 1 + sum(2 if heading.paired else 1 for heading in self.headings)
+
+
+def make_view(study: dict, table: dict, cells: pd.DataFrame, choice: Choice) -> View:
+    """Lay out one table (`cells` from `reports.tables.build_table`)."""
+    rows = {row["id"]: row for row in table["rows"]}
+    marks = {key: str(i) for i, key in enumerate(table.get("footnotes") or {}, start=1)}
+    judged = judged_cells(cells)
+    return View(
+        study=study["study"],
+        table=table["id"],
+        heading=heading(table),
+        caption=_caption(study, table, cells, choice),
+        notice=f"Accuracies at scale {choice.scale}: {SCALES[choice.scale]}." if _has_accuracy(cells) else "",
+        headings=tuple(_heading(column, cells, choice) for column in table["columns"]),
+        sections=tuple(_sections(cells, rows, marks)),
+        footnotes=tuple((marks[key], text) for key, text in (table.get("footnotes") or {}).items()),
+        reasons=tuple(_reasons(cells)),
+        legend=tuple((SYMBOLS[v], v, LEGEND[v]) for v in VERDICTS if v in set(judged["verdict"])),
+        conventions=tuple(_conventions(cells)),
+        counts=count_verdicts(cells),
+    )
+
+
+def heading(table: dict) -> str:
+    """`Table 3: Title`, or the title alone where the paper has no number for it."""
+    return f"Table {table['number']}: {table['title']}" if table.get("number") else table["title"]
+
+
+def judged_cells(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells where the paper prints a number: those that a verdict is about."""
+    return cells[(cells["kind"] != "fact") & cells["printed_value"].notna()]
+
+
+def count_verdicts(cells: pd.DataFrame) -> dict[str, int]:
+    """How many printed numbers have each verdict, in the order of VERDICTS."""
+    found = judged_cells(cells)["verdict"].value_counts()
+    return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
+
+
+def number(value: float, decimals: int, signed: bool = False) -> str:
+    """A number with fixed decimals and a true minus sign."""
+    return f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
+
+
+def _heading(column: dict, cells: pd.DataFrame, choice: Choice) -> Heading:
+    if column["kind"] == "fact":
+        return Heading(column["label"], "", False)
+    paired = bool(cells.loc[cells["column"] == column["id"], "printed_value"].notna().any())
+    if column["kind"] == "efficiency":
+        return Heading(column["label"], f"convention {column['convention']}", paired)
+    return Heading(
+        column["label"], f"{column['unit'].replace('^2', '²')}, {choice.scale}, {choice.data(column['input'])}", paired
+    )
+
+
+def _sections(cells: pd.DataFrame, rows: dict, marks: dict) -> Iterator[tuple[str, tuple[RowView, ...]]]:
+    decimals = _column_decimals(cells)
+    paired = set(cells.loc[cells["printed_value"].notna(), "column"])
+    runs = (cells["section"] != cells["section"].shift()).cumsum()  # printed order, even where a section comes twice
+    for _, part in cells.groupby(runs, sort=False):
+        views = []
+        for row_id, row_cells in part.groupby("row", sort=False):
+            row = rows.get(row_id, {})
+            texts = tuple(
+                _cell_view(cell, decimals[cell.column], cell.column in paired) for cell in row_cells.itertuples()
+            )
+            row_marks = tuple(marks[key] for key in row.get("notes") or ())
+            views.append(RowView(row_cells["row_label"].iloc[0], row.get("cite") or "", row_marks, texts))
+        yield part["section"].iloc[0], tuple(views)
+
+
+def _column_decimals(cells: pd.DataFrame) -> dict[str, int]:
+    """Most decimals printed in each column, for cells where nothing is printed."""
+    most = cells.groupby("column").agg(decimals=("decimals", "max"), kind=("kind", "first"))
+    most["decimals"] = most["decimals"].fillna(most["kind"].map(UNPRINTED_DECIMALS)).fillna(0)
+    return most["decimals"].astype(int).to_dict()
+
+
+def _cell_view(cell: tuple, column_decimals: int, paired: bool) -> CellView:
+    if cell.kind == "fact":
+        return CellView(cell.printed or "–")
+    is_printed = pd.notna(cell.printed_value)
+    shown = {"verdict": cell.verdict if is_printed else "", "why": cell.why}
+    shown["printed"] = (cell.printed if is_printed else "–") if paired else ""
+    if pd.isna(cell.measured):
+        return CellView(**shown, measured="–")
+    decimals = int(cell.decimals) if is_printed else column_decimals
+    unit = f" {cell.unit}" if cell.kind == "efficiency" and cell.unit else ""  # an accuracy's is in the heading
+    return CellView(
+        **shown,
+        measured=number(cell.measured, decimals) + unit,
+        spread="" if pd.isna(cell.low) else f"± {number((cell.high - cell.low) / 2, decimals)}",
+        true="" if pd.isna(cell.also_true) else number(cell.also_true, max(decimals, 1)) + unit,
+        difference=_difference(cell, decimals),
+    )
+
+
+def _difference(cell: tuple, decimals: int) -> str:
+    """The difference where printed and measured may be compared and are not the same."""
+    return number(cell.difference, decimals + 1, signed=True) if cell.verdict == "differs" else ""
+
+
+def _reasons(cells: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """Each verdict other than reproduced with its reason and the cells that it is about.
+
+    Of cells where nothing is printed, only those of measured columns that stayed empty need a reason.
+    """
+    own = ~cells["column"].isin(cells.loc[cells["printed_value"].notna(), "column"])
+    about = cells[cells["printed_value"].notna() | (own & (cells["verdict"] == NOT_RUN))]
+    for verdict in VERDICTS[1:]:
+        for why, part in about[about["verdict"] == verdict].groupby("why", sort=False):
+            yield verdict, str(why), _who(part)
+
+
+def _who(cells: pd.DataFrame) -> str:
+    """Cells in words, rows with the same columns together: `SasMamba (MACs, P1), 14 rows (P1)`."""
+    rows_of: dict[str, list[str]] = {}
+    for _, row in cells.groupby("row", sort=False):
+        columns = ", ".join(dict.fromkeys(row["column_label"]))
+        rows_of.setdefault(columns, []).append(row["row_label"].iloc[0])
+    return "; ".join(
+        f"{', '.join(rows) if len(rows) <= NAMED_ROWS else f'{len(rows)} rows'} ({columns})"
+        for columns, rows in rows_of.items()
+    )
+
+
+def _conventions(cells: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Meaning of each counting convention that the table names; `true` stands beside every count."""
+    used = set(cells.loc[cells["kind"] == "efficiency", "convention"])
+    used |= {name.removesuffix("/2") for text in cells["matches"].dropna() for name in text.split(", ")}
+    for name, meaning in CONVENTIONS.items():
+        if name in used or (name == "true" and used):
+            yield name, meaning
+
+
+def _has_accuracy(cells: pd.DataFrame) -> bool:
+    return bool((cells["kind"] == "accuracy").any())
+
+
+def _caption(study: dict, table: dict, cells: pd.DataFrame, choice: Choice) -> str:
+    """What was measured and how, in sentences; a table says by itself at which scale it was made."""
+    source = f"{study['title']} ({study['venue']})" if study.get("venue") else study["title"]
+    parts = [f"{source}, Table {table['number']}." if table.get("number") else f"{source}."]
+    measured = cells[(cells["kind"] == "accuracy") & cells["measured"].notna()]
+    if _has_accuracy(cells):
+        seeds = "no run yet" if measured.empty else _seeds(measured["n"])
+        parts.append(
+            f"Accuracy: scale {choice.scale}, data {', '.join(dict.fromkeys(cells['dataset'].dropna()))}; "
+            f"{SELECTIONS[choice.selection]}; {seeds}."
+        )
+    if (cells["kind"] == "efficiency").any():
+        below = "; the true count stands below each number" if cells["also_true"].notna().any() else ""
+        parts.append(f"Efficiency: at full paper size, whatever the scale{below}.")
+    return " ".join(parts)
+
+
+def _seeds(counts: pd.Series) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    if high == 1:
+        return "one seed, hence no interval"
+    return f"mean of {low if low == high else f'{low} to {high}'} seeds ± half its 95 % interval"

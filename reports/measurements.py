@@ -1,0 +1,105 @@
+"""Reading `measurements.csv`, the one file of numbers, and choosing from it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from scipy.stats import t as student_t
+
+from studies.errors import InputError
+from studies.plan import BASELINES
+
+COLUMNS = (
+    "scale",
+    "dataset",
+    "variant",
+    "recipe",
+    "seed",
+    "metric",
+    "value",
+    "unit",
+    "convention",
+    "device",
+    "run",
+    "revision",
+)
+EFFICIENCY_SCALE = "paper"  # efficiency is always measured at full paper size
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of the accuracies a report shows; the keys of config.yaml.
+
+    scale      quick, open or paper
+    dataset    motion that was trained and tested on (synthetic, cmu, ...)
+    detector   preset of the 2D detections behind columns with detected input
+    selection  which epoch: last, best_val or best_test
+    seeds      seeds that were asked for; figures of single runs show the first
+    baselines  variants that every table with accuracies shows besides its own rows
+    """
+
+    scale: str
+    dataset: str
+    detector: str = "sh-like"
+    selection: str = "best_val"
+    seeds: tuple[int, ...] = ()
+    baselines: tuple[str, ...] = BASELINES
+
+    def data(self, keypoints: str) -> str:
+        """Prepared data set of a column's input: ground-truth keypoints (`gt`) or detected ones (`detected`)."""
+        return f"{self.dataset}-{'gt' if keypoints == 'gt' else self.detector}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Several seeds of one number: their count, mean, standard deviation and 95 % interval of the mean.
+
+    With one seed there is no spread: sd, low and high are None.
+    """
+
+    n: int
+    mean: float
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def read_measurements(path: str | Path) -> pd.DataFrame:
+    """Rows of a measurements file; `value` as float64, `seed` as Int64 (missing for counts), the rest as text.
+
+    Rows without a value (a velocity from single frames) are left out.
+    Raises InputError for a file that is absent, has other columns, or a value that is no number.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; `make` writes it")
+    try:
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
+        raise InputError(f"{path}: is no CSV file; delete it and run `make` again") from None
+    if list(rows.columns) != list(COLUMNS):
+        raise InputError(f"{path}: columns must be {', '.join(COLUMNS)}; delete the file and run `make` again")
+    rows = rows[rows["value"] != ""]
+    numbers = pd.to_numeric(rows["value"], errors="coerce")
+    if numbers.isna().any():
+        bad = rows.loc[numbers.isna(), "value"].iloc[0]
+        raise InputError(f"{path}: value {bad!r} is no number; delete the file and run `make` again")
+    seeds = pd.to_numeric(rows["seed"], errors="coerce").astype("Int64")
+    return rows.assign(value=numbers.astype(float), seed=seeds)
+
+
+def pick(measurements: pd.DataFrame, **wanted: str) -> pd.DataFrame:
+    """Rows whose columns equal the wanted values."""
+    keep = pd.Series(True, index=measurements.index)
+    for column, value in wanted.items():
+        keep &= measurements[column] == value
+    return measurements[keep]
+
+
+def summarise(values: pd.Series) -> Summary:
+    """Mean of at least one number, with Student's 95 % interval from two on."""
+    n, mean = len(values), float(values.mean())
+    if n < 2:
+        return Summary(n, mean)
+    sd = float(values.std(ddof=1))
+    half = float(student_t.ppf(0.975, n - 1)) * sd / n**0.5
+    return Summary(n, mean, sd, mean - half, mean + half)

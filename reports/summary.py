@@ -1,0 +1,30 @@
+"""The last lines on screen: verdicts, and where to look. `python -m reports.summary results/quick/synthetic`."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from reports.layout import SYMBOLS, count_verdicts
+from reports.verdicts import VERDICTS
+from studies.errors import InputError
+
+
+def summary_lines(report: str | Path) -> list[str]:
+    """Lines for the terminal from the tables' CSV files in `<report>/tables`. Raises InputError where there is none."""
+    report = Path(report)
+    paths = sorted((report / "tables").glob("*.csv"))
+    if not paths:
+        raise InputError(f"{report / 'tables'}: holds no table; run `make` first")
+    counts = pd.DataFrame([count_verdicts(pd.read_csv(path, dtype={"printed": str})) for path in paths]).sum()
+    lines = [f"{len(paths)} tables, {counts.sum()} printed numbers:"]
+    lines += [f"  {SYMBOLS[verdict]} {counts[verdict]:>4} {verdict}" for verdict in VERDICTS]
+    lines.append(f"Look at {report / 'index.html'}")
+    return lines
+
+
+if __name__ == "__main__":
+    try:
+        print("\n".join(summary_lines(sys.argv[1])))
+    except (IndexError, InputError) as error:
+        sys.exit(f"error: {error if isinstance(error, InputError) else 'say which report: results/quick/synthetic'}")

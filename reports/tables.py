@@ -1,0 +1,105 @@
+"""A study's table with measured numbers beside the printed ones, in long form: one row a cell."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from reports.cells import CELL_FIELDS, accuracy_cell, efficiency_cell, fact_cell
+from reports.layout import make_view
+from reports.measurements import Choice, read_measurements
+from reports.writers import write_view
+from studies.errors import InputError
+from studies.load import load_study
+from studies.plan import BASELINE_RECIPE
+from studies.variants import resolve_variants
+
+BASELINE_SECTION = "Baselines (ours)"
+IDENTITY = ("study", "table", "row", "row_label", "section", "column", "column_label", "kind")
+
+
+def build_table(study: dict, table: dict, measurements: pd.DataFrame, **options) -> pd.DataFrame:
+    """One table of a study in long form, a row for each of its cells, in printed order; the baselines come last.
+
+    options: scale, dataset, detector, selection, seeds, baselines (`reports.measurements.Choice`).
+    Columns: study, table, row, row_label, section, column, column_label, kind; then per cell unit, printed (text),
+    printed_value, decimals, measured, n (seeds), sd, low, high (95 % interval), difference (measured - printed), all
+    in `unit`; convention, scale, dataset, device, verdict, why, also_true, matches, runs (folders).
+    Facts have no verdict. Raises InputError for printed text that is no number.
+    """
+    choice = Choice(**options)
+    cells = []
+    for row in [*table["rows"], *baseline_rows(table, choice)]:
+        for column in table["columns"]:
+            cells.append(_identity(study, table, row, column) | _cell(table, row, column, measurements, choice))
+    return pd.DataFrame(cells, columns=[*IDENTITY, *CELL_FIELDS])
+
+
+def baseline_rows(table: dict, choice: Choice) -> list[dict]:
+    """Rows of the baselines that a table with accuracies does not list itself."""
+    if all(column["kind"] != "accuracy" for column in table["columns"]):
+        return []
+    listed = {row.get("variant") for row in table["rows"]}
+    variants = resolve_variants()
+    return [
+        {
+            "id": name,
+            "label": variants[name]["label"],
+            "variant": name,
+            "recipe": BASELINE_RECIPE,
+            "section": BASELINE_SECTION,
+        }
+        for name in choice.baselines
+        if name not in listed
+    ]
+
+
+def find_table(study: dict, table_id: str) -> dict:
+    """A table of a study by its id; raises InputError for an unknown one."""
+    for table in study["tables"]:
+        if table["id"] == table_id:
+            return table
+    known = ", ".join(table["id"] for table in study["tables"])
+    raise InputError(f"studies/{study['study']}.yaml: no table {table_id!r}; it has {known}")
+
+
+def write_table(
+    study_name: str | Path, table_id: str, measurements_csv: str | Path, out_dir: str | Path, **options
+) -> list[Path]:
+    """Write one table as `<study>-<table>.csv`, `.md`, `.tex` and `.html` into `out_dir`; returns the paths.
+
+    `options` are those of `build_table`. Each file is written whole or not at all.
+    """
+    study = load_study(study_name)
+    table = find_table(study, table_id)
+    cells = build_table(study, table, read_measurements(measurements_csv), **options)
+    view = make_view(study, table, cells, Choice(**options))
+    return write_view(view, cells, Path(out_dir) / f"{study['study']}-{table['id']}")
+
+
+def write_tables(study_name: str | Path, measurements_csv: str | Path, out_dir: str | Path, **options) -> list[Path]:
+    """Write every table of a study; see `write_table`."""
+    tables = load_study(study_name)["tables"]
+    written = [write_table(study_name, table["id"], measurements_csv, out_dir, **options) for table in tables]
+    return [path for paths in written for path in paths]
+
+
+def _identity(study: dict, table: dict, row: dict, column: dict) -> dict:
+    return {
+        "study": study["study"],
+        "table": table["id"],
+        "row": row["id"],
+        "row_label": row["label"],
+        "section": row.get("section") or "",
+        "column": column["id"],
+        "column_label": column["label"],
+        "kind": column["kind"],
+    }
+
+
+def _cell(table: dict, row: dict, column: dict, measurements: pd.DataFrame, choice: Choice) -> dict:
+    text = row.get("cells", {}).get(column["id"], "")
+    if column["kind"] == "fact":
+        return fact_cell(text)
+    if column["kind"] == "efficiency":
+        return efficiency_cell(text, row, column, measurements)
+    return accuracy_cell(text, row, column, measurements, choice, table.get("benchmark"))

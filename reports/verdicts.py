@@ -1,0 +1,79 @@
+"""Printed against measured: the four verdicts, each with its reason.
+
+reproduced      same convention, and the measured value rounds to the printed digits; an accuracy counts as reproduced
+                at scale `paper` on the paper's own data, within ACCURACY_TOLERANCE of the printed number
+differs         comparable, but not the same
+not comparable  measured under other conditions than the paper's, or the paper prints nothing to compare with
+not run         no measurement; the reason says why
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from reports.measurements import Choice, Summary
+from studies.printed import Printed, agrees
+
+REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN = "reproduced", "differs", "not comparable", "not run"
+VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN)
+ACCURACY_TOLERANCE = 0.5  # in the printed unit (mm, or points of a percentage)
+BENCHMARKS = {"human36m": "Human3.6M", "mpi-inf-3dhp": "MPI-INF-3DHP"}
+CONDITIONS = {
+    "quick": "scale quick: a shrunken net on {data} motion",
+    "open": "scale open: {data} motion, a paper-size net, a short schedule",
+    "paper": "scale paper, but {data} motion",
+}
+NO_PRINT = "the paper prints no value"
+NO_MODEL = "no implementation yet"
+
+
+class Verdict(NamedTuple):
+    """A verdict and the reason for it, in plain words."""
+
+    verdict: str
+    why: str
+
+
+def judge_efficiency(printed: Printed | None, measured: float, convention: str, same: list[str]) -> Verdict:
+    """Verdict on a count, in base units (1, MAC); `same`: other conventions that give the printed digits."""
+    if printed is None:
+        return Verdict(NOT_COMPARABLE, NO_PRINT)
+    if agrees(printed, measured):
+        return Verdict(REPRODUCED, f"rounds to the printed digits under convention `{convention}`")
+    if same:
+        return Verdict(DIFFERS, f"the printed digits are those of {_join(same)}, not of `{convention}`")
+    return Verdict(DIFFERS, f"no convention measured here gives the printed digits (compared under `{convention}`)")
+
+
+def judge_accuracy(printed: Printed | None, measured: Summary, choice: Choice, benchmark: str | None) -> Verdict:
+    """Verdict on an error or percentage, in base units: comparable only at scale `paper` on the benchmark's data."""
+    if printed is None:
+        return Verdict(NOT_COMPARABLE, NO_PRINT)
+    if choice.scale != "paper" or choice.dataset != benchmark:
+        condition = CONDITIONS[choice.scale].format(data=choice.dataset)
+        return Verdict(
+            NOT_COMPARABLE, f"{condition}; the printed number is for {BENCHMARKS.get(benchmark, 'other data')}"
+        )
+    near = abs(printed.from_base(measured.mean) - printed.value) <= ACCURACY_TOLERANCE
+    rule = f"mean of {measured.n} seeds within {ACCURACY_TOLERANCE} of the printed number"
+    return Verdict(REPRODUCED, rule) if near else Verdict(DIFFERS, f"not the {rule}")
+
+
+def judge_missing(printed: Printed | None, reason: str) -> Verdict:
+    """Verdict on a cell without a measurement."""
+    return Verdict(NOT_RUN, reason if printed else f"{reason}; {NO_PRINT}")
+
+
+def same_digits(printed: Printed | None, values: Mapping[str, float], own: str) -> list[str]:
+    """Conventions other than the column's `own` whose value (base units), or half of it, rounds to the printed digits.
+
+    Halves are in because some papers report a profiler's count divided by two (SasMamba's 1.3 G).
+    """
+    if printed is None:
+        return []
+    halves = {f"{name}/2": value / 2 for name, value in values.items()}
+    return [name for name, value in {**values, **halves}.items() if name != own and agrees(printed, value)]
+
+
+def _join(names: list[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

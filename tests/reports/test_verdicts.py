@@ -1,0 +1,55 @@
+"""Verdicts: the four words, and the reasons that go with them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.measurements import Choice, Summary
+from reports.verdicts import judge_accuracy, judge_efficiency, judge_missing, same_digits
+from studies.printed import parse_printed
+
+SASMAMBA = {"paper": 2_603_918_016.0, "true": 4_120_424_640.0}  # MACs of a clip: specification section 7
+
+
+def test_counts_are_judged_by_their_printed_digits():
+    printed = parse_printed("3.587 G")
+    assert judge_efficiency(printed, 3_587_426_496, "paper", []).verdict == "reproduced"
+    assert judge_efficiency(printed, 6_526_319_040, "true", []).verdict == "differs"
+
+
+def test_sasmambas_halved_macs_are_named():
+    printed = parse_printed("1.3 G")
+    same = same_digits(printed, SASMAMBA, "paper")
+    assert same == ["paper/2"]
+    verdict = judge_efficiency(printed, SASMAMBA["paper"], "paper", same)
+    assert verdict.verdict == "differs"
+    assert "`paper/2`" in verdict.why
+
+
+@given(st.floats(0.5, 1e12, allow_nan=False))
+def test_an_own_convention_that_agrees_is_never_listed_as_another(value):
+    printed = parse_printed(f"{value / 1e6:.3f} M")
+    assert "paper" not in same_digits(printed, {"paper": value}, "paper")
+
+
+@pytest.mark.parametrize(
+    ("scale", "dataset", "mean", "verdict"),
+    [
+        ("quick", "synthetic", 41.8, "not comparable"),
+        ("open", "cmu", 41.8, "not comparable"),
+        ("paper", "cmu", 41.8, "not comparable"),
+        ("paper", "human36m", 42.2, "reproduced"),
+        ("paper", "human36m", 42.4, "differs"),
+    ],
+)
+def test_only_the_papers_scale_and_data_are_compared(scale, dataset, mean, verdict):
+    judged = judge_accuracy(parse_printed("41.8", "mm"), Summary(3, mean), Choice(scale, dataset), "human36m")
+    assert judged.verdict == verdict
+
+
+def test_reasons_say_what_is_missing():
+    printed = parse_printed("41.8", "mm")
+    quick = judge_accuracy(printed, Summary(3, 70.0), Choice("quick", "synthetic"), "human36m")
+    assert quick.why == "scale quick: a shrunken net on synthetic motion; the printed number is for Human3.6M"
+    assert judge_missing(printed, "no implementation yet").why == "no implementation yet"
+    assert judge_missing(None, "no implementation yet").why.endswith("the paper prints no value")

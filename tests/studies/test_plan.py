@@ -1,0 +1,74 @@
+"""From studies and config to runs."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from studies.config import checked_config
+from studies.errors import InputError
+from studies.plan import Experiment, make_plan, scaled_hyper
+from studies.variants import resolve_variants
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def config(**changes: object) -> dict:
+    return yaml.safe_load((ROOT / "config.yaml").read_text()) | changes
+
+
+def test_a_run_that_several_tables_share_is_one_run() -> None:
+    experiments = make_plan(checked_config(config())).experiments
+    assert len(set(experiments)) == len(experiments)
+    shared = Experiment("synthetic-sh-like", "posemamba-s", "posemamba")  # Tables 1, 4, 5, 6 and SasMamba's
+    assert experiments.count(shared) == 1
+
+
+def test_baselines_come_with_every_data_set_that_a_study_uses() -> None:
+    plan = make_plan(checked_config(config(studies=["sasmamba"])))
+    for dataset in plan.datasets:
+        assert Experiment(dataset, "mean-pose", "baseline") in plan.experiments
+        assert Experiment(dataset, "mlp", "baseline") in plan.experiments
+    assert plan.datasets == ["synthetic-gt", "synthetic-sh-like"]
+
+
+def test_selected_variants_are_the_only_ones_to_run_but_all_are_counted() -> None:
+    plan = make_plan(checked_config(config(variants="mlp,sasmamba", dataset="cmu", detector="hard")))
+    assert {e.variant for e in plan.experiments} == {"mlp", "sasmamba"}
+    assert plan.datasets == ["cmu-gt", "cmu-hard"]
+    assert "posemamba-x" in plan.families["posemamba"]
+
+
+def test_open_runs_have_the_papers_size_and_quick_ones_keep_the_order_of_sizes() -> None:
+    variants = resolve_variants()
+    rules = config()["scales"]
+    for name, variant in variants.items():
+        assert scaled_hyper(variant["hyper"], rules["open"]) == variant["hyper"], name
+    small, large = (scaled_hyper(variants[f"posemamba-{v}"]["hyper"], rules["quick"]) for v in ("s", "x"))
+    assert all(1 <= small[key] < variants["posemamba-s"]["hyper"][key] for key in ("depth", "width", "frames"))
+    assert large["depth"] > small["depth"]
+    assert large["width"] > small["width"]
+
+
+def test_the_whole_decay_of_the_learning_rate_is_the_recipes_own() -> None:
+    plan = make_plan(checked_config(config()))
+    recipe = plan.spec(plan.experiments[-1], 0)["recipe"]
+    assert recipe["decay"] ** recipe["epochs"] == pytest.approx(0.99**300)  # SasMamba's recipe
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dataste": "cmu"}, "unknown key 'dataste'; did you mean 'dataset'?"),
+        ({"dataset": "cmus"}, "unknown value 'cmus'; did you mean 'cmu"),
+        ({"variants": "posemamba-z"}, "unknown variant 'posemamba-z'; did you mean 'posemamba-"),
+        ({"studies": "posemama"}, "unknown study 'posemama'; did you mean 'posemamba'?"),
+        ({"seeds": "zero"}, "seeds"),
+        ({"scale": "paper"}, "scale: paper needs Human3.6M"),
+    ],
+)
+def test_mistakes_in_the_config_end_in_one_line(changes: dict, words: str) -> None:
+    with pytest.raises(InputError) as error:
+        checked_config(config(**changes))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,146 @@
+"""A run on small data: same seed, same bytes; killed and resumed, same bytes; a bad state refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import models
+from datasets.prepare import prepare
+from studies.errors import InputError
+from studies.load import recipes
+from studies.plan import scaled_hyper, scaled_recipe
+from studies.variants import resolve_variants
+from training.checkpoints import load_state
+from training.run import train
+
+RULE = {"depth": "1/10", "width": "1/8", "frames": "1/27", "epochs": 2, "steps": 6, "learning_rate": 5}
+
+
+def spec_of(variant: str, recipe: str, seed: int = 0, **rule: object) -> dict:
+    """A run specification as the plan makes it, at a tiny scale."""
+    rule = RULE | rule
+    return {
+        "scale": "quick",
+        "dataset": "synthetic-gt",
+        "variant": variant,
+        "recipe_name": recipe,
+        "seed": seed,
+        "hyper": scaled_hyper(resolve_variants()[variant]["hyper"], rule),
+        "recipe": scaled_recipe(recipes()[recipe], rule),
+        "backend": "auto",
+    }
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "synthetic-gt"
+    prepare("synthetic-gt", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    train(spec_of("posemamba-s", "posemamba"), data, folder / "run", folder / "state")
+    return folder / "run"
+
+
+def _bytes(run: Path) -> dict[str, bytes]:
+    """Everything in a run's folder that must not depend on how it got there (run.json holds times)."""
+    return {p.name: p.read_bytes() for p in sorted(run.iterdir()) if p.name != "run.json"}
+
+
+def test_same_seed_same_bytes_and_another_seed_other_bytes(data: Path, finished: Path, tmp_path: Path) -> None:
+    train(spec_of("posemamba-s", "posemamba"), data, tmp_path / "again", tmp_path / "state")
+    train(spec_of("posemamba-s", "posemamba", seed=1), data, tmp_path / "other", tmp_path / "state-other")
+    assert _bytes(tmp_path / "again") == _bytes(finished)
+    assert _bytes(tmp_path / "other") != _bytes(finished)
+
+
+def test_results_are_complete_and_consistent(data: Path, finished: Path) -> None:
+    record = json.loads((finished / "run.json").read_text())
+    history = pd.read_csv(finished / "history.csv")
+    assert list(history["epoch"]) == [1, 2]
+    assert list(history["step"]) == [6, 12]
+    assert record["selected"]["best_val"]["epoch"] == history["val_mpjpe"].idxmin() + 1
+    assert record["selected"]["best_test"]["mpjpe"] == pytest.approx(history["test_mpjpe"].min())
+    assert record["versions"]["torch"] == torch.__version__
+    with np.load(finished / "predictions.npz") as predictions:
+        assert sorted(predictions.files) == ["best_test", "best_val", "last"]
+        assert predictions["last"].shape == (record["frames"]["test"], 17, 3)
+        assert np.isfinite(predictions["last"]).all()
+    model = models.build("posemamba-s", **record["spec"]["hyper"])
+    model.load_state_dict(load_file(finished / "weights.safetensors"))
+
+
+def test_mean_pose_is_fitted_in_closed_form(data: Path, tmp_path: Path) -> None:
+    train(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state")
+    with np.load(tmp_path / "run/predictions.npz") as predictions:
+        assert (predictions["last"] == predictions["last"][0]).all()
+
+
+CHILD = """
+import json, sys
+from pathlib import Path
+import training.loop
+from training.run import train
+training.loop.SECONDS_BETWEEN_SAVES = 0  # save after every step
+spec, data, run, state = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
+train(spec, data, run, state)
+"""
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_ends_with_the_same_bytes(data: Path, tmp_path: Path) -> None:
+    spec = spec_of("sasmamba", "sasmamba", epochs=3, steps=40)
+    train(spec, data, tmp_path / "whole", tmp_path / "state-whole")
+    arguments = [json.dumps(spec), str(data), str(tmp_path / "killed"), str(tmp_path / "state")]
+    child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments])
+    step = _wait_for_step(tmp_path / "state/state.pt", child)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert 0 < step < 120
+    assert not (tmp_path / "killed").exists()
+    subprocess.run([sys.executable, "-c", CHILD, *arguments], check=True)
+    assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "whole")
+
+
+def _wait_for_step(path: Path, child: subprocess.Popen, enough: int = 50) -> int:
+    """Wait until the saved state is in the middle of the second epoch; its step."""
+    for _ in range(1200):
+        assert child.poll() is None, "the training ended before it could be killed"
+        step = torch.load(path, weights_only=True)["step"] if path.is_file() else 0
+        if step > enough:
+            return step
+        time.sleep(0.05)
+    raise AssertionError("no state was saved within a minute")
+
+
+def test_state_of_other_code_is_ignored_and_garbage_is_refused(tmp_path: Path) -> None:
+    torch.save({"fingerprint": "old", "step": 3}, tmp_path / "state.pt")
+    assert load_state(tmp_path, "new") is None
+    assert load_state(tmp_path, "old")["step"] == 3
+    (tmp_path / "state.pt").write_bytes(b"not a torch file")
+    with pytest.raises(InputError, match="not a training state"):
+        load_state(tmp_path, "old")
+
+
+def test_predictions_of_a_full_disk_leave_nothing_behind(data: Path, tmp_path: Path, monkeypatch) -> None:
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space"):
+        train(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state")
+    assert not (tmp_path / "run/run.json").exists()
+    assert not list((tmp_path / "run").glob("*predictions*"))

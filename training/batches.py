@@ -1,0 +1,97 @@
+"""Training clips in memory, and the batches of each epoch.
+
+What a batch holds depends on seed and step alone, not on a generator's past: a resumed run needs no random state.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+from datasets.clips import training_clips
+from datasets.lifting import Split
+from datasets.normalise import normalise_keypoints, normalise_labels
+from datasets.skeletons import FLIP_ORDER
+from torch import Tensor
+
+from studies.errors import InputError
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """Normalised frames of a split, and the clips over them.
+
+    inputs (N, J, C) keypoints, C = 2 (x, y) or 3 (with confidence); labels (N, J, 3) root-relative poses;
+    clips (M, T) row indices.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    clips: Tensor
+
+    @classmethod
+    def of(cls, split: Split, frames: int, stride: Fraction, in_channels: int) -> "ClipSet":
+        """Clips of `frames` frames whose starts lie `stride` clip lengths apart (spec: T/3 in training)."""
+        lengths = [stop - start for start, stop in split.sequences()]
+        clips = training_clips(lengths, frames, max(1, round(frames * stride)))
+        if not len(clips):
+            raise InputError(f"no training clip of {frames} frames in the data: choose fewer frames")
+        return cls(model_inputs(split, in_channels), model_labels(split), torch.from_numpy(np.asarray(clips)))
+
+    def epoch(self, batch: int, steps: int | None, seed: int, epoch: int) -> Iterator[Tensor]:
+        """Clip indices (batch, T) of each step: shuffled, the last partial batch kept; `steps` caps or wraps around.
+
+        With `steps`, an epoch is that many batches, going through the shuffled clips again where they do not suffice.
+        """
+        order = torch.randperm(len(self.clips), generator=torch.Generator().manual_seed(_mix(seed, epoch)))
+        if steps is None:
+            yield from (self.clips[rows] for rows in order.split(batch))
+            return
+        order = order.repeat(-(-steps * batch // len(order)))[: steps * batch]
+        yield from (self.clips[rows] for rows in order.view(steps, batch))
+
+    def steps(self, batch: int, steps: int | None) -> int:
+        """Number of steps of an epoch."""
+        return steps if steps is not None else -(-len(self.clips) // batch)
+
+    def batch(self, rows: Tensor, flip: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Inputs (B, T, J, C) and labels (B, T, J, 3) of a batch, each clip mirrored with probability `flip`."""
+        inputs, labels = self.inputs[rows], self.labels[rows]
+        mirrored = (torch.rand(len(rows), generator=generator) < flip)[:, None, None, None]
+        return torch.where(mirrored, mirror(inputs), inputs), torch.where(mirrored, mirror(labels), labels)
+
+
+def model_inputs(split: Split, in_channels: int) -> Tensor:
+    """Normalised keypoints (N, J, in_channels) float32: x, y and, as a third channel, the confidence."""
+    width, height = split.frames["width"].to_numpy(), split.frames["height"].to_numpy()
+    keypoints = normalise_keypoints(np.asarray(split.keypoints), width, height)
+    return torch.from_numpy(np.ascontiguousarray(keypoints[..., :in_channels]))
+
+
+def model_labels(split: Split) -> Tensor:
+    """Root-relative poses (N, J, 3) float32 in normalised image units."""
+    width, height = split.frames["width"].to_numpy(), split.frames["height"].to_numpy()
+    return torch.from_numpy(normalise_labels(np.asarray(split.joints), np.asarray(split.factor), width, height))
+
+
+def mirror(poses: Tensor) -> Tensor:
+    """Mirror image of poses (..., J, C): x negated, left and right joints exchanged. Its own inverse."""
+    mirrored = poses[..., FLIP_ORDER, :].clone()
+    mirrored[..., 0] *= -1
+    return mirrored
+
+
+def step_generator(seed: int, step: int) -> torch.Generator:
+    """Random numbers of one training step."""
+    return torch.Generator().manual_seed(_mix(seed, step, 1))
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Seed the global generator (DropPath, dropout draw from it) for one training step."""
+    torch.manual_seed(_mix(seed, step, 2))
+
+
+def _mix(*numbers: int) -> int:
+    """A seed that differs for every tuple of numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

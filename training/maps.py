@@ -1,0 +1,28 @@
+"""The map of Figure 5: which joint and which frame a trained network's last scan looks at."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from datasets.lifting import load
+from models.ssm.attention import ssm_maps
+from training.batches import model_inputs
+from training.checkpoints import write_whole
+from training.run import build_model
+
+CLIPS = 8  # averaged over: one clip is an anecdote
+
+
+def write_ssm_maps(spec: dict, weights: Path, data: Path, path: Path) -> None:
+    """Write `joint_map` (J, J) and `frame_map` (T, T), means over clips spread evenly over the test split."""
+    model = build_model(spec)
+    model.load_state_dict(load_file(weights))
+    split = load(data / "test")
+    inputs = model_inputs(split, model.in_channels)
+    starts = [start for start, stop in split.sequences() if stop - start >= model.frames]
+    chosen = [starts[i] for i in np.unique(np.linspace(0, len(starts) - 1, CLIPS).astype(int))]
+    maps = [ssm_maps(model.eval(), inputs[None, start : start + model.frames]) for start in chosen]
+    joint_map, frame_map = (torch.stack([torch.as_tensor(m) for m in each]).mean(0) for each in zip(*maps, strict=True))
+    write_whole(path, lambda p: np.savez(p.open("wb"), joint_map=joint_map, frame_map=frame_map))

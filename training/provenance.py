@@ -1,0 +1,45 @@
+"""Where a number comes from: program versions, hardware, source revision."""
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def provenance() -> dict:
+    """Versions, hardware and git revision of this process; `revision` ends in `+changes` for an edited checkout."""
+    return {
+        "revision": revision(),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in ("torch", "numpy")},
+        "hardware": {"device": device_name(), "cpu": cpu_name(), "threads": torch.get_num_threads()},
+        "platform": platform.platform(),
+    }
+
+
+def device_name() -> str:
+    """Name of the device that models run on."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name()
+
+
+def cpu_name() -> str:
+    """Processor as Linux names it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def revision() -> str:
+    """Git revision of the checkout, or `unknown` outside one."""
+    try:
+        head = _git("rev-parse", "--short=12", "HEAD")
+        return head + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=True).stdout.strip()

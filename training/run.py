@@ -1,0 +1,101 @@
+"""One run: train a variant by a recipe with a seed and leave weights, history, predictions and provenance behind."""
+
+import csv
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from datasets.lifting import load
+import models
+from models import ssm
+from training.batches import seed_step
+from training.checkpoints import save_weights, write_whole
+from training.evaluate import predict
+from training.loop import SELECTIONS, Trainer
+from training.provenance import provenance
+
+WEIGHT_FILES = {"last": "weights.safetensors"} | {s: f"weights-{s}.safetensors" for s in SELECTIONS[1:]}
+
+
+def train(spec: dict, data: Path, run: Path, state: Path, sources: Sequence[str | Path] = ()) -> None:
+    """Train one run and write its results; a killed training goes on from its state.
+
+    Parameters
+    ----------
+    spec : what to run (`studies.plan.Plan.spec`): variant, hyper, recipe, seed, backend, ...
+    data : folder with the prepared splits train, val, test and perhaps new
+    run : folder for `weights*.safetensors`, `history.csv`, `predictions.npz`, `run.json`, written at the end
+    state : folder for what a killed training resumes from; no output of the workflow
+    sources : files whose change makes an old state useless
+    """
+    started = time.monotonic()
+    splits = {name: load(data / name) for name in ("train", "val", "test", "new") if (data / name).is_dir()}
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
+    seed_step(spec["seed"], 0)
+    model = build_model(spec).to("cuda" if torch.cuda.is_available() else "cpu")
+    trainer = Trainer(model, splits, spec["recipe"], spec["seed"], state, fingerprint(spec, data, sources)).run()
+    predictions = _predictions(trainer)
+    for selection, name in WEIGHT_FILES.items():
+        save_weights(run / name, trainer.best[selection]["weights"])
+    write_whole(run / "history.csv", lambda path: _write_history(path, trainer.history))
+    write_whole(run / "predictions.npz", lambda path: _write_arrays(path, predictions))
+    summary = _summary(spec, trainer, splits, time.monotonic() - started)
+    write_whole(run / "run.json", lambda path: path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8"))
+
+
+def build_model(spec: dict) -> torch.nn.Module:
+    """The model of a run. Baselines have no scan, hence no backend."""
+    backend = {} if "width" not in spec["hyper"] or spec["variant"] == "mlp" else {"backend": spec["backend"]}
+    return models.build(spec["variant"], **spec["hyper"], **backend)
+
+
+def fingerprint(spec: dict, data: Path, sources: Sequence[str | Path]) -> str:
+    """Digest of all that decides a run's numbers: specification, source code, data."""
+    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
+    for path in [*map(Path, sources), *sorted(data.glob("*/card.json"))]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _predictions(trainer: Trainer) -> dict[str, np.ndarray]:
+    """Predictions (N, J, 3) by selection for the test split, and as `new_<selection>` for unseen bodies."""
+    arrays = {}
+    for selection in SELECTIONS:
+        trainer.model.load_state_dict(trainer.best[selection]["weights"])
+        for split in ("test", "new"):
+            if split in trainer.splits:
+                name = selection if split == "test" else f"{split}_{selection}"
+                arrays[name] = predict(trainer.model, trainer.splits[split], trainer.recipe["flip_test"])
+    return arrays
+
+
+def _summary(spec: dict, trainer: Trainer, splits: dict, seconds: float) -> dict:
+    selected = {s: {"epoch": trainer.best[s]["epoch"], "mpjpe": trainer.best[s]["error"]} for s in SELECTIONS}
+    return {
+        "spec": spec,
+        "selected": selected | {"rule": "P1 (mm) on validation for last.. see docs/protocols.md"},
+        "parameters": sum(p.numel() for p in trainer.model.parameters()),
+        "frames": {name: len(split.frames) for name, split in splits.items()},
+        "steps": trainer.step,
+        "seconds": {"training": round(trainer.seconds, 2), "whole": round(seconds, 2)},
+        "backend": ssm.backend_in_use(spec["backend"]),
+        **provenance(),
+    }
+
+
+def _write_history(path: Path, history: list[dict]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, history[-1], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with path.open("wb") as file:  # np.savez adds .npz to a name, but not to an open file
+        np.savez(file, **arrays)

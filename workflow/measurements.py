@@ -1,0 +1,91 @@
+"""From runs to `measurements.csv`: tidy, one row a number, study-free. No torch in here.
+
+For accuracies the convention is protocol/split/selection, for example `human36m/test/best_val` (docs/protocols.md).
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from datasets.lifting import Split, load
+from datasets.normalise import normalise_keypoints
+
+from metrics.protocols import human36m, pooled
+from studies.errors import InputError
+
+IDENTITY = ["scale", "dataset", "variant", "recipe", "seed"]
+COLUMNS = [*IDENTITY, "metric", "value", "unit", "convention", "device", "run", "revision"]
+UNITS = {
+    "mpjpe": "mm",
+    "p_mpjpe": "mm",
+    "n_mpjpe": "mm",
+    "mpjve": "mm/frame",
+    "acceleration_error": "mm/frame^2",
+    "pck3d": "%",
+    "auc3d": "%",
+}
+
+
+def score_runs(runs: Sequence[Path], data: Path) -> list[dict]:
+    """Measurements of finished runs (folders with `run.json` and `predictions.npz`) on the prepared data they used."""
+    splits = {name: load(data / name) for name in ("test", "new") if (data / name).is_dir()}
+    return [row for run in runs for row in _score_run(run, splits)]
+
+
+def _score_run(run: Path, splits: dict[str, Split]) -> Iterator[dict]:
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    spec = record["spec"]
+    identity = {key: spec[key] for key in ("scale", "dataset", "variant", "seed")} | {
+        "recipe": spec["recipe_name"],
+        "device": record["hardware"]["device"],
+        "run": run.as_posix(),
+        "revision": record["revision"],
+    }
+    with np.load(run / "predictions.npz", allow_pickle=False) as predictions:
+        for name in predictions.files:
+            split, _, selection = ("test_" + name if not name.startswith("new_") else name).partition("_")
+            for protocol, values in protocol_values(predictions[name], splits[split]).items():
+                for metric, unit in UNITS.items():
+                    convention = f"{protocol}/{split}/{selection}"
+                    yield identity | {
+                        "metric": metric,
+                        "value": values[metric],
+                        "unit": unit,
+                        "convention": convention,
+                    }
+
+
+def protocol_values(predictions: np.ndarray, split: Split) -> dict[str, dict]:
+    """Every metric of predictions (N, 17, 3) under each protocol that the split's keypoints allow.
+
+    `human36m` means over actions, `pooled` over frames; `human36m-gt2d` overwrites predicted x and y with the input's,
+    which measures depth only and makes sense for ground-truth keypoints alone.
+    """
+    frames = split.frames
+    width, height = frames["width"].to_numpy(), frames["height"].to_numpy()
+    arrays = (predictions, split.joints, split.factor, width, height)
+    labels = (frames["action"].to_numpy(), frames["sequence"].to_numpy())
+    values = {"human36m": human36m(*arrays, *labels), "pooled": pooled(*arrays, *labels)}
+    if split.card["preset"] == "gt":
+        keypoints = normalise_keypoints(np.asarray(split.keypoints), width, height)[..., :2]
+        values["human36m-gt2d"] = human36m(*arrays, *labels, keypoints=keypoints)
+    return values
+
+
+def write_measurements(rows: Iterable[dict], path: Path) -> None:
+    """Write rows as CSV with the contract's columns, whole or not at all."""
+    table = pd.DataFrame(list(rows), columns=COLUMNS)
+    temporary = path.with_name(f".{path.name}.part")
+    table.to_csv(temporary, index=False, lineterminator="\n")
+    temporary.replace(path)
+
+
+def collect_measurements(parts: Sequence[str | Path], path: Path) -> None:
+    """Join the measurements of all runs and variants into one file, refusing a part with other columns."""
+    tables = [pd.read_csv(part, dtype=str, keep_default_na=False) for part in parts]
+    for part, table in zip(parts, tables, strict=True):
+        if list(table.columns) != list(COLUMNS):
+            raise InputError(f"{part}: not a measurements file (columns {', '.join(table.columns)}); delete it")
+    write_measurements(pd.concat(tables).to_dict("records"), path)

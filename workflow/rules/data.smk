@@ -1,0 +1,29 @@
+rule fetch:
+    input:
+        sources=closure("datasets.sources"),
+    output:
+        done="data/raw/{source}.fetched.json",
+    log:
+        "results/logs/fetch-{source}.log",
+    params:
+        settings=lookup("{source}", within=PLAN.config["sources"]),
+    resources:
+        mem_mb=500,
+        runtime=120,
+    script:
+        "../scripts/fetch.py"
+
+
+rule prepare:
+    input:
+        raw=raw_marker,
+        sources=prepare_sources,
+    output:
+        folder=directory("data/prepared/{dataset}"),
+    log:
+        "results/logs/prepare-{dataset}.log",
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    script:
+        "../scripts/prepare.py"

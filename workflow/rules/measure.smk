@@ -1,0 +1,101 @@
+rule score:
+    input:
+        runs=score_runs,
+        data="data/prepared/{dataset}",
+        sources=closure("workflow.measurements"),
+    output:
+        SCORES,
+    log:
+        "results/logs/score-{dataset}-{variant}-{recipe}.log",
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    script:
+        "../scripts/score.py"
+
+
+# One process a family: importing torch costs more than counting a model.
+rule count:
+    input:
+        sources=family_sources,
+    output:
+        counts="results/efficiency/{family}-counts.csv",
+        excluded="results/efficiency/{family}-excluded.csv",
+    log:
+        "results/logs/count-{family}.log",
+    params:
+        variants=lookup("{family}", within=PLAN.families),
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    script:
+        "../scripts/count_operations.py"
+
+
+# Timed alone: it asks for more cores than there are, gets all of them, and so nothing else runs beside it.
+rule speed:
+    input:
+        sources=family_sources,
+    output:
+        "results/efficiency/{family}-speed.csv",
+    log:
+        "results/logs/time-{family}.log",
+    params:
+        variants=timed_variants,
+        runs=PLAN.config["timing"]["runs"],
+        warmup=PLAN.config["timing"]["warmup"],
+        backend=PLAN.config["backend"],
+    threads: 256
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    script:
+        "../scripts/measure_speed.py"
+
+
+rule scan_orders:
+    input:
+        sources=closure("models.ssm.orders"),
+    output:
+        "results/efficiency/scan_orders.npz",
+    log:
+        "results/logs/scan_orders.log",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/scan_orders.py"
+
+
+rule ssm_maps:
+    input:
+        data="data/prepared/{dataset}",
+        weights=f"{RUN}/weights-best_val.safetensors",
+        sources=map_sources,
+    output:
+        f"{RUN}/ssm_maps.npz",
+    log:
+        f"{RUN}/ssm_maps.log",
+    params:
+        spec=run_spec,
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    script:
+        "../scripts/ssm_maps.py"
+
+
+rule measurements:
+    input:
+        scores=[SCORES.format(**vars(e)) for e in PLAN.experiments],
+        efficiency=EFFICIENCY,
+        sources=closure("workflow.measurements"),
+    output:
+        f"{REPORT}/measurements.csv",
+    log:
+        f"results/logs/measurements-{SCALE}-{DATASET}.log",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/measurements.py"

@@ -1,0 +1,56 @@
+rule table:
+    input:
+        measurements=f"{REPORT}/measurements.csv",
+        study="studies/{study}.yaml",
+        sources=closure("reports.tables"),
+    output:
+        collect(f"{REPORT}/tables/{{study}}-{{table}}.{{kind}}", kind=TABLE_KINDS, allow_missing=True),
+    log:
+        f"results/logs/table-{SCALE}-{DATASET}-{{study}}-{{table}}.log",
+    params:
+        options=REPORT_OPTIONS,
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/table.py"
+
+
+rule figure:
+    input:
+        unpack(figure_inputs),
+        measurements=f"{REPORT}/measurements.csv",
+        study="studies/{study}.yaml",
+        sources=closure("reports.figures"),
+    output:
+        svg=f"{REPORT}/figures/{{study}}-{{figure}}.svg",
+        png=f"{REPORT}/figures/{{study}}-{{figure}}.png",
+    log:
+        f"results/logs/figure-{SCALE}-{DATASET}-{{study}}-{{figure}}.log",
+    params:
+        options=REPORT_OPTIONS,
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    script:
+        "../scripts/figure.py"
+
+
+rule index:
+    input:
+        measurements=f"{REPORT}/measurements.csv",
+        tables=TABLES,
+        figures=FIGURES,
+        sources=closure("reports.index"),
+    output:
+        f"{REPORT}/index.html",
+    log:
+        f"results/logs/index-{SCALE}-{DATASET}.log",
+    params:
+        studies=STUDIES,
+        options=REPORT_OPTIONS,
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/index.py"

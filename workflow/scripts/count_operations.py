@@ -1,0 +1,10 @@
+from pathlib import Path
+
+from workflow.efficiency import count_all, count_rows, write_excluded
+from workflow.measurements import write_measurements
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    counted = count_all(snakemake.params.variants)
+    write_excluded(counted, Path(snakemake.output.excluded))
+    write_measurements(count_rows(counted), Path(snakemake.output.counts))

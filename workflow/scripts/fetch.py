@@ -1,0 +1,9 @@
+from pathlib import Path
+
+from datasets.sources import fetch
+
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    settings = snakemake.params.settings
+    fetch(snakemake.wildcards.source, Path("data/raw"), mirror=settings["mirror"], accept=settings["accept"])

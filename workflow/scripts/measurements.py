@@ -1,0 +1,7 @@
+from pathlib import Path
+
+from workflow.measurements import collect_measurements
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    collect_measurements([*snakemake.input.efficiency, *snakemake.input.scores], Path(snakemake.output[0]))
