@@ -3,7 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 # Choices of config.yaml that may be given on the command line: make scale=open dataset=cmu variants=mlp,posemamba-s-27
-CHOICES := $(foreach key,scale dataset studies variants seeds detector selection backend,$(if $($(key)),$(key)=$($(key))))
+# (whatever is given, so that the workflow refuses what it does not know).
+CHOICES := $(filter-out PYTHON=% VENV=%,$(MAKEOVERRIDES))
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 CONFIG := $(if $(CHOICES),--config $(CHOICES))
 

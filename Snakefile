@@ -1,12 +1,14 @@
 """ssmpose: from data to page. Targets: all, tables, figures, efficiency, train. What to run stands in config.yaml."""
 
 import sys
+from pathlib import Path
 
 from snakemake.utils import min_version
 
 from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import make_plan
+from workflow.folders import WRITTEN, check_folders
 
 min_version("9.27")
 
@@ -15,6 +17,7 @@ configfile: "config.yaml"
 
 
 try:
+    check_folders(*WRITTEN)
     PLAN = make_plan(checked_config(config))
 except InputError as error:
     sys.exit(f"error: {error}")
@@ -66,4 +69,6 @@ rule figures:
 onsuccess:
     from reports.summary import summary_lines
 
-    print("\n".join(summary_lines(REPORT)))
+    # The targets train and efficiency make no table.
+    written = any(Path(REPORT, "tables").glob("*.csv"))
+    print("\n".join(summary_lines(REPORT)) if written else "Look at results/runs and results/efficiency")

@@ -3,6 +3,7 @@
 Nothing here knows a file format; `reports.writers` turns a View into Markdown, LaTeX and HTML.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -141,7 +142,9 @@ def count_verdicts(cells: pd.DataFrame) -> dict[str, int]:
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:
-    """A number with fixed decimals and a true minus sign."""
+    """A number with fixed decimals and a true minus sign; more decimals where it would read as 0 and is not."""
+    if value and abs(value) < 0.5 * 10**-decimals:
+        decimals = 1 - math.floor(math.log10(abs(value)))  # two significant digits
     return f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
 
 

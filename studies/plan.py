@@ -12,6 +12,7 @@ from studies.variants import resolve_variants
 BASELINES = ("mean-pose", "mlp")
 BASELINE_RECIPE = "baseline"
 SCALED = ("depth", "width", "frames")
+DROPPED = ("dropout", "drop_path")
 
 
 @dataclass(frozen=True, order=True)
@@ -52,8 +53,8 @@ class Plan:
             "variant": experiment.variant,
             "recipe_name": experiment.recipe,
             "seed": seed,
-            "hyper": scaled_hyper(variant["hyper"], rule),
-            "recipe": scaled_recipe(recipe, rule),
+            "hyper": (hyper := scaled_hyper(variant["hyper"], rule)),
+            "recipe": scaled_recipe(recipe, rule, hyper["frames"]),
             "backend": self.config["backend"],
         }
 
@@ -84,15 +85,17 @@ def dataset_of(column: dict, config: dict) -> str:
 
 
 def scaled_hyper(hyper: dict, rule: dict) -> dict:
-    """Hyper-parameters at a scale: depth, width and frames times the rule's fraction, rounded half up, at least 1."""
+    """Hyper-parameters at a scale: depth, width and frames times the rule's fraction, rounded half up, at least 1; drop rates times its own."""
     factors = {key: Fraction(rule[key]) for key in SCALED if key in hyper}
-    return hyper | {key: max(1, int(hyper[key] * factor + Fraction(1, 2))) for key, factor in factors.items()}
+    sizes = {key: max(1, int(hyper[key] * factor + Fraction(1, 2))) for key, factor in factors.items()}
+    return hyper | sizes | {key: hyper[key] * rule["drop"] for key in DROPPED if key in hyper}
 
 
-def scaled_recipe(recipe: dict, rule: dict) -> dict:
-    """Recipe at a scale: its epochs, steps an epoch and learning rate; the whole decay is the recipe's own."""
-    epochs = rule["epochs"]
+def scaled_recipe(recipe: dict, rule: dict, frames: int) -> dict:
+    """Recipe at a scale: its epochs, steps, learning rate and batch of clips; the whole decay is the recipe's own."""
+    epochs, batch_frames = rule["epochs"], rule["batch_frames"]
     return recipe | {
+        "batch": max(1, batch_frames // frames) if batch_frames else recipe["batch"],
         "epochs": epochs,
         "steps": rule["steps"],
         "learning_rate": recipe["learning_rate"] * rule["learning_rate"],

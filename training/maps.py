@@ -23,6 +23,6 @@ def write_ssm_maps(spec: dict, weights: Path, data: Path, path: Path) -> None:
     inputs = model_inputs(split, model.in_channels)
     starts = [start for start, stop in split.sequences() if stop - start >= model.frames]
     chosen = [starts[i] for i in np.unique(np.linspace(0, len(starts) - 1, CLIPS).astype(int))]
-    maps = [ssm_maps(model.eval(), inputs[None, start : start + model.frames]) for start in chosen]
+    maps = [ssm_maps(model.eval(), inputs[start : start + model.frames]) for start in chosen]
     joint_map, frame_map = (torch.stack([torch.as_tensor(m) for m in each]).mean(0) for each in zip(*maps, strict=True))
     write_whole(path, lambda p: np.savez(p.open("wb"), joint_map=joint_map, frame_map=frame_map))

@@ -76,7 +76,7 @@ def protocol_values(predictions: np.ndarray, split: Split) -> dict[str, dict]:
 
 def write_measurements(rows: Iterable[dict], path: Path) -> None:
     """Write rows as CSV with the contract's columns, whole or not at all."""
-    table = pd.DataFrame(list(rows), columns=COLUMNS)
+    table = pd.DataFrame(list(rows), columns=COLUMNS, dtype=object)  # counts stay whole numbers
     temporary = path.with_name(f".{path.name}.part")
     table.to_csv(temporary, index=False, lineterminator="\n")
     temporary.replace(path)

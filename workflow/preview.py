@@ -19,6 +19,7 @@ import yaml
 from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import Experiment, Plan, make_plan
+from studies.reading import read_yaml
 
 SECONDS_TO_START = 4.0  # imports, reading data, predictions
 SECONDS_A_UPDATE = 2e-9  # one state of one channel, forward and backward, all else included (two cores, AVX-512)
@@ -91,14 +92,17 @@ def preview(plan: Plan, text: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    config = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
+    config = read_yaml("config.yaml")
+    if strange := [a for a in arguments if "=" not in a]:
+        raise InputError(f"{strange[0]!r}: say key=value, as in scale=open")
     given = {key: yaml.safe_load(value) for key, value in (a.split("=", 1) for a in arguments)}
     plan = make_plan(checked_config(config | given))
     command = [str(Path(sys.executable).with_name("snakemake")), "--dry-run", "all"]
     command += ["--config", *arguments] if arguments else []
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise InputError((result.stderr.strip() or result.stdout.strip()).splitlines()[-1])
+        last = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1]
+        raise InputError(last.removeprefix("error: "))
     print(preview(plan, result.stdout + result.stderr))
 
 

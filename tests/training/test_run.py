@@ -24,6 +24,7 @@ from training.checkpoints import load_state
 from training.run import train
 
 RULE = {"depth": "1/10", "width": "1/8", "frames": "1/27", "epochs": 2, "steps": 6, "learning_rate": 5}
+RULE |= {"batch_frames": 36, "drop": 1}
 
 
 def spec_of(variant: str, recipe: str, seed: int = 0, **rule: object) -> dict:
@@ -35,8 +36,8 @@ def spec_of(variant: str, recipe: str, seed: int = 0, **rule: object) -> dict:
         "variant": variant,
         "recipe_name": recipe,
         "seed": seed,
-        "hyper": scaled_hyper(resolve_variants()[variant]["hyper"], rule),
-        "recipe": scaled_recipe(recipes()[recipe], rule),
+        "hyper": (hyper := scaled_hyper(resolve_variants()[variant]["hyper"], rule)),
+        "recipe": scaled_recipe(recipes()[recipe], rule, hyper["frames"]),
         "backend": "auto",
     }
 

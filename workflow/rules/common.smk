@@ -90,6 +90,11 @@ def family_sources(wildcards):
     return closure("workflow.efficiency", *sorted(modules))
 
 
+def family_definitions(wildcards):
+    """What studies/variants.yaml says of a family: counted again where that changes."""
+    return {variant: resolve_variants()[variant] for variant in PLAN.families[wildcards.family]}
+
+
 def timed_variants(wildcards):
     return [v for v in PLAN.families[wildcards.family] if v in PLAN.config["timing"]["variants"]]
 

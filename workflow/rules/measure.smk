@@ -25,6 +25,7 @@ rule count:
         "results/logs/count-{family}.log",
     params:
         variants=lookup("{family}", within=PLAN.families),
+        definitions=family_definitions,
     resources:
         mem_mb=2000,
         runtime=20,
@@ -42,8 +43,10 @@ rule speed:
         "results/logs/time-{family}.log",
     params:
         variants=timed_variants,
+        definitions=family_definitions,
         runs=PLAN.config["timing"]["runs"],
         warmup=PLAN.config["timing"]["warmup"],
+        wanted=PLAN.config["timing"]["threads"],
         backend=PLAN.config["backend"],
     threads: 256
     resources:

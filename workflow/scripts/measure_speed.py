@@ -6,5 +6,5 @@ from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
     params = snakemake.params
-    rows = time_rows(params.variants, params.backend, params.runs, params.warmup, threads=snakemake.threads)
+    rows = time_rows(params.variants, params.backend, params.runs, params.warmup, threads=params.wanted)
     write_measurements(rows, Path(snakemake.output[0]))

@@ -1,0 +1,113 @@
+"""A copy of the project in a folder of its own, to run and to break."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from workflow.preview import jobs
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BIN = Path(sys.executable).parent
+STUDY = Path(__file__).with_name("mini.yaml")
+PROFILE = ["--workflow-profile", "workflow/profiles/default", "--cores", "2"]
+TINY = {"depth": "1/10", "width": "1/8", "frames": "1/9", "epochs": 2, "steps": 3, "learning_rate": 10}
+
+
+class Checkout:
+    """A copy whose config asks for the study `mini` at a tiny scale with one seed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in _files():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+        shutil.copy2(STUDY, folder / "studies")
+        self.configure(_tiny)
+
+    def __truediv__(self, path: str) -> Path:
+        return self.folder / path
+
+    def configure(self, change: Callable[[dict], None]) -> None:
+        """Let `change` edit the config."""
+        path = self / "config.yaml"
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        change(config)
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace text that stands once in a file."""
+        text = (self / path).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{path} has {old!r} {text.count(old)} times"
+        (self / path).write_text(text.replace(old, new), encoding="utf-8")
+
+    def run(self, *command: str | Path) -> subprocess.CompletedProcess:
+        """Run a command in the copy and with the copy's packages; what it prints is `stdout`."""
+        return subprocess.run(command, cwd=self.folder, env=self.environment(), text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+
+    def start(self, *command: str | Path) -> subprocess.Popen:
+        """Start a command as `run` does, in a process group of its own."""
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment(), start_new_session=True,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+
+    def environment(self) -> dict[str, str]:
+        """This process's, less what would change the workflow, with the copy before the installed project."""
+        return {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "MAKE"))} | {
+            "PYTHONPATH": str(self.folder)
+        }
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
+        return self.run(BIN / "snakemake", *PROFILE, *arguments)
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess:
+        return self.run(BIN / "python", *arguments)
+
+    def make(self, *arguments: str) -> subprocess.CompletedProcess:
+        """`make` with this environment's programs and no right to install anything."""
+        environment = self.folder.with_name(f"{self.folder.name}-venv")
+        (environment / "bin").mkdir(parents=True, exist_ok=True)
+        for name in ("python", "snakemake"):
+            script = environment / "bin" / name
+            script.write_text(f'#!/bin/sh\nexec "{BIN / name}" "$@"\n', encoding="utf-8")
+            script.chmod(0o755)
+        (environment / ".ready").touch()
+        return self.run("make", f"VENV={environment}", *arguments)
+
+    def todo(self) -> list[dict[str, str]]:
+        """Jobs that a dry run lists: `workflow.preview.jobs`."""
+        result = self.run(BIN / "snakemake", "--dry-run", "all")
+        assert result.returncode == 0, result.stdout
+        return jobs(result.stdout)
+
+    def times(self) -> dict[str, int]:
+        """When each file of data and results was last written, in nanoseconds."""
+        paths = [p for top in ("data", "results") for p in (self / top).rglob("*") if p.is_file()]
+        return {p.relative_to(self.folder).as_posix(): p.stat().st_mtime_ns for p in paths}
+
+
+def only_error(result: subprocess.CompletedProcess) -> str:
+    """The one line with which a command told of its failure: status not 0, no traceback of ours."""
+    assert result.returncode != 0, result.stdout
+    assert "Traceback" not in result.stdout, result.stdout
+    lines = re.findall(r"^error: .*$", result.stdout, flags=re.MULTILINE)
+    assert len(lines) == 1, result.stdout
+    return lines[0]
+
+
+def _files() -> list[str]:
+    """Files of the project that are there, new ones too, less what git ignores."""
+    command = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
+    return [name for name in listed if name and (ROOT / name).is_file()]
+
+
+def _tiny(config: dict) -> None:
+    config |= {"studies": ["mini"], "seeds": [0]}
+    config["scales"]["quick"] |= TINY
+    config["timing"] |= {"variants": ["mlp"], "runs": 1}
