@@ -12,7 +12,7 @@ CONFIG := $(if $(CHOICES),--config $(CHOICES))
 .PHONY: all tables figures efficiency train plan resume env test lint format benchmark clean help
 
 all tables figures efficiency train: env  ## run the workflow up to that point (all: every table, figure and the page)
-	@$(SNAKEMAKE) $@ $(CONFIG)
+	@$(SNAKEMAKE) $@ $(CONFIG) || { $(BIN)/python -m workflow.resume --advice; exit 1; }
 
 plan: env  ## say what would run, why, and about how long, without running it
 	@$(BIN)/python -m workflow.preview $(CHOICES)

@@ -71,4 +71,8 @@ onsuccess:
 
     # The targets train and efficiency make no table.
     written = any(Path(REPORT, "tables").glob("*.csv"))
-    print("\n".join(summary_lines(REPORT)) if written else "Look at results/runs and results/efficiency")
+    print(
+        "\n".join(summary_lines(REPORT))
+        if written
+        else "Look at results/runs and results/efficiency"
+    )

@@ -40,7 +40,7 @@ def _imports(path: str) -> tuple[str, ...]:
 
 
 def _files(module: str) -> list[str]:
-    """Files that importing a dotted name runs: the packages on the way, the module, and what they read besides Python."""
+    """Files that importing a dotted name runs: packages on the way, the module, what they read besides Python."""
     parts = module.split(".")
     files = [Path(*parts[:i], "__init__.py") for i in range(1, len(parts) + 1)]
     files.append(Path(*parts).with_suffix(".py"))

@@ -85,7 +85,7 @@ def dataset_of(column: dict, config: dict) -> str:
 
 
 def scaled_hyper(hyper: dict, rule: dict) -> dict:
-    """Hyper-parameters at a scale: depth, width and frames times the rule's fraction, rounded half up, at least 1; drop rates times its own."""
+    """Hyper-parameters at a scale: sizes times the rule's fraction, at least 1; drop rates times `drop`."""
     factors = {key: Fraction(rule[key]) for key in SCALED if key in hyper}
     sizes = {key: max(1, int(hyper[key] * factor + Fraction(1, 2))) for key, factor in factors.items()}
     return hyper | sizes | {key: hyper[key] * rule["drop"] for key in DROPPED if key in hyper}

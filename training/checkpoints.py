@@ -1,4 +1,4 @@
-"""Training state that survives a kill, and weights as safetensors. Files are written under another name, then renamed."""
+"""Training state that survives a kill, and weights as safetensors; files appear whole or not at all."""
 
 import os
 from collections.abc import Callable

@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from datasets.clips import tiling_clips
-from datasets.lifting import Split
 from torch import Tensor, nn
 
+from datasets.clips import tiling_clips
+from datasets.lifting import Split
 from metrics.lifting import average_windows
 from metrics.protocols import human36m
 from training.batches import mirror, model_inputs

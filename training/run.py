@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from datasets.lifting import load
 import models
+from datasets.lifting import load
 from models import ssm
 from training.batches import seed_step
 from training.checkpoints import save_weights, write_whole

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from datasets.lifting import Split, load
 from datasets.normalise import normalise_keypoints
-
 from metrics.protocols import human36m, pooled
 from studies.errors import InputError
 

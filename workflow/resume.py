@@ -1,6 +1,7 @@
 """Clear what a killed run left behind: Snakemake's lock. Training state stays: it is what the runs go on from.
 
-    python -m workflow.resume
+    python -m workflow.resume             clear the lock
+    python -m workflow.resume --advice    only say whether that is what is needed
 
 Refuses while another Snakemake is alive in this folder: unlocking under it would let two of them write the same files.
 """
@@ -40,14 +41,28 @@ def release(folder: Path) -> None:
             f"a Snakemake is still running in {folder} (process {', '.join(map(str, alive))}): "
             "wait for it, or stop it, before resuming"
         )
-    if any((folder / ".snakemake/locks").glob("*")):
+    if locked(folder):
         subprocess.run(
             [Path(sys.executable).parent / "snakemake", "--unlock", "--quiet", "all"], cwd=folder, check=True
         )
 
 
+def locked(folder: Path) -> bool:
+    """Whether a Snakemake holds `folder`, or held it when it was killed."""
+    return any((folder / ".snakemake/locks").glob("*"))
+
+
+def advice(folder: Path) -> str:
+    """What to do after a failed run: one line if a dead run's lock is in the way, else nothing."""
+    dead = locked(folder) and not owners(folder)
+    return "a killed run left its lock here: `make resume` goes on from where it stopped" if dead else ""
+
+
 if __name__ == "__main__":
     try:
-        release(Path.cwd())
+        if sys.argv[1:] == ["--advice"]:
+            sys.exit(advice(Path.cwd()) or 0)
+        else:
+            release(Path.cwd())
     except InputError as error:
         sys.exit(f"error: {error}")

@@ -12,9 +12,17 @@ REPORT = f"results/{SCALE}/{DATASET}"
 RUN = f"results/runs/{SCALE}/{{dataset}}/{{variant}}/{{recipe}}/seed{{seed}}"
 STATE = f"results/.state/{SCALE}/{{dataset}}/{{variant}}/{{recipe}}/seed{{seed}}"
 SCORES = f"results/runs/{SCALE}/{{dataset}}/{{variant}}/{{recipe}}/scores.csv"
-RUN_FILES = ["weights.safetensors", "weights-best_val.safetensors", "weights-best_test.safetensors"]
+RUN_FILES = [
+    "weights.safetensors",
+    "weights-best_val.safetensors",
+    "weights-best_test.safetensors",
+]
 RUN_FILES += ["history.csv", "predictions.npz", "run.json"]
-EFFICIENCY = collect("results/efficiency/{family}-{kind}.csv", family=PLAN.families, kind=["counts", "speed"])
+EFFICIENCY = collect(
+    "results/efficiency/{family}-{kind}.csv",
+    family=PLAN.families,
+    kind=["counts", "speed"],
+)
 TABLE_KINDS = ["csv", "md", "tex", "html"]
 TABLES = [
     f"{REPORT}/tables/{name}-{table['id']}.{kind}"
@@ -28,7 +36,10 @@ FIGURES = [
     for figure in study.get("figures", [])
     for kind in ["svg", "png"]
 ]
-REPORT_OPTIONS = {key: PLAN.config[key] for key in ["scale", "dataset", "detector", "selection", "seeds"]}
+REPORT_OPTIONS = {
+    key: PLAN.config[key]
+    for key in ["scale", "dataset", "detector", "selection", "seeds"]
+}
 
 
 wildcard_constraints:
@@ -57,7 +68,10 @@ def model_module(variant):
 
 
 def run_spec(wildcards):
-    return PLAN.spec(Experiment(wildcards.dataset, wildcards.variant, wildcards.recipe), int(wildcards.seed))
+    return PLAN.spec(
+        Experiment(wildcards.dataset, wildcards.variant, wildcards.recipe),
+        int(wildcards.seed),
+    )
 
 
 def run_memory(wildcards):
@@ -72,7 +86,11 @@ def run_minutes(wildcards):
 
 def raw_marker(wildcards):
     """What shows that the raw files of a data set were fetched; the synthetic one needs none."""
-    return [] if wildcards.dataset.startswith("synthetic") else ["data/raw/cmu.fetched.json"]
+    return (
+        []
+        if wildcards.dataset.startswith("synthetic")
+        else ["data/raw/cmu.fetched.json"]
+    )
 
 
 def prepare_sources(wildcards):
@@ -92,15 +110,24 @@ def family_sources(wildcards):
 
 def family_definitions(wildcards):
     """What studies/variants.yaml says of a family: counted again where that changes."""
-    return {variant: resolve_variants()[variant] for variant in PLAN.families[wildcards.family]}
+    return {
+        variant: resolve_variants()[variant]
+        for variant in PLAN.families[wildcards.family]
+    }
 
 
 def timed_variants(wildcards):
-    return [v for v in PLAN.families[wildcards.family] if v in PLAN.config["timing"]["variants"]]
+    return [
+        v
+        for v in PLAN.families[wildcards.family]
+        if v in PLAN.config["timing"]["variants"]
+    ]
 
 
 def map_sources(wildcards):
-    return closure("models.ssm.attention", model_module(wildcards.variant), "training.run")
+    return closure(
+        "models.ssm.attention", model_module(wildcards.variant), "training.run"
+    )
 
 
 def figure_of(wildcards):
@@ -116,11 +143,17 @@ def figure_inputs(wildcards):
     if figure["kind"] == "ssm-map":
         experiment = figure_experiment(figure)
         planned = experiment in PLAN.experiments
-        return {"maps": [f"{run_folder(experiment, SEEDS[0])}/ssm_maps.npz"]} if planned else {}
+        return (
+            {"maps": [f"{run_folder(experiment, SEEDS[0])}/ssm_maps.npz"]}
+            if planned
+            else {}
+        )
     if figure["kind"].startswith("poses"):
         return {"data": f"data/prepared/{dataset_of(figure, PLAN.config)}"}
     return {}
 
 
 def figure_experiment(figure):
-    return Experiment(dataset_of(figure, PLAN.config), figure["variant"], figure["recipe"])
+    return Experiment(
+        dataset_of(figure, PLAN.config), figure["variant"], figure["recipe"]
+    )

@@ -1,15 +1,16 @@
 rule fetch:
     input:
+        catalogue="datasets/catalogue.yaml",
         sources=closure("datasets.sources"),
     output:
         done="data/raw/{source}.fetched.json",
     log:
         "results/logs/fetch-{source}.log",
-    params:
-        settings=lookup("{source}", within=PLAN.config["sources"]),
     resources:
         mem_mb=500,
         runtime=120,
+    params:
+        settings=lookup("{source}", within=PLAN.config["sources"]),
     script:
         "../scripts/fetch.py"
 

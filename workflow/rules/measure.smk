@@ -23,12 +23,12 @@ rule count:
         excluded="results/efficiency/{family}-excluded.csv",
     log:
         "results/logs/count-{family}.log",
-    params:
-        variants=lookup("{family}", within=PLAN.families),
-        definitions=family_definitions,
     resources:
         mem_mb=2000,
         runtime=20,
+    params:
+        variants=lookup("{family}", within=PLAN.families),
+        definitions=family_definitions,
     script:
         "../scripts/count_operations.py"
 
@@ -41,6 +41,10 @@ rule speed:
         "results/efficiency/{family}-speed.csv",
     log:
         "results/logs/time-{family}.log",
+    threads: 256
+    resources:
+        mem_mb=8000,
+        runtime=60,
     params:
         variants=timed_variants,
         definitions=family_definitions,
@@ -48,10 +52,6 @@ rule speed:
         warmup=PLAN.config["timing"]["warmup"],
         wanted=PLAN.config["timing"]["threads"],
         backend=PLAN.config["backend"],
-    threads: 256
-    resources:
-        mem_mb=8000,
-        runtime=60,
     script:
         "../scripts/measure_speed.py"
 
@@ -79,11 +79,11 @@ rule ssm_maps:
         f"{RUN}/ssm_maps.npz",
     log:
         f"{RUN}/ssm_maps.log",
-    params:
-        spec=run_spec,
     resources:
         mem_mb=4000,
         runtime=10,
+    params:
+        spec=run_spec,
     script:
         "../scripts/ssm_maps.py"
 

@@ -4,14 +4,18 @@ rule table:
         study="studies/{study}.yaml",
         sources=closure("reports.tables"),
     output:
-        collect(f"{REPORT}/tables/{{study}}-{{table}}.{{kind}}", kind=TABLE_KINDS, allow_missing=True),
+        collect(
+            f"{REPORT}/tables/{{study}}-{{table}}.{{kind}}",
+            kind=TABLE_KINDS,
+            allow_missing=True,
+        ),
     log:
         f"results/logs/table-{SCALE}-{DATASET}-{{study}}-{{table}}.log",
-    params:
-        options=REPORT_OPTIONS,
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        options=REPORT_OPTIONS,
     script:
         "../scripts/table.py"
 
@@ -27,11 +31,11 @@ rule figure:
         png=f"{REPORT}/figures/{{study}}-{{figure}}.png",
     log:
         f"results/logs/figure-{SCALE}-{DATASET}-{{study}}-{{figure}}.log",
-    params:
-        options=REPORT_OPTIONS,
     resources:
         mem_mb=1500,
         runtime=10,
+    params:
+        options=REPORT_OPTIONS,
     script:
         "../scripts/figure.py"
 
@@ -46,11 +50,11 @@ rule index:
         f"{REPORT}/index.html",
     log:
         f"results/logs/index-{SCALE}-{DATASET}.log",
-    params:
-        studies=STUDIES,
-        options=REPORT_OPTIONS,
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        studies=STUDIES,
+        options=REPORT_OPTIONS,
     script:
         "../scripts/index.py"

@@ -7,12 +7,12 @@ rule train_run:
         collect(f"{RUN}/{{file}}", file=RUN_FILES, allow_missing=True),
     log:
         f"{RUN}/train.log",
-    params:
-        spec=run_spec,
-        state=STATE,
     threads: 1
     resources:
         mem_mb=run_memory,
         runtime=run_minutes,
+    params:
+        spec=run_spec,
+        state=STATE,
     script:
         "../scripts/train.py"
