@@ -8,9 +8,18 @@ from snakemake.utils import min_version
 from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import make_plan
+from studies.reading import read_yaml
 from workflow.folders import WRITTEN, check_folders
 
 min_version("9.27")
+
+
+try:
+    read_yaml(
+        "config.yaml"
+    )  # says in one line what is wrong with it, a key given twice as well
+except InputError as error:
+    sys.exit(f"error: {error}")
 
 
 configfile: "config.yaml"

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from datasets.clips import tiling_clips
 from datasets.lifting import load
 from models.ssm.attention import ssm_maps
 from training.batches import model_inputs
@@ -21,8 +22,8 @@ def write_ssm_maps(spec: dict, weights: Path, data: Path, path: Path) -> None:
     model.load_state_dict(load_file(weights))
     split = load(data / "test")
     inputs = model_inputs(split, model.in_channels)
-    starts = [start for start, stop in split.sequences() if stop - start >= model.frames]
-    chosen = [starts[i] for i in np.unique(np.linspace(0, len(starts) - 1, CLIPS).astype(int))]
-    maps = [ssm_maps(model.eval(), inputs[start : start + model.frames]) for start in chosen]
+    clips = np.asarray(tiling_clips([stop - start for start, stop in split.sequences()], model.frames))
+    chosen = torch.from_numpy(clips[np.unique(np.linspace(0, len(clips) - 1, CLIPS).astype(int))])
+    maps = [ssm_maps(model.eval(), inputs[rows]) for rows in chosen]
     joint_map, frame_map = (torch.stack([torch.as_tensor(m) for m in each]).mean(0) for each in zip(*maps, strict=True))
     write_whole(path, lambda p: np.savez(p.open("wb"), joint_map=joint_map, frame_map=frame_map))

@@ -5,7 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -40,11 +41,16 @@ class Checkout:
         change(config)
         path.write_text(yaml.safe_dump(config), encoding="utf-8")
 
-    def edit(self, path: str, old: str, new: str) -> None:
-        """Replace text that stands once in a file."""
-        text = (self / path).read_text(encoding="utf-8")
+    @contextmanager
+    def edited(self, path: str, old: str, new: str) -> Iterator[None]:
+        """While the body runs, a file has `new` where it had `old` (once); then it is as before, its time too."""
+        file, kept = self / path, self.folder.with_name("kept")
+        text = file.read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{path} has {old!r} {text.count(old)} times"
-        (self / path).write_text(text.replace(old, new), encoding="utf-8")
+        shutil.copy2(file, kept)
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        yield
+        shutil.copy2(kept, file)
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess:
         """Run a command in the copy and with the copy's packages; what it prints is `stdout`."""

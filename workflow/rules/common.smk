@@ -18,11 +18,16 @@ RUN_FILES = [
     "weights-best_test.safetensors",
 ]
 RUN_FILES += ["history.csv", "predictions.npz", "run.json"]
-EFFICIENCY = collect(
-    "results/efficiency/{family}-{kind}.csv",
-    family=PLAN.families,
-    kind=["counts", "speed"],
+TIMED = {
+    family: [v for v in names if v in PLAN.config["timing"]["variants"]]
+    for family, names in PLAN.families.items()
+}
+EFFICIENCY = collect("results/efficiency/{family}-counts.csv", family=PLAN.families)
+EFFICIENCY += collect(
+    "results/efficiency/{family}-speed.csv",
+    family=[family for family in TIMED if TIMED[family]],
 )
+NAMES = ["studies/variants.yaml", "studies/recipes.yaml"]  # labels of rows and curves
 TABLE_KINDS = ["csv", "md", "tex", "html"]
 TABLES = [
     f"{REPORT}/tables/{name}-{table['id']}.{kind}"
@@ -114,14 +119,6 @@ def family_definitions(wildcards):
         variant: resolve_variants()[variant]
         for variant in PLAN.families[wildcards.family]
     }
-
-
-def timed_variants(wildcards):
-    return [
-        v
-        for v in PLAN.families[wildcards.family]
-        if v in PLAN.config["timing"]["variants"]
-    ]
 
 
 def map_sources(wildcards):

@@ -46,7 +46,7 @@ rule speed:
         mem_mb=8000,
         runtime=60,
     params:
-        variants=timed_variants,
+        variants=lookup("{family}", within=TIMED),
         definitions=family_definitions,
         runs=PLAN.config["timing"]["runs"],
         warmup=PLAN.config["timing"]["warmup"],

@@ -2,6 +2,7 @@ rule table:
     input:
         measurements=f"{REPORT}/measurements.csv",
         study="studies/{study}.yaml",
+        names=NAMES,
         sources=closure("reports.tables"),
     output:
         collect(
@@ -25,6 +26,7 @@ rule figure:
         unpack(figure_inputs),
         measurements=f"{REPORT}/measurements.csv",
         study="studies/{study}.yaml",
+        names=NAMES,
         sources=closure("reports.figures"),
     output:
         svg=f"{REPORT}/figures/{{study}}-{{figure}}.svg",
@@ -45,6 +47,7 @@ rule index:
         measurements=f"{REPORT}/measurements.csv",
         tables=TABLES,
         figures=FIGURES,
+        names=NAMES,
         sources=closure("reports.index"),
     output:
         f"{REPORT}/index.html",

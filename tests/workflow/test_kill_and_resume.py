@@ -1,0 +1,83 @@
+"""A workflow that is killed goes on where it was, and ends with the bytes of one that was not."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+import torch
+from checkout import BIN, PROFILE, Checkout, only_error
+
+pytestmark = pytest.mark.slow
+
+RUN = "runs/quick/synthetic-sh-like/sasmamba-27-xy/sasmamba/seed0"
+TARGET = f"results/{RUN}/run.json"
+STATE = f"results/.state/{RUN.removeprefix('runs/')}/state.pt"
+EPOCHS, STEPS = 10, 3  # an epoch ends with a save: many short ones, many places to be killed at
+PATIENCE = 300  # seconds to wait for what must happen
+
+
+def configured(folder: Path) -> Checkout:
+    checkout = Checkout(folder)
+    checkout.configure(lambda config: config.update(variants=["sasmamba-27-xy"]))
+    checkout.configure(lambda config: config["scales"]["quick"].update(epochs=EPOCHS, steps=STEPS))
+    return checkout
+
+
+def wait_for_step(path: Path, process: Popen, enough: int) -> int:
+    """Wait until a saved state has at least that many steps; how many it has."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        step = torch.load(path, weights_only=True)["step"] if path.is_file() else 0
+        if step >= enough:
+            return step
+        assert process.poll() is None, "the workflow ended before it could be killed"
+        time.sleep(0.05)
+    raise AssertionError(f"{path} did not reach step {enough} within {PATIENCE} s")
+
+
+def outcome(checkout: Checkout) -> dict[str, bytes]:
+    """Files of the run that must not depend on how it got there: run.json and the log tell of times."""
+    run = checkout / f"results/{RUN}"
+    return {p.name: p.read_bytes() for p in run.iterdir() if p.suffix in {".safetensors", ".npz", ".csv"}}
+
+
+def test_killed_and_resumed_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    whole, killed = configured(tmp_path / "whole"), configured(tmp_path / "killed")
+    result = whole.snakemake(TARGET)
+    assert result.returncode == 0, result.stdout
+
+    process = killed.start(BIN / "snakemake", *PROFILE, TARGET)
+    try:
+        step = wait_for_step(killed / STATE, process, enough=2 * STEPS)
+        os.killpg(process.pid, signal.SIGSTOP)  # alive, yet not at its end before the next line is
+        refused = killed.python("-m", "workflow.resume")  # somebody is alive
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # Snakemake and its jobs at once
+        process.wait()
+    assert f"(process {process.pid}" in only_error(refused)
+    assert refused.returncode == 1
+    assert 0 < step < EPOCHS * STEPS
+    assert not (killed / TARGET).exists()
+
+    locked = killed.make("all")
+    assert locked.returncode != 0
+    assert "cannot be locked" in locked.stdout
+    assert "make resume" in locked.stdout.splitlines()[-2]  # the last line is make's own
+
+    resumed = killed.make("resume")
+    assert resumed.returncode == 0, resumed.stdout
+    log = (killed / f"results/{RUN}/train.log").read_text()
+    assert log.startswith("going on after step ")
+    assert int(log.split()[4]) >= step
+    assert len(outcome(killed)) == 5
+    assert outcome(killed) == outcome(whole)
+    assert (killed / "results/quick/synthetic/index.html").is_file()
+
+
+def test_resume_without_a_lock_does_nothing(checkout: Checkout) -> None:
+    result = checkout.python("-m", "workflow.resume")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert not (checkout / ".snakemake").exists()

@@ -1,0 +1,118 @@
+"""From predictions to rows of measurements, on data small enough to score by hand."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from datasets.lifting import load, write_split
+from datasets.normalise import normalise_labels
+from studies.errors import InputError
+from workflow.measurements import (
+    COLUMNS,
+    UNITS,
+    collect_measurements,
+    protocol_values,
+    score_runs,
+    write_measurements,
+)
+
+FRAMES, WIDTH, FACTOR, ACTIONS = 81, 1000, 2.0, ["Walking", "Posing", "Posing"]
+
+
+@pytest.fixture(params=["gt", "sh-like"])
+def data(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A test split of three sequences of two actions, 2 mm a pixel, its 2D exact."""
+    rng = np.random.default_rng(0)
+    n = FRAMES * len(ACTIONS)
+    joints = rng.normal([WIDTH * FACTOR / 2, WIDTH * FACTOR / 2, 0], 200, size=(n, 17, 3))
+    keypoints = np.concatenate([joints[..., :2] / FACTOR, np.ones((n, 17, 1))], axis=-1)
+    frames = pd.DataFrame(
+        {
+            "sequence": np.repeat(["a", "b", "c"], FRAMES),
+            "frame": np.tile(np.arange(FRAMES), len(ACTIONS)),
+            "subject": "S01",
+            "action": np.repeat(ACTIONS, FRAMES),
+            "camera": "ca_01",
+            "width": WIDTH,
+            "height": WIDTH,
+        }
+    )
+    write_split(tmp_path / "test", keypoints, joints, np.full(n, FACTOR), frames, {"preset": request.param})
+    return tmp_path
+
+
+def predictions_of(data: Path, first: float = 0.001, others: float = 0.001) -> np.ndarray:
+    """The truth as a network would say it (N, 17, 3), but each joint less the root too far: by mm, in "a" and the rest.
+
+    Never exact: the protocol leaves out frames without any error.
+    """
+    split = load(data / "test")
+    labels = normalise_labels(split.joints, split.factor, WIDTH, WIDTH)
+    off = np.repeat([first, others, others], FRAMES) * 2 / FACTOR / WIDTH  # (N,)
+    labels[:, 1:, 2] += off[:, None]
+    return labels
+
+
+def test_true_keypoints_add_the_protocol_that_measures_depth_only(data: Path) -> None:
+    split = load(data / "test")
+    values = protocol_values(predictions_of(data), split)
+    expected = {"human36m", "pooled"} | ({"human36m-gt2d"} if split.card["preset"] == "gt" else set())
+    assert set(values) == expected
+    for metrics in values.values():
+        assert set(UNITS) <= set(metrics)
+        assert metrics["mpjpe"] == pytest.approx(0, abs=1e-2)
+        assert metrics["pck3d"] == pytest.approx(100)
+
+
+def test_actions_count_alike_in_one_protocol_and_frames_in_the_other(data: Path) -> None:
+    values = protocol_values(predictions_of(data, first=34.0, others=17.0), load(data / "test"))
+    assert values["human36m"]["mpjpe"] == pytest.approx((32 + 16) / 2, rel=1e-4)  # 16 of 17 joints are off
+    assert values["pooled"]["mpjpe"] == pytest.approx((32 + 16 + 16) / 3, rel=1e-4)
+
+
+def test_true_x_and_y_replace_predicted_ones_where_depth_alone_is_measured(data: Path) -> None:
+    split = load(data / "test")
+    sideways = predictions_of(data)
+    sideways[:, 1:, 0] += 0.1
+    values = protocol_values(sideways, split)
+    assert values["human36m"]["mpjpe"] > 50
+    if split.card["preset"] == "gt":
+        assert values["human36m-gt2d"]["mpjpe"] == pytest.approx(0, abs=1e-2)
+
+
+def run_of(folder: Path, **arrays: np.ndarray) -> Path:
+    folder.mkdir(parents=True)
+    spec = {"scale": "quick", "dataset": "d", "variant": "v", "seed": 3, "recipe_name": "r"}
+    (folder / "run.json").write_text(json.dumps({"spec": spec, "revision": "abc", "hardware": {"device": "cpu"}}))
+    np.savez(folder / "predictions.npz", **arrays)
+    return folder
+
+
+def test_a_run_becomes_a_row_a_metric_protocol_and_selection(data: Path, tmp_path: Path) -> None:
+    right = predictions_of(data)
+    run = run_of(tmp_path / "run", last=right, best_val=right, best_test=right)
+    rows = score_runs([run], data)
+    protocols = 3 if load(data / "test").card["preset"] == "gt" else 2
+    assert len(rows) == protocols * 3 * len(UNITS)
+    assert {row["convention"] for row in rows} >= {f"human36m/test/{s}" for s in ("last", "best_val", "best_test")}
+    assert all(set(row) == set(COLUMNS) for row in rows)
+    assert {(row["variant"], row["recipe"], row["seed"], row["revision"]) for row in rows} == {("v", "r", 3, "abc")}
+
+
+def test_parts_are_joined_and_a_strange_one_is_refused(tmp_path: Path) -> None:
+    rows = [dict.fromkeys(COLUMNS, "x") | {"value": 3587426496}, dict.fromkeys(COLUMNS, "y") | {"value": 0.1 + 0.2}]
+    for row, name in zip(rows, "ab", strict=True):
+        write_measurements([row], tmp_path / name)
+    collect_measurements([tmp_path / "a", tmp_path / "b"], tmp_path / "all.csv")
+    lines = (tmp_path / "all.csv").read_text().splitlines()
+    assert lines[0] == ",".join(COLUMNS)
+    assert [line.split(",")[6] for line in lines[1:]] == ["3587426496", repr(0.1 + 0.2)]  # every digit kept
+
+    (tmp_path / "b").write_text("variant,value\nx,1\n")
+    before = (tmp_path / "all.csv").read_bytes()
+    with pytest.raises(InputError, match="b: not a measurements file"):
+        collect_measurements([tmp_path / "a", tmp_path / "b"], tmp_path / "all.csv")
+    assert (tmp_path / "all.csv").read_bytes() == before

@@ -1,0 +1,74 @@
+"""A dry run made readable: its jobs, their causes, how long the trainings will take."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from checkout import ROOT
+
+from studies.config import checked_config
+from studies.plan import Experiment, Plan, make_plan
+from workflow.preview import SECONDS_TO_START, describe, jobs, preview, training_seconds
+
+RUN = "results/runs/quick/cmu-gt/mlp/baseline/seed2"
+DRY_RUN = f"""Building DAG of jobs...
+Job stats:
+job      count
+[Sat Nov 21 04:18:16 2026]
+rule train_run:
+    input: data/prepared/cmu-gt, models/a.py
+    output: {RUN}/weights.safetensors, {RUN}/run.json
+    log: {RUN}/train.log
+    reason: Updated input files: models/b.py, models/a.py; Params have changed since last execution: before: 1, now: 2
+[Sat Nov 21 04:18:16 2026]
+rule count:
+    output: results/efficiency/mlp-counts.csv
+    reason: Missing output files: results/efficiency/mlp-counts.csv, results/efficiency/mlp-excluded.csv
+[Sat Nov 21 04:18:16 2026]
+localrule all:
+    input: results/quick/cmu/index.html
+    reason: Input files updated by another job: results/quick/cmu/index.html
+"""
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    return make_plan(checked_config(config | {"dataset": "cmu"}))
+
+
+def test_jobs_are_those_that_make_something() -> None:
+    found = jobs(DRY_RUN)
+    assert [job["rule"] for job in found] == ["train_run", "count"]
+    assert found[0]["output"].split(", ")[0] == f"{RUN}/weights.safetensors"
+    assert found[1]["reason"].startswith("Missing output files: ")
+    assert jobs("Building DAG of jobs...\nNothing to be done (all requested files are present and up to date).\n") == []
+
+
+def test_a_job_is_a_line_with_its_cause_in_short() -> None:
+    train, count = (" ".join(describe(job).split()) for job in jobs(DRY_RUN))
+    assert train == (
+        "train_run mlp on cmu-gt, recipe baseline, seed 2 "
+        "(changed: models/b.py and 1 more; params have changed since last execution)"
+    )
+    assert count == "count results/efficiency/mlp-counts.csv (missing output files)"
+
+
+def test_a_preview_adds_the_jobs_up(plan: Plan) -> None:
+    assert preview(plan, "Nothing to be done.") == "nothing to do: everything is up to date"
+    lines = preview(plan, DRY_RUN).splitlines()
+    assert lines[-2] == "2 jobs: 1 train_run, 1 count"
+    assert lines[-1].startswith("training takes about 0 min on")
+
+
+def test_a_finished_seed_predicts_the_others(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small, large = (Experiment("cmu-gt", f"posemamba-{size}", "posemamba") for size in "sx")
+    guess = training_seconds(plan, small, 1)
+    assert SECONDS_TO_START < guess < training_seconds(plan, large, 1)
+    record = tmp_path / "results/runs/quick/cmu-gt/posemamba-s/posemamba/seed0/run.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"seconds": {"training": 100.0, "whole": 123.5}}))
+    assert training_seconds(plan, small, 1) == 123.5
+    assert training_seconds(plan, large, 1) != 123.5

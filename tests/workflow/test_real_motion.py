@@ -1,0 +1,56 @@
+"""Real motion capture from end to end: fetched from a mirror, prepared, trained on, reported."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from checkout import Checkout
+
+from datasets.sources import catalogue
+
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
+
+VARIANTS = ["mean-pose", "mlp", "posemamba-s-27"]
+DATASET = "cmu-small-sh-like"
+
+
+@pytest.fixture(scope="module")
+def finished(new_checkout: Callable[[], Checkout], shared: Path) -> Checkout:
+    checkout = new_checkout()
+    checkout.configure(lambda config: config.update(dataset="cmu-small", variants=VARIANTS))
+    mirrors = f"{shared}/data/cmu,{shared}/data/cmu/extra"
+    checkout.configure(lambda config: config["sources"]["cmu"].update(mirror=mirrors))
+    result = checkout.snakemake()
+    assert result.returncode == 0, result.stdout
+    assert "Look at results/quick/cmu-small/index.html" in result.stdout
+    return checkout
+
+
+def test_every_selected_variant_is_trained_and_labelled_with_its_data(finished: Checkout) -> None:
+    tables = finished / "results/quick/cmu-small/tables"
+    cells = pd.read_csv(tables / "mini-table1.csv").set_index(["row", "column"])
+    for row in ("mean-pose", "mlp", "posemamba"):
+        p1 = cells.loc[row, "p1"]
+        assert (p1["dataset"], p1["scale"], p1["verdict"]) == (DATASET, "quick", "not comparable")
+        assert p1["measured"] > 0
+    sasmamba = cells.loc["sasmamba", "p1"]
+    assert sasmamba["verdict"] == "not run"
+    assert "selected" in sasmamba["why"]
+    assert cells.loc[("sasmamba", "params"), "measured"] > 0  # counted all the same
+    for kind in ("md", "tex", "html"):
+        assert "cmu-small" in (tables / f"mini-table1.{kind}").read_text()
+
+
+def test_the_data_say_where_they_come_from(finished: Checkout) -> None:
+    source = catalogue()["cmu"]
+    for split in ("train", "val", "test"):
+        card = json.loads((finished / f"data/prepared/{DATASET}/{split}/card.json").read_text())
+        text = json.dumps(card)
+        assert source.home in text
+        assert source.licence in text
+        assert card["counts"]["frames"] > 0
+        clips = [name for name in source.files if name in text]
+        assert any(name.endswith(".amc") for name in clips)
+        assert all(source.files[name]["sha256"] in text for name in clips)

@@ -1,0 +1,192 @@
+"""One command from nothing to tables, figures and a page; again: nothing; after an edit: what it touches, no more."""
+
+import json
+import shutil
+from collections.abc import Callable
+from subprocess import CompletedProcess
+
+import numpy as np
+import pandas as pd
+import pytest
+from checkout import Checkout
+
+from workflow.measurements import COLUMNS, UNITS
+
+pytestmark = pytest.mark.slow
+
+REPORT = "results/quick/synthetic"
+RUNS = "results/runs/quick/synthetic-sh-like"
+VARIANTS = {"mean-pose": "baseline", "mlp": "baseline", "posemamba-s-27": "posemamba", "sasmamba-27-xy": "sasmamba"}
+FIGURES = ["curves", "bubbles", "scans", "maps", "poses"]
+RUN_FILES = {"history.csv", "predictions.npz", "run.json", "train.log", "weights.safetensors"}
+RUN_FILES |= {"weights-best_val.safetensors", "weights-best_test.safetensors"}
+
+
+@pytest.fixture(scope="module")
+def whole(new_checkout: Callable[[], Checkout]) -> tuple[Checkout, CompletedProcess]:
+    """A copy in which the workflow ran from beginning to end, and what it said. Tests leave it as they found it."""
+    checkout = new_checkout()
+    return checkout, checkout.snakemake()
+
+
+def test_it_ends_well_and_says_where_to_look(whole: tuple[Checkout, CompletedProcess]) -> None:
+    _, result = whole
+    assert result.returncode == 0, result.stdout
+    assert "error" not in result.stdout.lower()
+    assert f"Look at {REPORT}/index.html" in result.stdout.splitlines()[-3:]
+    assert "1 tables, 2 printed numbers:" in result.stdout
+
+
+def test_every_table_and_figure_is_there_in_every_format(whole: tuple[Checkout, CompletedProcess]) -> None:
+    checkout, _ = whole
+    wanted = {f"tables/mini-table1.{kind}" for kind in ("csv", "md", "tex", "html")}
+    wanted |= {f"figures/mini-{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
+    wanted |= {"index.html", "measurements.csv"}
+    report = checkout / REPORT
+    found = {p.relative_to(report).as_posix() for p in report.rglob("*") if p.is_file()}
+    assert found == wanted
+    assert all((report / name).stat().st_size > 100 for name in wanted)
+    assert all((report / name).read_bytes().startswith(b"\x89PNG") for name in wanted if name.endswith("png"))
+
+
+def test_run_folders_hold_what_the_contract_says(whole: tuple[Checkout, CompletedProcess]) -> None:
+    checkout, _ = whole
+    for variant, recipe in VARIANTS.items():
+        run = checkout / f"{RUNS}/{variant}/{recipe}/seed0"
+        extra = {"ssm_maps.npz", "ssm_maps.log"} if variant == "posemamba-s-27" else set()
+        assert {p.name for p in run.iterdir()} == RUN_FILES | extra
+        record = json.loads((run / "run.json").read_text())
+        assert (record["spec"]["variant"], record["spec"]["recipe_name"]) == (variant, recipe)
+        assert {"revision", "versions", "hardware", "seconds", "selected", "steps"} <= set(record)
+        with np.load(run / "predictions.npz", allow_pickle=False) as predictions:
+            assert predictions["best_val"].shape == (record["frames"]["test"], 17, 3)
+
+
+def test_measurements_are_tidy_and_name_scale_convention_and_run(whole: tuple[Checkout, CompletedProcess]) -> None:
+    checkout, _ = whole
+    table = pd.read_csv(checkout / f"{REPORT}/measurements.csv", dtype=str, keep_default_na=False)
+    assert list(table.columns) == COLUMNS
+    assert not table.duplicated([c for c in COLUMNS if c != "value"]).any()
+    accuracy, efficiency = table[table["run"] != ""], table[table["run"] == ""]
+    assert set(efficiency["scale"]) == {"paper"}  # at full size, whatever the scale of the trainings
+    assert set(efficiency["variant"]) == set(VARIANTS)
+    assert set(efficiency.loc[efficiency["metric"] == "latency", "variant"]) == {"mlp"}
+    assert set(accuracy["scale"]) == {"quick"}
+    wanted = {f"{protocol}/test/{s}" for protocol in ("human36m", "pooled") for s in ("last", "best_val", "best_test")}
+    for variant in VARIANTS:
+        mine = accuracy[accuracy["variant"] == variant]
+        assert set(mine["convention"]) == wanted
+        assert set(mine["metric"]) == set(UNITS)
+        assert (mine["unit"] == mine["metric"].map(UNITS)).all()
+        assert np.isfinite(mine["value"].astype(float)).all()
+        assert all((checkout / run / "run.json").is_file() for run in mine["run"])
+
+
+def test_a_shrunken_run_does_not_pose_as_the_papers(whole: tuple[Checkout, CompletedProcess]) -> None:
+    checkout, _ = whole
+    cells = pd.read_csv(checkout / f"{REPORT}/tables/mini-table1.csv").set_index(["row", "column"])
+    p1 = cells.loc["posemamba", "p1"]
+    assert (p1["verdict"], p1["scale"], p1["dataset"]) == ("not comparable", "quick", "synthetic-sh-like")
+    assert cells.loc[("other", "p1"), "verdict"] == "not run"
+    assert cells.loc[("posemamba", "params"), "scale"] == "paper"
+
+
+def test_again_there_is_nothing_to_do(whole: tuple[Checkout, CompletedProcess]) -> None:
+    checkout, _ = whole
+    before = checkout.times()
+    result = checkout.snakemake()
+    assert result.returncode == 0, result.stdout
+    assert "Nothing to be done" in result.stdout
+    assert checkout.times() == before
+    assert "nothing to do" in checkout.python("-m", "workflow.preview").stdout
+
+
+def made(checkout: Checkout) -> dict[str, set[str]]:
+    """What a dry run would make, by rule: the first output of each job."""
+    found: dict[str, set[str]] = {}
+    for job in checkout.todo():
+        found.setdefault(job["rule"], set()).add(job["output"].split(", ")[0])
+    return found
+
+
+REPORTS = {
+    "table": {f"{REPORT}/tables/mini-table1.csv"},
+    "figure": {f"{REPORT}/figures/mini-{name}.svg" for name in FIGURES},
+    "index": {f"{REPORT}/index.html"},
+}
+MEASURED = REPORTS | {"measurements": {f"{REPORT}/measurements.csv"}}
+SASMAMBA_RUNS = {
+    "train_run": {f"{RUNS}/sasmamba-27-xy/sasmamba/seed0/weights.safetensors"},
+    "score": {f"{RUNS}/sasmamba-27-xy/sasmamba/scores.csv"},
+}
+SASMAMBA_COUNTS = {kind: {f"results/efficiency/sasmamba-{file}.csv"} for kind, file in
+                   {"count": "counts", "speed": "speed"}.items()}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "wanted"),
+    [
+        pytest.param(
+            "models/lifting/sasmamba.py",
+            "class SasMamba(",
+            "# a remark\nclass SasMamba(",
+            MEASURED | SASMAMBA_RUNS | SASMAMBA_COUNTS,
+            id="model",
+        ),
+        pytest.param(
+            "studies/recipes.yaml",
+            "  label: SasMamba's recipe\n",
+            "  label: SasMamba's recipe\n  weight_decay: 0.02\n",
+            MEASURED | SASMAMBA_RUNS,
+            id="recipe",
+        ),
+        pytest.param(
+            "studies/variants.yaml",
+            '{label: "SasMamba, T=27, two channels", like: sasmamba, hyper: {frames: 27}}',
+            '{label: "SasMamba, T=27, two channels", like: sasmamba, hyper: {frames: 18}}',
+            MEASURED | SASMAMBA_RUNS | SASMAMBA_COUNTS,
+            id="hyper-parameter",
+        ),
+        pytest.param("studies/mini.yaml", "title: Four rows", "title: Rows", REPORTS, id="study"),
+        pytest.param("config.yaml", "selection: best_val", "selection: last", REPORTS, id="selection"),
+    ],
+)
+def test_an_edit_reruns_what_depends_on_it_and_nothing_else(
+    whole: tuple[Checkout, CompletedProcess], path: str, old: str, new: str, wanted: dict[str, set[str]]
+) -> None:
+    checkout, _ = whole
+    with checkout.edited(path, old, new):
+        assert made(checkout) == wanted
+    assert made(checkout) == {}
+
+
+def test_another_seed_adds_its_runs_and_keeps_the_first(whole: tuple[Checkout, CompletedProcess]) -> None:
+    checkout, _ = whole
+    with checkout.edited("config.yaml", "seeds:\n- 0\n", "seeds:\n- 0\n- 1\n"):
+        jobs = made(checkout)
+    assert {path.split("/")[-2] for path in jobs["train_run"]} == {"seed1"}
+    assert len(jobs["train_run"]) == len(jobs["score"]) == len(VARIANTS)
+    assert set(jobs) == {"train_run", "score", "measurements", "table", "figure", "index"}
+
+
+def test_a_dry_run_names_the_cause_and_the_time(whole: tuple[Checkout, CompletedProcess]) -> None:
+    checkout, _ = whole
+    with checkout.edited("models/lifting/sasmamba.py", "class SasMamba(", "# a remark\nclass SasMamba("):
+        result = checkout.make("plan")
+    assert result.returncode == 0, result.stdout
+    run = "sasmamba-27-xy on synthetic-sh-like, recipe sasmamba, seed 0  (changed: models/lifting/sasmamba.py)"
+    assert run in result.stdout
+    assert "training takes about" in result.stdout
+
+
+def test_efficiency_alone_trains_nothing_and_asks_for_no_table(whole: tuple[Checkout, CompletedProcess]) -> None:
+    checkout, _ = whole
+    shutil.move(checkout / REPORT, checkout / "aside")
+    (checkout / "results/efficiency/baselines-counts.csv").unlink()
+    result = checkout.snakemake("efficiency")
+    shutil.move(checkout / "aside", checkout / REPORT)
+    assert result.returncode == 0, result.stdout
+    assert "error" not in result.stdout.lower()
+    assert "Rule: train_run" not in result.stdout
+    assert (checkout / "results/efficiency/baselines-counts.csv").is_file()
+    assert made(checkout) == {}  # the same counts again: nobody has to follow
