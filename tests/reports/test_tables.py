@@ -192,7 +192,9 @@ def test_the_summary_counts_printed_numbers(written):
     lines = summary_lines(written)
     assert lines[0] == "2 tables, 46 printed numbers:"
     assert any(line.split() == ["✓", "9", "reproduced"] for line in lines)
-    assert lines[-1].endswith("index.html")
+    assert lines[-1] == f"Look at {written / 'tables'}"
+    (written / "index.html").touch()
+    assert summary_lines(written)[-1] == f"Look at {written / 'index.html'}"
 
 
 def test_bad_input_ends_in_one_line_that_names_it(tmp_path, demo):

@@ -49,8 +49,10 @@ class Checkout:
         assert text.count(old) == 1, f"{path} has {old!r} {text.count(old)} times"
         shutil.copy2(file, kept)
         file.write_text(text.replace(old, new), encoding="utf-8")
-        yield
-        shutil.copy2(kept, file)
+        try:
+            yield
+        finally:
+            shutil.copy2(kept, file)
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess:
         """Run a command in the copy and with the copy's packages; what it prints is `stdout`."""
@@ -116,4 +118,4 @@ def _files() -> list[str]:
 def _tiny(config: dict) -> None:
     config |= {"studies": ["mini"], "seeds": [0]}
     config["scales"]["quick"] |= TINY
-    config["timing"] |= {"variants": ["mlp"], "runs": 1}
+    config["timing"] |= {"variants": ["mlp", "sasmamba-27-xy"], "runs": 1}
