@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from training.batches import ClipSet, seed_step, step_generator
 from training.checkpoints import load_state, save_state
@@ -20,7 +20,8 @@ SELECTIONS = ("last", "best_val", "best_test")
 class Trainer:
     """Trains `model` in place on `splits["train"]`; every epoch is evaluated on validation and test.
 
-    After `run`, `history` has a dict an epoch and `best` maps each selection rule to {"error" mm, "epoch", "weights"}:
+    After `run`, `history` has a dict an epoch and `best` maps each selection rule to {"error" mm, "epoch", "weights",
+    "test"}, the last being its predictions for the test split:
     `last`, `best_val` (lowest validation P1) and `best_test` (lowest test P1: what the papers report). A tie keeps the
     earlier epoch.
 
@@ -96,27 +97,28 @@ class Trainer:
 
     def _end_epoch(self, epoch: int, rate: float, steps: int = 1) -> None:
         """Evaluate, extend the history, keep the best weights."""
-        errors = {
-            name: validation_error(predict(self.model, self.splits[name], self.recipe["flip_test"]), self.splits[name])
-            for name in ("val", "test")
+        predictions = {
+            name: predict(self.model, self.splits[name], self.recipe["flip_test"]) for name in ("val", "test")
         }
+        errors = {name: validation_error(poses, self.splits[name]) for name, poses in predictions.items()}
         means = {name: total / steps for name, total in self.losses.items()}
         row = {"epoch": epoch, "step": self.step, "learning_rate": rate}
         self.history.append(row | means | {f"{name}_mpjpe": error for name, error in errors.items()})
         self.losses = {}
-        self._keep("last", errors["test"], epoch, always=True)
-        self._keep("best_val", errors["val"], epoch)
-        self._keep("best_test", errors["test"], epoch)
+        poses = torch.from_numpy(predictions["test"])
+        self._keep("last", errors["test"], epoch, poses, always=True)
+        self._keep("best_val", errors["val"], epoch, poses)
+        self._keep("best_test", errors["test"], epoch, poses)
         left = self.seconds / epoch * (self.recipe["epochs"] - epoch)
         self.report(
             f"epoch {epoch}/{self.recipe['epochs']}  P1 validation {errors['val']:.1f} mm, test {errors['test']:.1f} mm"
             f"  about {left / 60:.0f} min of training left"
         )
 
-    def _keep(self, selection: str, error: float, epoch: int, always: bool = False) -> None:
+    def _keep(self, selection: str, error: float, epoch: int, poses: Tensor, always: bool = False) -> None:
         if always or selection not in self.best or error < self.best[selection]["error"]:
             weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
-            self.best[selection] = {"error": error, "epoch": epoch, "weights": weights}
+            self.best[selection] = {"error": error, "epoch": epoch, "weights": weights, "test": poses}
 
     def _impatient(self) -> bool:
         """SasMamba's rule: more than `patience` epochs went by without a better test error."""

@@ -65,13 +65,10 @@ def fingerprint(spec: dict, data: Path, sources: Sequence[str | Path]) -> str:
 
 def _predictions(trainer: Trainer) -> dict[str, np.ndarray]:
     """Predictions (N, J, 3) by selection for the test split, and as `new_<selection>` for unseen bodies."""
-    arrays = {}
-    for selection in SELECTIONS:
+    arrays = {selection: trainer.best[selection]["test"].numpy() for selection in SELECTIONS}
+    for selection in SELECTIONS if "new" in trainer.splits else ():
         trainer.model.load_state_dict(trainer.best[selection]["weights"])
-        for split in ("test", "new"):
-            if split in trainer.splits:
-                name = selection if split == "test" else f"{split}_{selection}"
-                arrays[name] = predict(trainer.model, trainer.splits[split], trainer.recipe["flip_test"])
+        arrays[f"new_{selection}"] = predict(trainer.model, trainer.splits["new"], trainer.recipe["flip_test"])
     return arrays
 
 
