@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from datasets.downloads import Progress, digest, download
 from studies.errors import InputError
+from studies.files import write_text
 from studies.reading import nearest, read_yaml
 
 CATALOGUE = Path(__file__).with_name("catalogue.yaml")
@@ -75,7 +76,8 @@ def fetch(
             for file in missing:
                 known[file] = download(file, _roots(entry, mirror), folder / name / file, known[file], progress)
                 _write_lock(entry, folder, known)
-        _write_json(folder / f"{name}.fetched.json", {"source": name, "url": entry.base_url, "sha256": known})
+        marker = {"source": name, "url": entry.base_url, "sha256": known}
+        write_text(folder / f"{name}.fetched.json", json.dumps(marker, indent=1) + "\n")
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); free space or fix permissions") from None
 
@@ -123,13 +125,8 @@ def _write_lock(entry: Source, folder: Path, known: dict[str, str | None]) -> No
     files = {
         file: {"sha256": known[file], "size": path.stat().st_size} for file, path in there.items() if path.exists()
     }
-    _write_json(_lock_file(entry, folder), {"source": entry.name, "files": files})
-
-
-def _write_json(path: Path, content: dict) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    lock = {"source": entry.name, "files": files}
+    write_text(_lock_file(entry, folder), json.dumps(lock, indent=1) + "\n")
 
 
 def _whole(path: Path, sha256: str | None) -> bool:

@@ -10,13 +10,13 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from reports.files import write_text
 from reports.layout import SCALES, SELECTIONS, SYMBOLS, View, count_verdicts, make_view
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick, read_measurements
 from reports.pages import render
 from reports.tables import build_table
 from reports.verdicts import VERDICTS
 from studies.errors import InputError
+from studies.files import write_text
 from studies.load import load_study
 from studies.variants import resolve_variants
 

@@ -1,30 +1,30 @@
 """Training state that survives a kill, and weights as safetensors; files appear whole or not at all."""
 
-import os
-from collections.abc import Callable
+import pickle
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from studies.errors import InputError
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Call `write` with a temporary name beside `path`, then rename: a reader sees the whole file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+from studies.files import write_whole
 
 
 def save_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
     """Write a state dict as safetensors: no code is run by whoever reads it."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     write_whole(path, lambda temporary: save_file(contiguous, temporary))
+
+
+def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays as an uncompressed npz; the same arrays give the same bytes."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:  # np.savez adds .npz to a name, but not to an open file
+            np.savez(file, **arrays)
+
+    write_whole(path, write)
 
 
 def save_state(folder: Path, state: dict) -> None:
@@ -45,7 +45,7 @@ def load_state(folder: Path, fingerprint: str) -> dict | None:
         return None
     try:
         state = torch.load(path, weights_only=True)
-    except Exception as error:
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
         raise InputError(
             f"{path}: not a training state ({type(error).__name__}); delete the file to start again"
         ) from error

@@ -10,7 +10,7 @@ from datasets.clips import tiling_clips
 from datasets.lifting import load
 from models.ssm.attention import ssm_maps
 from training.batches import model_inputs
-from training.checkpoints import write_whole
+from training.checkpoints import save_arrays
 from training.run import build_model
 
 CLIPS = 8  # averaged over: one clip is an anecdote
@@ -26,4 +26,4 @@ def write_ssm_maps(spec: dict, weights: Path, data: Path, path: Path) -> None:
     chosen = torch.from_numpy(clips[np.unique(np.linspace(0, len(clips) - 1, CLIPS).astype(int))])
     maps = [ssm_maps(model.eval(), inputs[rows]) for rows in chosen]
     joint_map, frame_map = (torch.stack([torch.as_tensor(m) for m in each]).mean(0) for each in zip(*maps, strict=True))
-    write_whole(path, lambda p: np.savez(p.open("wb"), joint_map=joint_map, frame_map=frame_map))
+    save_arrays(path, {"joint_map": joint_map.numpy(), "frame_map": frame_map.numpy()})

@@ -13,8 +13,9 @@ import torch
 import models
 from datasets.lifting import load
 from models import ssm
+from studies.files import write_text, write_whole
 from training.batches import seed_step
-from training.checkpoints import save_weights, write_whole
+from training.checkpoints import save_arrays, save_weights
 from training.evaluate import predict
 from training.loop import SELECTIONS, Trainer
 from training.provenance import provenance
@@ -44,9 +45,9 @@ def train(spec: dict, data: Path, run: Path, state: Path, sources: Sequence[str 
     for selection, name in WEIGHT_FILES.items():
         save_weights(run / name, trainer.best[selection]["weights"])
     write_whole(run / "history.csv", lambda path: _write_history(path, trainer.history))
-    write_whole(run / "predictions.npz", lambda path: _write_arrays(path, predictions))
+    save_arrays(run / "predictions.npz", predictions)
     summary = _summary(spec, trainer, splits, time.monotonic() - started)
-    write_whole(run / "run.json", lambda path: path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8"))
+    write_text(run / "run.json", json.dumps(summary, indent=2) + "\n")
 
 
 def build_model(spec: dict) -> torch.nn.Module:
@@ -91,8 +92,3 @@ def _write_history(path: Path, history: list[dict]) -> None:
         writer = csv.DictWriter(file, history[-1], lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
-
-
-def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with path.open("wb") as file:  # np.savez adds .npz to a name, but not to an open file
-        np.savez(file, **arrays)

@@ -1,13 +1,14 @@
 """Efficiency of variants, always at full paper size: counts on the meta device, time and memory for real."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 import models
 from metrics.efficiency import CONVENTIONS, Count, count, latency, peak_memory, throughput
+from studies.files import write_whole
 from studies.variants import resolve_variants
 from training.provenance import device_name, revision
 
@@ -41,12 +42,8 @@ def count_rows(counted: dict[tuple[str, str], tuple[Count, int]]) -> Iterator[di
 def write_excluded(counted: dict[tuple[str, str], tuple[Count, int]], path: Path) -> None:
     """Write what each convention left out of each variant, one row an operation, as CSV."""
     rows = [(*key, text) for key, (result, _) in counted.items() for text in result.excluded]
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["variant", "convention", "left out"])
-        writer.writerows(rows)
-    temporary.replace(path)
+    table = pd.DataFrame(rows, columns=["variant", "convention", "left out"])
+    write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
 
 
 def time_rows(variants: Sequence[str], backend: str, runs: int, warmup: int, threads: int) -> Iterator[dict]:

@@ -14,6 +14,7 @@ from datasets.lifting import Split, load
 from datasets.normalise import normalise_keypoints
 from metrics.protocols import human36m, pooled
 from studies.errors import InputError
+from studies.files import write_whole
 
 IDENTITY = ["scale", "dataset", "variant", "recipe", "seed"]
 COLUMNS = [*IDENTITY, "metric", "value", "unit", "convention", "device", "run", "revision"]
@@ -77,9 +78,7 @@ def protocol_values(predictions: np.ndarray, split: Split) -> dict[str, dict]:
 def write_measurements(rows: Iterable[dict], path: Path) -> None:
     """Write rows as CSV with the contract's columns, whole or not at all."""
     table = pd.DataFrame(list(rows), columns=COLUMNS, dtype=object)  # counts stay whole numbers
-    temporary = path.with_name(f".{path.name}.part")
-    table.to_csv(temporary, index=False, lineterminator="\n")
-    temporary.replace(path)
+    write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
 
 
 def collect_measurements(parts: Sequence[str | Path], path: Path) -> None:

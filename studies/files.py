@@ -1,5 +1,6 @@
-"""Whole files or none."""
+"""Whole files or none: whatever is written appears under its name when it is complete."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
     The temporary name keeps the suffix, from which writers guess the format.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         write(temporary)
         temporary.replace(path)
