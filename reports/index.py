@@ -83,6 +83,7 @@ def write_index(studies: Sequence[str | Path], measurements_csv: str | Path, out
         counts=[(v, SYMBOLS[v], counts[v], MEANING[v]) for v in VERDICTS],
         facts=run_facts(measurements, choice),
         timings=timings(measurements),
+        excluded=excluded_lists(measurements, out_dir),
         scale_meaning=SCALES[choice.scale],
         kinds=TABLE_KINDS,
     )
@@ -121,6 +122,14 @@ def timings(measurements: pd.DataFrame) -> list[tuple[str, ...]]:
         value = f"{row.value:,.1f} {row.unit}" + ("" if spread is None else f" (interquartile range {spread:,.1f})")
         rows.append((labels.get(row.variant, row.variant), TIMINGS[row.metric], value, row.convention, row.device))
     return rows
+
+
+def excluded_lists(measurements: pd.DataFrame, out_dir: Path) -> dict[str, str]:
+    """Links from the page to what each convention leaves out: family of models -> CSV, where it was counted."""
+    counted = set(pick(measurements, scale=EFFICIENCY_SCALE)["variant"])
+    families = sorted({v["family"] for name, v in resolve_variants().items() if name in counted})
+    links = {family: f"../../efficiency/{family}-excluded.csv" for family in families}
+    return {family: link for family, link in links.items() if (out_dir / link).is_file()}
 
 
 def _record(run: Path) -> dict:
