@@ -36,7 +36,7 @@ test: env  ## all tests, slow ones too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: env  ## ruff, snakefmt and Snakemake's own lint
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/snakefmt --check Snakefile workflow/rules
 	@$(BIN)/python -m workflow.lint

@@ -105,6 +105,7 @@ def run_facts(measurements: pd.DataFrame, choice: Choice) -> dict[str, str]:
         "Seeds": ", ".join(seeds) or "none",
         "Hardware": ", ".join(sorted(set(runs["device"]))) or "nothing was trained",
         "Training time": f"{seconds / 60:.1f} minutes in all, added over runs" if seconds else "",
+        "Selective scan": ", ".join(sorted({record["backend"] for record in records if "backend" in record})),
         "Versions": ", ".join(sorted(versions)),
         "Source revision": ", ".join(sorted(set(measurements["revision"]) - {""})),
     }

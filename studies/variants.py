@@ -28,6 +28,11 @@ def variant(name: str) -> dict:
     return known[name]
 
 
+def scan_arguments(name: str, backend: str) -> dict[str, str]:
+    """Arguments of `models.build` that choose a variant's scan backend; the baselines have no scan."""
+    return {} if variant(name)["family"] == "baselines" else {"backend": backend}
+
+
 def _resolve(name: str, written: dict[str, dict], children: tuple[str, ...]) -> dict:
     """A variant with what it inherits; `children` are the variants on the way to it, to notice a circle."""
     own = written[name]

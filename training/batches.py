@@ -9,12 +9,12 @@ from fractions import Fraction
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from datasets.clips import training_clips
 from datasets.lifting import Split
 from datasets.normalise import normalise_keypoints, normalise_labels
 from datasets.skeletons import FLIP_ORDER
-from torch import Tensor
-
 from studies.errors import InputError
 
 

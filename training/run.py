@@ -14,6 +14,7 @@ import models
 from datasets.lifting import load
 from models import ssm
 from studies.files import write_text, write_whole
+from studies.variants import scan_arguments
 from training.batches import seed_step
 from training.checkpoints import save_arrays, save_weights
 from training.evaluate import predict
@@ -39,7 +40,9 @@ def train(spec: dict, data: Path, run: Path, state: Path, sources: Sequence[str 
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
     seed_step(spec["seed"], 0)
-    model = build_model(spec).to("cuda" if torch.cuda.is_available() else "cpu")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    print(f"selective scan: {ssm.describe_backend(spec['backend'], device)}")
+    model = build_model(spec).to(device)
     trainer = Trainer(model, splits, spec["recipe"], spec["seed"], state, fingerprint(spec, data, sources)).run()
     predictions = _predictions(trainer)
     for selection, name in WEIGHT_FILES.items():
@@ -51,9 +54,8 @@ def train(spec: dict, data: Path, run: Path, state: Path, sources: Sequence[str 
 
 
 def build_model(spec: dict) -> torch.nn.Module:
-    """The model of a run. Baselines have no scan, hence no backend."""
-    backend = {} if "width" not in spec["hyper"] or spec["variant"] == "mlp" else {"backend": spec["backend"]}
-    return models.build(spec["variant"], **spec["hyper"], **backend)
+    """The untrained model of a run."""
+    return models.build(spec["variant"], **spec["hyper"], **scan_arguments(spec["variant"], spec["backend"]))
 
 
 def fingerprint(spec: dict, data: Path, sources: Sequence[str | Path]) -> str:
@@ -82,7 +84,7 @@ def _summary(spec: dict, trainer: Trainer, splits: dict, seconds: float) -> dict
         "frames": {name: len(split.frames) for name, split in splits.items()},
         "steps": trainer.step,
         "seconds": {"training": round(trainer.seconds, 2), "whole": round(seconds, 2)},
-        "backend": ssm.backend_in_use(spec["backend"]),
+        "backend": ssm.backend_in_use(spec["backend"], next(iter(trainer.model.state_dict().values())).device.type),
         **provenance(),
     }
 

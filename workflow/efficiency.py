@@ -9,7 +9,7 @@ import torch
 import models
 from metrics.efficiency import CONVENTIONS, Count, count, latency, peak_memory, throughput
 from studies.files import write_whole
-from studies.variants import resolve_variants
+from studies.variants import scan_arguments
 from training.provenance import device_name, revision
 
 MEBIBYTE = 2**20
@@ -49,7 +49,7 @@ def write_excluded(counted: dict[tuple[str, str], tuple[Count, int]], path: Path
 def time_rows(variants: Sequence[str], backend: str, runs: int, warmup: int, threads: int) -> Iterator[dict]:
     """Median latency of one clip, its spread, frames a second, and peak memory of a fresh process."""
     for variant in variants:
-        arguments = {"name": variant} | ({"backend": backend} if _has_scan(variant) else {})
+        arguments = {"name": variant} | scan_arguments(variant, backend)
         model = models.build(**arguments)
         shape = (1, model.frames, model.joints, model.in_channels)
         timed = latency(model, torch.zeros(shape), threads, runs, warmup)
@@ -59,10 +59,6 @@ def time_rows(variants: Sequence[str], backend: str, runs: int, warmup: int, thr
         yield _row(variant, "throughput", throughput(timed, model.frames), "frames/s", convention)
         peak = peak_memory("models:build", arguments, shape, threads=threads)["peak"]
         yield _row(variant, "peak_memory", peak / MEBIBYTE, "MiB", f"fresh process, batch 1, {threads} threads")
-
-
-def _has_scan(variant: str) -> bool:
-    return resolve_variants()[variant]["family"] != "baselines"
 
 
 def _row(variant: str, metric: str, value: float, unit: str, convention: str, device: str = "") -> dict:

@@ -52,11 +52,18 @@ def resolve(name: str, device: str = "cpu", dtype: torch.dtype = torch.float32) 
     return "cpu" if native else "reference"
 
 
-def backend_in_use(name: str = "auto") -> str:
-    """The backend that runs float32 CPU tensors when `name` is asked for; raises InputError when it cannot run."""
-    resolved = resolve(name)
+def backend_in_use(name: str = "auto", device: str = "cpu") -> str:
+    """The backend that runs float32 tensors when `name` is asked for; raises InputError when it cannot run."""
+    resolved = resolve(name, device)
     backend(resolved)
     return resolved
+
+
+def describe_backend(name: str = "auto", device: str = "cpu") -> str:
+    """`backend_in_use`, and where it is the slow one without having been asked for, why."""
+    used = backend_in_use(name, device)
+    reason = _unavailable("cpu") if name == "auto" and used == "reference" and device == "cpu" else None
+    return f"{used} ({reason})" if reason else used
 
 
 def _known(name: str, what: str) -> str:

@@ -172,6 +172,7 @@ def no_native(monkeypatch):
 @pytest.mark.usefixtures("no_native")
 def test_without_a_native_kernel_auto_is_the_reference():
     assert ssm.backend_in_use() == "reference"
+    assert ssm.describe_backend() == "reference (no C++ compiler)"
     assert torch.isfinite(ssm.selective_scan(*example(1, 4, 1, 2, 2))).all()
     with pytest.raises(InputError, match="'cpu' is not available: no C\\+\\+ compiler"):
         ssm.backend_in_use("cpu")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from studies.load import recipes
 
 from studies.errors import InputError
+from studies.load import recipes
 from training.losses import TEMPORAL_WEIGHT, TERMS, weighted_loss
 
 B, T, J = 2, 4, 17
