@@ -6,23 +6,10 @@ from pathlib import Path
 import pandas as pd
 from scipy.stats import t as student_t
 
+from studies.columns import COLUMNS
 from studies.errors import InputError
 from studies.plan import BASELINES
 
-COLUMNS = (
-    "scale",
-    "dataset",
-    "variant",
-    "recipe",
-    "seed",
-    "metric",
-    "value",
-    "unit",
-    "convention",
-    "device",
-    "run",
-    "revision",
-)
 EFFICIENCY_SCALE = "paper"  # efficiency is always measured at full paper size
 
 

@@ -13,11 +13,10 @@ import pandas as pd
 from datasets.lifting import Split, load
 from datasets.normalise import normalise_keypoints
 from metrics.protocols import human36m, pooled
+from studies.columns import COLUMNS
 from studies.errors import InputError
 from studies.files import write_whole
 
-IDENTITY = ["scale", "dataset", "variant", "recipe", "seed"]
-COLUMNS = [*IDENTITY, "metric", "value", "unit", "convention", "device", "run", "revision"]
 UNITS = {
     "mpjpe": "mm",
     "p_mpjpe": "mm",

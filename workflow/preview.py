@@ -92,6 +92,7 @@ def preview(plan: Plan, text: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
+    """Print the preview of the config with `key=value` overrides; raises InputError for what Snakemake refuses."""
     config = read_yaml("config.yaml")
     if strange := [a for a in arguments if "=" not in a]:
         raise InputError(f"{strange[0]!r}: say key=value, as in scale=open")
