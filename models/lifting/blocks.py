@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from models.ssm import selective_scan
 from models.ssm.backends import resolve
+from models.ssm.inputs import ScanInputs
 from models.ssm.orders import mode_orders
 from studies.errors import InputError
 
@@ -192,21 +193,18 @@ class ScanOperator(nn.Module):
 
     def scan(self, local: Tensor, plain: Tensor, frames: int, joints: int) -> Tensor:
         """Sum (B, T * J, inner) of the four directions' outputs, each on the token it was read from."""
-        orders = mode_orders(self.mode, frames, joints, plain.device)
-        outputs = []
-        for first, tokens in enumerate((local, plain)):
-            pair = slice(first, None, 2)
-            delta, A, B, C = self.scan_inputs(tokens, pair)
-            scanned = selective_scan(
-                tokens, delta, A, B, C, self.D[pair], self.dt_bias[pair], orders[pair], backend=self.backend
-            )
-            outputs.append(scanned)
-        return outputs[0] + outputs[1]
+        pairs = self.scan_inputs(local, plain, frames, joints)
+        first, second = (selective_scan(*pair, backend=self.backend) for pair in pairs)
+        return first + second
 
-    def scan_inputs(self, tokens: Tensor, directions: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """delta (B, K, L, inner) before bias and softplus, A (K, inner, N), B and C (B, K, L, N) of some directions."""
-        weight = self.x_proj[directions]  # (K, rank + 2 N, inner)
+    def scan_inputs(self, local: Tensor, plain: Tensor, frames: int, joints: int) -> tuple[ScanInputs, ScanInputs]:
+        """What the scans of directions 0 and 2, which read `local`, and of 1 and 3, which read `plain`, take."""
+        orders = mode_orders(self.mode, frames, joints, plain.device)
+        return self._pair(local, slice(0, None, 2), orders), self._pair(plain, slice(1, None, 2), orders)
+
+    def _pair(self, tokens: Tensor, pair: slice, orders: Tensor) -> ScanInputs:
+        weight = self.x_proj[pair]  # (2, rank + 2 N, inner)
         features = F.linear(tokens, weight.flatten(0, 1)).unflatten(-1, weight.shape[:2]).transpose(1, 2)
-        low, B, C = features.split((self.rank, self.d_state, self.d_state), -1)
-        delta = low @ self.dt_proj[directions].mT  # (B, K, L, rank) @ (K, rank, inner)
-        return delta, -torch.exp(self.A_log[directions]), B, C
+        delta, B, C = features.split((self.rank, self.d_state, self.d_state), -1)  # (B, 2, T * J, ...)
+        A = -torch.exp(self.A_log[pair])
+        return ScanInputs(tokens, delta, A, B, C, self.D[pair], self.dt_bias[pair], orders[pair], self.dt_proj[pair])

@@ -10,34 +10,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from models.ssm.orders import mode_orders
+from models.ssm.inputs import ScanInputs
 from studies.errors import InputError
 
 ELEMENTS_AT_ONCE = 2**22  # weights held at a time: bounds memory to some tens of megabytes
 
 
-def scan_attention(
-    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, delta_bias: Tensor | None, orders: Tensor
-) -> Tensor:
-    """How much each output token depends on each input token: (L, L), row = output, column = input.
+def scan_attention(inputs: ScanInputs) -> Tensor:
+    """How much each output token of a scan of one clip depends on each input token: (L, L), row output, column input.
 
-    Mean over channels of the magnitude of the weight summed over directions, D left out. Arguments as in
-    `models.ssm.selective_scan`, for one clip: u (1, L, E), delta (1, K, L, E), A (K, E, N), B and C (1, K, L, N).
+    Mean over channels of the magnitude of the weight summed over directions, D left out.
     """
+    u = inputs.u
     total = u.new_zeros(u.shape[1], u.shape[1])
-    for _, weights in scan_weights(u, delta, A, B, C, delta_bias, orders):
+    for _, weights in scan_weights(inputs):
         total += weights.abs_().sum(0)
     return total / u.shape[2]
 
 
 @torch.no_grad()
-def scan_weights(
-    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, delta_bias: Tensor | None, orders: Tensor
-) -> Iterator[tuple[slice, Tensor]]:
+def scan_weights(inputs: ScanInputs) -> Iterator[tuple[slice, Tensor]]:
     """Some channels and their signed weights (channels, L, L), summed over directions, until all channels were given.
 
     Raises InputError for more than one clip.
     """
+    u, delta, A, B, C, _, delta_bias, orders, _ = inputs.with_full_steps()
     if len(u) != 1:
         raise InputError(f"an attention map is of one clip, not of {len(u)}: pass them one by one")
     _, L, E = u.shape
@@ -90,9 +87,7 @@ def ssm_maps(model: nn.Module, clip: Tensor) -> tuple[Tensor, Tensor]:
 def _operator_attention(operator: nn.Module, x: Tensor) -> Tensor:
     """Map (T J, T J) of the four directions of a `models.lifting.blocks.ScanOperator` for (1, T, J, width)."""
     tokens, _ = operator.tokens_and_gate(x)
-    orders = mode_orders(operator.mode, x.shape[1], x.shape[2], x.device)
-    pairs = [slice(first, None, 2) for first in (0, 1)]
-    inputs = zip(*(operator.scan_inputs(read, pair) for read, pair in zip(tokens, pairs, strict=True)), strict=True)
-    delta, A, B, C = (torch.cat(parts, dim) for parts, dim in zip(inputs, (1, 0, 1, 1), strict=True))
-    bias, orders = (torch.cat([given[pair] for pair in pairs]) for given in (operator.dt_bias, orders))
-    return scan_attention(tokens[1], delta, A, B, C, bias, orders)
+    pairs = [pair.with_full_steps() for pair in operator.scan_inputs(*tokens, x.shape[1], x.shape[2])]
+    by_clip = {name: torch.cat([getattr(pair, name) for pair in pairs], 1) for name in ("delta", "B", "C")}
+    shared = {name: torch.cat([getattr(pair, name) for pair in pairs]) for name in ("A", "delta_bias", "orders")}
+    return scan_attention(ScanInputs(tokens[1], **by_clip, **shared))

@@ -20,15 +20,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-SOURCE, LANES = (Path(__file__).with_name(name) for name in ("scan.cpp", "lanes.hpp"))
+from models.ssm.inputs import NO_PERMUTATION, ScanInputs
+
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("scan.cpp", "strand.hpp", "lanes.hpp"))
+CHUNK = 32  # steps between the states that the forward pass keeps: what the backward makes of them fits in the cache
 # No -ffast-math: the exponential needs its additions in order, and NaN must stay NaN.
 FLAGS = (
     *("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"),
-    *("-shared", "-fPIC", "-pthread", "-fvisibility=hidden"),
+    *("-shared", "-fPIC", "-pthread", "-fvisibility=hidden", f"-DCHUNK={CHUNK}"),
     "-march=native" if platform.machine().lower() in ("x86_64", "amd64", "i686") else "-mcpu=native",
 )
 BUILD_SECONDS = 300
 INSTEAD = "the scan runs on the slower reference backend"
+FUSES_DT_PROJ = True
 C_TYPES = {torch.float32: "float", torch.float64: "double"}
 
 
@@ -36,114 +40,62 @@ class _BuildError(Exception):
     """The library cannot be built or loaded; the message says why in one line."""
 
 
-class _Shape(ctypes.Structure):
-    """`Shape` of scan.cpp, field by field."""
-
-    _fields_ = [
-        (name, ctypes.c_int64)
-        for name in ("batch", "directions", "length", "channels", "states", "softplus", "threads")
-    ]
-
-
 def available() -> str | None:
     """None when the backend can be used (the first call builds it), otherwise one line with the reason."""
     return _library()[1]
 
 
-def forward(
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None,
-    delta_bias: Tensor | None,
-    orders: Tensor | None,
-    delta_softplus: bool,
-) -> Tensor:
-    """Selective scan of K directions over one token grid (Mamba, algorithm 2; PoseMamba's sum of directions).
+def forward(inputs: ScanInputs, delta_softplus: bool, keep: bool) -> tuple[Tensor, Tensor | None]:
+    """Output y (batch, L, E) of a scan, and with `keep` what `backward` needs besides: the states (batch, K, chunks,
+    N, E) in which every chunk of `CHUNK` steps starts.
 
-    u (batch, L, E); delta (batch, K, L, E); A (K, E, N); B and C (batch, K, L, N); D and delta_bias (K, E) or
-    None, all float32 or all float64 on the CPU; orders (K, L) int64, a permutation of the tokens per direction
-    (not checked here) or None for 0..L-1. Returns y (batch, L, E), the directions summed on each token.
-    Raises ValueError for other shapes or types, RuntimeError where the backend is not available.
+    Tensors are float32 or float64 on the CPU; rows of delta, B and C may lie anywhere, as slices of a larger tensor do.
+    Raises ValueError for other types or orders that are no permutations, RuntimeError where the backend is not
+    available.
     """
-    inputs = _inputs(u, delta, A, B, C, D, delta_bias, orders)
-    y = _new(u, u.shape)
-    if u.numel():
-        _call("forward", inputs, delta_softplus, y.data_ptr())
-    return y
+    tensors = _contiguous(inputs)
+    y, kept = _new(inputs.u, inputs.u.shape), _new(inputs.u, kept_shape(inputs)) if keep else None
+    if inputs.u.numel():
+        _call("forward", tensors, delta_softplus, y.data_ptr(), kept.data_ptr() if keep else None)
+    return y, kept
 
 
-def backward(
-    grad_y: Tensor,
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None,
-    delta_bias: Tensor | None,
-    orders: Tensor | None,
-    delta_softplus: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Gradients of `forward` for grad_y (batch, L, E): (du, ddelta, dA, dB, dC, dD or None, ddelta_bias or None).
+def backward(grad_y: Tensor, inputs: ScanInputs, delta_softplus: bool, kept: Tensor) -> tuple[Tensor | None, ...]:
+    """Gradients of `forward` for grad_y (batch, L, E), in the order of the inputs; None for those that were not given.
 
-    Each has the shape of its input. States are recomputed from those kept every 16 steps, so memory grows with
-    L E + L N and never with L E N. Raises as `forward` does.
+    States are computed again from those kept, so memory grows with L E + L N + L E N / CHUNK and never with L E N.
+    Raises as `forward` does.
     """
-    inputs = _inputs(u, delta, A, B, C, D, delta_bias, orders)
-    _expect("grad_y", grad_y, u.shape, u.dtype)
-    grad_y = grad_y.contiguous()
-    per_channel = A.shape[:2]
-    shapes = (u.shape, delta.shape, A.shape, B.shape, C.shape, per_channel, per_channel)
-    grads = [_new(u, shape) for shape in shapes]
-    if u.numel():
-        _call("backward", inputs, delta_softplus, grad_y.data_ptr(), _pointers(grads))
-    du, ddelta, dA, dB, dC, dD, dbias = grads
-    return du, ddelta, dA, dB, dC, None if D is None else dD, None if delta_bias is None else dbias
+    tensors = _contiguous(inputs)
+    grad_y, kept = grad_y.contiguous(), kept.contiguous()
+    per_channel = inputs.A.shape[:2]
+    wanted = inputs._replace(orders=None)
+    shapes = [per_channel if x is None else x.shape for x in wanted]
+    grads = [_new(inputs.u, shape) for shape in shapes]
+    if inputs.u.numel():
+        order = [grads[i] for i in (0, 1, 2, 3, 4, 5, 6, 8)]  # Gradients of strand.hpp
+        _call("backward", tensors, delta_softplus, kept.data_ptr(), grad_y.data_ptr(), _pointers(order))
+    return tuple(None if x is None else grad for x, grad in zip(wanted, grads, strict=True))
 
 
-def _inputs(
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None,
-    delta_bias: Tensor | None,
-    orders: Tensor | None,
-) -> list[Tensor | None]:
-    """The inputs checked, contiguous and in the order of scan.cpp's `Inputs`."""
-    if u.dtype not in C_TYPES or u.ndim != 3 or A.ndim != 3 or 0 in A.shape:
+def kept_shape(inputs: ScanInputs) -> tuple[int, ...]:
+    """Shape of what `forward` keeps for `backward`."""
+    (batch, L, E), (K, _, N) = inputs.u.shape, inputs.A.shape
+    return batch, K, -(-L // CHUNK), N, E
+
+
+def _contiguous(inputs: ScanInputs) -> ScanInputs:
+    """The inputs as the kernel reads them: contiguous tensors; of delta, B and C, rows of neighbouring numbers."""
+    if inputs.u.dtype not in C_TYPES or inputs.u.device.type != "cpu" or 0 in inputs.A.shape:
         raise ValueError(
-            f"native scan: u must be (batch, L, E) float32 or float64 and A (K, E, N) with no empty axis; "
-            f"got {u.dtype} {tuple(u.shape)} and {tuple(A.shape)}"
+            f"native scan: u must be float32 or float64 on the CPU and A have no empty axis; "
+            f"got {inputs.u.dtype} on {inputs.u.device} and {tuple(inputs.A.shape)}"
         )
-    (batch, length, channels), (directions, _, states) = u.shape, A.shape
-    if orders is None:
-        orders = torch.arange(length).expand(directions, length)
-    per_channel, per_state = (directions, channels), (batch, directions, length, states)
-    _expect("u", u, u.shape, u.dtype)
-    _expect("delta", delta, (batch, directions, length, channels), u.dtype)
-    _expect("A", A, (*per_channel, states), u.dtype)
-    _expect("B", B, per_state, u.dtype)
-    _expect("C", C, per_state, u.dtype)
-    _expect("orders", orders, (directions, length), torch.int64)
-    for name, tensor in (("D", D), ("delta_bias", delta_bias)):
-        if tensor is not None:
-            _expect(name, tensor, per_channel, u.dtype)
-    tensors = (u, delta, A, B, C, D, delta_bias, orders)
-    return [None if tensor is None else tensor.contiguous() for tensor in tensors]
-
-
-def _expect(name: str, tensor: Tensor, shape: Sequence[int], dtype: torch.dtype) -> None:
-    """The kernel reads raw memory, so what it gets must be exactly of this shape and type."""
-    if tuple(tensor.shape) != tuple(shape) or tensor.dtype != dtype or tensor.device.type != "cpu":
-        raise ValueError(
-            f"native scan: {name} must be {dtype} {tuple(shape)} on the CPU, "
-            f"not {tensor.dtype} {tuple(tensor.shape)} on {tensor.device}"
-        )
+    if inputs.orders is None:
+        K, L = inputs.A.shape[0], inputs.u.shape[1]
+        inputs = inputs._replace(orders=torch.arange(L).expand(K, L))
+    strided = {id(x) for x in (inputs.delta, inputs.B, inputs.C) if x.stride(-1) == 1}
+    return ScanInputs(*(x if x is None or id(x) in strided else x.contiguous() for x in inputs))
 
 
 def _new(u: Tensor, shape: Sequence[int]) -> Tensor:
@@ -156,17 +108,21 @@ def _pointers(tensors: Sequence[Tensor | None]) -> ctypes.Array:
     return (ctypes.c_void_p * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))
 
 
-def _call(name: str, inputs: list[Tensor | None], delta_softplus: bool, *rest: int | ctypes.Array) -> None:
+def _call(name: str, inputs: ScanInputs, delta_softplus: bool, *rest: int | ctypes.Array | None) -> None:
     library, reason = _library()
     if library is None:
         raise RuntimeError(f"native scan: {reason}")
-    u, _, A = inputs[:3]
-    batch, length, channels = u.shape
-    shape = _Shape(batch, A.shape[0], length, channels, A.shape[2], delta_softplus, torch.get_num_threads())
-    function = getattr(library, f"scan_{name}_{C_TYPES[u.dtype]}")
+    (batch, length, channels), (directions, _, states) = inputs.u.shape, inputs.A.shape
+    strides = [stride for x in (inputs.delta, inputs.B, inputs.C) for stride in x.stride()[:3]]
+    sizes = (batch, directions, length, channels, states, inputs.rank, delta_softplus, torch.get_num_threads())
+    shape = (ctypes.c_int64 * (len(sizes) + len(strides)))(*sizes, *strides)  # Shape of strand.hpp
+    function = getattr(library, f"scan_{name}_{C_TYPES[inputs.u.dtype]}")
     function.argtypes = [ctypes.c_void_p] * (2 + len(rest))
-    if function(ctypes.byref(shape), _pointers(inputs), *rest):
-        raise MemoryError(f"native scan: out of memory for u {tuple(u.shape)} and A {tuple(A.shape)}")
+    failure = function(shape, _pointers(inputs), *rest)
+    if failure == 1:
+        raise MemoryError(f"native scan: out of memory for u {tuple(inputs.u.shape)} and A {tuple(inputs.A.shape)}")
+    if failure == 2:
+        raise ValueError(NO_PERMUTATION.format(length - 1))
 
 
 # ---- building and caching ---------------------------------------------------------------------------------
@@ -223,7 +179,7 @@ def _run(command: list[str]) -> str:
 
 def _key(compiler: list[str]) -> str:
     """A hash of what the library depends on: source, flags, compiler and processor."""
-    parts = (SOURCE.read_text(), LANES.read_text(), *FLAGS, *compiler, _run([*compiler, "--version"]), _processor())
+    parts = (*(file.read_text() for file in SOURCES), *FLAGS, *compiler, _run([*compiler, "--version"]), _processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
@@ -241,7 +197,7 @@ def _build(compiler: list[str], file: Path) -> None:
     """Compiles under a temporary name, appends the digest and renames: several processes may build at once."""
     with tempfile.TemporaryDirectory(prefix="build-", dir=file.parent) as folder:
         fresh = Path(folder) / file.name
-        _run([*compiler, *FLAGS, "-o", str(fresh), str(SOURCE)])
+        _run([*compiler, *FLAGS, "-o", str(fresh), str(SOURCES[0])])
         with fresh.open("r+b") as stream:
             stream.write(hashlib.sha256(stream.read()).digest())  # after the read: at the end
         fresh.replace(file)

@@ -17,8 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, softplus
 
+from models.ssm.inputs import ScanInputs
+
 # State elements that one step works on: enough to amortise Python, few enough to stay in a core's cache.
 ELEMENTS_PER_STEP = 2**17
+FUSES_DT_PROJ = False
 SOFTPLUS_THRESHOLD = 20.0  # above it softplus is the identity, as in the published kernels
 
 
@@ -27,45 +30,28 @@ def available() -> str | None:
     return None
 
 
-def forward(
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None,
-    delta_bias: Tensor | None,
-    orders: Tensor | None,
-    delta_softplus: bool,
-) -> Tensor:
-    """Scan output (batch, L, E); arguments and shapes as in `models.ssm.scan.selective_scan`."""
+def forward(inputs: ScanInputs, delta_softplus: bool, keep: bool) -> tuple[Tensor, None]:
+    """Scan output (batch, L, E) of inputs with full step sizes; nothing is kept for `backward`."""
+    u, D = inputs.check_orders().u, inputs.D
     y = torch.zeros_like(u, memory_format=torch.contiguous_format)
     if D is not None:
         y.addcmul_(u, D.sum(0))  # every direction adds D u to the token it read
-    decays = _workspace(delta, A, 0)
-    for part in _parts(u, delta, A, B, C, delta_bias, orders, delta_softplus):
+    decays = _workspace(inputs, 0)
+    for part in _parts(inputs, delta_softplus):
         y[part.clips] += part.to_grid(part.outputs(*part.decays_and_starts(decays)))
-    return y
+    return y, None
 
 
 def backward(
-    grad_y: Tensor,
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None,
-    delta_bias: Tensor | None,
-    orders: Tensor | None,
-    delta_softplus: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Gradients of u, delta, A, B, C, D, delta_bias (None where the input is None), each shaped like its input."""
+    grad_y: Tensor, inputs: ScanInputs, delta_softplus: bool, kept: Tensor | None
+) -> tuple[Tensor | None, ...]:
+    """Gradients in the order of the inputs, each shaped like its input; None where it is None, and for orders."""
+    u, delta, A, B, C, D, delta_bias, *_ = inputs
     du = torch.zeros_like(u) if D is None else grad_y * D.sum(0)
     dD = None if D is None else (grad_y * u).sum((0, 1)).expand(D.shape).contiguous()
     ddelta, dA, dB, dC = (torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (delta, A, B, C))
-    decays, histories = _workspace(delta, A, 0), _workspace(delta, A, 1)
-    for part in _parts(u, delta, A, B, C, delta_bias, orders, delta_softplus):
+    decays, histories = _workspace(inputs, 0), _workspace(inputs, 1)
+    for part in _parts(inputs, delta_softplus):
         clips, k = part.clips, part.direction
         decay, start = part.decays_and_starts(decays)
         states = part.states(decay, start, histories)
@@ -75,7 +61,7 @@ def backward(
         dB[clips, k], dC[clips, k] = part.to_grid(dB_k), part.to_grid(dC_k)
         du[clips] += ddrive * part.delta
         ddelta[clips, k] = (part.to_grid(drate) + ddrive * u[clips]) * part.delta_slope
-    return du, ddelta, dA, dB, dC, dD, None if delta_bias is None else ddelta.sum((0, 2))
+    return du, ddelta, dA, dB, dC, dD, None if delta_bias is None else ddelta.sum((0, 2)), None, None
 
 
 @dataclass
@@ -188,29 +174,22 @@ def _steps_and_chunks(length: int) -> tuple[int, int]:
     return steps, -(-length // steps)
 
 
-def _clips_at_once(delta: Tensor, A: Tensor) -> int:
-    _, chunks = _steps_and_chunks(delta.shape[2])
-    return min(len(delta), max(1, ELEMENTS_PER_STEP // (chunks * A[0].numel())))
+def _clips_at_once(inputs: ScanInputs) -> int:
+    _, chunks = _steps_and_chunks(inputs.u.shape[1])
+    return min(len(inputs.u), max(1, ELEMENTS_PER_STEP // (chunks * inputs.A[0].numel())))
 
 
-def _workspace(delta: Tensor, A: Tensor, extra: int) -> Tensor:
+def _workspace(inputs: ScanInputs, extra: int) -> Tensor:
     """Memory (c + extra, g, n, N, E) that all parts share: touching fresh pages costs more than the arithmetic."""
-    steps, chunks = _steps_and_chunks(delta.shape[2])
-    return delta.new_empty(steps + extra, _clips_at_once(delta, A), chunks, A.shape[2], A.shape[1])
+    steps, chunks = _steps_and_chunks(inputs.u.shape[1])
+    _, E, N = inputs.A.shape
+    return inputs.u.new_empty(steps + extra, _clips_at_once(inputs), chunks, N, E)
 
 
-def _parts(
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    delta_bias: Tensor | None,
-    orders: Tensor | None,
-    delta_softplus: bool,
-) -> Iterator[_Part]:
+def _parts(inputs: ScanInputs, delta_softplus: bool) -> Iterator[_Part]:
     """Cut the work into parts of bounded size: direction by direction, a few clips at a time."""
-    at_once = _clips_at_once(delta, A)
+    u, delta, A, B, C, _, delta_bias, orders, _ = inputs
+    at_once = _clips_at_once(inputs)
     for k in range(len(A)):
         for first in range(0, len(u), at_once):
             clips = slice(first, first + at_once)

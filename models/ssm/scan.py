@@ -9,6 +9,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 from models.ssm.backends import backend as find_backend
 from models.ssm.backends import resolve
+from models.ssm.inputs import ScanInputs
 
 
 def selective_scan(
@@ -20,6 +21,7 @@ def selective_scan(
     D: Tensor | None = None,
     delta_bias: Tensor | None = None,
     orders: Tensor | None = None,
+    dt_proj: Tensor | None = None,
     *,
     delta_softplus: bool = True,
     backend: str = "auto",
@@ -36,14 +38,16 @@ def selective_scan(
     Parameters
     ----------
     u : (batch, L, E) tokens in grid order, shared by all directions
-    delta : (batch, K, L, E) step sizes in grid order, before bias and softplus
+    delta : (batch, K, L, E) step sizes in grid order, before bias and softplus; or, with dt_proj, (batch, K, L, R)
     A : (K, E, N), negative
     B, C : (batch, K, L, N) in grid order
     D, delta_bias : (K, E) or None
     orders : (K, L) int64, each row a permutation: orders[k, l] is the token that direction k visits at step l; None
         means 0 .. L-1 for each
+    dt_proj : (K, E, R) or None: the step sizes are then the low-rank product of delta and it, which a fused kernel
+        never writes to memory
     delta_softplus : apply softplus (the identity above 20) to delta + delta_bias
-    backend : `auto`, `reference` or `cpu`; `auto` obeys the environment variable SSMPOSE_BACKEND
+    backend : `auto`, or one of `models.ssm.backends.BACKENDS`; `auto` obeys the environment variable SSMPOSE_BACKEND
 
     Returns
     -------
@@ -52,31 +56,10 @@ def selective_scan(
     Raises InputError for an unknown or unavailable backend, ValueError for shapes that do not belong together and (on a
     CPU, where looking costs little) for orders that are no permutations.
     """
-    _check_shapes(u, delta, A, B, C, D, delta_bias, orders)
+    inputs = ScanInputs(u, delta, A, B, C, D, delta_bias, orders, dt_proj).check()
     name = resolve(backend, u.device.type, u.dtype)
-    return torch.ops.ssmpose.selective_scan(u, delta, A, B, C, D, delta_bias, orders, delta_softplus, name)
-
-
-def _check_shapes(u, delta, A, B, C, D, delta_bias, orders) -> None:
-    if u.ndim != 3 or A.ndim != 3:
-        raise ValueError(f"selective_scan: u must be (batch, L, E) and A (K, E, N), not {u.shape} and {A.shape}")
-    (batch, L, E), (K, _, N) = u.shape, A.shape
-    given = {"delta": delta, "A": A, "B": B, "C": C, "D": D, "delta_bias": delta_bias, "orders": orders}
-    expected = {"delta": (batch, K, L, E), "A": (K, E, N), "B": (batch, K, L, N), "C": (batch, K, L, N)}
-    expected |= {"D": (K, E), "delta_bias": (K, E), "orders": (K, L)}
-    for name, tensor in given.items():
-        if tensor is not None and tuple(tensor.shape) != expected[name]:
-            raise ValueError(f"selective_scan: {name} must be {expected[name]}, not {tuple(tensor.shape)}")
-    if orders is not None and orders.dtype != torch.int64:
-        raise ValueError(f"selective_scan: orders must be int64, not {orders.dtype}")
-
-
-def _check_orders(orders: Tensor) -> None:
-    """A wrong index would make a native kernel read and write memory that is not its own."""
-    low, high = orders.aminmax()
-    visited = torch.zeros_like(orders, dtype=torch.bool)
-    if low < 0 or high >= orders.shape[1] or not visited.scatter_(1, orders, True).all():
-        raise ValueError(f"selective_scan: each row of orders must be a permutation of 0 .. {orders.shape[1] - 1}")
+    keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)
+    return torch.ops.ssmpose.selective_scan(*inputs, delta_softplus, keep, name)[0]
 
 
 @torch.library.custom_op("ssmpose::selective_scan", mutates_args=())
@@ -89,12 +72,17 @@ def _scan(
     D: Tensor | None,
     delta_bias: Tensor | None,
     orders: Tensor | None,
+    dt_proj: Tensor | None,
     delta_softplus: bool,
+    keep: bool,
     backend: str,
-) -> Tensor:
-    if orders is not None and orders.device.type == "cpu":
-        _check_orders(orders)
-    return find_backend(backend).forward(u, delta, A, B, C, D, delta_bias, orders, delta_softplus)
+) -> tuple[Tensor, Tensor]:
+    """The output, and with `keep` what the backend wants to find again when it differentiates, else empty."""
+    kernel = find_backend(backend)
+    inputs = ScanInputs(u, delta, A, B, C, D, delta_bias, orders, dt_proj)
+    inputs = inputs if kernel.FUSES_DT_PROJ else inputs.with_full_steps()
+    y, kept = kernel.forward(inputs, delta_softplus, keep)
+    return y, _or_empty(kept, u)
 
 
 @torch.library.custom_op("ssmpose::selective_scan_backward", mutates_args=())
@@ -108,37 +96,52 @@ def _scan_backward(
     D: Tensor | None,
     delta_bias: Tensor | None,
     orders: Tensor | None,
+    dt_proj: Tensor | None,
+    kept: Tensor,
     delta_softplus: bool,
     backend: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    inputs = (u, delta, A, B, C, D, delta_bias, orders)
-    gradients = find_backend(backend).backward(grad_y, *inputs, delta_softplus)
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    kernel = find_backend(backend)
+    inputs = ScanInputs(u, delta, A, B, C, D, delta_bias, orders, dt_proj)
+    if kernel.FUSES_DT_PROJ or dt_proj is None:
+        gradients = kernel.backward(grad_y, inputs, delta_softplus, kept)
+    else:
+        gradients = list(kernel.backward(grad_y, inputs.with_full_steps(), delta_softplus, kept))
+        by_step = gradients[1]  # (batch, K, L, E)
+        gradients[1], gradients[8] = by_step @ dt_proj, (by_step.mT @ delta).sum(0)
     # An operator cannot return None: an empty tensor stands for the gradient of an input that was not given.
-    return tuple(u.new_empty(0) if g is None else g for g in gradients)
+    return tuple(_or_empty(gradient, u) for gradient in gradients)
+
+
+def _or_empty(tensor: Tensor | None, like: Tensor) -> Tensor:
+    return like.new_empty(0) if tensor is None else tensor
 
 
 @_scan.register_fake
-def _(u, delta, A, B, C, D, delta_bias, orders, delta_softplus, backend):
-    return u.new_empty(u.shape)
+def _(u, delta, A, B, C, D, delta_bias, orders, dt_proj, delta_softplus, keep, backend):
+    inputs = ScanInputs(u, delta, A, B, C, D, delta_bias, orders, dt_proj)
+    kept_shape = getattr(find_backend(backend), "kept_shape", None) if keep else None
+    return u.new_empty(u.shape), u.new_empty(kept_shape(inputs) if kept_shape else 0)
 
 
 @_scan_backward.register_fake
-def _(grad_y, u, delta, A, B, C, D, delta_bias, orders, delta_softplus, backend):
-    inputs = (u, delta, A, B, C, D, delta_bias)
+def _(grad_y, u, delta, A, B, C, D, delta_bias, orders, dt_proj, kept, delta_softplus, backend):
+    inputs = (u, delta, A, B, C, D, delta_bias, None, dt_proj)
     return tuple(u.new_empty(0) if x is None else x.new_empty(x.shape) for x in inputs)
 
 
 def _save_for_backward(ctx, inputs, output) -> None:
-    """Keep the inputs only: states are computed again, so no (L, E, N) tensor outlives the forward pass."""
-    *tensors, ctx.delta_softplus, ctx.backend = inputs
-    ctx.save_for_backward(*tensors)
+    """Keep the inputs and what the kernel keeps: no (L, E, N) tensor outlives the forward pass."""
+    *tensors, ctx.delta_softplus, _, ctx.backend = inputs
+    ctx.save_for_backward(*tensors, output[1])
+    ctx.mark_non_differentiable(output[1])
 
 
-def _differentiate(ctx, grad_y):
+def _differentiate(ctx, grad_y, _):
     gradients = torch.ops.ssmpose.selective_scan_backward(
         grad_y.contiguous(), *ctx.saved_tensors, ctx.delta_softplus, ctx.backend
     )
-    wanted = ctx.needs_input_grad[:7]
+    wanted = ctx.needs_input_grad[:9]
     return *(g if w else None for g, w in zip(gradients, wanted, strict=True)), None, None, None
 
 
@@ -146,13 +149,14 @@ _scan.register_autograd(_differentiate, setup_context=_save_for_backward)
 
 
 @register_flop_formula(torch.ops.ssmpose.selective_scan)
-def _flops(u_shape, delta_shape, A_shape, *args, **kwargs) -> int:
-    """Two multiply-accumulates (state update, output), each two operations, per clip, token, channel and state."""
-    (batch, L, _), (K, E, N) = u_shape, A_shape
-    return 4 * batch * K * L * E * N
+def _flops(u_shape, delta_shape, A_shape, *shapes, **kwargs) -> int:
+    """Two operations a multiply-accumulate: two a token, channel and state (update, output), R a token and channel for
+    low-rank step sizes."""
+    (batch, L, _), (K, E, N), dt_proj_shape = u_shape, A_shape, shapes[5]
+    return 2 * batch * K * L * E * (2 * N + (dt_proj_shape[2] if dt_proj_shape else 0))
 
 
 @register_flop_formula(torch.ops.ssmpose.selective_scan_backward)
-def _backward_flops(grad_shape, u_shape, delta_shape, A_shape, *args, **kwargs) -> int:
+def _backward_flops(grad_shape, *shapes, **kwargs) -> int:
     """Each product has two factors to differentiate: twice the forward pass, as torch counts matrix products."""
-    return 2 * _flops(u_shape, delta_shape, A_shape)
+    return 2 * _flops(*shapes)

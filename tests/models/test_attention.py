@@ -6,6 +6,7 @@ import torch
 import models
 from models.ssm import selective_scan
 from models.ssm.attention import scan_attention, scan_weights, ssm_maps
+from models.ssm.inputs import ScanInputs
 from models.ssm.orders import mode_orders
 from studies.errors import InputError
 
@@ -31,16 +32,16 @@ def test_weights_applied_to_the_tokens_are_the_scan(scan, monkeypatch, at_once):
     scan = {key: x.double() if x.is_floating_point() else x for key, x in scan.items()}
     expected = selective_scan(**scan, backend="reference")[0]
     magnitude = torch.zeros(12, 12, dtype=torch.float64)
-    for channels, weights in scan_weights(**scan):
+    for channels, weights in scan_weights(ScanInputs(**scan)):
         output = torch.einsum("eij,je->ie", weights, scan["u"][0][:, channels])
         torch.testing.assert_close(output, expected[:, channels])
         magnitude += weights.abs().sum(0)
-    torch.testing.assert_close(scan_attention(**scan), magnitude / 5)
+    torch.testing.assert_close(scan_attention(ScanInputs(**scan)), magnitude / 5)
 
 
 def test_one_direction_looks_back_only(scan):
     one = {key: x[:, :1] if key in ("delta", "B", "C") else x[:1] for key, x in scan.items()} | {"u": scan["u"]}
-    attention = scan_attention(**one)
+    attention = scan_attention(ScanInputs(**one))
     assert not attention.triu(1).any()
     assert (attention.tril() > 0).sum() == 12 * 13 / 2
 
@@ -65,14 +66,11 @@ def test_attention_of_a_model_gives_back_its_scan(name):
     model = models.build(name, frames=3, width=4, depth=1, backend="reference").double().eval()
     operator, x = model.time_blocks[-1].scan, torch.randn(1, 3, 17, 4, dtype=torch.float64)
     tokens, _ = operator.tokens_and_gate(x)
-    orders = mode_orders(operator.mode, 3, 17)
     total = torch.zeros(51, 8, dtype=torch.float64)
-    for first, read in enumerate(tokens):
-        pair = slice(first, None, 2)
-        delta, A, B, C = operator.scan_inputs(read, pair)
-        for channels, weights in scan_weights(read, delta, A, B, C, operator.dt_bias[pair], orders[pair]):
-            total[:, channels] += torch.einsum("eij,je->ie", weights, read[0][:, channels])
-        total += (operator.D[pair].sum(0) * read[0]).detach()
+    for inputs in operator.scan_inputs(*tokens, 3, 17):
+        for channels, weights in scan_weights(inputs):
+            total[:, channels] += torch.einsum("eij,je->ie", weights, inputs.u[0][:, channels])
+        total += (inputs.D.sum(0) * inputs.u[0]).detach()
     torch.testing.assert_close(total, operator.scan(*tokens, 3, 17)[0].detach())
 
 
@@ -81,4 +79,4 @@ def test_what_has_no_map_is_named(scan):
         ssm_maps(models.build("mlp", width=4), torch.zeros(1, 17, 2))
     two = scan | {"u": scan["u"].repeat(2, 1, 1)}
     with pytest.raises(InputError, match="of one clip, not of 2"):
-        scan_attention(**two)
+        scan_attention(ScanInputs(**two))
