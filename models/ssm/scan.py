@@ -3,6 +3,8 @@
 Registered with torch.library: autograd, fake tensors (meta device, torch.compile, export) and FLOP counters see it.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
@@ -62,7 +64,21 @@ def selective_scan(
     return torch.ops.ssmpose.selective_scan(*inputs, delta_softplus, keep, name)[0]
 
 
-@torch.library.custom_op("ssmpose::selective_scan", mutates_args=())
+def _operator(name: str) -> Callable[[Callable], Callable]:
+    """Register a function as the operator of that name for every device.
+
+    `torch.library.custom_op` does the same, but calls cost more, and the first one imports torch's compiler (a second).
+    """
+
+    def register(function: Callable) -> Callable:
+        torch.library.define(name, torch.library.infer_schema(function, mutates_args=()))
+        torch.library.impl(name, "default", function)
+        return function
+
+    return register
+
+
+@_operator("ssmpose::selective_scan")
 def _scan(
     u: Tensor,
     delta: Tensor,
@@ -85,7 +101,7 @@ def _scan(
     return y, _or_empty(kept, u)
 
 
-@torch.library.custom_op("ssmpose::selective_scan_backward", mutates_args=())
+@_operator("ssmpose::selective_scan_backward")
 def _scan_backward(
     grad_y: Tensor,
     u: Tensor,
@@ -117,14 +133,14 @@ def _or_empty(tensor: Tensor | None, like: Tensor) -> Tensor:
     return like.new_empty(0) if tensor is None else tensor
 
 
-@_scan.register_fake
+@torch.library.register_fake("ssmpose::selective_scan")
 def _(u, delta, A, B, C, D, delta_bias, orders, dt_proj, delta_softplus, keep, backend):
     inputs = ScanInputs(u, delta, A, B, C, D, delta_bias, orders, dt_proj)
     kept_shape = getattr(find_backend(backend), "kept_shape", None) if keep else None
     return u.new_empty(u.shape), u.new_empty(kept_shape(inputs) if kept_shape else 0)
 
 
-@_scan_backward.register_fake
+@torch.library.register_fake("ssmpose::selective_scan_backward")
 def _(grad_y, u, delta, A, B, C, D, delta_bias, orders, dt_proj, kept, delta_softplus, backend):
     inputs = (u, delta, A, B, C, D, delta_bias, None, dt_proj)
     return tuple(u.new_empty(0) if x is None else x.new_empty(x.shape) for x in inputs)
@@ -145,7 +161,7 @@ def _differentiate(ctx, grad_y, _):
     return *(g if w else None for g, w in zip(gradients, wanted, strict=True)), None, None, None
 
 
-_scan.register_autograd(_differentiate, setup_context=_save_for_backward)
+torch.library.register_autograd("ssmpose::selective_scan", _differentiate, setup_context=_save_for_backward)
 
 
 @register_flop_formula(torch.ops.ssmpose.selective_scan)
