@@ -100,6 +100,7 @@ def scaled_recipe(recipe: dict, rule: dict, frames: int) -> dict:
         "steps": rule["steps"],
         "learning_rate": recipe["learning_rate"] * rule["learning_rate"],
         "decay": recipe["decay"] ** (recipe["epochs"] / epochs),
+        "schedule": rule["schedule"],
     }
 
 

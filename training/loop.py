@@ -66,19 +66,24 @@ class Trainer:
 
     def _epoch(self, clips: ClipSet, epoch: int) -> None:
         """The steps of one epoch that are still to do, then its evaluation."""
-        rate = self.recipe["learning_rate"] * self.recipe["decay"] ** (epoch - 1)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
         batches = list(clips.epoch(self.recipe["batch"], self.recipe["steps"], self.seed, epoch))
         done = self.step - (epoch - 1) * len(batches)
         saved = time.monotonic()
         for rows in batches[done:]:
+            for group in self.optimiser.param_groups:
+                group["lr"] = self._learning_rate(epoch)
             self._train_step(clips, rows)
             if time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
                 self._save()
                 saved = time.monotonic()
-        self._end_epoch(epoch, rate, len(batches))
+        self._end_epoch(epoch, self._learning_rate(epoch), len(batches))
         self._save()
+
+    def _learning_rate(self, epoch: int) -> float:
+        """Rate of the next step: `decay` an epoch as the papers do, or (schedule "linear") down to 0 at the end."""
+        if self.recipe["schedule"] == "linear":
+            return self.recipe["learning_rate"] * (1 - self.step / (self.recipe["epochs"] * self.recipe["steps"]))
+        return self.recipe["learning_rate"] * self.recipe["decay"] ** (epoch - 1)
 
     def _train_step(self, clips: ClipSet, rows: torch.Tensor) -> None:
         started = time.monotonic()

@@ -24,7 +24,7 @@ from training.checkpoints import load_state
 from training.run import train
 
 RULE = {"depth": "1/10", "width": "1/8", "frames": "1/27", "epochs": 2, "steps": 6, "learning_rate": 5}
-RULE |= {"batch_frames": 36, "drop": 1}
+RULE |= {"batch_frames": 36, "drop": 1, "schedule": "decay"}
 
 
 def spec_of(variant: str, recipe: str, seed: int = 0, **rule: object) -> dict:
@@ -66,6 +66,24 @@ def test_same_seed_same_bytes_and_another_seed_other_bytes(data: Path, finished:
     train(spec_of("posemamba-s", "posemamba", seed=1), data, tmp_path / "other", tmp_path / "state-other")
     assert _bytes(tmp_path / "again") == _bytes(finished)
     assert _bytes(tmp_path / "other") != _bytes(finished)
+
+
+def test_two_threads_give_the_same_bytes_every_time(data: Path, tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        for name in ("one", "other"):
+            train(spec_of("posemamba-s", "posemamba"), data, tmp_path / name, tmp_path / f"state-{name}")
+    finally:
+        torch.set_num_threads(threads)
+    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "other")
+
+
+def test_a_linear_schedule_comes_down_to_zero(data: Path, tmp_path: Path) -> None:
+    spec = spec_of("mlp", "baseline", schedule="linear")
+    train(spec, data, tmp_path / "run", tmp_path / "state")
+    rates = pd.read_csv(tmp_path / "run" / "history.csv")["learning_rate"]  # of the step after each epoch
+    assert list(rates) == [spec["recipe"]["learning_rate"] / 2, 0]
 
 
 def test_results_are_complete_and_consistent(data: Path, finished: Path) -> None:
