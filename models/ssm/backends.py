@@ -1,7 +1,8 @@
 """The kernels that can compute a selective scan, by name.
 
-A backend is a module with `available() -> str | None` (the reason why it cannot run, or None), `forward` and `backward`
-(signatures in `models.ssm.reference`). It is imported when it is first asked for.
+A backend is a module with `available() -> str | None` (the reason why it cannot run, or None), `FUSES_DT_PROJ` (whether
+it takes low-rank step sizes), `forward` and `backward` (signatures in `models.ssm.reference`), and `kept_shape` where
+its `forward` keeps something for `backward`. It is imported when it is first asked for.
 """
 
 import os
@@ -29,7 +30,29 @@ def _cpu() -> ModuleType:
     return native
 
 
-BACKENDS: dict[str, Callable[[], ModuleType]] = {"reference": _reference, "cpu": _cpu}
+def _triton() -> ModuleType:
+    from models.ssm import triton_scan
+
+    return triton_scan
+
+
+def _mamba_ssm() -> ModuleType:
+    from models.ssm import mamba
+
+    return mamba
+
+
+BACKENDS: dict[str, Callable[[], ModuleType]] = {
+    "reference": _reference,
+    "cpu": _cpu,
+    "triton": _triton,
+    "mamba_ssm": _mamba_ssm,
+}
+# What `auto` tries on a device, the fastest first, and the types that these take; reference is for all the rest.
+FASTEST = {
+    "cpu": {"cpu": (torch.float32, torch.float64)},
+    "cuda": {"triton": (torch.float32,), "mamba_ssm": (torch.float32,)},
+}
 
 
 def backend(name: str) -> ModuleType:
@@ -48,8 +71,8 @@ def resolve(name: str, device: str = "cpu", dtype: torch.dtype = torch.float32) 
             _known(name, f"environment variable {VARIABLE}: backend")
     if name != "auto":
         return _known(name, "backend")
-    native = device == "cpu" and dtype in (torch.float32, torch.float64) and _unavailable("cpu") is None
-    return "cpu" if native else "reference"
+    fitting = (x for x, dtypes in FASTEST.get(device, {}).items() if dtype in dtypes and _passed_over(x) is None)
+    return next(fitting, "reference")
 
 
 def backend_in_use(name: str = "auto", device: str = "cpu") -> str:
@@ -60,10 +83,12 @@ def backend_in_use(name: str = "auto", device: str = "cpu") -> str:
 
 
 def describe_backend(name: str = "auto", device: str = "cpu") -> str:
-    """`backend_in_use`, and where it is the slow one without having been asked for, why."""
-    used = backend_in_use(name, device)
-    reason = _unavailable("cpu") if name == "auto" and used == "reference" and device == "cpu" else None
-    return f"{used} ({reason})" if reason else used
+    """`backend_in_use`, and where `auto` had to pass over faster ones, why."""
+    used, candidates = backend_in_use(name, device), list(FASTEST.get(device, {}))
+    faster = candidates[: candidates.index(used)] if used in candidates else candidates
+    reasons = {x: _passed_over(x) for x in faster} if name == "auto" else {}
+    told = [f"{x}: {reason}" if len(candidates) > 1 else reason for x, reason in reasons.items() if reason]
+    return f"{used} ({'; '.join(told)})" if told else used
 
 
 def _known(name: str, what: str) -> str:
@@ -84,3 +109,11 @@ def _unavailable(name: str) -> str | None:
         return _load(name).available()
     except ImportError as error:
         return f"{name} cannot be imported ({error})"
+
+
+def _passed_over(name: str) -> str | None:
+    """Reason why `auto` does not choose a backend, or None."""
+    reason = _unavailable(name)
+    if name == "triton" and reason is None and _load(name).interpreted():
+        return "Triton's interpreter is on (TRITON_INTERPRET)"
+    return reason
