@@ -151,9 +151,12 @@ def _save_for_backward(ctx, inputs, output) -> None:
     *tensors, ctx.delta_softplus, _, ctx.backend = inputs
     ctx.save_for_backward(*tensors, output[1])
     ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)  # or zeros as large as what is kept would be made for its gradient
 
 
 def _differentiate(ctx, grad_y, _):
+    if grad_y is None:  # nothing depends on the output
+        return (None,) * 12
     gradients = torch.ops.ssmpose.selective_scan_backward(
         grad_y.contiguous(), *ctx.saved_tensors, ctx.delta_softplus, ctx.backend
     )
