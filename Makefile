@@ -9,9 +9,9 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 CONFIG := $(if $(CHOICES),--config $(CHOICES))
 
 .DEFAULT_GOAL := all
-.PHONY: all tables figures efficiency train plan resume env test lint format benchmark clean help
+.PHONY: all tables figures efficiency scaling train plan resume env test lint format benchmark clean help
 
-all tables figures efficiency train: env  ## run the workflow up to that point (all: every table, figure and the page)
+all tables figures efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and the page)
 	@$(SNAKEMAKE) $@ $(CONFIG) || { $(BIN)/python -m workflow.resume --advice; exit 1; }
 
 plan: env  ## say what would run, why, and about how long, without running it
@@ -46,8 +46,10 @@ format: env  ## write the formatting that lint asks for
 	@$(BIN)/ruff format .
 	@$(BIN)/snakefmt Snakefile workflow/rules
 
-benchmark: env  ## side-by-side timings (ratios within one run)
-	@$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+benchmark: env  ## contestants side by side (about ten minutes); the tables go to results/benchmarks.md
+	@mkdir -p results
+	@$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-quiet --benchmark-json=results/benchmarks.json -v
+	@$(BIN)/python tests/benchmarks/table.py results/benchmarks.json results/benchmarks.md
 
 clean:  ## remove results, prepared data and the environment; downloads in data/raw stay
 	rm -rf results data/prepared .snakemake $(VENV)

@@ -1,4 +1,4 @@
-"""ssmpose: from data to page. Targets: all, tables, figures, efficiency, train. What to run stands in config.yaml."""
+"""ssmpose: from data to page. Targets: all, tables, figures, efficiency, scaling, train. config.yaml says what to run."""
 
 import sys
 from pathlib import Path
@@ -36,6 +36,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/measure.smk"
+include: "workflow/rules/scaling.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -43,6 +44,7 @@ localrules:
     all,
     train,
     efficiency,
+    scaling,
     tables,
     figures,
 
@@ -63,6 +65,11 @@ rule train:
 rule efficiency:
     input:
         EFFICIENCY,
+
+
+rule scaling:
+    input:
+        f"{SCALING}.svg",
 
 
 rule tables:

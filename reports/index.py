@@ -22,6 +22,7 @@ from studies.variants import resolve_variants
 
 DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 TABLE_KINDS = {"html": "page", "csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
+SCALING = Path("../../efficiency/scaling.svg")  # from the page, as are the links
 TIMINGS = {"latency": "time a clip", "throughput": "throughput", "peak_memory": "peak memory"}
 MEANING = {
     "reproduced": "printed numbers that our count gives to the last printed digit",
@@ -84,6 +85,7 @@ def write_index(studies: Sequence[str | Path], measurements_csv: str | Path, out
         facts=run_facts(measurements, choice),
         timings=timings(measurements),
         excluded=excluded_lists(measurements, out_dir),
+        scaling=_drawing(out_dir / SCALING) if (out_dir / SCALING).is_file() else None,
         scale_meaning=SCALES[choice.scale],
         kinds=TABLE_KINDS,
     )
@@ -149,9 +151,13 @@ def _figure_view(study: dict, figure: dict, out_dir: Path) -> FigureView:
     path = out_dir / "figures" / f"{stem}.svg"
     if not path.is_file():
         raise InputError(f"{path}: no such figure; run `make figures` first")
+    number = f"Figure {figure['number']}: " if figure.get("number") else ""
+    return FigureView(figure["id"], number + figure["title"], *_drawing(path), stem)
+
+
+def _drawing(path: Path) -> tuple[str, str]:
+    """Caption and data URI of an SVG."""
     drawing = path.read_bytes()
     description = ElementTree.fromstring(drawing).find(f".//{DESCRIPTION}")
-    number = f"Figure {figure['number']}: " if figure.get("number") else ""
-    uri = "data:image/svg+xml;base64," + base64.b64encode(drawing).decode()
     caption = description.text if description is not None and description.text else ""
-    return FigureView(figure["id"], number + figure["title"], caption, uri, stem)
+    return caption, "data:image/svg+xml;base64," + base64.b64encode(drawing).decode()

@@ -27,6 +27,8 @@ EFFICIENCY += collect(
     "results/efficiency/{family}-speed.csv",
     family=[family for family in TIMED if TIMED[family]],
 )
+SCALING = "results/efficiency/scaling"
+LENGTHS = [27, 81, 243, 729, 2187, 3888]  # frames of the clips of the scaling curve
 NAMES = ["studies/variants.yaml", "studies/recipes.yaml"]  # labels of rows and curves
 TABLE_KINDS = ["csv", "md", "tex", "html"]
 TABLES = [
@@ -119,6 +121,21 @@ def family_definitions(wildcards):
         variant: resolve_variants()[variant]
         for variant in PLAN.families[wildcards.family]
     }
+
+
+def shorter_clips(wildcards):
+    """Lengths measured before, because they foretell what a longer clip costs."""
+    shorter = [length for length in LENGTHS if length < int(wildcards.frames)]
+    return [f"{SCALING}/{length}.csv" for length in shorter]
+
+
+def scaling_drawn(wildcards):
+    """When the scaling curve was drawn, for the page to be made again after that.
+
+    It is no input of the page, or the page would have it measured.
+    """
+    drawn = Path(f"{SCALING}.svg")
+    return drawn.stat().st_mtime_ns if drawn.is_file() else 0
 
 
 def map_sources(wildcards):

@@ -59,5 +59,6 @@ rule index:
     params:
         studies=STUDIES,
         options=REPORT_OPTIONS,
+        scaling=scaling_drawn,
     script:
         "../scripts/index.py"

@@ -1,0 +1,7 @@
+from pathlib import Path
+
+from reports.scaling import write_scaling
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    write_scaling(snakemake.input.lengths, Path(snakemake.output[0]).with_suffix(""))
