@@ -1,10 +1,6 @@
 """From a source of motion to prepared lifting data: cameras, detector, files."""
 
-import hashlib
 import importlib
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -14,9 +10,9 @@ import pandas as pd
 
 from datasets.cameras import image_space, subject_cameras
 from datasets.detector import PRESETS, Detector, detect, detector
+from datasets.folders import code_digest, whole_folder
 from datasets.lifting import SPACE, write_split
 from datasets.takes import Take
-from studies.closure import ROOT, closure
 from studies.errors import InputError
 from studies.reading import nearest
 
@@ -49,9 +45,9 @@ def prepare(
         "units": {"keypoints": "px, px, confidence", "joints": "mm", "factor": "mm/px"},
         "fps": motion.fps,
         "joints": "human3.6m-17",
-        "code": {"version": version("ssmpose"), "sha256": _code_digest(module)},
+        "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.prepare", module)},
     }
-    with _whole_folder(Path(out_dir)) as folder:
+    with whole_folder(Path(out_dir)) as folder:
         for split, takes in motion.splits.items():
             _write(folder / split, takes, terms, seed, card | {"split": split} | motion.card)
 
@@ -91,32 +87,3 @@ def _observe(
         }
     )
     return keypoints, joints, factor, frames
-
-
-def _code_digest(module: str) -> str:
-    """Digest of the code that prepared data depend on."""
-    digest = hashlib.sha256()
-    for path in closure("datasets.prepare", module):
-        digest.update(path.encode() + b"\0" + (ROOT / path).read_bytes())
-    return digest.hexdigest()
-
-
-@contextmanager
-def _whole_folder(final: Path) -> Iterator[Path]:
-    """A new folder to write into, which takes its final name when the body has ended without error."""
-    if final.is_dir() and any(final.iterdir()) and not list(final.glob("*/card.json")):
-        raise InputError(f"{final}: exists and holds no prepared data; choose another folder or empty it")
-    part = final.with_name(f".{final.name}.part")
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(part, ignore_errors=True)  # left behind by a killed run
-        part.mkdir()
-        yield part
-        shutil.rmtree(final, ignore_errors=True)
-        part.rename(final)
-    except OSError as error:
-        raise InputError(
-            f"{final}: cannot be written ({error.strerror}); free the disk or fix its permissions"
-        ) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

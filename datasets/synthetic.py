@@ -71,7 +71,7 @@ def _split(split: str, seed: int) -> list[Take]:
         kind = kinds[ACTIONS_OF[split][i] if split in ACTIONS_OF else i % len(kinds)]
         subject = first + i * subjects // takes
         rng = np.random.default_rng([seed, TAKE_STREAM, first, i])
-        joints = _perform(ACTIONS[kind], body(subject, seed), frames, rng)
+        joints = perform(ACTIONS[kind], body(subject, seed), frames, rng)
         result.append(Take(subject, kinds.index(kind) + 2, 1, kind, cameras, np.arange(frames), joints))
     return result
 
@@ -94,7 +94,7 @@ def body(subject: int, seed: int) -> np.ndarray:
     return offsets
 
 
-def _perform(kind: Kind, offsets: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
+def perform(kind: Kind, offsets: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
     """World joints (T, 17, 3) in metres of one take, its floor range centred on the origin."""
     time = np.arange(frames) / FPS
     angles, yaw = kind(time, rng)

@@ -1,0 +1,40 @@
+"""What all prepared data share: a folder that is whole or absent, and the digest of the code that made it."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from studies.closure import ROOT, closure
+from studies.errors import InputError
+
+
+def code_digest(*modules: str) -> str:
+    """Digest of the code that prepared data depend on."""
+    digest = hashlib.sha256()
+    for path in closure(*modules):
+        digest.update(path.encode() + b"\0" + (ROOT / path).read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def whole_folder(final: Path) -> Iterator[Path]:
+    """A new folder to write into, which takes its final name when the body has ended without error."""
+    cards = [*final.glob("card.json"), *final.glob("*/card.json")]
+    if final.is_dir() and any(final.iterdir()) and not cards:
+        raise InputError(f"{final}: exists and holds no prepared data; choose another folder or empty it")
+    part = final.with_name(f".{final.name}.part")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(part, ignore_errors=True)  # left behind by a killed run
+        part.mkdir()
+        yield part
+        shutil.rmtree(final, ignore_errors=True)
+        part.rename(final)
+    except OSError as error:
+        raise InputError(
+            f"{final}: cannot be written ({error.strerror}); free the disk or fix its permissions"
+        ) from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

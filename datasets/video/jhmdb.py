@@ -1,0 +1,83 @@
+"""Sub-JHMDB annotations in the COCO-like form that pose toolboxes use. Source: spec 1.5 and the genuine sample."""
+
+from pathlib import Path
+
+import numpy as np
+
+from datasets.video.posetrack import REMEDY, frame_number, read_json
+from datasets.video.sequences import Sequence, finite, in_order, persons
+from studies.errors import InputError
+
+JOINTS = (
+    "neck",
+    "belly",
+    "head",
+    "right_shoulder",
+    "left_shoulder",
+    "right_hip",
+    "left_hip",
+    "right_elbow",
+    "left_elbow",
+    "right_knee",
+    "left_knee",
+    "right_wrist",
+    "left_wrist",
+    "right_ankle",
+    "left_ankle",
+)
+FIRST = 1.0  # the files count pixels from 1, MATLAB's way
+
+
+def read_jhmdb(path: str | Path, root: str | Path, *, check_images: bool = True) -> list[Sequence]:
+    """All clips of one split's file, in its order; key points are JHMDB's 15 in JHMDB's order, pixels from 0.
+
+    root: folder below which the image names lie. There are no head boxes: they are zeros. Raises InputError naming
+    the file and the entry: a wrong number of key points, NaN, frames out of order, a missing image.
+    """
+    path, root = Path(path), Path(root)
+    content = read_json(path)
+    clips: dict[str, list[dict]] = {}
+    try:
+        for entry in content["images"]:
+            clips.setdefault(Path(entry["file_name"]).parent.name, []).append(entry)
+        people: dict[int, list[dict]] = {}
+        for annotation in content["annotations"]:
+            people.setdefault(annotation["image_id"], []).append(_person(annotation, path))
+        sequences = [_clip(name, entries, people, path, root) for name, entries in clips.items()]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: is not laid out as JHMDB's COCO form (no {error}); {REMEDY}") from None
+    if check_images:
+        for image in (image for sequence in sequences for image in sequence.images):
+            if not image.is_file():
+                raise InputError(f"{image}: is missing, {path.name} lists it; fetch the images or mend the list")
+    return sequences
+
+
+def _clip(name: str, entries: list[dict], people: dict[int, list[dict]], path: Path, root: Path) -> Sequence:
+    in_order([frame_number(entry["file_name"]) for entry in entries], path)
+    rows = [row | {"frame": i} for i, entry in enumerate(entries) for row in people.get(entry["id"], ())]
+    return Sequence(
+        name=name,
+        images=tuple(root / entry["file_name"] for entry in entries),
+        image_ids=np.array([entry["id"] for entry in entries], np.int64),
+        labelled=np.array([bool(entry.get("is_labeled", True)) for entry in entries]),
+        size=(int(entries[0]["width"]), int(entries[0]["height"])),
+        persons=persons(rows, len(JOINTS)),
+    )
+
+
+def _person(annotation: dict, path: Path) -> dict:
+    where = f"{path}: annotation {annotation.get('id')}"
+    keypoints = np.array(annotation["keypoints"], float)
+    if keypoints.size != 3 * len(JOINTS):
+        raise InputError(f"{where} has {keypoints.size / 3:g} key points instead of {len(JOINTS)}; {REMEDY}")
+    keypoints = finite(keypoints, where).reshape(-1, 3)
+    keypoints[keypoints.any(-1), :2] -= FIRST
+    box = finite(np.array(annotation["bbox"], float), f"{where}, bbox")
+    return {
+        "track_id": annotation.get("track_id", 0),
+        "keypoints": keypoints,
+        "head_box": np.zeros(4),
+        "box": box - [FIRST, FIRST, 0, 0],
+        "flags": np.zeros(len(JOINTS)),
+    }

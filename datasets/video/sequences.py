@@ -1,0 +1,126 @@
+"""What every reader of video annotations hands over: one sequence as arrays.
+
+Joints are PoseTrack's 15 in poseval's order (spec 3.1), whatever order the file has.
+"""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from studies.errors import InputError
+
+JOINTS = (
+    "right_ankle",
+    "right_knee",
+    "right_hip",
+    "left_hip",
+    "left_knee",
+    "left_ankle",
+    "right_wrist",
+    "right_elbow",
+    "right_shoulder",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "head_bottom",
+    "nose",
+    "head_top",
+)
+# poses[..., FLIP_ORDER, :] exchanges left and right.
+FLIP_ORDER = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13, 14)
+
+# Bits of `Persons.flags`: why a joint is hard to see in its own frame.
+OCCLUDED, BLURRED, DROPPED = 1, 2, 4
+MARGIN = 0.15  # of the joints' extent, on each side: how PoseTrack's boxes follow from the joints
+
+
+@dataclass(frozen=True)
+class Persons:
+    """The annotated persons of a sequence, P of them, in the order of their frames.
+
+    frame (P,) int64: index into Sequence.images; track_id (P,) int64; keypoints (P, J, 3) float64: x, y in pixels
+    from 0 and v, absent joints (0, 0, 0), present but hidden ones with v = 0; head_box (P, 4): x1, y1, x2, y2, zeros
+    where the file has none; box (P, 4): x, y, width, height; flags (P, J) uint8: OCCLUDED, BLURRED, DROPPED, zero where
+    the file does not say.
+    """
+
+    frame: np.ndarray
+    track_id: np.ndarray
+    keypoints: np.ndarray
+    head_box: np.ndarray
+    box: np.ndarray
+    flags: np.ndarray
+
+    @property
+    def present(self) -> np.ndarray:
+        """(P, J) bool: which joints are annotated, seen or hidden."""
+        return self.keypoints.any(-1)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One video. images: paths of all F frames in order; image_ids (F,) int64; labelled (F,) bool; size: (width,
+    height) in pixels; ignore: index of a frame -> its polygons (K, 2), in whose inside nothing is scored.
+    """
+
+    name: str
+    images: tuple[Path, ...]
+    image_ids: np.ndarray
+    labelled: np.ndarray
+    size: tuple[int, int]
+    persons: Persons
+    ignore: dict[int, list[np.ndarray]] = field(default_factory=dict)
+
+
+def persons(rows: list[dict[str, Any]], joints: int = len(JOINTS)) -> Persons:
+    """Persons of rows with the keys of Persons' fields, sorted by frame; the order within a frame is kept."""
+    rows = sorted(rows, key=lambda row: row["frame"])
+    shapes = {
+        "frame": ((), np.int64),
+        "track_id": ((), np.int64),
+        "keypoints": ((joints, 3), np.float64),
+        "head_box": ((4,), np.float64),
+        "box": ((4,), np.float64),
+        "flags": ((joints,), np.uint8),
+    }
+    return Persons(
+        **{
+            name: np.array([row[name] for row in rows], dtype).reshape(len(rows), *shape)
+            for name, (shape, dtype) in shapes.items()
+        }
+    )
+
+
+def box_around(keypoints: np.ndarray) -> np.ndarray:
+    """Box (4,) x, y, width, height around the present joints of (J, 3): their extent, MARGIN more on each side."""
+    points = keypoints[keypoints.any(-1), :2]
+    if not len(points):
+        return np.zeros(4)
+    low, high = points.min(0), points.max(0)
+    return np.concatenate([low - MARGIN * (high - low), (1 + 2 * MARGIN) * (high - low)])
+
+
+def polygon(points: np.ndarray, where: str) -> np.ndarray:
+    """A region to ignore as (K, 2) float64. Raises InputError, beginning with `where`, if K < 3 or a point is NaN."""
+    points = np.asarray(points, float)
+    if points.ndim != 2 or points.shape[1:] != (2,) or len(points) < 3:
+        raise InputError(f"{where}: an ignore region has {len(points)} points, 3 are needed; remove or mend the region")
+    finite(points, f"{where}, ignore region")
+    return points
+
+
+def finite(values: np.ndarray, where: str) -> np.ndarray:
+    """The values, as they are. Raises InputError, beginning with `where`, if one is NaN or infinite."""
+    if not np.isfinite(values).all():
+        raise InputError(f"{where}: holds NaN or infinite coordinates; mend or remove this entry")
+    return values
+
+
+def in_order(numbers: list[int], file: Path) -> None:
+    """Raises InputError naming the file unless the frames' numbers rise."""
+    for before, after in pairwise(numbers):
+        if after <= before:
+            raise InputError(f"{file}: frame {after} follows frame {before}; list the images in their order in time")

@@ -1,0 +1,19 @@
+"""The accuracy of 2D key points in video: PoseTrack's AP, Sub-JHMDB's PCK. (OKS AP: `metrics.oks`.)"""
+
+from metrics.pck import box_size, jhmdb_columns, pck, torso_size
+from metrics.poseval import Persons, PoseTrackAP, Scene, annotated, pool, posetrack_ap, predicted, present_joints
+
+__all__ = [
+    "Persons",
+    "PoseTrackAP",
+    "Scene",
+    "annotated",
+    "box_size",
+    "jhmdb_columns",
+    "pck",
+    "pool",
+    "posetrack_ap",
+    "predicted",
+    "present_joints",
+    "torso_size",
+]
