@@ -18,7 +18,8 @@ def variants() -> list[str]:
 def build(name: str, **overrides: object) -> nn.Module:
     """A freshly initialised model; `overrides` replace hyper-parameters of the variant (frames, depth, width, ...).
 
-    Lifting models map (B, T, J, C) to (B, T, J, 3) and have the attributes `frames`, `joints`, `in_channels`.
+    Lifting models map (B, T, J, C) to (B, T, J, 3) and have the attributes `frames`, `joints`, `in_channels`. Video
+    models map (B, T, 3, H, W) to heatmaps (B, J, H/4, W/4) and have `frames`, `joints`, `image` (height and width).
     Raises InputError for an unknown variant or hyper-parameter.
     """
     spec = variant(name)
@@ -35,8 +36,8 @@ def build(name: str, **overrides: object) -> nn.Module:
 def load_published(model: nn.Module, source: str | Path | dict[str, Tensor]) -> nn.Module:
     """Fill `model` with weights in the layout of the published code and return it; all of them fit or none is loaded.
 
-    source : checkpoint file, or its weights as a dictionary. Raises InputError for everything that does not fit.
+    Video models take a ViTPose's. source : checkpoint file, or its weights as a dictionary. Raises InputError for
+    everything that does not fit.
     """
-    from models.lifting.published import load
-
-    return load(model, source)
+    room = "video" if hasattr(model, "encoder") else "lifting"
+    return import_module(f"models.{room}.published").load(model, source)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from models.ssm import selective_scan
 from models.ssm.backends import resolve
+from models.ssm.initial import initialise
 from models.ssm.inputs import ScanInputs
 from models.ssm.orders import mode_orders
 from studies.errors import InputError
@@ -164,16 +165,7 @@ class ScanOperator(nn.Module):
         self.D = nn.Parameter(torch.ones(DIRECTIONS, inner))
         self.norm = nn.LayerNorm(inner)
         self.out_proj = nn.Linear(inner, width, bias=False)
-        self.reset_scan()
-
-    @torch.no_grad()
-    def reset_scan(self) -> None:
-        """Initialise what the scan reads as Mamba does: step sizes from 0.001 to 0.1, decay rates 1 .. d_state."""
-        nn.init.uniform_(self.x_proj, -(self.x_proj.shape[2] ** -0.5), self.x_proj.shape[2] ** -0.5)
-        nn.init.uniform_(self.dt_proj, -(self.rank**-0.5), self.rank**-0.5)
-        tau = torch.empty_like(self.dt_bias).uniform_(math.log(0.001), math.log(0.1)).exp_().clamp_(min=1e-4)
-        self.dt_bias.copy_(tau + torch.log(-torch.expm1(-tau)))  # the inverse of softplus
-        self.A_log.copy_(torch.arange(1, self.d_state + 1, dtype=self.A_log.dtype).log())
+        initialise(self.x_proj, self.dt_proj, self.dt_bias, self.A_log)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, J, width) -> (B, T, J, width)."""

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.bilinear import corners
 from studies.errors import InputError
 
 
@@ -71,21 +72,3 @@ def sample(u: Tensor, frames: Tensor, joints: Tensor) -> Tensor:
     first = torch.arange(batch, device=u.device).view(-1, 1, 1, 1) * (T * J)
     table = u.permute(0, 2, 3, 1).reshape(-1, channels)
     return F.embedding_bag((indices + first).view(-1, 4), table, per_sample_weights=weights.view(-1, 4), mode="sum")
-
-
-def corners(frames: Tensor, joints: Tensor, T: int, J: int) -> tuple[Tensor, Tensor]:
-    """Flat token indices and bilinear weights (..., 4) of the cells around coordinates (...)."""
-    indices, weights = [], []
-    with torch.no_grad():
-        low_frames, low_joints = frames.floor(), joints.floor()
-    for step in (0, 1):
-        frame_weight = 1 - (frames - low_frames - step).abs()
-        for side in (0, 1):
-            joint_weight = 1 - (joints - low_joints - side).abs()
-            t, j = low_frames + step, low_joints + side
-            inside = (t >= 0) & (t < T) & (j >= 0) & (j < J)
-            index = t.clamp(0, T - 1) * J + j.clamp(0, J - 1)
-            # Diverged training has no position: read any cell, the weight is NaN and says so.
-            indices.append(index.nan_to_num(0).long())
-            weights.append(frame_weight * joint_weight * inside)
-    return torch.stack(indices, -1), torch.stack(weights, -1)

@@ -61,10 +61,13 @@ def test_third_party_size():
 
 
 @pytest.mark.parametrize("name", models.variants())
-def test_every_variant_maps_clips_to_poses(name):
+def test_every_variant_maps_clips_to_poses_or_heatmaps(name):
     with torch.device("meta"):
         model = models.build(name)
-        assert model(torch.empty(2, model.frames, 17, model.in_channels)).shape == (2, model.frames, 17, 3)
+        if ".video." in variants.variant(name)["model"]:
+            assert model(torch.empty(2, model.frames, 3, 256, 192)).shape == (2, 15, 64, 48)
+        else:
+            assert model(torch.empty(2, model.frames, 17, model.in_channels)).shape == (2, model.frames, 17, 3)
 
 
 def test_unknown_names_are_answered_with_the_nearest():
