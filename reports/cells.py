@@ -4,14 +4,20 @@ import pandas as pd
 
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick, summarise
 from reports.verdicts import (
+    BENCHMARKS,
+    NO_BOXES,
+    NO_DATA,
     NO_MODEL,
+    NO_ROOM,
+    NOT_RUN,
     Verdict,
     judge_accuracy,
     judge_efficiency,
+    judge_memory,
     judge_missing,
     same_digits,
 )
-from studies.printed import UNITS, Printed, parse_printed
+from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
 
 CELL_FIELDS = (
     "unit",
@@ -75,26 +81,46 @@ def accuracy_cell(
 ) -> dict:
     """An error or percentage: mean over seeds, at the chosen scale, data and epoch selection."""
     printed, cell = _printed(text, column)
-    data = choice.data(column["input"])
-    split = column.get("split", "test")
+    data = choice.column_data(column)
+    split = column.get("split", "val" if "benchmark" in column else "test")
     convention = f"{_protocol(column, choice)}/{split}/{choice.selection}"
     cell |= {"convention": convention, "scale": choice.scale, "dataset": data}
     if "variant" not in row:
         return cell | judge_missing(printed, NO_MODEL)._asdict()
+    if "recipe" not in row:
+        return cell | judge_missing(printed, NO_ROOM)._asdict()
     runs = pick(measurements, scale=choice.scale, dataset=data)
     mine = pick(runs, variant=row["variant"], recipe=row["recipe"])
     found = pick(mine, metric=column["metric"], convention=convention)
     if found.empty:
-        return cell | _why_no_accuracy(printed, mine, runs, data, convention, column["metric"])._asdict()
-    verdict = judge_accuracy(printed, summarise(found["value"]), choice, benchmark)
+        return cell | _why_no_accuracy(printed, mine, runs, data, convention, column)._asdict()
+    judged = (column["benchmark"], data) if "benchmark" in column else (benchmark,)
+    verdict = judge_accuracy(printed, summarise(found["value"]), choice, *judged)
     shown = summarise(found["value"] / _factor(cell["unit"]))
     spread = {"n": shown.n, "sd": shown.sd, "low": shown.low, "high": shown.high}
     runs_used = {"device": found["device"].iloc[0], "runs": " ".join(found["run"])}
     return cell | _measured(printed, shown.mean) | spread | verdict._asdict() | runs_used
 
 
+def memory_cell(row: dict, device_memory: str, measurements: pd.DataFrame) -> dict:
+    """A printed "OOM": the predicted memory of a training step at full paper size beside the paper's device's."""
+    cell = {"printed": OUT_OF_MEMORY, "convention": "predicted", "scale": EFFICIENCY_SCALE}
+    wanted = {"scale": EFFICIENCY_SCALE, "metric": "training_memory", "convention": "predicted"}
+    found = pick(measurements, variant=row.get("variant", ""), **wanted)
+    if found.empty:
+        return cell | Verdict(NOT_RUN, "training_memory not predicted")._asdict()
+    verdict = judge_memory(found["value"].iloc[0], parse_printed(device_memory, "GiB"))
+    return cell | verdict._asdict() | {"device": found["device"].iloc[0]}
+
+
 def _protocol(column: dict, choice: Choice) -> str:
-    """Protocol that is measured: MPI-INF-3DHP's pools all frames, and that is what stands for it on other data."""
+    """Protocol that is measured: MPI-INF-3DHP's pools all frames, and that is what stands for it on other data.
+
+    For video with the boxes, and with what stands for the neighbours: `poseval+gt-boxes+copies`.
+    """
+    if "benchmark" in column:
+        parts = [column["protocol"], f"{column['boxes']}-boxes", column.get("neighbours", "")]
+        return "+".join(filter(None, parts))
     elsewhere = column["protocol"] == "mpi-inf-3dhp" != choice.dataset
     return "pooled" if elsewhere else column["protocol"]
 
@@ -118,13 +144,17 @@ def _measured(printed: Printed | None, value: float) -> dict:
 
 
 def _why_no_accuracy(
-    printed: Printed | None, mine: pd.DataFrame, runs: pd.DataFrame, data: str, convention: str, metric: str
+    printed: Printed | None, mine: pd.DataFrame, runs: pd.DataFrame, data: str, convention: str, column: dict
 ) -> Verdict:
-    """Why a variant has no number here: no such split, not selected in the config, or the protocol was not scored."""
+    """Why a variant has no number here: no data, no such split, not selected in the config, or protocol not scored."""
+    if data in BENCHMARKS and runs.empty:
+        return judge_missing(printed, NO_DATA)
+    if column.get("boxes") == "unstated":
+        return judge_missing(printed, NO_BOXES)
     split = convention.split("/")[1]
     splits = set(runs["convention"].str.split("/").str[1])
     if splits and split not in splits:
         return judge_missing(printed, f"dataset {data} has no split `{split}`")
     if mine.empty:
         return judge_missing(printed, NOT_SELECTED)
-    return judge_missing(printed, f"no {metric} measured under `{convention}`")
+    return judge_missing(printed, f"no {column['metric']} measured under `{convention}`")

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.measurements import Choice
-from reports.verdicts import NOT_RUN, VERDICTS
+from reports.verdicts import BENCHMARKS, NOT_RUN, VERDICTS
+from studies.printed import OUT_OF_MEMORY
 
 SYMBOLS = {"reproduced": "✓", "differs": "≠", "not comparable": "◇", "not run": "○"}
 LEGEND = {
@@ -24,6 +25,7 @@ CONVENTIONS = {
     "paper": "what the papers' profiler (thop) sees; it skips weights and operations that it does not know",
     "paper-leaf": "the papers' profiler in its older form, which counts every leaf module",
     "fvcore": "fvcore's rules: one fused multiply-add is one, an unknown operation is nothing",
+    "predicted": "worked out from the sizes of the tensors, not measured",
 }
 SCALES = {
     "quick": "shrunken nets trained for minutes: the errors show that the path works, not how good the models are",
@@ -114,7 +116,7 @@ def make_view(study: dict, table: dict, cells: pd.DataFrame, choice: Choice) -> 
         table=table["id"],
         heading=heading(table),
         caption=_caption(study, table, cells, choice),
-        notice=f"Accuracies at scale {choice.scale}: {SCALES[choice.scale]}." if _has_accuracy(cells) else "",
+        notice=f"Accuracies at scale {choice.scale}: {SCALES[choice.scale]}." if _data(cells) else "",
         headings=tuple(_heading(column, cells, choice) for column in table["columns"]),
         sections=tuple(_sections(cells, rows, marks)),
         footnotes=tuple((marks[key], text) for key, text in (table.get("footnotes") or {}).items()),
@@ -131,8 +133,12 @@ def heading(table: dict) -> str:
 
 
 def judged_cells(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells where the paper prints a number: those that a verdict is about."""
-    return cells[(cells["kind"] != "fact") & cells["printed_value"].notna()]
+    """Cells where the paper prints a number, or that there was no memory for it: those that a verdict is about."""
+    return cells[(cells["kind"] != "fact") & _is_printed(cells)]
+
+
+def _is_printed(cells: pd.DataFrame) -> pd.Series:
+    return cells["printed_value"].notna() | (cells["printed"] == OUT_OF_MEMORY)
 
 
 def count_verdicts(cells: pd.DataFrame) -> dict[str, int]:
@@ -151,17 +157,27 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
 def _heading(column: dict, cells: pd.DataFrame, choice: Choice) -> Heading:
     if column["kind"] == "fact":
         return Heading(column["label"], "", False)
-    paired = bool(cells.loc[cells["column"] == column["id"], "printed_value"].notna().any())
+    paired = bool(_is_printed(cells[cells["column"] == column["id"]]).any())
     if column["kind"] == "efficiency":
         return Heading(column["label"], f"convention {column['convention']}", paired)
-    return Heading(
-        column["label"], f"{column['unit'].replace('^2', '²')}, {choice.scale}, {choice.data(column['input'])}", paired
-    )
+    conditions = [column["unit"].replace("^2", "²"), *_conditions(column, choice)]
+    return Heading(column["label"], ", ".join(conditions), paired)
+
+
+def _conditions(column: dict, choice: Choice) -> list[str]:
+    """What an accuracy column is measured on: scale and data, and for video whose boxes and which neighbours."""
+    data = choice.column_data(column)
+    if "benchmark" not in column:
+        return [choice.scale, data]
+    words = {"detected": "detector boxes", "gt": "true boxes", "unstated": "boxes not stated"}
+    neighbours = {"copies": ["neighbours: copies"], "shuffled": ["neighbours: other videos"]}
+    where = [BENCHMARKS[data]] if data in BENCHMARKS else [choice.scale, data]
+    return [*where, words[column["boxes"]], *neighbours.get(column.get("neighbours"), [])]
 
 
 def _sections(cells: pd.DataFrame, rows: dict, marks: dict) -> Iterator[tuple[str, tuple[RowView, ...]]]:
     decimals = _column_decimals(cells)
-    paired = set(cells.loc[cells["printed_value"].notna(), "column"])
+    paired = set(cells.loc[_is_printed(cells), "column"])
     runs = (cells["section"] != cells["section"].shift()).cumsum()  # printed order, even where a section comes twice
     for _, part in cells.groupby(runs, sort=False):
         views = []
@@ -188,6 +204,8 @@ def _cell_view(cell: tuple, column_decimals: int, paired: bool) -> CellView:
     is_printed = pd.notna(cell.printed_value)
     shown = {"verdict": cell.verdict if is_printed else "", "why": cell.why}
     shown["printed"] = (cell.printed if is_printed else "–") if paired else ""
+    if cell.printed == OUT_OF_MEMORY:  # judged by a prediction: its words are the result
+        return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why)
     if pd.isna(cell.measured):
         return CellView(**shown, measured="–")
     decimals = int(cell.decimals) if is_printed else column_decimals
@@ -211,8 +229,8 @@ def _reasons(cells: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
 
     Of cells where nothing is printed, only those of measured columns that stayed empty need a reason.
     """
-    own = ~cells["column"].isin(cells.loc[cells["printed_value"].notna(), "column"])
-    about = cells[cells["printed_value"].notna() | (own & (cells["verdict"] == NOT_RUN))]
+    own = ~cells["column"].isin(cells.loc[_is_printed(cells), "column"])
+    about = cells[_is_printed(cells) | (own & (cells["verdict"] == NOT_RUN))]
     for verdict in VERDICTS[1:]:
         for why, part in about[about["verdict"] == verdict].groupby("why", sort=False):
             yield verdict, str(why), _who(part)
@@ -243,6 +261,12 @@ def _has_accuracy(cells: pd.DataFrame) -> bool:
     return bool((cells["kind"] == "accuracy").any())
 
 
+def _data(cells: pd.DataFrame) -> list[str]:
+    """Data sets of a table's accuracies, without the benchmarks of which nothing is measured."""
+    here = cells["measured"].notna() | ~cells["dataset"].isin(BENCHMARKS)
+    return list(dict.fromkeys(cells.loc[here, "dataset"].dropna()))
+
+
 def _caption(study: dict, table: dict, cells: pd.DataFrame, choice: Choice) -> str:
     """What was measured and how, in sentences; a table says by itself at which scale it was made."""
     source = f"{study['title']} ({study['venue']})" if study.get("venue") else study["title"]
@@ -251,8 +275,9 @@ def _caption(study: dict, table: dict, cells: pd.DataFrame, choice: Choice) -> s
     if _has_accuracy(cells):
         seeds = "no run yet" if measured.empty else _seeds(measured["n"])
         parts.append(
-            f"Accuracy: scale {choice.scale}, data {', '.join(dict.fromkeys(cells['dataset'].dropna()))}; "
-            f"{SELECTIONS[choice.selection]}; {seeds}."
+            f"Accuracy: scale {choice.scale}, data {', '.join(data)}; {SELECTIONS[choice.selection]}; {seeds}."
+            if (data := _data(cells))
+            else "Accuracy: as printed; the data are not here."
         )
     if (cells["kind"] == "efficiency").any():
         below = "; the true count stands below each number" if cells["also_true"].notna().any() else ""

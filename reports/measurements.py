@@ -36,6 +36,12 @@ class Choice:
         """Prepared data set of a column's input: ground-truth keypoints (`gt`) or detected ones (`detected`)."""
         return f"{self.dataset}-{'gt' if keypoints == 'gt' else self.detector}"
 
+    def column_data(self, column: dict) -> str:
+        """Data set of an accuracy column: prepared key points, rendered videos, or a benchmark by its own name."""
+        if "benchmark" not in column:
+            return self.data(column["input"])
+        return f"video-{self.dataset}" if column["benchmark"] == "video" else column["benchmark"]
+
 
 @dataclass(frozen=True)
 class Summary:

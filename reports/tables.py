@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.cells import CELL_FIELDS, accuracy_cell, efficiency_cell, fact_cell
+from reports.cells import CELL_FIELDS, accuracy_cell, efficiency_cell, fact_cell, memory_cell
 from reports.layout import make_view
 from reports.measurements import Choice, read_measurements
 from reports.writers import write_view
 from studies.errors import InputError
 from studies.load import load_study
 from studies.plan import BASELINE_RECIPE
+from studies.printed import OUT_OF_MEMORY
 from studies.variants import resolve_variants
 
 BASELINE_SECTION = "Baselines (ours)"
@@ -35,8 +36,8 @@ def build_table(study: dict, table: dict, measurements: pd.DataFrame, **options)
 
 
 def baseline_rows(table: dict, choice: Choice) -> list[dict]:
-    """Rows of the baselines that a table with accuracies does not list itself."""
-    if all(column["kind"] != "accuracy" for column in table["columns"]):
+    """Rows of the baselines that a table with accuracies of lifted poses does not list itself."""
+    if not any("input" in column for column in table["columns"]):
         return []
     listed = {row.get("variant") for row in table["rows"]}
     variants = resolve_variants()
@@ -98,6 +99,8 @@ def _identity(study: dict, table: dict, row: dict, column: dict) -> dict:
 
 def _cell(table: dict, row: dict, column: dict, measurements: pd.DataFrame, choice: Choice) -> dict:
     text = row.get("cells", {}).get(column["id"], "")
+    if text == OUT_OF_MEMORY:
+        return memory_cell(row, table["device_memory"], measurements)
     if column["kind"] == "fact":
         return fact_cell(text)
     if column["kind"] == "efficiency":

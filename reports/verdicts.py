@@ -16,7 +16,14 @@ from studies.printed import Printed, agrees
 REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN = "reproduced", "differs", "not comparable", "not run"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN)
 ACCURACY_TOLERANCE = 0.5  # in the printed unit (mm, or points of a percentage)
-BENCHMARKS = {"human36m": "Human3.6M", "mpi-inf-3dhp": "MPI-INF-3DHP"}
+BENCHMARKS = {
+    "human36m": "Human3.6M",
+    "mpi-inf-3dhp": "MPI-INF-3DHP",
+    "posetrack17": "PoseTrack2017",
+    "posetrack18": "PoseTrack2018",
+    "posetrack21": "PoseTrack21",
+    "jhmdb": "Sub-JHMDB",
+}
 CONDITIONS = {
     "quick": "scale quick: a shrunken net on {data} motion",
     "open": "scale open: {data} motion, a paper-size net, a short schedule",
@@ -24,6 +31,9 @@ CONDITIONS = {
 }
 NO_PRINT = "the paper prints no value"
 NO_MODEL = "no implementation yet"
+NO_DATA = "data needs registration"
+NO_ROOM = "not trained: the paper prints out of memory"
+NO_BOXES = "the paper does not say which boxes; the columns of both kinds do"
 
 
 class Verdict(NamedTuple):
@@ -44,18 +54,32 @@ def judge_efficiency(printed: Printed | None, measured: float, convention: str, 
     return Verdict(DIFFERS, f"no convention measured here gives the printed digits (compared under `{convention}`)")
 
 
-def judge_accuracy(printed: Printed | None, measured: Summary, choice: Choice, benchmark: str | None) -> Verdict:
-    """Verdict on an error or percentage, in base units: comparable only at scale `paper` on the benchmark's data."""
+def judge_accuracy(
+    printed: Printed | None, measured: Summary, choice: Choice, benchmark: str | None, data: str | None = None
+) -> Verdict:
+    """Verdict on an error or percentage, in base units: comparable only at scale `paper` on the benchmark's data.
+
+    data: what was measured on, where it is not the configured motion.
+    """
+    data = data or choice.dataset
     if printed is None:
         return Verdict(NOT_COMPARABLE, NO_PRINT)
-    if choice.scale != "paper" or choice.dataset != benchmark:
-        condition = CONDITIONS[choice.scale].format(data=choice.dataset)
+    if choice.scale != "paper" or data != benchmark:
+        condition = CONDITIONS[choice.scale].format(data=data)
         return Verdict(
             NOT_COMPARABLE, f"{condition}; the printed number is for {BENCHMARKS.get(benchmark, 'other data')}"
         )
     near = abs(printed.from_base(measured.mean) - printed.value) <= ACCURACY_TOLERANCE
     rule = f"mean of {measured.n} seeds within {ACCURACY_TOLERANCE} of the printed number"
     return Verdict(REPRODUCED, rule) if near else Verdict(DIFFERS, f"not the {rule}")
+
+
+def judge_memory(predicted: float, limit: Printed) -> Verdict:
+    """Verdict on a printed "OOM": memory of a training step, predicted in MiB, against that of the paper's device."""
+    needed = f"{limit.from_base(predicted):.1f} {limit.unit}"
+    if predicted > limit.value * limit.factor:
+        return Verdict(REPRODUCED, f"predicted {needed} > {limit.text}")
+    return Verdict(DIFFERS, f"predicted {needed}, which fits into {limit.text}")
 
 
 def judge_missing(printed: Printed | None, reason: str) -> Verdict:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from studies.errors import InputError
-from studies.printed import parse_printed
+from studies.printed import OUT_OF_MEMORY, parse_printed
 from studies.reading import ROOT, check_schema, display, nearest, place, read_yaml
 from studies.variants import resolve_variants
 
@@ -120,15 +120,27 @@ def _table_mistakes(where: tuple, table: dict) -> Iterator[Mistake]:
     trained = any(column["kind"] == "accuracy" for column in table["columns"])
     yield from _repeated((*where, "columns"), table["columns"])
     yield from _repeated((*where, "rows"), table["rows"])
+    yield from _memory_mistakes(where, table)
     for i, row in enumerate(table["rows"]):
         at = (*where, "rows", i)
         yield from _unknown_names(at, row)
-        if trained and "variant" in row and "recipe" not in row:
+        if trained and "variant" in row and "recipe" not in row and OUT_OF_MEMORY not in row.get("cells", {}).values():
             yield at, "key 'recipe' is missing: the table has accuracies, so its variants are trained"
         for note in row.get("notes", []):
             if note not in table.get("footnotes", {}):
                 yield (*at, "notes"), f"unknown footnote {note!r}{nearest(note, table.get('footnotes', {}))}"
         yield from _cell_mistakes((*at, "cells"), row.get("cells", {}), columns)
+
+
+def _memory_mistakes(where: tuple, table: dict) -> Iterator[Mistake]:
+    """A printed "OOM" can only be judged where the memory of the paper's device is known."""
+    if "device_memory" in table:
+        try:
+            parse_printed(table["device_memory"], "GiB")
+        except InputError as error:
+            yield (*where, "device_memory"), str(error)
+    elif any(OUT_OF_MEMORY in row.get("cells", {}).values() for row in table["rows"]):
+        yield where, f"key 'device_memory' is missing: a row prints {OUT_OF_MEMORY}"
 
 
 def _cell_mistakes(where: tuple, cells: dict[str, str], columns: dict[str, dict]) -> Iterator[Mistake]:
@@ -188,6 +200,6 @@ def _untrained(where: tuple, figure: dict, tables: list[dict]) -> Iterator[Mista
 def _runs(tables: list[dict], keypoints: str) -> Iterator[tuple[str, str]]:
     """(variant, recipe) of the runs on one kind of input that the tables ask for."""
     for table in tables:
-        inputs = {column["input"] for column in table["columns"] if column["kind"] == "accuracy"}
+        inputs = {column["input"] for column in table["columns"] if "input" in column}
         if keypoints in inputs:
-            yield from ((row["variant"], row["recipe"]) for row in table["rows"] if "variant" in row)
+            yield from ((row["variant"], row["recipe"]) for row in table["rows"] if "recipe" in row)

@@ -18,8 +18,11 @@ UNITS: dict[str, tuple[str, int]] = {
     "mm/frame": ("velocity", 1),
     "mm/frame^2": ("acceleration", 1),
     "%": ("percentage", 1),
+    "MiB": ("memory", 1),
+    "GiB": ("memory", 1024),
 }
-NO_VALUE = ("", "-")  # what a cell holds where the paper prints nothing
+OUT_OF_MEMORY = "OOM"  # printed where a network did not fit on the paper's device
+NO_VALUE = ("", "-", OUT_OF_MEMORY)  # what a cell holds where the paper prints no number
 MARKS = "*†‡"  # references to footnotes behind a number
 NUMBER = r"(?P<number>[+-]?\d+(?:\.(?P<fraction>\d+))?)"
 CELL = re.compile(rf"{NUMBER}\s*(?P<unit>(?:[A-Za-z%][^\s{MARKS}]*)?)(?P<mark>[{MARKS}]*)", re.ASCII)
@@ -33,7 +36,7 @@ class Printed:
     value     in `unit`
     decimals  digits after the point: how exactly the paper states it
     unit      key of UNITS; the cell's own, else its column's
-    factor    base units (1, MAC, mm, mm/frame, mm/frame^2, %) in one `unit`
+    factor    base units (1, MAC, mm, mm/frame, mm/frame^2, %, MiB) in one `unit`
     mark      references to footnotes, such as `*`
     """
 
@@ -50,7 +53,7 @@ class Printed:
 
 
 def parse_printed(text: str, unit: str | None = None) -> Printed | None:
-    """Parse a cell such as "0.860 M", "41.8" or "22.0*"; None where the paper prints nothing ("-" or empty).
+    """Parse a cell such as "0.860 M", "41.8" or "22.0*"; None where the paper prints no number ("-", "OOM" or empty).
 
     unit: that of the column, for cells without one. A cell's own unit wins, but must measure the same.
     Raises InputError for text that is no number, and for an unknown or unfitting unit.

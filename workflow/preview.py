@@ -18,7 +18,7 @@ import yaml
 
 from studies.config import checked_config
 from studies.errors import InputError
-from studies.plan import Experiment, Plan, make_plan
+from studies.plan import Experiment, Plan, make_plan, trainable
 from studies.reading import read_yaml
 
 SECONDS_TO_START = 4.0  # imports, reading data, predictions
@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> None:
     if strange := [a for a in arguments if "=" not in a]:
         raise InputError(f"{strange[0]!r}: say key=value, as in scale=open")
     given = {key: yaml.safe_load(value) for key, value in (a.split("=", 1) for a in arguments)}
-    plan = make_plan(checked_config(config | given))
+    plan = trainable(make_plan(checked_config(config | given)))
     command = [str(Path(sys.executable).with_name("snakemake")), "--dry-run", "all"]
     command += ["--config", *arguments] if arguments else []
     result = subprocess.run(command, capture_output=True, text=True, check=False)

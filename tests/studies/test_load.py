@@ -57,7 +57,7 @@ def complaint(call, *arguments):
 
 def test_everything_in_the_repository_is_sound():
     check_all()
-    assert study_names() == ["open-motion", "posemamba", "sasmamba"]
+    assert study_names() == ["glsmamba", "open-motion", "open-video", "posemamba", "sasmamba"]
 
 
 def test_a_sound_study_loads_as_written(study_file):
@@ -109,6 +109,40 @@ UNKNOWN_NAMES = [
     ("F, variant: posemamba-s", "F, variant: sasmamba", "figures[1]: no table trains sasmamba by recipe posemamba on"),
     ("posemamba, input: detected", "posemamba, input: gt", "no table trains posemamba-s by recipe posemamba on gt"),
 ]
+
+VIDEO = "protocol: poseval, benchmark: video, boxes: gt, unit: "
+VIDEO_COLUMNS = [
+    (f"metric: ap, {VIDEO}mm", "tables[0].columns[2].unit: unknown value 'mm'; known: %"),
+    (f"metric: pck, {VIDEO}'%'", "tables[0].columns[2].metric: 'pck' does not match"),
+    (f"metric: mpjpe, {VIDEO}'%'", "tables[0].columns[2]"),
+    (f"metric: ap, input: gt, {VIDEO}'%'", "tables[0].columns[2].input: this key does not belong here"),
+    ("metric: ap, protocol: poseval, benchmark: video, unit: '%'", "tables[0].columns[2]: key 'boxes' is missing"),
+    ("metric: ap, protocol: poseval, boxes: gt, unit: '%'", "tables[0].columns[2]: key 'benchmark' is missing"),
+    ("metric: ap, protocol: poseval, benchmark: jhmdb, boxes: gt, unit: '%'", "benchmark: unknown value 'jhmdb'"),
+    (f"metric: ap, {VIDEO}'%'".replace("gt", "unstated"), "boxes: unknown value 'unstated'; known: detected, gt"),
+    (f"metric: ap, neighbours: copies, {VIDEO}'%'".replace("video", "posetrack17"), "neighbours: this key does not"),
+    ("metric: mpjpe, protocol: human36m, input: gt, boxes: gt, unit: mm", "boxes: this key does not belong here"),
+    ("metric: mpjpe, protocol: human36m, input: gt, split: val, unit: mm", "split: unknown value 'val'"),
+]
+
+
+@pytest.mark.parametrize(("column", "expected"), VIDEO_COLUMNS)
+def test_mistakes_in_video_columns(study_file, column, expected):
+    assert expected in complaint(
+        load_study, study_file("metric: mpjpe, protocol: human36m, input: detected, unit: mm", column)
+    )
+
+
+def test_out_of_memory_needs_the_devices_memory(study_file):
+    """It is judged by it; and what does not fit is not trained, so that it needs no recipe."""
+    oom = 'recipe: posemamba, cells: {params: "0.9 M", p1: "41.8"}', 'cells: {params: "-", p1: "OOM"}'
+    assert "tables[0]: key 'device_memory' is missing: a row prints OOM" in complaint(load_study, study_file(*oom))
+    path = study_file(*oom)
+    text = path.read_text(encoding="utf-8").replace("    columns:", "    device_memory: 24 GiB\n    columns:")
+    path.write_text(text.split("figures:")[0], encoding="utf-8")
+    assert "recipe" not in load_study(path)["tables"][0]["rows"][1]
+    path.write_text(text.replace("24 GiB", "24 mm"), encoding="utf-8")
+    assert "tables[0].device_memory: printed value '24 mm': its unit does not fit" in complaint(load_study, path)
 
 
 def test_a_figure_may_show_a_baseline(study_file):

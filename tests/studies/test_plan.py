@@ -56,6 +56,23 @@ def test_the_whole_decay_of_the_learning_rate_is_the_recipes_own() -> None:
     assert recipe["decay"] ** recipe["epochs"] == pytest.approx(0.99**300)  # SasMamba's recipe
 
 
+def test_videos_are_rendered_from_the_configured_motion_and_benchmarks_that_are_not_here_start_nothing() -> None:
+    plan = make_plan(checked_config(config(studies=["glsmamba", "open-video"])))
+    assert plan.datasets == ["video-synthetic"]
+    assert Experiment("video-synthetic", "glsmamba-b", "glsmamba") in plan.experiments
+    assert "trans-hr" not in {e.variant for e in plan.experiments}  # out of memory: counted, not trained
+    assert "mlp" not in {e.variant for e in plan.experiments}  # which lifts poses
+
+
+def test_video_keeps_its_frames_and_the_fractions_of_its_schedule_at_every_scale() -> None:
+    plan = make_plan(checked_config(config(studies=["glsmamba"])))
+    spec = plan.spec(Experiment("video-synthetic", "glsmamba-b", "glsmamba"), 0)
+    assert spec["hyper"]["frames"] == 5
+    epochs = spec["recipe"]["epochs"]
+    assert spec["recipe"]["milestones"] == [max(1, round(epochs * 6 / 20)), max(1, round(epochs * 12 / 20))]
+    assert spec["recipe"]["decay"] == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
