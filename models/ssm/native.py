@@ -30,6 +30,7 @@ FLAGS = (
     *("-shared", "-fPIC", "-pthread", "-fvisibility=hidden", f"-DCHUNK={CHUNK}"),
     "-march=native" if platform.machine().lower() in ("x86_64", "amd64", "i686") else "-mcpu=native",
 )
+OPENMP = "-fopenmp"  # GCC's library is the one that PyTorch has loaded: one set of threads for both
 BUILD_SECONDS = 300
 INSTEAD = "the scan runs on the slower reference backend"
 FUSES_DT_PROJ = True
@@ -179,7 +180,8 @@ def _run(command: list[str]) -> str:
 
 def _key(compiler: list[str]) -> str:
     """A hash of what the library depends on: source, flags, compiler and processor."""
-    parts = (*(file.read_text() for file in SOURCES), *FLAGS, *compiler, _run([*compiler, "--version"]), _processor())
+    sources = (file.read_text() for file in SOURCES)
+    parts = (*sources, *FLAGS, OPENMP, *compiler, _run([*compiler, "--version"]), _processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
@@ -197,7 +199,10 @@ def _build(compiler: list[str], file: Path) -> None:
     """Compiles under a temporary name, appends the digest and renames: several processes may build at once."""
     with tempfile.TemporaryDirectory(prefix="build-", dir=file.parent) as folder:
         fresh = Path(folder) / file.name
-        _run([*compiler, *FLAGS, "-o", str(fresh), str(SOURCES[0])])
+        try:
+            _run([*compiler, *FLAGS, OPENMP, "-o", str(fresh), str(SOURCES[0])])
+        except _BuildError:  # no OpenMP: it starts threads of its own
+            _run([*compiler, *FLAGS, "-o", str(fresh), str(SOURCES[0])])
         with fresh.open("r+b") as stream:
             stream.write(hashlib.sha256(stream.read()).digest())  # after the read: at the end
         fresh.replace(file)

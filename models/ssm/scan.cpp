@@ -15,7 +15,8 @@
 constexpr int64_t UNITS = 4;  // of the backward, about: each sums dB, dC and the gradient of low-rank steps apart
 
 // Each of up to `threads` threads calls make(), and what that returns on units until all of them are done.
-// Returns 1 if memory ran out.
+// Returns 1 if memory ran out. With OpenMP they are the very threads that PyTorch computes with: threads of our own would
+// compete for the cores with those, which go on spinning for a while after each operation.
 template <class F> int share_out(int64_t units, int64_t threads, F make) {
   std::atomic<int64_t> next{0};
   std::atomic<int> failed{0};
@@ -27,13 +28,19 @@ template <class F> int share_out(int64_t units, int64_t threads, F make) {
       failed = 1;
     }
   };
+  const int team = int(std::min(threads, units));
+#ifdef _OPENMP
+#pragma omp parallel num_threads(team) if (team > 1)
+  run();
+#else
   std::vector<std::thread> others;
   try {
-    for (int64_t i = 1; i < std::min(threads, units); ++i) others.emplace_back(run);
+    for (int i = 1; i < team; ++i) others.emplace_back(run);
   } catch (...) {  // the system grants no more threads: those there are share the work
   }
   run();
   for (auto& other : others) other.join();
+#endif
   return failed;
 }
 
