@@ -68,6 +68,9 @@ def backward(grad_y: Tensor, inputs: ScanInputs, delta_softplus: bool, kept: Ten
     Raises as `forward` does.
     """
     tensors = _contiguous(inputs)
+    for name, tensor, shape in (("grad_y", grad_y, inputs.u.shape), ("kept", kept, kept_shape(inputs))):
+        if tuple(tensor.shape) != tuple(shape) or tensor.dtype != inputs.u.dtype:
+            raise ValueError(f"native scan: {name} must be {inputs.u.dtype} {tuple(shape)}, not {tuple(tensor.shape)}")
     grad_y, kept = grad_y.contiguous(), kept.contiguous()
     per_channel = inputs.A.shape[:2]
     wanted = inputs._replace(orders=None)
@@ -86,12 +89,16 @@ def kept_shape(inputs: ScanInputs) -> tuple[int, ...]:
 
 
 def _contiguous(inputs: ScanInputs) -> ScanInputs:
-    """The inputs as the kernel reads them: contiguous tensors; of delta, B and C, rows of neighbouring numbers."""
+    """The inputs as the kernel reads them: contiguous tensors; of delta, B and C, rows of neighbouring numbers.
+
+    The kernel reads raw memory, so what it gets is checked here too, whoever calls.
+    """
     if inputs.u.dtype not in C_TYPES or inputs.u.device.type != "cpu" or 0 in inputs.A.shape:
         raise ValueError(
             f"native scan: u must be float32 or float64 on the CPU and A have no empty axis; "
             f"got {inputs.u.dtype} on {inputs.u.device} and {tuple(inputs.A.shape)}"
         )
+    inputs.check()
     if inputs.orders is None:
         K, L = inputs.A.shape[0], inputs.u.shape[1]
         inputs = inputs._replace(orders=torch.arange(L).expand(K, L))

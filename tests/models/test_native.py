@@ -113,7 +113,11 @@ def _no_tokens() -> ScanInputs:
     ("change", "words"),
     [
         ({"u": torch.Tensor.half}, "u must be float32 or float64"),
+        ({"delta": torch.Tensor.float}, "delta must be torch.float64"),
         ({"A": lambda x: x[:, :0]}, "no empty axis"),
+        ({"B": lambda x: x[..., :-1]}, r"B must be torch.float64 \(1, 2, 37, 16\)"),
+        ({"D": lambda x: x[0]}, "D must be"),
+        ({"orders": torch.Tensor.int}, "orders must be torch.int64"),
         ({"orders": lambda x: x + 1}, "permutation of 0 .. 36"),
         ({"orders": lambda x: x * 0}, "permutation of 0 .. 36"),
     ],
@@ -124,6 +128,17 @@ def test_wrong_inputs_are_named(change, words):
     with pytest.raises(ValueError, match=words) as caught:
         native.forward(inputs, True, False)
     assert "\n" not in str(caught.value)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["grad_y", "kept"])
+def test_a_backward_pass_that_does_not_fit_is_named(name):
+    inputs = draw()
+    y, kept = native.forward(inputs, True, True)
+    given = {"grad_y": y, "kept": kept}
+    given[name] = given[name][:, :-1]
+    with pytest.raises(ValueError, match=f"{name} must be torch.float64"):
+        native.backward(given["grad_y"], inputs, True, given["kept"])
 
 
 # ---- building ------------------------------------------------------------------------------------------------
