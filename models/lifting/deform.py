@@ -1,10 +1,9 @@
-"""Deformable depthwise convolution over the grid of frames and joints (Dai et al., ICCV 2017), in plain PyTorch."""
+"""Deformable depthwise convolution over the grid of frames and joints (Dai et al., ICCV 2017)."""
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from models.bilinear import corners
+from models.deform import deform_conv
 from studies.errors import InputError
 
 
@@ -41,34 +40,5 @@ class DeformableTaps(nn.Module):
 
         Offset channels 2q and 2q + 1 move tap q = k * row + column along frames and along joints.
         """
-        batch, channels, frames, joints = u.shape
-        samples = sample(u, *self.positions(offsets))  # (k k B T J, E)
-        # Transposed as matrices: PyTorch does that much faster than it permutes more axes.
-        samples = samples.t().contiguous().view(channels, self.weight[0].numel(), -1)
-        y = torch.bmm(self.weight.view(channels, 1, -1), samples).squeeze(1)  # (E, B T J)
-        y = y.t().contiguous() + self.bias
-        return y.view(batch, frames, joints, channels).permute(0, 3, 1, 2)
-
-    def positions(self, offsets: Tensor) -> tuple[Tensor, Tensor]:
-        """Frame and joint coordinate (k k, B, T, J) that each tap reads at each cell."""
-        kernel = self.weight.shape[-1]
-        taps = torch.arange(kernel, device=offsets.device, dtype=offsets.dtype) - kernel // 2
-        frame_taps = taps.repeat_interleave(kernel).view(-1, 1, 1, 1)
-        joint_taps = taps.repeat(kernel).view(-1, 1, 1, 1)
-        cell_frames = torch.arange(offsets.shape[2], device=offsets.device)[:, None]
-        cell_joints = torch.arange(offsets.shape[3], device=offsets.device)
-        moves = offsets.transpose(0, 1).unflatten(0, (-1, 2))  # (k k, 2, B, T, J)
-        return cell_frames + frame_taps + moves[:, 0], cell_joints + joint_taps + moves[:, 1]
-
-
-def sample(u: Tensor, frames: Tensor, joints: Tensor) -> Tensor:
-    """Bilinear samples (Q B T J, E) of u (B, E, T, J) at coordinates (Q, B, T, J); outside the grid u is 0.
-
-    A sample is a weighted sum of four rows of a table of tokens, which is what `embedding_bag` computes: fast on a CPU,
-    deterministic on a GPU.
-    """
-    batch, channels, T, J = u.shape
-    indices, weights = corners(frames, joints, T, J)  # (Q, B, T, J, 4)
-    first = torch.arange(batch, device=u.device).view(-1, 1, 1, 1) * (T * J)
-    table = u.permute(0, 2, 3, 1).reshape(-1, channels)
-    return F.embedding_bag((indices + first).view(-1, 4), table, per_sample_weights=weights.view(-1, 4), mode="sum")
+        moves = offsets.permute(0, 2, 3, 1).unflatten(-1, (1, -1, 2))  # (B, T, J, 1, k k, 2)
+        return deform_conv(u.permute(0, 2, 3, 1), moves, None, self.weight, self.bias).permute(0, 3, 1, 2)

@@ -2,9 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from models.bilinear import corners
+from models.deform import deform_conv
 from studies.errors import InputError
 
 TAPS = 9
@@ -50,37 +49,8 @@ class GroupedDeformableConv(nn.Module):
         For part p and tap q = 3 row + column, control 18 p + 2 q moves along rows and the next one along columns; where
         modulated, the masks' logits follow all offsets, 9 a part.
         """
-        samples = self.sample(x, controls)  # (groups, N H W, 9 C/groups)
-        per_group = self.weight.shape[1]
-        weight = self.weight.view(self.groups, per_group, per_group, TAPS).permute(0, 3, 2, 1).flatten(1, 2)
-        y = torch.baddbmm(self.bias.view(self.groups, 1, per_group), samples, weight)  # (groups, N H W, C/groups)
-        return y.transpose(0, 1).reshape(x.shape)
-
-    def sample(self, x: Tensor, controls: Tensor) -> Tensor:
-        """What each group's 3x3 window reads: (groups, N H W, 9 C/groups), taps before channels.
-
-        A sample is a weighted sum of four rows of a table of tokens, which is what `embedding_bag` computes: fast on a
-        CPU, deterministic on a GPU, where `grid_sample` is not.
-        """
-        N, H, W, C = x.shape
-        parts = self.offset_groups
-        indices, weights = corners(*self.positions(controls), H, W)  # (parts, N, H, W, 9, 4)
+        parts, masks = self.offset_groups, None
+        offsets = controls[..., : 2 * TAPS * parts].unflatten(-1, (parts, TAPS, 2))
         if self.modulated:
-            logits = controls[..., 2 * TAPS * parts :].unflatten(-1, (parts, TAPS)).movedim(-2, 0)
-            weights = weights * logits.sigmoid()[..., None]
-        first = torch.arange(N, device=x.device).view(-1, 1, 1, 1, 1) * (H * W)
-        part = torch.arange(parts, device=x.device).view(-1, 1, 1, 1, 1, 1)
-        rows = ((indices + first) * parts + part).view(-1, 4)
-        table = x.reshape(-1, C // parts)
-        samples = F.embedding_bag(rows, table, per_sample_weights=weights.reshape(-1, 4), mode="sum")
-        samples = samples.view(parts, N * H * W, TAPS, self.groups // parts, C // self.groups)
-        return samples.permute(0, 3, 1, 2, 4).reshape(self.groups, N * H * W, -1)
-
-    def positions(self, controls: Tensor) -> tuple[Tensor, Tensor]:
-        """Row and column (parts, N, H, W, 9) that each tap reads at each cell."""
-        _, H, W, _ = controls.shape
-        moves = controls[..., : 2 * TAPS * self.offset_groups].unflatten(-1, (self.offset_groups, TAPS, 2))
-        taps = torch.arange(3, device=controls.device) - 1
-        rows = torch.arange(H, device=controls.device)[:, None, None] + taps.repeat_interleave(3)
-        columns = torch.arange(W, device=controls.device)[:, None] + taps.repeat(3)
-        return (rows + moves[..., 0].movedim(3, 0)).contiguous(), (columns + moves[..., 1].movedim(3, 0)).contiguous()
+            masks = controls[..., 2 * TAPS * parts :].unflatten(-1, (parts, TAPS)).sigmoid()
+        return deform_conv(x, offsets, masks, self.weight, self.bias)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
+from models import compiled
 from models.ssm import native
 
 BOUND = Path(__file__).with_name("bound.cpp")
@@ -26,13 +27,13 @@ def build(source: Path, *flags: str) -> ctypes.CDLL:
     """The library of one source, with `flags` after the backend's own; built once a process."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{source.stem}.so"
-        native._run([*native._compiler(), *native.FLAGS, *flags, f"-I{SCAN.parent}", "-o", str(file), str(source)])
+        compiled.run([*compiled.compiler(), *native.FLAGS, *flags, f"-I{SCAN.parent}", "-o", str(file), str(source)])
         return ctypes.CDLL(str(file))  # stays mapped when its file is gone
 
 
 def instruction_set(*flags: str) -> str:
     """The vector instructions that `build` makes use of."""
-    macros = native._run([*native._compiler(), *native.FLAGS, *flags, "-dM", "-E", "-x", "c++", "/dev/null"])
+    macros = compiled.run([*compiled.compiler(), *native.FLAGS, *flags, "-dM", "-E", "-x", "c++", "/dev/null"])
     return next((name for macro, name in INSTRUCTIONS.items() if f"#define {macro} " in macros), "no vectors")
 
 
@@ -59,5 +60,5 @@ def machine() -> dict[str, str]:
         return {"instruction set": native.available()}
     return {
         "instruction set": instruction_set(),
-        "compiler": native._run([*native._compiler(), "--version"]).splitlines()[0],
+        "compiler": compiled.run([*compiled.compiler(), "--version"]).splitlines()[0],
     }

@@ -10,6 +10,7 @@ import scans
 import torch
 from torch.utils import cpp_extension
 
+from models import compiled
 from models.ssm import native
 from models.ssm.inputs import ScanInputs
 
@@ -46,7 +47,7 @@ def test_a_build(compare: Callable, full: bool, tmp_path: Path) -> None:
 
     def build_extension() -> Path:
         target = tmp_path / "extension.o"
-        native._run([*native._compiler(), *extension, "-c", "-o", str(target), str(tmp_path / "extension.cpp")])
+        compiled.run([*compiled.compiler(), *extension, "-c", "-o", str(target), str(tmp_path / "extension.cpp")])
         return target
 
     calls = {

@@ -1,0 +1,110 @@
+"""The deformable convolution: the native kernel as a PyTorch operator, `ssmpose::deform_conv`, or plain PyTorch.
+
+Registered with torch.library: autograd, fake tensors (meta device, torch.compile, export) and FLOP counters see it.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
+
+from models.compiled import C_TYPES
+from models.deform import native, reference
+from models.deform.inputs import DeformInputs
+
+
+def deform_conv(x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
+    """A convolution with a k x k kernel, k odd, and padding k // 2, each tap of which reads where an offset moves it.
+
+        y(cell)[o] = bias[o] + sum over q and i of weight[o, i, q] mask(cell)[q] x(cell + step[q] + offset(cell)[q])[i]
+
+    for taps q and the channels i of o's group. Between cells x is interpolated bilinearly, outside of the map it is 0.
+    (Dai et al., ICCV 2017; masks: Zhu et al., CVPR 2019.)
+
+    Parameters
+    ----------
+    x : (N, H, W, C)
+    offsets : (N, H, W, P, k k, 2) in cells, along rows and along columns, for each of P equal parts of the channels and
+        each tap q = k row + column; P divides the number of groups
+    masks : (N, H, W, P, k k), factors of the samples as they are (no sigmoid is applied), or None
+    weight : (C, C/groups, k, k); bias : (C)
+
+    Returns
+    -------
+    y : (N, H, W, C)
+
+    The native kernel computes it for float32 and float64 on a CPU where there is a compiler, and counts tensors on the
+    meta device; the reference everything else. Raises ValueError for shapes that do not belong together.
+    """
+    inputs = DeformInputs(x, offsets, masks, weight, bias).check()
+    if x.is_meta or (x.device.type == "cpu" and x.dtype in C_TYPES and native.available() is None):
+        return torch.ops.ssmpose.deform_conv(*inputs)
+    return reference.deform_conv(inputs)
+
+
+def describe() -> str:
+    """What float32 tensors on the CPU run on: `native`, or `reference` and the reason."""
+    reason = native.available()
+    return "native" if reason is None else f"reference ({reason})"
+
+
+def _operator(name: str) -> Callable[[Callable], Callable]:
+    """Register a function as the operator of that name for every device (as models/ssm/scan.py does, and why)."""
+
+    def register(function: Callable) -> Callable:
+        torch.library.define(name, torch.library.infer_schema(function, mutates_args=()))
+        torch.library.impl(name, "default", function)
+        return function
+
+    return register
+
+
+@_operator("ssmpose::deform_conv")
+def _forward(x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
+    return native.forward(DeformInputs(x, offsets, masks, weight, bias))
+
+
+@_operator("ssmpose::deform_conv_backward")
+def _backward(
+    grad_y: Tensor, x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    gradients = native.backward(grad_y, DeformInputs(x, offsets, masks, weight, bias))
+    # An operator cannot return None: an empty tensor stands for the gradient of masks that were not given.
+    return tuple(x.new_empty(0) if gradient is None else gradient for gradient in gradients)
+
+
+@torch.library.register_fake("ssmpose::deform_conv")
+def _(x, offsets, masks, weight, bias):
+    return x.new_empty(x.shape)
+
+
+@torch.library.register_fake("ssmpose::deform_conv_backward")
+def _(grad_y, *inputs):
+    return tuple(grad_y.new_empty(0 if x is None else x.shape) for x in inputs)
+
+
+def _save_for_backward(ctx, inputs, output) -> None:
+    """Keep the inputs and nothing else: the samples are k k times as large as x."""
+    ctx.save_for_backward(*inputs)
+
+
+def _differentiate(ctx, grad_y):
+    gradients = torch.ops.ssmpose.deform_conv_backward(grad_y.contiguous(), *ctx.saved_tensors)
+    return tuple(g if wanted else None for g, wanted in zip(gradients, ctx.needs_input_grad, strict=True))
+
+
+torch.library.register_autograd("ssmpose::deform_conv", _differentiate, setup_context=_save_for_backward)
+
+
+@register_flop_formula(torch.ops.ssmpose.deform_conv)
+def _flops(x_shape, offsets_shape, masks_shape, weight_shape, *args, **kwargs) -> int:
+    """Two operations a multiply-accumulate of the product; sampling, as elsewhere, counts as nothing."""
+    (N, H, W, _), (C, per_group, *kernel) = x_shape, weight_shape
+    return 2 * N * H * W * C * per_group * kernel[0] * kernel[1]
+
+
+@register_flop_formula(torch.ops.ssmpose.deform_conv_backward)
+def _backward_flops(grad_shape, *shapes, **kwargs) -> int:
+    """Both factors of the product are differentiated: twice the forward pass, as torch counts matrix products."""
+    return 2 * _flops(*shapes)
