@@ -7,7 +7,7 @@ from snakemake.utils import min_version
 
 from studies.config import checked_config
 from studies.errors import InputError
-from studies.plan import make_plan, trainable
+from studies.plan import make_plan
 from studies.reading import read_yaml
 from workflow.folders import WRITTEN, check_folders
 
@@ -27,7 +27,7 @@ configfile: "config.yaml"
 
 try:
     check_folders(*WRITTEN)
-    PLAN = trainable(make_plan(checked_config(config)))
+    PLAN = make_plan(checked_config(config))
 except InputError as error:
     sys.exit(f"error: {error}")
 
@@ -70,6 +70,7 @@ rule efficiency:
 rule scaling:
     input:
         f"{SCALING}.svg",
+        f"{TOKENS}.svg",
 
 
 rule tables:

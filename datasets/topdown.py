@@ -4,7 +4,7 @@ Where the boxes come from decides more than the method does (spec glsmamba, 3.3)
 `ground_truth_boxes` and `detector_boxes` make instances that say which they are, and that cannot be joined.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,13 +15,13 @@ import numpy as np
 from datasets.topdown_augment import Augmentation, Draw, drawn
 from datasets.topdown_crop import ENLARGE, boxes_to_crops, crop, crop_matrix, inverse, normalised, rescale, transform
 from datasets.topdown_heatmaps import SIGMA, decode, gaussian_targets
-from datasets.topdown_joints import JointSet
+from datasets.topdown_joints import WEIGHTS, JointSet
 from datasets.video.images import read_image
 from studies.errors import InputError
 
 GROUND_TRUTH, DETECTOR = "ground-truth boxes", "detector boxes"
 LEAST_SCORE = 0.2  # detector boxes below are dropped (spec glsmamba, 3.3)
-NEIGHBOURS = ("real", "copies", "foreign")
+NEIGHBOURS = ("real", "copies", "shuffled")
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,13 @@ class Shape:
 class Sample(NamedTuple):
     """One crop, or a batch of them with a leading axis.
 
-    clip (T, 3, H, W) float32, the key frame in the middle; target (J, h, w) float32; weight (J,) float32;
-    matrix (2, 3) float64, from image pixels to crop pixels.
+    clip (T, 3, H, W) float32, the key frame in the middle; places (J, 2) float64 of the joints in heatmap pixels;
+    present (J,) bool, which of them are annotated; matrix (2, 3) float64, from image pixels to crop pixels.
     """
 
     clip: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray
+    places: np.ndarray
+    present: np.ndarray
     matrix: np.ndarray
 
 
@@ -137,8 +137,9 @@ class TopDown:
     """Windows, crops and targets of instances. What a sample holds depends on its arguments alone.
 
     images: the image paths of each sequence, in order; `instances.sequence` and `.frame` point into them.
-    neighbours: what stands around the key frame: "real" its neighbours, "copies" itself, "foreign" images of other
+    neighbours: what stands around the key frame: "real" its neighbours, "copies" itself, "shuffled" images of other
     sequences, drawn by the instance's number: the controls for whether neighbours matter.
+    weights: of parts of the body in the loss, as of `JointSet.weights`.
     cache: decoded images that are kept; going through instances in order of frame, each image is decoded once if
     a window fits.
     Raises InputError for instances that point to no image, unknown neighbours, an even window; reading a sample
@@ -154,10 +155,12 @@ class TopDown:
         frames: int = 5,
         neighbours: str = "real",
         cache: int = 64,
+        weights: Mapping[str, float] = WEIGHTS,
     ) -> None:
         self.images, self.instances, self.joints = images, instances, joints
         self.shape, self.frames, self.neighbours = shape or Shape(), frames, neighbours
         self.read = lru_cache(maxsize=cache)(read_image)
+        self.weights = joints.weights(weights)  # (J,)
         self._check()
         aspect = self.shape.width / self.shape.height
         self.center, self.size = boxes_to_crops(instances.box, aspect, self.shape.enlarge)  # (N, 2) each
@@ -186,27 +189,32 @@ class TopDown:
         places = rescale(transform(matrix, keypoints[:, :2]), self.shape.image, self.shape.heatmap)
         if draw.mirror:  # the crop shows a mirror image: its left is the person's right
             places, present = places[self.joints.flip], present[self.joints.flip]
-        target, weight = gaussian_targets(places, present, self.joints.weights, self.shape.heatmap, self.shape.sigma)
-        return Sample(clip, target, weight, matrix)
+        return Sample(clip, places, present, matrix)
 
     def batch(self, indices: Sequence[int], seed: int, step: int, augmentation: Augmentation | None = None) -> Sample:
-        """The samples of a training step, stacked: (B, T, 3, H, W), (B, J, h, w), (B, J), (B, 2, 3)."""
+        """The samples of a training step, stacked: (B, T, 3, H, W), (B, J, 2), (B, J), (B, 2, 3)."""
         samples = [self.sample(int(index), seed, step, augmentation) for index in indices]
         return Sample(*(np.stack(column) for column in zip(*samples, strict=True)))
 
-    def clips(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """The unchanged crops of instances, stacked: (B, T, 3, H, W) and (B, 2, 3)."""
-        clips, matrices = zip(*(self.clip(int(index)) for index in indices), strict=True)
-        return np.stack(clips), np.stack(matrices)
+    def targets(self, places: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Joints of samples (B, J, 2), (B, J) -> heatmaps to predict (B, J, h, w), their weights in the loss (B, J)."""
+        shape, sigma = self.shape.heatmap, self.shape.sigma
+        made = [gaussian_targets(*joints, self.weights, shape, sigma) for joints in zip(places, present, strict=True)]
+        targets, weights = zip(*made, strict=True)
+        return np.stack(targets), np.stack(weights)
 
-    def located(
-        self, indices: Sequence[int], heatmaps: np.ndarray, matrices: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Predicted heatmaps (B, J, h, w) of these instances -> joints (B, J, 2) in image pixels, scores (B, J).
+    def clips(self, indices: Sequence[int]) -> np.ndarray:
+        """The unchanged crops of instances, stacked: (B, T, 3, H, W)."""
+        return np.stack([self.clip(int(index))[0] for index in indices])
+
+    def located(self, indices: Sequence[int], heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Heatmaps (B, J, h, w) predicted for unchanged crops -> joints (B, J, 2) in image pixels, scores (B, J).
 
         A joint's score is its heatmap's maximum times the score of the box (spec glsmamba, 3.2).
         """
         places, maxima = decode(heatmaps)
+        matrices = [crop_matrix(self.center[i], self.size[i], self.shape.image) for i in indices]
+        matrices = np.array(matrices).reshape(-1, 2, 3)
         joints = transform(inverse(matrices), rescale(places, self.shape.heatmap, self.shape.image))
         return joints, maxima * self.instances.score[np.asarray(indices, int), None]
 
@@ -226,7 +234,7 @@ class TopDown:
         if self.neighbours == "real":
             return [(sequence, number) for number in around]
         places = [(sequence, frame)] * self.frames
-        if self.neighbours == "foreign":
+        if self.neighbours == "shuffled":
             rng = np.random.default_rng(index)
             others = (sequence + rng.integers(1, len(self.images), self.frames)) % len(self.images)
             strangers = [(int(other), int(rng.integers(len(self.images[other])))) for other in others]
@@ -236,8 +244,8 @@ class TopDown:
     def _check(self) -> None:
         if self.neighbours not in NEIGHBOURS:
             raise InputError(f"neighbours is {self.neighbours!r}, expected one of {', '.join(NEIGHBOURS)}")
-        if self.neighbours == "foreign" and len(self.images) < 2:
-            raise InputError("foreign neighbours need at least two sequences")
+        if self.neighbours == "shuffled" and len(self.images) < 2:
+            raise InputError("shuffled neighbours need at least two sequences")
         lengths = np.array([len(paths) for paths in self.images], int)
         window(0, 1, self.frames)
         for row, (sequence, frame) in enumerate(zip(self.instances.sequence, self.instances.frame, strict=True)):

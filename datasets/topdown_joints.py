@@ -1,5 +1,6 @@
 """Joint sets of the 2D data sets: names, mirror images, halves of the body and training weights, all from the names."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +28,12 @@ class JointSet:
         """(J,) bool: head, trunk and arms; the others are hips and legs."""
         return np.array([_part(name) not in LOWER for name in self.names])
 
-    @property
-    def weights(self) -> np.ndarray:
-        """(J,) float32: knees and elbows 1.2, ankles and wrists 1.5, else 1 (spec data_metrics, 1.4)."""
-        return np.array([WEIGHTS.get(_part(name), 1.0) for name in self.names], np.float32)
+    def weights(self, parts: Mapping[str, float] = WEIGHTS) -> np.ndarray:
+        """(J,) float32: of each joint in the loss, by part of the body; 1 for those not named.
+
+        By default knees and elbows 1.2, ankles and wrists 1.5 (spec data_metrics, 1.4).
+        """
+        return np.array([parts.get(_part(name), 1.0) for name in self.names], np.float32)
 
 
 def _other_side(name: str) -> str:

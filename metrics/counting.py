@@ -11,8 +11,8 @@ The conventions do not measure the same thing, so their numbers never share a co
   of that profiler counted.
 - `fvcore`: `fvcore.nn.FlopCountAnalysis`, which traces the operators: linear and convolution layers, matrix
   products and einsum (rounded to 4 digits), and 5 operations an element of LayerNorm. No fused
-  attention; of the scan, the products of low-rank step sizes alone. Tracing fails on the meta device, so this
-  convention alone runs the model, on zeros.
+  attention; of the scan, the products of low-rank step sizes alone; of deformable convolutions, the depthwise ones
+  alone. Tracing fails on the meta device, so this convention alone runs the model, on zeros.
 
 A multiply-accumulate (MAC) is one; torch's own counter calls it two FLOPs.
 """
@@ -23,6 +23,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +65,24 @@ def count(model: nn.Module, example: Tensor, convention: str = "true") -> Count:
     return Count(params, macs, tuple(excluded), convention)
 
 
+def count_modules(model: nn.Module, example: Tensor) -> dict[str, tuple[int, int, int]]:
+    """What each module costs with all that is in it: name -> trainable parameters, MACs under `paper` and `true`.
+
+    Arguments as of `count`; the model itself has the name "". Weights shared by two modules count in both.
+    """
+    shadow = _shadow(model, example.device).eval()
+    with torch.no_grad():
+        flops = _flops(shadow, example).get_flop_counts()  # first, for the hooks stay
+        hooked = _hooked_macs(shadow, example)
+    root = type(model).__name__
+    counted = {}
+    for name, module in model.named_modules():
+        inside = (n for layer, n in hooked.items() if f"{layer}.".startswith(f"{name}." if name else ""))
+        true = sum(flops.get(f"{root}.{name}" if name else root, {}).values()) // 2
+        counted[name] = sum(p.numel() for p in module.parameters() if p.requires_grad), sum(inside), true
+    return counted
+
+
 def _shadow(model: nn.Module, device: torch.device) -> nn.Module:
     """A copy of the module tree on a device, which shares the model's own weights if they are there.
 
@@ -103,15 +122,22 @@ class _Uncounted(TorchDispatchMode):
         return out
 
 
-def _count_true(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
-    # Fused attention on the CPU counts as 0 in torch's counter; its plain form counts in full.
+def _flops(model: nn.Module, example: Tensor) -> FlopCounterMode:
+    """torch's counter after a forward pass."""
+    # Fused attention on the CPU counts as 0 in it; its plain form counts in full.
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with sdpa_kernel(SDPBackend.MATH), _Uncounted() as rest, FlopCounterMode(display=False) as flops:
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as flops:
             model(example)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
+    return flops
+
+
+def _count_true(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
+    with _Uncounted() as rest:
+        flops = _flops(model, example)
     excluded = [f"{op}: {n:,} elements" for op, n in rest.elements.most_common() if n]
     for op, n in flops.get_flop_counts().get("Global", {}).items():
         if op._qualified_op_name.split("::")[0] != "aten":  # an operator with a formula of its own
@@ -148,15 +174,18 @@ RULES: dict[type[nn.Module], Rule] = {
 }
 
 
-def _hooked_macs(model: nn.Module, example: Tensor) -> int:
-    """The sum of the rules over every call of every layer that has one."""
-    calls: list[int] = []
-    for layer in model.modules():
+def _hooked_macs(model: nn.Module, example: Tensor) -> Counter[str]:
+    """Layer -> the sum of its rule over every call of it, for every layer that has a rule."""
+    macs: Counter[str] = Counter()
+
+    def tally(name: str, layer: nn.Module, x: tuple[Tensor, ...], y: Tensor) -> None:
+        macs[name] += RULES[type(layer)](layer, x[0], y)
+
+    for name, layer in model.named_modules():
         if type(layer) in RULES:
-            rule = RULES[type(layer)]
-            layer.register_forward_hook(lambda m, x, y, rule=rule: calls.append(rule(m, x[0], y)))
+            layer.register_forward_hook(partial(tally, name))
     model(example)  # the hooks die with this copy of the model
-    return sum(calls)
+    return macs
 
 
 def _count_paper(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
@@ -187,10 +216,8 @@ def _count_layers(
     )
     excluded += [f"{name}: MACs of {n} layers" for name, n in sorted(silent.items())]
     excluded.append("MACs of everything functional: einsum, matmul, attention products, scans, gates")
-    return sum(seen.values()), _hooked_macs(model, example), excluded
+    return sum(seen.values()), _hooked_macs(model, example).total(), excluded
 
-
-SCAN = "ssmpose::selective_scan"
 
 # --- fvcore -----------------------------------------------------------------------------------------------
 
@@ -202,15 +229,16 @@ def _count_fvcore(model: nn.Module, example: Tensor) -> tuple[int, int, list[str
 
         analysis = FlopCountAnalysis(model, (example,)).tracer_warnings("none")
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        analysis.set_op_handle(SCAN, _low_rank_macs)
+        seen: set[str] = set()
+        for op, (rule, _) in OUR_OPERATORS.items():
+            analysis.set_op_handle(op, lambda *traced, op=op, rule=rule: seen.add(op) or rule(*traced))
         try:
             macs = int(analysis.total())
         except (RuntimeError, TypeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"fvcore cannot trace {type(model).__name__}: {reason}") from error
     excluded = [f"{op}: {n} calls" for op, n in sorted(analysis.unsupported_ops().items())]
-    if SCAN.split("::")[1] in analysis.by_operator():  # there without its name space
-        excluded.append(f"{SCAN}: all but the products of its low-rank step sizes")
+    excluded += [f"{op}: all but the {counted}" for op, (_, counted) in OUR_OPERATORS.items() if op in seen]
     return sum(p.numel() for p in model.parameters()), macs, excluded
 
 
@@ -219,6 +247,18 @@ def _low_rank_macs(inputs: list, outputs: list) -> int:
     (batch, L, E), dt_proj = inputs[0].type().sizes(), inputs[8].type()
     K, _, rank = dt_proj.sizes() if dt_proj.kind() == "TensorType" else (0, 0, 0)
     return batch * K * L * E * rank
+
+
+def _depthwise_macs(inputs: list, outputs: list) -> int:
+    """What fvcore sees of the same in plain PyTorch: `bmm` where it is depthwise, else nothing (`baddbmm`)."""
+    tokens, (channels, per_group, *kernel) = math.prod(inputs[0].type().sizes()[:3]), inputs[3].type().sizes()
+    return tokens * channels * math.prod(kernel) if per_group == 1 else 0
+
+
+OUR_OPERATORS = {  # their rules, and what these count
+    "ssmpose::selective_scan": (_low_rank_macs, "products of its low-rank step sizes"),
+    "ssmpose::deform_conv": (_depthwise_macs, "taps of depthwise ones"),
+}
 
 
 Counted = Callable[[nn.Module, Tensor], tuple[int, int, list[str]]]

@@ -1,7 +1,19 @@
 """The efficiency of a model: parameters, multiply-accumulates, time and memory."""
 
-from metrics.counting import CONVENTIONS, Count, count
-from metrics.memory import peak_memory
+from metrics.counting import CONVENTIONS, Count, count, count_modules
+from metrics.memory import MemoryLimitError, peak_memory
+from metrics.prediction import Prediction, predict_memory
 from metrics.timing import latency, throughput
 
-__all__ = ["CONVENTIONS", "Count", "count", "latency", "peak_memory", "throughput"]
+__all__ = [
+    "CONVENTIONS",
+    "Count",
+    "MemoryLimitError",
+    "Prediction",
+    "count",
+    "count_modules",
+    "latency",
+    "peak_memory",
+    "predict_memory",
+    "throughput",
+]

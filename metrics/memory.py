@@ -19,6 +19,11 @@ from pathlib import Path
 from studies.errors import InputError
 
 STATUS = Path("/proc/self/status")
+TOO_LITTLE = ("can't allocate memory", "not enough memory", "out of memory", "MemoryError", "bad_alloc")
+
+
+class MemoryLimitError(InputError):
+    """A process was not given more memory than its limit allows."""
 
 
 def peak_memory(
@@ -28,6 +33,7 @@ def peak_memory(
     device: str = "cpu",
     threads: int = 1,
     timeout: float = 600.0,
+    limit: int | None = None,
 ) -> dict:
     """Memory in bytes that one forward pass needs beyond the loaded model.
 
@@ -36,7 +42,10 @@ def peak_memory(
     resident memory during the pass minus that before it; on CUDA the highest allocation minus that before),
     `before` (resident or allocated before the pass: the model with all libraries, or on CUDA its weights) and
     `device`. Resident memory is what the allocator touched, so expect a few megabytes of scatter.
-    Raises InputError with the child's last line if it fails or takes longer than timeout seconds.
+    limit: bytes beyond the loaded model that the child may ask the system for; what asks for more gets none, and the
+    machine stays usable.
+    Raises MemoryLimitError where the limit stops the pass, InputError with the child's last line if it fails otherwise
+    or takes longer than timeout seconds.
     Linux only (for CPU): elsewhere the peak of an interval cannot be read, and InputError says so.
     """
     order = {
@@ -45,6 +54,7 @@ def peak_memory(
         "shape": list(shape),
         "device": device,
         "threads": threads,
+        "limit": limit,
     }
     command = [sys.executable, "-m", "metrics.memory", json.dumps(order)]
     path = os.pathsep.join(p for p in [str(Path(__file__).parents[1]), *sys.path] if p)
@@ -56,11 +66,20 @@ def peak_memory(
         raise InputError(f"peak memory of {factory}: no result after {timeout:.0f} s") from error
     if child.returncode != 0:
         last = (child.stderr.strip().splitlines() or [f"killed by signal {-child.returncode}"])[-1]
+        if limit is not None and any(words in last for words in TOO_LITTLE):
+            raise MemoryLimitError(f"out of memory: it asked for more than {limit / 2**20:,.0f} MiB")
         raise InputError(f"peak memory of {factory}{dict(arguments)}: {last}")
     return json.loads(child.stdout.splitlines()[-1])
 
 
-def measure(factory: str, arguments: Mapping[str, object], shape: Sequence[int], device: str, threads: int) -> dict:
+def measure(
+    factory: str,
+    arguments: Mapping[str, object],
+    shape: Sequence[int],
+    device: str,
+    threads: int,
+    limit: int | None = None,
+) -> dict:
     """`peak_memory` in this very process, which must be fresh for its figure to mean anything."""
     import torch
 
@@ -68,6 +87,11 @@ def measure(factory: str, arguments: Mapping[str, object], shape: Sequence[int],
     module, _, function = factory.partition(":")
     model = getattr(importlib.import_module(module), function)(**arguments).to(device).eval()
     example = torch.zeros(*shape, device=device)
+    if limit is not None:
+        import resource  # not on every system
+
+        most = _status("VmData") + limit
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     with torch.inference_mode():
         model(example)
         before = _start(device)

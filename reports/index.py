@@ -22,8 +22,13 @@ from studies.variants import resolve_variants
 
 DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 TABLE_KINDS = {"html": "page", "csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
-SCALING = Path("../../efficiency/scaling.svg")  # from the page, as are the links
+# Curves that `make scaling` draws: title -> drawing, from the page, as are the links.
+SCALING = {
+    "Time and memory of one clip by its length": Path("../../efficiency/scaling.svg"),
+    "Time and memory of one clip of images by its tokens": Path("../../efficiency/tokens.svg"),
+}
 TIMINGS = {"latency": "time a clip", "throughput": "throughput", "peak_memory": "peak memory"}
+TIMINGS["training_memory"] = "memory of a training step"
 MEANING = {
     "reproduced": "printed numbers that our count gives to the last printed digit",
     "differs": "printed numbers that our count does not give",
@@ -85,7 +90,7 @@ def write_index(studies: Sequence[str | Path], measurements_csv: str | Path, out
         facts=run_facts(measurements, choice),
         timings=timings(measurements),
         excluded=excluded_lists(measurements, out_dir),
-        scaling=_drawing(out_dir / SCALING) if (out_dir / SCALING).is_file() else None,
+        curves=[(t, p.stem, *_drawing(out_dir / p)) for t, p in SCALING.items() if (out_dir / p).is_file()],
         scale_meaning=SCALES[choice.scale],
         kinds=TABLE_KINDS,
     )

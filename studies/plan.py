@@ -6,9 +6,20 @@ Imported while Snakemake parses the workflow: nothing heavy may be imported here
 from dataclasses import dataclass
 from fractions import Fraction
 
-from studies.errors import InputError
 from studies.load import load_study, recipes
 from studies.variants import resolve_variants
+from studies.video import (
+    AUGMENTING,
+    PRETRAINED_SEED,
+    PRETRAINING,
+    TABLES_BY,
+    conditions,
+    encoder_of,
+    on_video,
+    reads_features,
+    video_hyper,
+    video_recipe,
+)
 
 BASELINES = ("mean-pose", "mlp")
 BASELINE_RECIPE = "baseline"
@@ -43,22 +54,66 @@ class Plan:
     def datasets(self) -> list[str]:
         return sorted({e.dataset for e in self.experiments})
 
+    @property
+    def rule(self) -> dict:
+        """What the configured scale changes."""
+        return self.config["scales"][self.config["scale"]]
+
     def spec(self, experiment: Experiment, seed: int) -> dict:
-        """Resolved description of one run: what `training.run.train` needs and what `run.json` keeps."""
-        variant = resolve_variants()[experiment.variant]
-        recipe = recipes()[experiment.recipe]
-        rule = self.config["scales"][self.config["scale"]]
-        if "task" in recipe:  # video: a shorter window would be another experiment
-            rule = rule | {"frames": 1}
+        """Resolved description of one run: what training needs and what `run.json` keeps."""
+        scaled = self._video_spec(experiment) if on_video(experiment.dataset) else self._lifting_spec(experiment)
         return {
             "scale": self.config["scale"],
             "dataset": experiment.dataset,
             "variant": experiment.variant,
             "recipe_name": experiment.recipe,
             "seed": seed,
-            "hyper": (hyper := scaled_hyper(variant["hyper"], rule)),
-            "recipe": scaled_recipe(recipe, rule, hyper["frames"]),
             "backend": self.config["backend"],
+            **scaled,
+        }
+
+    def pretraining(self, experiment: Experiment) -> Experiment | None:
+        """The experiment whose network a video network starts from; None for that one itself."""
+        if experiment.recipe == PRETRAINING:
+            return None
+        encoder = encoder_of(resolve_variants()[experiment.variant]["hyper"])
+        return Experiment(experiment.dataset, encoder, PRETRAINING)
+
+    def reads_features(self, experiment: Experiment) -> bool:
+        """Whether a video network reads what its frozen encoder has seen already."""
+        spec = self.spec(experiment, PRETRAINED_SEED)
+        return reads_features(spec["hyper"], spec["recipe"])
+
+    def features(self, dataset: str, encoder: str) -> dict:
+        """Description of an encoder's features: its pretraining, and all that the networks which read them need."""
+        readers = [e for e in self.experiments if e.dataset == dataset and self._reads(e, encoder)]
+        specs = [self.spec(e, PRETRAINED_SEED) for e in readers]
+        spec = self.spec(Experiment(dataset, encoder, PRETRAINING), PRETRAINED_SEED)
+        return spec | {
+            "recipe": {key: specs[0]["recipe"][key] for key in AUGMENTING},
+            "frames": max(s["hyper"]["frames"] for s in specs),
+            "conditions": sorted({TABLES_BY, *(c for s in specs for c in s["conditions"])}),
+            "selects": specs[0]["recipe"]["epochs"] > 1,
+        }
+
+    def _reads(self, experiment: Experiment, encoder: str) -> bool:
+        start = self.pretraining(experiment)
+        return start is not None and start.variant == encoder and self.reads_features(experiment)
+
+    def _lifting_spec(self, experiment: Experiment) -> dict:
+        hyper = scaled_hyper(resolve_variants()[experiment.variant]["hyper"], self.rule)
+        return {
+            "hyper": hyper,
+            "recipe": scaled_recipe(recipes()[experiment.recipe], self.rule, hyper["frames"]),
+        }
+
+    def _video_spec(self, experiment: Experiment) -> dict:
+        rule = self.rule["video"]
+        changes = rule | rule["pretraining"] if experiment.recipe == PRETRAINING else rule
+        return {
+            "hyper": video_hyper(resolve_variants()[experiment.variant], rule),
+            "recipe": video_recipe(recipes()[experiment.recipe], changes),
+            "conditions": conditions(list(self.studies.values()), experiment.variant, experiment.recipe),
         }
 
 
@@ -67,17 +122,6 @@ def make_plan(config: dict) -> Plan:
     studies = {name: load_study(name) for name in config["studies"]}
     wanted = [e for study in studies.values() for e in study_experiments(study, config)]
     return Plan(config, studies, tuple(dict.fromkeys(wanted)), _families(studies))
-
-
-def trainable(plan: Plan) -> Plan:
-    """Itself; raises InputError for experiments that this version cannot train: those on video."""
-    on_video = sorted({e.variant for e in plan.experiments if e.dataset.startswith("video-")})
-    if on_video:
-        raise InputError(
-            f"config.yaml: studies: training video networks ({', '.join(on_video)}) is not built yet; "
-            "take glsmamba and open-video out"
-        )
-    return plan
 
 
 def study_experiments(study: dict, config: dict) -> list[Experiment]:
@@ -93,6 +137,8 @@ def study_experiments(study: dict, config: dict) -> list[Experiment]:
                 continue
             found += [Experiment(dataset, name, BASELINE_RECIPE) for name in BASELINES if lifting]
             found += [Experiment(dataset, row["variant"], row["recipe"]) for row in table["rows"] if "recipe" in row]
+    left_out = config["scales"].get(config["scale"], {}).get("video", {}).get("leave_out", ())
+    found = [e for e in found if e.variant not in left_out]
     return [e for e in found if config["variants"] == "all" or e.variant in config["variants"]]
 
 
@@ -120,7 +166,6 @@ def scaled_recipe(recipe: dict, rule: dict, frames: int) -> dict:
     return recipe | {
         "batch": max(1, batch_frames // frames) if batch_frames else recipe["batch"],
         "epochs": epochs,
-        **_scaled_milestones(recipe, epochs),
         "steps": rule["steps"],
         "learning_rate": recipe["learning_rate"] * rule["learning_rate"],
         "decay": recipe["decay"] ** (recipe["epochs"] / epochs),
@@ -136,10 +181,3 @@ def _families(studies: dict[str, dict]) -> dict[str, list[str]]:
     for name in dict.fromkeys([*BASELINES, *named]):
         families.setdefault(variants[name]["family"], []).append(name)
     return families
-
-
-def _scaled_milestones(recipe: dict, epochs: int) -> dict:
-    """Epochs at which the learning rate drops: after the same fractions of the schedule as the recipe's own."""
-    if "milestones" not in recipe:
-        return {}
-    return {"milestones": [max(1, round(m * epochs / recipe["epochs"])) for m in recipe["milestones"]]}

@@ -40,26 +40,27 @@ class ClipSet:
         return cls(model_inputs(split, in_channels), model_labels(split), torch.from_numpy(np.asarray(clips)))
 
     def epoch(self, batch: int, steps: int | None, seed: int, epoch: int) -> Iterator[Tensor]:
-        """Clip indices (batch, T) of each step: shuffled, the last partial batch kept; `steps` caps or wraps around.
-
-        With `steps`, an epoch is that many batches, going through the shuffled clips again where they do not suffice.
-        """
-        order = torch.randperm(len(self.clips), generator=torch.Generator().manual_seed(_mix(seed, epoch)))
-        if steps is None:
-            yield from (self.clips[rows] for rows in order.split(batch))
-            return
-        order = order.repeat(-(-steps * batch // len(order)))[: steps * batch]
-        yield from (self.clips[rows] for rows in order.view(steps, batch))
-
-    def steps(self, batch: int, steps: int | None) -> int:
-        """Number of steps of an epoch."""
-        return steps if steps is not None else -(-len(self.clips) // batch)
+        """Clip indices (batch, T) of each step, as `shuffled`."""
+        yield from (self.clips[rows] for rows in shuffled(len(self.clips), batch, steps, seed, epoch))
 
     def batch(self, rows: Tensor, flip: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Inputs (B, T, J, C) and labels (B, T, J, 3) of a batch, each clip mirrored with probability `flip`."""
         inputs, labels = self.inputs[rows], self.labels[rows]
         mirrored = (torch.rand(len(rows), generator=generator) < flip)[:, None, None, None]
         return torch.where(mirrored, mirror(inputs), inputs), torch.where(mirrored, mirror(labels), labels)
+
+
+def shuffled(count: int, batch: int, steps: int | None, seed: int, epoch: int) -> Iterator[Tensor]:
+    """Numbers below `count` in batches: shuffled, the last partial batch kept; `steps` caps or wraps around.
+
+    With `steps`, an epoch is that many batches, going through the shuffled numbers again where they do not suffice.
+    """
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(_mix(seed, epoch)))
+    if steps is None:
+        yield from order.split(batch)
+        return
+    order = order.repeat(-(-steps * batch // len(order)))[: steps * batch]
+    yield from order.view(steps, batch)
 
 
 def model_inputs(split: Split, in_channels: int) -> Tensor:

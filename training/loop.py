@@ -1,29 +1,69 @@
-"""The training loop: recipe in, best weights out; goes on from the last saved state."""
+"""The training loop: recipe in, best weights out; goes on from the last saved state.
+
+It knows nothing of poses: what a batch, a loss and a score are, a `Task` says (training/lifting.py, training/video.py).
+"""
 
 import time
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from training.batches import ClipSet, seed_step, step_generator
+from training.batches import seed_step
 from training.checkpoints import load_state, save_state
-from training.evaluate import predict, validation_error
-from training.losses import weighted_loss
 
 SECONDS_BETWEEN_SAVES = 30
 SELECTIONS = ("last", "best_val", "best_test")
 
 
-class Trainer:
-    """Trains `model` in place on `splits["train"]`; every epoch is evaluated on validation and test.
+class Evaluation(NamedTuple):
+    """What a task finds out about a model after an epoch.
 
-    After `run`, `history` has a dict an epoch and `best` maps each selection rule to {"error" mm, "epoch", "weights",
-    "test"}, the last being its predictions for the test split:
-    `last`, `best_val` (lowest validation P1) and `best_test` (lowest test P1: what the papers report). A tie keeps the
-    earlier epoch.
+    val, test : the number that selects epochs, on the data to select by (None where there is only one epoch to choose
+        from) and on the data that tables show
+    predictions : arrays to keep for the selected epochs
+    """
+
+    val: float | None
+    test: float
+    predictions: dict[str, Tensor]
+
+
+class Task(Protocol):
+    """What a model is trained for.
+
+    metric : name of the number in `Evaluation`
+    columns : names of the validation and the test number in the history
+    """
+
+    metric: str
+    columns: tuple[str, str]
+    lower_is_better: bool
+
+    def fit(self, model: nn.Module) -> None:
+        """Fit a model that has a closed form."""
+
+    def epoch(self, seed: int, epoch: int) -> list[Tensor]:
+        """Row numbers of the batch of each step."""
+
+    def loss(self, model: nn.Module, rows: Tensor, seed: int, step: int) -> tuple[Tensor, dict[str, float]]:
+        """Loss of a batch, and the value of each of its terms."""
+
+    def evaluate(self, model: nn.Module) -> Evaluation:
+        """Judge a model as it is."""
+
+    def describe(self, found: Evaluation) -> str:
+        """An evaluation in words."""
+
+
+class Trainer:
+    """Trains `model` in place; every epoch is evaluated.
+
+    After `run`, `history` has a dict an epoch and `best` maps each selection rule to {"score", "epoch", "weights",
+    "predictions"}: `last`, `best_val` (best on the data to select by) and `best_test` (best on the data that tables
+    show: what the papers report). A tie keeps the earlier epoch.
 
     Parameters
     ----------
@@ -35,14 +75,14 @@ class Trainer:
     def __init__(
         self,
         model: nn.Module,
-        splits: dict,
+        task: Task,
         recipe: dict,
         seed: int,
         state_dir: Path,
         fingerprint: str,
         report: Callable[[str], None] = print,
     ) -> None:
-        self.model, self.splits, self.recipe, self.seed = model, splits, recipe, seed
+        self.model, self.task, self.recipe, self.seed = model, task, recipe, seed
         self.state_dir, self.fingerprint, self.report = state_dir, fingerprint, report
         self.step, self.seconds = 0, 0.0
         self.history: list[dict] = []
@@ -51,47 +91,48 @@ class Trainer:
 
     def run(self) -> "Trainer":
         """Train to the end of the recipe, or until patience runs out."""
-        clips = ClipSet.of(
-            self.splits["train"], self.model.frames, Fraction(self.recipe["stride"]), self.model.in_channels
-        )
         if hasattr(self.model, "fit"):  # closed form, no gradient: the mean pose
-            self.model.fit(clips.labels)
+            self.task.fit(self.model)
             self._end_epoch(1, 0.0)
             return self
         self.optimiser = make_optimiser(self.model, self.recipe)
         self._restore()
         while len(self.history) < self.recipe["epochs"] and not self._impatient():
-            self._epoch(clips, len(self.history) + 1)
+            self._epoch(len(self.history) + 1)
         return self
 
-    def _epoch(self, clips: ClipSet, epoch: int) -> None:
+    def _epoch(self, epoch: int) -> None:
         """The steps of one epoch that are still to do, then its evaluation."""
-        batches = list(clips.epoch(self.recipe["batch"], self.recipe["steps"], self.seed, epoch))
-        done = self.step - (epoch - 1) * len(batches)
+        batches = self.task.epoch(self.seed, epoch)
+        self.steps = len(batches)  # of an epoch
+        done = self.step - (epoch - 1) * self.steps
         saved = time.monotonic()
         for rows in batches[done:]:
             for group in self.optimiser.param_groups:
                 group["lr"] = self._learning_rate(epoch)
-            self._train_step(clips, rows)
+            self._train_step(rows)
             if time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
                 self._save()
                 saved = time.monotonic()
-        self._end_epoch(epoch, self._learning_rate(epoch), len(batches))
+        self._end_epoch(epoch, self._learning_rate(epoch), self.steps)
         self._save()
 
     def _learning_rate(self, epoch: int) -> float:
-        """Rate of the next step: `decay` an epoch as the papers do, or (schedule "linear") down to 0 at the end."""
-        if self.recipe["schedule"] == "linear":
-            return self.recipe["learning_rate"] * (1 - self.step / (self.recipe["epochs"] * self.recipe["steps"]))
-        return self.recipe["learning_rate"] * self.recipe["decay"] ** (epoch - 1)
+        """Rate of the next step: as the papers let it fall epoch by epoch, or (schedule "linear") down to 0 at the end.
 
-    def _train_step(self, clips: ClipSet, rows: torch.Tensor) -> None:
+        The papers': `decay` an epoch (PoseMamba, SasMamba), `milestone_decay` after each milestone (GLSMamba).
+        """
+        recipe = self.recipe
+        if recipe["schedule"] == "linear":
+            return recipe["learning_rate"] * (1 - self.step / (recipe["epochs"] * self.steps))
+        passed = sum(epoch > milestone for milestone in recipe.get("milestones", ()))
+        return recipe["learning_rate"] * recipe["decay"] ** (epoch - 1) * recipe.get("milestone_decay", 1) ** passed
+
+    def _train_step(self, rows: Tensor) -> None:
         started = time.monotonic()
-        device = next(self.model.parameters()).device
         seed_step(self.seed, self.step)
-        inputs, labels = clips.batch(rows, self.recipe["flip"], step_generator(self.seed, self.step))
         self.model.train()
-        loss, terms = weighted_loss(self.model(inputs.to(device)), labels.to(device), self.recipe["loss"])
+        loss, terms = self.task.loss(self.model, rows, self.seed, self.step)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
@@ -102,28 +143,26 @@ class Trainer:
 
     def _end_epoch(self, epoch: int, rate: float, steps: int = 1) -> None:
         """Evaluate, extend the history, keep the best weights."""
-        predictions = {
-            name: predict(self.model, self.splits[name], self.recipe["flip_test"]) for name in ("val", "test")
-        }
-        errors = {name: validation_error(poses, self.splits[name]) for name, poses in predictions.items()}
+        found = self.task.evaluate(self.model)
         means = {name: total / steps for name, total in self.losses.items()}
-        row = {"epoch": epoch, "step": self.step, "learning_rate": rate}
-        self.history.append(row | means | {f"{name}_mpjpe": error for name, error in errors.items()})
+        row = {"epoch": epoch, "step": self.step, "learning_rate": rate} | means
+        self.history.append(row | dict(zip(self.task.columns, (found.val, found.test), strict=True)))
         self.losses = {}
-        poses = torch.from_numpy(predictions["test"])
-        self._keep("last", errors["test"], epoch, poses, always=True)
-        self._keep("best_val", errors["val"], epoch, poses)
-        self._keep("best_test", errors["test"], epoch, poses)
+        self._keep("last", found.test, epoch, found, always=True)
+        self._keep("best_val", found.val, epoch, found)
+        self._keep("best_test", found.test, epoch, found)
         left = self.seconds / epoch * (self.recipe["epochs"] - epoch)
-        self.report(
-            f"epoch {epoch}/{self.recipe['epochs']}  P1 validation {errors['val']:.1f} mm, test {errors['test']:.1f} mm"
-            f"  about {left / 60:.0f} min of training left"
-        )
+        shown = self.task.describe(found)
+        self.report(f"epoch {epoch}/{self.recipe['epochs']}  {shown}  about {left / 60:.0f} min of training left")
 
-    def _keep(self, selection: str, error: float, epoch: int, poses: Tensor, always: bool = False) -> None:
-        if always or selection not in self.best or error < self.best[selection]["error"]:
+    def _keep(self, selection: str, score: float | None, epoch: int, found: Evaluation, always: bool = False) -> None:
+        if always or selection not in self.best or self._better(score, self.best[selection]["score"]):
             weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
-            self.best[selection] = {"error": error, "epoch": epoch, "weights": weights, "test": poses}
+            kept = {"score": score, "epoch": epoch, "weights": weights, "predictions": found.predictions}
+            self.best[selection] = kept
+
+    def _better(self, score: float, than: float) -> bool:
+        return score < than if self.task.lower_is_better else score > than
 
     def _impatient(self) -> bool:
         """SasMamba's rule: more than `patience` epochs went by without a better test error."""
@@ -149,8 +188,12 @@ class Trainer:
 
 
 def make_optimiser(model: nn.Module, recipe: dict) -> torch.optim.Optimizer:
-    """AdamW (PoseMamba, SasMamba on Human3.6M) or Adam with amsgrad (MPI-INF-3DHP); one group, everything decays."""
+    """AdamW (PoseMamba, SasMamba on Human3.6M, GLSMamba) or Adam with amsgrad (MPI-INF-3DHP).
+
+    One group of all parameters that are trained; everything decays.
+    """
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     settings = {"lr": recipe["learning_rate"], "weight_decay": recipe["weight_decay"], "fused": True}
     if recipe["optimiser"] == "adam-amsgrad":
-        return torch.optim.Adam(model.parameters(), amsgrad=True, **settings)
-    return torch.optim.AdamW(model.parameters(), **settings)
+        return torch.optim.Adam(trained, amsgrad=True, **settings)
+    return torch.optim.AdamW(trained, **settings)

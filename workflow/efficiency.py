@@ -5,26 +5,40 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from torch import Tensor, nn
 
 import models
-from metrics.efficiency import CONVENTIONS, Count, count, latency, peak_memory, throughput
+from metrics.efficiency import CONVENTIONS, Count, count, latency, peak_memory, predict_memory, throughput
+from models.examples import emitted_frames, example_shape, is_video
+from models.ssm import backend_in_use
 from studies.files import write_whole
-from studies.variants import scan_arguments
+from studies.variants import scan_arguments, variant
 from training.provenance import device_name, revision
 
 MEBIBYTE = 2**20
+# fvcore runs the network, on zeros: seconds for a lifting network, minutes for some of those on video.
+VIDEO_CONVENTIONS = tuple(name for name in CONVENTIONS if name != "fvcore")
+# Whether attention is fused. `predicted` is the reading that is held against a printed "OOM": without a fused kernel.
+PREDICTED = {"predicted": False, "predicted-fused": True}
+ATTENTIVE = ("vitpose", "video-transformer")  # families that train layers of attention
+VIDEO_THREADS = 2
 
 
 def count_all(variants: Sequence[str]) -> dict[tuple[str, str], tuple[Count, int]]:
-    """Count every variant under every convention: (variant, convention) -> (count, frames that it emits a clip)."""
+    """Count variants under every convention of their kind: (variant, convention) -> (count, frames emitted a clip)."""
     counted = {}
     for name in variants:
-        with torch.device("meta"):
-            model = models.build(name)
-            clip = torch.empty(1, model.frames, model.joints, model.in_channels)
-        for convention in CONVENTIONS:
-            counted[name, convention] = count(model, clip, convention), model.frames
+        model, clip = on_meta(name)
+        for convention in VIDEO_CONVENTIONS if is_video(model) else CONVENTIONS:
+            counted[name, convention] = count(model, clip, convention), emitted_frames(model)
     return counted
+
+
+def on_meta(name: str, **overrides: object) -> tuple[nn.Module, Tensor]:
+    """A variant and one clip for it, shapes only."""
+    with torch.device("meta"):
+        model = models.build(name, **overrides)
+        return model, torch.empty(example_shape(model))
 
 
 def count_rows(counted: dict[tuple[str, str], tuple[Count, int]]) -> Iterator[dict]:
@@ -32,11 +46,26 @@ def count_rows(counted: dict[tuple[str, str], tuple[Count, int]]) -> Iterator[di
 
     `paper-leaf` is a rule for parameters only: its MACs are those of `paper` and are not repeated.
     """
-    for (variant, convention), (result, frames) in counted.items():
-        yield _row(variant, "params", result.params, "1", convention, "counted")
+    for (name, convention), (result, frames) in counted.items():
+        yield _row(name, "params", result.params, "1", convention, "counted")
         if convention != "paper-leaf":
-            yield _row(variant, "macs_per_clip", result.macs, "MAC", convention, "counted")
-            yield _row(variant, "macs_per_frame", result.macs / frames, "MAC", convention, "counted")
+            yield _row(name, "macs_per_clip", result.macs, "MAC", convention, "counted")
+            yield _row(name, "macs_per_frame", result.macs / frames, "MAC", convention, "counted")
+
+
+def memory_rows(variants: Sequence[str]) -> Iterator[dict]:
+    """Measurements: the memory of a training step of one clip, in MiB, predicted for those variants that are on video.
+
+    The scan is the one that runs on this machine's CPU: what it keeps for its backward pass is part of the number.
+    Fused attention is a reading of its own only where attention is trained: a frozen encoder keeps no scores anyway.
+    """
+    for name in variants:
+        model, clip = on_meta(name, **scan_arguments(name, backend_in_use()))
+        trained = variant(name)["family"] in ATTENTIVE
+        readings = {key: fused for key, fused in PREDICTED.items() if trained or not fused}
+        for convention, fused in readings.items() if is_video(model) else ():
+            needed = predict_memory(model, clip, training=True, fused=fused).total
+            yield _row(name, "training_memory", needed / MEBIBYTE, "MiB", convention, "counted")
 
 
 def write_excluded(counted: dict[tuple[str, str], tuple[Count, int]], path: Path) -> None:
@@ -47,18 +76,22 @@ def write_excluded(counted: dict[tuple[str, str], tuple[Count, int]], path: Path
 
 
 def time_rows(variants: Sequence[str], backend: str, runs: int, warmup: int, threads: int) -> Iterator[dict]:
-    """Median latency of one clip, its spread, frames a second, and peak memory of a fresh process."""
-    for variant in variants:
-        arguments = {"name": variant} | scan_arguments(variant, backend)
+    """Median latency of one clip, its spread, frames a second, and peak memory of a fresh process.
+
+    threads: for lifting models; models on video, which take seconds a clip, are timed with VIDEO_THREADS.
+    """
+    for name in variants:
+        arguments = {"name": name} | scan_arguments(name, backend)
         model = models.build(**arguments)
-        shape = (1, model.frames, model.joints, model.in_channels)
+        threads = VIDEO_THREADS if is_video(model) else threads
+        shape = example_shape(model)
         timed = latency(model, torch.zeros(shape), threads, runs, warmup)
         convention = f"median of {runs} after {warmup}, batch 1, {threads} thread{'s' * (threads > 1)}"
-        yield _row(variant, "latency", 1e3 * timed["median"], "ms", convention)
-        yield _row(variant, "latency_iqr", 1e3 * timed["iqr"], "ms", convention)
-        yield _row(variant, "throughput", throughput(timed, model.frames), "frames/s", convention)
+        yield _row(name, "latency", 1e3 * timed["median"], "ms", convention)
+        yield _row(name, "latency_iqr", 1e3 * timed["iqr"], "ms", convention)
+        yield _row(name, "throughput", throughput(timed, emitted_frames(model)), "frames/s", convention)
         peak = peak_memory("models:build", arguments, shape, threads=threads)["peak"]
-        yield _row(variant, "peak_memory", peak / MEBIBYTE, "MiB", f"fresh process, batch 1, {threads} threads")
+        yield _row(name, "peak_memory", peak / MEBIBYTE, "MiB", f"fresh process, batch 1, {threads} threads")
 
 
 def _row(variant: str, metric: str, value: float, unit: str, convention: str, device: str = "") -> dict:

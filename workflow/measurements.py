@@ -36,13 +36,7 @@ def score_runs(runs: Sequence[Path], data: Path) -> list[dict]:
 
 def _score_run(run: Path, splits: dict[str, Split]) -> Iterator[dict]:
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    spec = record["spec"]
-    identity = {key: spec[key] for key in ("scale", "dataset", "variant", "seed")} | {
-        "recipe": spec["recipe_name"],
-        "device": record["hardware"]["device"],
-        "run": run.as_posix(),
-        "revision": record["revision"],
-    }
+    identity = run_identity(run, record)
     with np.load(run / "predictions.npz", allow_pickle=False) as predictions:
         for name in predictions.files:
             split, _, selection = ("test_" + name if not name.startswith("new_") else name).partition("_")
@@ -55,6 +49,17 @@ def _score_run(run: Path, splits: dict[str, Split]) -> Iterator[dict]:
                         "unit": unit,
                         "convention": convention,
                     }
+
+
+def run_identity(run: Path, record: dict) -> dict:
+    """What all measurements of a run share; record: its run.json."""
+    spec = record["spec"]
+    return {key: spec[key] for key in ("scale", "dataset", "variant", "seed")} | {
+        "recipe": spec["recipe_name"],
+        "device": record["hardware"]["device"],
+        "run": run.as_posix(),
+        "revision": record["revision"],
+    }
 
 
 def protocol_values(predictions: np.ndarray, split: Split) -> dict[str, dict]:

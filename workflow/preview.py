@@ -18,13 +18,17 @@ import yaml
 
 from studies.config import checked_config
 from studies.errors import InputError
-from studies.plan import Experiment, Plan, make_plan, trainable
+from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml
+from studies.video import on_video
 
 SECONDS_TO_START = 4.0  # imports, reading data, predictions
 SECONDS_A_UPDATE = 2e-9  # one state of one channel, forward and backward, all else included (two cores, AVX-512)
 SECONDS_A_STEP = 0.01  # the least that a step takes
 DIRECTIONS, STATES, EXPANSION, JOINTS = 4, 16, 2, 17
+# Video: one number of one token at 1/4 of the image, all blocks, forward and backward.
+SECONDS_A_FEATURE, STEPS_OF_AN_EPOCH = 4e-7, 400
+TRAINING = ("train_run", "train_video", "pretrain")
 RUN = re.compile(r"results/runs/\w+/(?P<dataset>[^/]+)/(?P<variant>[^/]+)/(?P<recipe>[^/]+)/seed(?P<seed>\d+)/")
 
 
@@ -42,10 +46,18 @@ def jobs(text: str) -> list[dict[str, str]]:
 def describe(job: dict[str, str]) -> str:
     """One line of a job: its rule, what it makes, and the cause in short."""
     made = job["output"].split(", ")[0]
-    if run := RUN.match(made):
-        made = "{variant} on {dataset}, recipe {recipe}, seed {seed}".format(**run.groupdict())
+    if runs := runs_of(job):
+        experiment, seeds = runs[0][0], ", ".join(str(seed) for _, seed in runs)
+        made = f"{experiment.variant} on {experiment.dataset}, recipe {experiment.recipe}, "
+        made += f"seed{'s' * (len(runs) > 1)} {seeds}"
     clauses = [_shorten(clause) for clause in job["reason"].split("; ")]
     return f"  {job['rule']:<13} {made}  ({'; '.join(clauses)})"
+
+
+def runs_of(job: dict[str, str]) -> list[tuple[Experiment, int]]:
+    """Experiment and seed of each run that a job trains."""
+    found = dict.fromkeys(match.group("dataset", "variant", "recipe", "seed") for match in RUN.finditer(job["output"]))
+    return [(Experiment(*names), int(seed)) for *names, seed in found] if job["rule"] in TRAINING else []
 
 
 def _shorten(clause: str) -> str:
@@ -64,11 +76,20 @@ def training_seconds(plan: Plan, experiment: Experiment, seed: int) -> float:
         return json.loads(record.read_text(encoding="utf-8"))["seconds"]["whole"]
     spec = plan.spec(experiment, seed)
     hyper, recipe = spec["hyper"], spec["recipe"]
+    if on_video(experiment.dataset):
+        return SECONDS_TO_START + _video_seconds(hyper, recipe)
     blocks = 2 * hyper["depth"] if "drop_path" in hyper else 0
     tokens = recipe["batch"] * hyper["frames"] * JOINTS
     updates = tokens * DIRECTIONS * EXPANSION * hyper.get("width", 0) * STATES * blocks
     step = max(SECONDS_A_STEP * max(1, blocks / 4), SECONDS_A_UPDATE * updates)
     return SECONDS_TO_START + recipe["epochs"] * recipe["steps"] * step
+
+
+def _video_seconds(hyper: dict, recipe: dict) -> float:
+    """Predicted seconds of training alone; where an epoch is the whole data set, its size is a guess."""
+    tokens = hyper["frames"] * hyper.get("image_height", 256) * hyper.get("image_width", 192) / 16
+    clips = recipe["epochs"] * (recipe["steps"] or STEPS_OF_AN_EPOCH) * recipe["batch"]
+    return clips * tokens * hyper.get("width", 256) * SECONDS_A_FEATURE
 
 
 def preview(plan: Plan, text: str) -> str:
@@ -77,10 +98,7 @@ def preview(plan: Plan, text: str) -> str:
     if not todo:
         return "nothing to do: everything is up to date"
     counts = Counter(job["rule"] for job in todo)
-    runs = [RUN.match(job["output"]) for job in todo if job["rule"] == "train_run"]
-    seconds = sum(
-        training_seconds(plan, Experiment(r["dataset"], r["variant"], r["recipe"]), int(r["seed"])) for r in runs if r
-    )
+    seconds = sum(training_seconds(plan, *run) for job in todo for run in runs_of(job))
     cores = os.cpu_count() or 1
     return "\n".join(
         [
@@ -97,7 +115,7 @@ def main(arguments: list[str]) -> None:
     if strange := [a for a in arguments if "=" not in a]:
         raise InputError(f"{strange[0]!r}: say key=value, as in scale=open")
     given = {key: yaml.safe_load(value) for key, value in (a.split("=", 1) for a in arguments)}
-    plan = trainable(make_plan(checked_config(config | given)))
+    plan = make_plan(checked_config(config | given))
     command = [str(Path(sys.executable).with_name("snakemake")), "--dry-run", "all"]
     command += ["--config", *arguments] if arguments else []
     result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,7 +1,7 @@
-"""How time and memory grow with the length of a clip: PoseMamba-S against stacks of attention of equal width and depth.
+"""How time and memory grow with the size of a clip, for the contestants of a curve (`workflow.curves`).
 
-One file of rows a length. A length is measured after the shorter ones, from which its cost is foretold: a case that
-would go beyond the budget is left out, and its row says so.
+One file of rows a size. A size is measured after the smaller ones, from which its time is foretold, and its memory
+where it is not predicted: a case that would go beyond the budget is left out, and its row says so.
 """
 
 import math
@@ -14,88 +14,80 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-import models
-from metrics.efficiency import latency, peak_memory
-from models.lifting.attention import AttentionStack
+from metrics.efficiency import MemoryLimitError, latency, peak_memory
+from models.examples import example_shape
 from models.ssm import backend_in_use
 from studies.files import write_whole
-from studies.variants import variant
-from training.losses import mpjpe
 from training.provenance import cpu_name, revision
+from workflow.curves import CURVES, WORKS, build, predicted_growth
 
 PASS_SECONDS = 60.0  # a case whose single pass takes longer is left out
 MEMORY_SHARE = 0.7  # of the memory that is free: a case that needs more is left out
 TIMED_SECONDS, MOST_RUNS = 20.0, 9  # a case runs so long or so often, whichever is reached first
 MEBIBYTE = 2**20
-# Heads: as many as the papers' lifting transformers have, and one, as wide as one of theirs.
-CONTESTANTS = {"PoseMamba-S": None, "attention, 8 heads": 8, "attention, 1 head": 1}
-WORKS = ("inference", "training step")
-COLUMNS = [
-    *("model", "work", "frames", "threads", "seconds_median", "seconds_min", "runs", "peak_mib", "left_out"),
-    *("backend", "device", "torch", "revision"),
-]
+MEASURED = ("threads", "seconds_median", "seconds_min", "runs", "peak_mib", "predicted_mib", "left_out")
+PROVENANCE = ("backend", "device", "torch", "revision")
 
 
-class TrainingStep(nn.Module):
-    """A step of training as a module: its forward runs the model, the loss, the backward pass and AdamW.
-
-    The learning rate is 0, so that every step does the same. Whoever measures may have switched gradients off; they are
-    switched on again. Returns the loss.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        self.frames, self.joints, self.in_channels = model.frames, model.joints, model.in_channels
-        self.optimiser = torch.optim.AdamW(model.parameters(), lr=0.0, fused=True)
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """Clips (B, T, J, C), pulled towards the pose 0 -> the loss ()."""
-        with torch.inference_mode(False), torch.enable_grad():
-            self.model.train()
-            self.optimiser.zero_grad(set_to_none=True)
-            poses = self.model(clips)
-            loss = mpjpe(poses, torch.zeros_like(poses))
-            loss.backward()
-            self.optimiser.step()
-        return loss.detach()
+def columns(curve: str) -> list[str]:
+    """Columns of a curve's files."""
+    return ["model", "work", CURVES[curve].size, *MEASURED, *PROVENANCE]
 
 
-def build(contestant: str, work: str, frames: int, backend: str = "auto") -> nn.Module:
-    """A contestant of that work, with PoseMamba-S's width and depth; no paths are dropped."""
-    hyper = variant("posemamba-s")["hyper"]
-    torch.manual_seed(0)
-    if heads := CONTESTANTS[contestant]:
-        model = AttentionStack(frames, hyper["width"], hyper["depth"], heads, drop_path=0.0)
-    else:
-        model = models.build("posemamba-s", frames=frames, drop_path=0.0, backend=backend)
-    return TrainingStep(model) if work == "training step" else model
-
-
-def measure(frames: int, shorter: Sequence[Path], threads: int, backend: str = "auto") -> list[dict]:
-    """Rows for clips of so many frames, one a contestant and work; `shorter`: files of the lengths before it."""
-    known = pd.concat([pd.read_csv(path) for path in shorter]) if shorter else pd.DataFrame(columns=COLUMNS)
-    same = {"frames": frames, "threads": threads, "device": cpu_name(), "torch": torch.__version__}
-    same["revision"] = revision()
-    rows = []
+def measure(curve: str, size: int, smaller: Sequence[Path], threads: int, backend: str = "auto") -> list[dict]:
+    """Rows for clips of that size, one a contestant and work; `smaller`: files of the sizes before it."""
+    known = pd.concat([pd.read_csv(path) for path in smaller]) if smaller else pd.DataFrame(columns=columns(curve))
+    same = {CURVES[curve].size: size, "threads": threads, "device": cpu_name(), "torch": torch.__version__}
+    cases = [
+        {"curve": curve, "contestant": name, "work": work, "size": size, "backend": backend_in_use(backend)}
+        for work in WORKS
+        for name in CURVES[curve].contestants
+    ]
+    rows = [same | {"revision": revision()} | _row(case, known) for case in cases]
     for work in WORKS:
-        reasons = {name: too_much(known, name, work, frames) for name in CONTESTANTS}
-        built = {name: build(name, work, frames, backend) for name, why in reasons.items() if not why}
-        timed = time_in_turns(built, threads)
-        for name, why in reasons.items():
-            scan = "" if CONTESTANTS[name] else backend_in_use(backend)
-            row = same | {"model": name, "work": work, "backend": scan, "left_out": why}
-            if not why:
-                arguments = {"contestant": name, "work": work, "frames": frames, "backend": backend}
-                peak = peak_memory("workflow.scaling:build", arguments, clip(built[name]).shape, threads=threads)
-                row |= timed[name] | {"peak_mib": peak["peak"] / MEBIBYTE}
-            rows.append(row)
+        _time_and_weigh([(c, r) for c, r in zip(cases, rows, strict=True) if c["work"] == work], threads)
     return rows
 
 
-def write_rows(rows: Sequence[dict], path: Path) -> None:
-    """Write rows as CSV, whole or not at all."""
-    table = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+def _row(case: dict, known: pd.DataFrame) -> dict:
+    """What is known of a case before it is measured, and why it is left out, if it is."""
+    first = case["contestant"] == CURVES[case["curve"]].contestants[0]
+    predicted = predicted_growth(**case)
+    row = {"model": case["contestant"], "work": case["work"], "backend": case["backend"] if first else ""}
+    row["predicted_mib"] = None if predicted is None else predicted / MEBIBYTE
+    size = CURVES[case["curve"]].size
+    return row | {"left_out": too_much(known, size, row | {size: case["size"]})}
+
+
+def _time_and_weigh(cases: Sequence[tuple[dict, dict]], threads: int) -> None:
+    """Measure the cases of one kind of work that are not left out, and write what was found into their rows.
+
+    Memory comes first, under a limit: what does not fit is not timed.
+    """
+    for case, row in cases:
+        if not row["left_out"]:
+            row |= _weigh(case, threads)
+    built = {case["contestant"]: build(**case) for case, row in cases if not row["left_out"]}
+    timed = time_in_turns(built, threads)
+    for case, row in cases:
+        row |= timed.get(case["contestant"], {})
+
+
+def _weigh(case: dict, threads: int) -> dict:
+    """Peak memory in a fresh process that may take MEMORY_SHARE of what is free."""
+    with torch.device("meta"):
+        shape = example_shape(CURVES[case["curve"]].build(case["contestant"], case["size"], case["backend"]))
+    limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
+    try:
+        peak = peak_memory("workflow.curves:build", case, shape, threads=threads, limit=limit)["peak"]
+    except MemoryLimitError as error:
+        return {"left_out": str(error)}
+    return {"peak_mib": peak / MEBIBYTE}
+
+
+def write_rows(curve: str, rows: Sequence[dict], path: Path) -> None:
+    """Write rows of a curve as CSV, whole or not at all."""
+    table = pd.DataFrame(rows, columns=columns(curve), dtype=object)
     write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
 
 
@@ -114,27 +106,33 @@ def time_in_turns(contestants: Mapping[str, nn.Module], threads: int) -> dict[st
 
 
 def clip(model: nn.Module) -> Tensor:
-    """A batch of one clip (1, T, J, C) as long as the model takes."""
-    return torch.zeros(1, model.frames, model.joints, model.in_channels)
+    """A batch of one clip of the model's shape."""
+    return torch.zeros(example_shape(model))
 
 
-def too_much(known: pd.DataFrame, name: str, work: str, frames: int) -> str:
-    """Why a case is left out, or nothing: its foretold time or memory, or that a shorter clip was left out."""
-    mine = known[(known["model"] == name) & (known["work"] == work)].sort_values("frames")
-    if mine["left_out"].notna().any():
-        return "shorter clips were left out"
-    seconds = foretell(mine["frames"], mine["seconds_median"], frames)
-    if seconds > PASS_SECONDS:
-        return f"a pass would take about {seconds:.0f} s, more than {PASS_SECONDS:.0f} s"
-    mebibytes, free = foretell(mine["frames"], mine["peak_mib"], frames), psutil.virtual_memory().available / MEBIBYTE
+def too_much(known: pd.DataFrame, size: str, case: dict) -> str:
+    """Why a case is left out, or nothing: its foretold time, its memory, or that a smaller clip was left out.
+
+    known: rows of the smaller clips; size: name of their column; case: model, work, size and, where it is predicted,
+    predicted_mib.
+    """
+    mine = known[(known["model"] == case["model"]) & (known["work"] == case["work"])].sort_values(size)
+    mebibytes, free = case.get("predicted_mib"), psutil.virtual_memory().available / MEBIBYTE
+    if mebibytes is None:
+        mebibytes = foretell(mine[size], mine["peak_mib"], case[size])
     if mebibytes > MEMORY_SHARE * free:
         return f"it would need about {mebibytes:,.0f} MiB of {free:,.0f} MiB"
+    if mine["left_out"].notna().any():
+        return "smaller clips were left out"
+    seconds = foretell(mine[size], mine["seconds_median"], case[size])
+    if seconds > PASS_SECONDS:
+        return f"a pass would take about {seconds:.0f} s, more than {PASS_SECONDS:.0f} s"
     return ""
 
 
-def foretell(frames: Sequence[float], costs: Sequence[float], longer: int) -> float:
+def foretell(sizes: Sequence[float], costs: Sequence[float], larger: int) -> float:
     """The power law through the last two measured costs, continued; at least linear. 0 while fewer are known."""
     if len(costs) < 2:
         return 0.0
-    (t1, t2), (c1, c2) = list(frames)[-2:], list(costs)[-2:]
-    return c2 * (longer / t2) ** max(1.0, math.log(c2 / c1) / math.log(t2 / t1))
+    (t1, t2), (c1, c2) = list(sizes)[-2:], list(costs)[-2:]
+    return c2 * (larger / t2) ** max(1.0, math.log(c2 / c1) / math.log(t2 / t1))

@@ -2,7 +2,7 @@
 
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -27,3 +27,9 @@ def logged(log: str | Path) -> Iterator[None]:
         except Exception:
             traceback.print_exc(file=file)
             raise
+
+
+def runs_of_job(outputs: Iterable[str], spec: dict, states: str) -> Iterator[tuple[dict, Path, Path]]:
+    """Specification, folder and state folder of each run of a job, by the folders `seed<number>` of its outputs."""
+    for folder in dict.fromkeys(Path(output).parent for output in outputs):
+        yield spec | {"seed": int(folder.name.removeprefix("seed"))}, folder, Path(states, folder.name)

@@ -142,7 +142,18 @@ def _to_keep(order: Callable[[str], Tensor], names: tuple[str, ...], device: tor
         return orders.to(device) if device else orders
 
 
+DRAWN_VIDEO = (3, 8, 6)  # frames, rows and columns of the video whose orders are drawn
+DRAWN_WINDOW = (4, 3)
+DRAWN_PAIRS = ("unified", "spatial", "temporal", "windowed")
+
+
 def drawn_orders(frames: int = 5, joints: int = 17) -> dict[str, np.ndarray]:
-    """What a figure of the scans needs: orders (4, T * J) by mode, and the gathers `limb` (1, J), `stride` (2, J)."""
+    """What figures of the scans need.
+
+    Over poses: orders (4, T * J) by mode, and the gathers `limb` (1, J), `stride` (2, J). Over a small video: orders
+    (2, T * H * W) by pair, `video-grid` (T, H, W) and `video-window` (rows, columns).
+    """
     orders = {mode: mode_orders(mode, frames, joints).numpy() for mode in SCAN_MODES}
-    return orders | {"limb": np.array([LIMB_NEIGHBOURS]), "stride": np.array(stride_neighbours(joints))}
+    orders |= {"limb": np.array([LIMB_NEIGHBOURS]), "stride": np.array(stride_neighbours(joints))}
+    orders |= {pair: pair_orders(pair, DRAWN_VIDEO, DRAWN_WINDOW).numpy() for pair in DRAWN_PAIRS}
+    return orders | {"video-grid": np.array(DRAWN_VIDEO), "video-window": np.array(DRAWN_WINDOW)}

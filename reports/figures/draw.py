@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from reports.figures import bubbles, curves, maps, poses, scans
+from reports.figures import bubbles, curves, maps, parts, poses, scans, video_scans
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import look, save, words
 from reports.measurements import Choice, read_measurements
@@ -18,6 +18,8 @@ KINDS: dict[str, Drawer] = {
     "error-against-macs": bubbles.error_against_macs,
     "learning-curves": curves.learning_curves,
     "scan-orders": scans.scan_orders,
+    "video-scan-orders": video_scans.video_scan_orders,
+    "parts": parts.parts,
     "ssm-map": maps.ssm_map,
     "poses": poses.poses,
     "poses-in-image": poses.poses_in_image,
@@ -48,6 +50,7 @@ def write_figure(
     *,
     prepared: str | Path = Sources.prepared,
     orders: str | Path = Sources.orders,
+    parts_csv: str | Path = Sources.parts,
     **options,
 ) -> list[Path]:
     """Draw a figure of a study by its id; `options` are those of `reports.tables.build_table`."""
@@ -55,5 +58,7 @@ def write_figure(
     known = {figure["id"]: figure for figure in study.get("figures", [])}
     if figure_id not in known:
         raise InputError(f"studies/{study['study']}.yaml: no figure {figure_id!r}; it has {', '.join(known)}")
-    sources = Sources(read_measurements(measurements_csv), Choice(**options), Path(prepared), Path(orders))
+    sources = Sources(
+        read_measurements(measurements_csv), Choice(**options), Path(prepared), Path(orders), Path(parts_csv)
+    )
     return draw(study, known[figure_id], sources, Path(stem))

@@ -24,13 +24,16 @@ class Sources:
     choice        scale, dataset, detector, selection
     prepared      folder of prepared data sets, each with a folder a split
     orders        `scan_orders.npz`: a scan mode's name -> (4, T*17) token orders of its directions; `limb` (1, 17) and
-                  `stride` (2, 17): for each joint the joints whose features are added to its own
+                  `stride` (2, 17): for each joint the joints whose features are added to its own; a pair of video
+                  scans -> (2, T*H*W), and their `video-grid` (T, H, W) and `video-window` (rows, columns)
+    parts         `parts.csv`: a network's parameters and multiply-accumulates by part
     """
 
     measurements: pd.DataFrame
     choice: Choice
     prepared: Path = Path("data/prepared")
     orders: Path = Path("results/efficiency/scan_orders.npz")
+    parts: Path = Path("results/efficiency/parts.csv")
 
     def runs(self, data: str, variant: str, recipe: str) -> list[Path]:
         """Folders of the measured runs of an experiment, by seed; empty where none was measured."""

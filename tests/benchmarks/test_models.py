@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from models.lifting import blocks
 from models.ssm import native
 from models.ssm.inputs import ScanInputs
-from workflow.scaling import CONTESTANTS, MEBIBYTE, MEMORY_SHARE, WORKS, build, clip
+from workflow.curves import CURVES, WORKS, build
+from workflow.scaling import MEBIBYTE, MEMORY_SHARE, clip
 
 FRAMES = (27, 81, 243)
 SHORTENED = 27  # so many times where nothing is measured
@@ -30,7 +31,7 @@ needs_mambapy = pytest.mark.skipif(scans.pscan is None, reason="mambapy is not i
 @pytest.mark.parametrize("work", WORKS)
 def test_against_attention(compare: Callable, full: bool, work: str, frames: int, threads: int) -> None:
     frames, threads = (frames, threads) if full else (frames // SHORTENED, 1)
-    nets = {name: build(name, work, frames, "cpu") for name in CONTESTANTS}
+    nets = {name: build("frames", name, work, frames, "cpu") for name in CURVES["frames"].contestants}
     calls = {name: one_pass(net, work) for name, net in nets.items()}
     title = f"PoseMamba-S and attention, {work}: one clip, T={frames}, {_use(threads)}"
     for outputs in compare(title, calls, rounds=8).values():  # different nets: no numbers to compare
@@ -48,7 +49,7 @@ def test_against_other_scans(compare: Callable, full: bool, scan: Callable, work
     needed, free = TRAINING_MIB[scan] * frames, psutil.virtual_memory().available / MEBIBYTE
     if work == "training step" and needed > MEMORY_SHARE * free:
         pytest.skip(f"needs about {needed:,.0f} MiB of memory, {free:,.0f} are free")
-    net = build("PoseMamba-S", work, frames, "cpu")
+    net = build("frames", "PoseMamba-S", work, frames, "cpu")
     call = one_pass(net, work)
     name = scan.__name__.replace("_", " ")
 

@@ -67,8 +67,9 @@ def test_targets_lie_on_the_joints_in_every_frame(films, step: int) -> None:
     """Every target peak has the colour of its joint, or of the joint on the other side in a mirrored crop."""
     data = TopDown(films, instances(), POSETRACK)
     always = Augmentation(rotation_chance=1, half_body_chance=0.5)
-    clip, target, weight, matrix = data.sample(0, 1, step, always)
+    clip, places, present, matrix = data.sample(0, 1, step, always)
     mirror = np.linalg.det(matrix[:, :2]) < 0
+    target, weight = (made[0] for made in data.targets(places[None], present[None]))
     places = rescale(decode(target)[0], data.shape.heatmap, data.shape.image).round().astype(int)
     assert weight.any()
     for j in np.flatnonzero(weight):
@@ -83,8 +84,9 @@ def test_a_sample_depends_on_seed_step_and_index_alone(films) -> None:
     draws = Augmentation()
     first = data.batch([0, 1, 2], 7, 11, draws)
     assert first.clip.shape == (3, 5, 3, 64, 48)
-    assert first.clip.dtype == first.target.dtype == first.weight.dtype == np.float32
-    assert first.target.shape == (3, 15, 16, 12)
+    target, weight = data.targets(first.places, first.present)
+    assert first.clip.dtype == target.dtype == weight.dtype == np.float32
+    assert target.shape == (3, 15, 16, 12)
     again = TopDown(films, instances((1, 3, 5)), POSETRACK, Shape(48, 64), cache=1).batch([2, 0], 7, 11, draws)
     for new, old in zip(again, first, strict=True):
         np.testing.assert_array_equal(new, old[[2, 0]])
@@ -99,9 +101,9 @@ def test_flipping_twice_is_the_identity(films) -> None:
     plain = data.sample(0, 0, 0, STILL)
     flipped = data.sample(0, 0, 0, Augmentation(rotation_chance=0, scale=0, half_body_chance=0, flip_chance=1))
     np.testing.assert_allclose(flipped.clip[..., ::-1], plain.clip, atol=1.01 / 255 / STD.min())
-    back = mirrored(flipped.target, POSETRACK.flip)
-    np.testing.assert_allclose(decode(back)[0], decode(plain.target)[0], atol=1e-6)
-    np.testing.assert_array_equal(flipped.weight[POSETRACK.flip], plain.weight)
+    (target, other), weights = data.targets(*(np.stack(pair) for pair in zip(plain[1:3], flipped[1:3], strict=True)))
+    np.testing.assert_allclose(decode(mirrored(other, POSETRACK.flip))[0], decode(target)[0], atol=1e-6)
+    np.testing.assert_array_equal(weights[1][POSETRACK.flip], weights[0])
 
 
 def test_windows_are_clamped_at_the_ends(films) -> None:
@@ -123,12 +125,12 @@ def test_neighbours_can_be_copies_or_strangers(films) -> None:
 
     np.testing.assert_allclose(greys("real"), [7, 9, 11, 13, 15], atol=0.1)
     np.testing.assert_allclose(greys("copies"), [11] * 5, atol=0.1)
-    foreign = greys("foreign")
-    assert foreign[2] == pytest.approx(11, abs=0.1)
-    assert (np.delete(foreign, 2) > 30).all()  # the other sequence
-    np.testing.assert_array_equal(foreign, greys("foreign"))
+    shuffled = greys("shuffled")
+    assert shuffled[2] == pytest.approx(11, abs=0.1)
+    assert (np.delete(shuffled, 2) > 30).all()  # the other sequence
+    np.testing.assert_array_equal(shuffled, greys("shuffled"))
     with pytest.raises(InputError, match="at least two sequences"):
-        TopDown(films[:1], instances(), POSETRACK, neighbours="foreign")
+        TopDown(films[:1], instances(), POSETRACK, neighbours="shuffled")
     with pytest.raises(InputError, match="'none', expected one of real"):
         TopDown(films, instances(), POSETRACK, neighbours="none")
 
@@ -209,7 +211,7 @@ def test_no_boxes_mean_missed_persons_only(films) -> None:
     none = detector_boxes(0, np.zeros(0, int), np.zeros((0, 4)), np.zeros(0))
     data = TopDown(films, joined([none, none]), POSETRACK)
     assert len(data) == 0
-    joints, scores = data.located([], np.zeros((0, 15, 64, 48), np.float32), np.zeros((0, 2, 3)))
+    joints, scores = data.located([], np.zeros((0, 15, 64, 48), np.float32))
     truth = annotated(np.array([3]), body()[None], np.array([[0, 0, 30, 40]]))
     result = posetrack_ap(truth, predicted(none.frame, joints, scores), np.ones(FRAMES, bool))
     assert result.columns["Total"] == 0
@@ -221,9 +223,8 @@ def test_perfect_heatmaps_score_100(films) -> None:
     frames = (1, 3, 6)
     data = TopDown(films, instances(frames), POSETRACK)
     batch = data.batch(range(3), 0, 0)
-    clips, matrices = data.clips(range(3))
-    np.testing.assert_array_equal(clips, batch.clip)
-    joints, scores = data.located(range(3), batch.target, matrices)
+    np.testing.assert_array_equal(data.clips(range(3)), batch.clip)
+    joints, scores = data.located(range(3), data.targets(batch.places, batch.present)[0])
     stride = data.size[0] / (np.array(data.shape.heatmap) - 1)
     assert (np.abs(joints - body()[:, :2]) <= 0.3 * stride).all()
     truth = annotated(np.array(frames), np.tile(body(), (3, 1, 1)), np.tile([0, 0, 30, 40], (3, 1)))
@@ -235,7 +236,7 @@ def test_a_joints_score_is_its_maximum_times_the_boxes(films) -> None:
     found = detector_boxes(0, np.array([1, 2]), np.tile([10.0, 10, 50, 90], (2, 1)), np.array([0.5, 0.8]))
     data = TopDown(films, found, POSETRACK)
     heatmaps = np.full((1, 15, 64, 48), 0.25)
-    _, scores = data.located([1], heatmaps, data.clips([1])[1])
+    _, scores = data.located([1], heatmaps)
     np.testing.assert_allclose(scores, 0.2)
 
 

@@ -15,7 +15,7 @@ ALL = np.ones(15, bool)
 
 
 def targets(joints: np.ndarray, present: np.ndarray = ALL) -> tuple[np.ndarray, np.ndarray]:
-    return gaussian_targets(joints, present, POSETRACK.weights, HEATMAP)
+    return gaussian_targets(joints, present, POSETRACK.weights(), HEATMAP)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -33,7 +33,7 @@ def test_key_points_come_back_to_the_image(seed: int) -> None:
     assert (np.linalg.norm(back - joints, axis=-1) <= 0.3 * np.linalg.norm(pixel)).all()
     assert (np.abs(places - inside) <= 0.25 + 1e-6).all()
     assert (maxima > 0.93).all()  # half a pixel off in both axes: exp(-1/16)
-    assert (weight == POSETRACK.weights).all()
+    assert (weight == POSETRACK.weights()).all()
 
 
 def test_a_whole_pixel_comes_back_exactly_and_has_peak_one() -> None:
@@ -55,7 +55,7 @@ def test_the_gaussian_by_hand() -> None:
     assert maps[0, 32, 22] == pytest.approx(np.exp(-(1.75**2 + 2**2) / 8))
     assert maps[0, 30, 26] > 0
     assert maps[0, 30, 27] == 0  # more than 3 sigma from the nearest pixel
-    wide = gaussian_targets(joints, ALL, POSETRACK.weights, HEATMAP, sigma=3.0)[0]
+    wide = gaussian_targets(joints, ALL, POSETRACK.weights(), HEATMAP, sigma=3.0)[0]
     assert wide[0, 30, 27] > 0
 
 
@@ -73,7 +73,7 @@ def test_absent_and_outside_joints_weigh_nothing() -> None:
 
 
 def test_weights_and_mirror_images_follow_the_names() -> None:
-    named = dict(zip(POSETRACK.names, POSETRACK.weights.tolist(), strict=True))
+    named = dict(zip(POSETRACK.names, POSETRACK.weights().tolist(), strict=True))
     assert named["left_elbow"] == named["right_knee"] == pytest.approx(1.2)
     assert named["right_wrist"] == named["left_ankle"] == pytest.approx(1.5)
     assert named["nose"] == named["left_hip"] == named["right_shoulder"] == 1

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from metrics.efficiency import CONVENTIONS, Count, count
+from metrics.efficiency import CONVENTIONS, Count, count, count_modules
 from studies.errors import InputError
 
 T, J, D = 10, 17, 64
@@ -161,6 +161,21 @@ def test_the_fast_path_of_multihead_attention_is_counted():
     assert count(Attention(), torch.zeros(1, J, D)).macs == expected
     assert count(Attention(), torch.zeros(1, J, D, device="meta")).macs == expected
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_modules_are_counted_with_all_that_is_in_them():
+    model = nn.Sequential(Sampler(), nn.Identity())
+    model.add_module("10", nn.Linear(8, 3))  # a name that another one begins
+    counted = count_modules(model, example())
+    outer = 4 * TOKENS * 8 * 3
+    assert counted["0.norm"] == (2 * D, 2 * NORM, 0)  # called twice
+    assert counted["0.conv"] == (10 * D, CONV, CONV)
+    assert counted["0.hidden"] == (D * (D + 1), 0, HIDDEN)  # unknown to the papers' profiler
+    assert counted["0"] == (SEEN + UNSEEN, LINEAR + CONV + 2 * NORM, LINEAR + CONV + HIDDEN + ATTENTION + EINSUM)
+    assert counted["1"] == (0, 0, 0)
+    assert counted["10"] == (27, outer, outer)
+    assert counted[""] == tuple(a + b for a, b in zip(counted["0"], counted["10"], strict=True))
+    assert counted[""][1:] == tuple(count(model, example(), name).macs for name in ("paper", "true"))
 
 
 def test_an_unknown_convention_is_one_clear_line():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from metrics.efficiency import latency, peak_memory, throughput
+from metrics.efficiency import MemoryLimitError, latency, peak_memory, throughput
 from studies.errors import InputError
 
 MEGABYTE = 2**20
@@ -86,6 +86,17 @@ def test_peak_memory_of_a_failing_model_is_one_clear_line():
     with pytest.raises(InputError, match="RuntimeError: no such weights") as error:
         peak_memory(f"{__name__}:broken", {}, (1, 2))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_a_pass_that_goes_beyond_its_limit_is_told_from_one_that_fails():
+    arguments = {"weights": 1, "temporary": 300}
+    with pytest.raises(MemoryLimitError, match="out of memory: it asked for more than 200 MiB"):
+        peak_memory(f"{__name__}:Balloon", arguments, (1, 2), limit=200 * 2**20)
+    assert peak_memory(f"{__name__}:Balloon", arguments, (1, 2), limit=900 * 2**20)["peak"] > 280 * MEGABYTE
+    with pytest.raises(InputError, match="no such weights") as error:
+        peak_memory(f"{__name__}:broken", {}, (1, 2), limit=200 * 2**20)
+    assert not isinstance(error.value, MemoryLimitError)
 
 
 def test_peak_memory_gives_up_after_its_timeout():

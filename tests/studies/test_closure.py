@@ -6,15 +6,15 @@ from studies.closure import ROOT, closure
 
 
 def test_models_do_not_share_their_own_files() -> None:
-    posemamba = closure("models.lifting.posemamba", "training.run")
-    sasmamba = closure("models.lifting.sasmamba", "training.run")
+    posemamba = closure("models.lifting.posemamba", "training.lifting")
+    sasmamba = closure("models.lifting.sasmamba", "training.lifting")
     assert "models/lifting/sasmamba.py" in sasmamba
     assert "models/lifting/sasmamba.py" not in posemamba
     assert "models/lifting/posemamba.py" not in sasmamba
 
 
 def test_a_run_depends_on_engine_losses_and_metrics_but_not_on_reports_or_other_data() -> None:
-    files = closure("models.lifting.posemamba", "training.run")
+    files = closure("models.lifting.posemamba", "training.lifting")
     for needed in ("models/ssm/scan.py", "models/ssm/scan.cpp", "training/losses.py", "metrics/protocols.py"):
         assert needed in files
     assert not [f for f in files if f.startswith(("reports/", "workflow/"))]
@@ -28,6 +28,6 @@ def test_reports_import_no_torch_and_no_model() -> None:
 
 
 def test_every_file_exists_and_appears_once() -> None:
-    files = closure("training.run")
+    files = closure("training.lifting")
     assert files == sorted(set(files))
     assert all((ROOT / f).is_file() and not Path(f).is_absolute() for f in files)

@@ -52,7 +52,7 @@ def test_open_runs_have_the_papers_size_and_quick_ones_keep_the_order_of_sizes()
 
 def test_the_whole_decay_of_the_learning_rate_is_the_recipes_own() -> None:
     plan = make_plan(checked_config(config()))
-    recipe = plan.spec(plan.experiments[-1], 0)["recipe"]
+    recipe = plan.spec(Experiment("synthetic-sh-like", "sasmamba", "sasmamba"), 0)["recipe"]
     assert recipe["decay"] ** recipe["epochs"] == pytest.approx(0.99**300)  # SasMamba's recipe
 
 
@@ -71,6 +71,47 @@ def test_video_keeps_its_frames_and_the_fractions_of_its_schedule_at_every_scale
     epochs = spec["recipe"]["epochs"]
     assert spec["recipe"]["milestones"] == [max(1, round(epochs * 6 / 20)), max(1, round(epochs * 12 / 20))]
     assert spec["recipe"]["decay"] == 1
+
+
+def test_video_networks_shrink_but_keep_what_a_row_is_about() -> None:
+    plan = make_plan(checked_config(config(studies=["glsmamba", "open-video"])))
+    whole = resolve_variants()
+    for experiment in plan.experiments:
+        hyper = plan.spec(experiment, 0)["hyper"]
+        assert hyper["frames"] == whole[experiment.variant]["hyper"]["frames"]
+        assert hyper["encoder"] == "tiny"
+    backbone = plan.spec(Experiment("video-synthetic", "glsmamba-b-backbone", "glsmamba"), 0)["hyper"]
+    assert (backbone["global_blocks"], backbone["local_blocks"]) == (0, 0)
+    assert "glsmamba-h" not in {e.variant for e in plan.experiments}  # shrunken, it is glsmamba-b
+    full = make_plan(checked_config(config(studies=["glsmamba"], scale="open")))
+    spec = full.spec(Experiment("video-synthetic", "glsmamba-h", "glsmamba"), 0)
+    assert spec["hyper"] == whole["glsmamba-h"]["hyper"]
+    assert (spec["recipe"]["epochs"], spec["recipe"]["milestones"], spec["recipe"]["batch"]) == (20, [6, 12], 8)
+
+
+def test_frozen_encoders_are_pretrained_once_and_look_once() -> None:
+    plan = make_plan(checked_config(config(studies=["glsmamba", "open-video"])))
+    start = Experiment("video-synthetic", "vitpose-b", "pretraining")
+    assert {plan.pretraining(e) for e in plan.experiments} == {start}
+    assert plan.pretraining(start) is None
+    readers = {e.variant for e in plan.experiments if plan.reads_features(e)}
+    assert "glsmamba-b" in readers
+    assert "vitpose-b" not in readers  # its encoder is trained
+    features = plan.features("video-synthetic", "vitpose-b")
+    assert features["frames"] == 5
+    assert {"gt-boxes", "detected-boxes", "detected-boxes+shuffled"} <= set(features["conditions"])
+    assert "learning_rate" not in features["recipe"]  # another rate needs no other features
+
+
+def test_a_run_is_judged_on_what_its_tables_show() -> None:
+    plan = make_plan(checked_config(config(studies=["glsmamba", "open-video"])))
+
+    def shown(variant: str) -> list[str]:
+        return plan.spec(Experiment("video-synthetic", variant, "glsmamba"), 0)["conditions"]
+
+    assert shown("glsmamba-b-lrm-only") == ["detected-boxes"]
+    assert shown("trans-lr") == ["detected-boxes", "gt-boxes"]
+    assert "detected-boxes+copies" in shown("glsmamba-b-1")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from studies.load import recipes
 from studies.plan import scaled_hyper, scaled_recipe
 from studies.variants import resolve_variants
 from training.checkpoints import load_state
-from training.run import train
+from training.lifting import train_lifting
 
 RULE = {"depth": "1/10", "width": "1/8", "frames": "1/27", "epochs": 2, "steps": 6, "learning_rate": 5}
 RULE |= {"batch_frames": 36, "drop": 1, "schedule": "decay"}
@@ -52,7 +52,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    train(spec_of("posemamba-s", "posemamba"), data, folder / "run", folder / "state")
+    train_lifting(spec_of("posemamba-s", "posemamba"), data, folder / "run", folder / "state")
     return folder / "run"
 
 
@@ -62,8 +62,8 @@ def _bytes(run: Path) -> dict[str, bytes]:
 
 
 def test_same_seed_same_bytes_and_another_seed_other_bytes(data: Path, finished: Path, tmp_path: Path) -> None:
-    train(spec_of("posemamba-s", "posemamba"), data, tmp_path / "again", tmp_path / "state")
-    train(spec_of("posemamba-s", "posemamba", seed=1), data, tmp_path / "other", tmp_path / "state-other")
+    train_lifting(spec_of("posemamba-s", "posemamba"), data, tmp_path / "again", tmp_path / "state")
+    train_lifting(spec_of("posemamba-s", "posemamba", seed=1), data, tmp_path / "other", tmp_path / "state-other")
     assert _bytes(tmp_path / "again") == _bytes(finished)
     assert _bytes(tmp_path / "other") != _bytes(finished)
 
@@ -73,7 +73,7 @@ def test_two_threads_give_the_same_bytes_every_time(data: Path, tmp_path: Path) 
     try:
         torch.set_num_threads(2)
         for name in ("one", "other"):
-            train(spec_of("posemamba-s", "posemamba"), data, tmp_path / name, tmp_path / f"state-{name}")
+            train_lifting(spec_of("posemamba-s", "posemamba"), data, tmp_path / name, tmp_path / f"state-{name}")
     finally:
         torch.set_num_threads(threads)
     assert _bytes(tmp_path / "one") == _bytes(tmp_path / "other")
@@ -81,7 +81,7 @@ def test_two_threads_give_the_same_bytes_every_time(data: Path, tmp_path: Path) 
 
 def test_a_linear_schedule_comes_down_to_zero(data: Path, tmp_path: Path) -> None:
     spec = spec_of("mlp", "baseline", schedule="linear")
-    train(spec, data, tmp_path / "run", tmp_path / "state")
+    train_lifting(spec, data, tmp_path / "run", tmp_path / "state")
     rates = pd.read_csv(tmp_path / "run" / "history.csv")["learning_rate"]  # of the step after each epoch
     assert list(rates) == [spec["recipe"]["learning_rate"] / 2, 0]
 
@@ -103,7 +103,7 @@ def test_results_are_complete_and_consistent(data: Path, finished: Path) -> None
 
 
 def test_mean_pose_is_fitted_in_closed_form(data: Path, tmp_path: Path) -> None:
-    train(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state")
+    train_lifting(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state")
     with np.load(tmp_path / "run/predictions.npz") as predictions:
         assert (predictions["last"] == predictions["last"][0]).all()
 
@@ -112,17 +112,17 @@ CHILD = """
 import json, sys
 from pathlib import Path
 import training.loop
-from training.run import train
+from training.lifting import train_lifting
 training.loop.SECONDS_BETWEEN_SAVES = 0  # save after every step
 spec, data, run, state = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
-train(spec, data, run, state)
+train_lifting(spec, data, run, state)
 """
 
 
 @pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_same_bytes(data: Path, tmp_path: Path) -> None:
     spec = spec_of("sasmamba", "sasmamba", epochs=3, steps=40)
-    train(spec, data, tmp_path / "whole", tmp_path / "state-whole")
+    train_lifting(spec, data, tmp_path / "whole", tmp_path / "state-whole")
     arguments = [json.dumps(spec), str(data), str(tmp_path / "killed"), str(tmp_path / "state")]
     child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments])
     step = _wait_for_step(tmp_path / "state/state.pt", child)
@@ -160,6 +160,6 @@ def test_predictions_of_a_full_disk_leave_nothing_behind(data: Path, tmp_path: P
 
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(OSError, match="No space"):
-        train(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state")
+        train_lifting(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state")
     assert not (tmp_path / "run/run.json").exists()
     assert not list((tmp_path / "run").glob("*predictions*"))

@@ -15,9 +15,11 @@ from workflow.preview import jobs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
-STUDY = Path(__file__).with_name("mini.yaml")
+STUDIES = [Path(__file__).with_name(name) for name in ("mini.yaml", "mini-video.yaml")]
 PROFILE = ["--workflow-profile", "workflow/profiles/default", "--cores", "2"]
 TINY = {"depth": "1/10", "width": "1/8", "frames": "1/9", "epochs": 2, "steps": 3, "learning_rate": 10}
+TINY |= {"seeds_together": False}
+TINY_VIDEO = {"steps": 3, "batch": 2, "draws": 1}
 
 
 class Checkout:
@@ -28,7 +30,8 @@ class Checkout:
         for name in _files():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-        shutil.copy2(STUDY, folder / "studies")
+        for study in STUDIES:
+            shutil.copy2(study, folder / "studies")
         self.configure(_tiny)
 
     def __truediv__(self, path: str) -> Path:
@@ -118,4 +121,6 @@ def _files() -> list[str]:
 def _tiny(config: dict) -> None:
     config |= {"studies": ["mini"], "seeds": [0]}
     config["scales"]["quick"] |= TINY
+    config["scales"]["quick"]["video"] |= TINY_VIDEO
+    config["scales"]["quick"]["video"]["pretraining"] |= {"steps": 3, "batch": 2}
     config["timing"] |= {"variants": ["mlp", "sasmamba-27-xy"], "runs": 1}

@@ -9,7 +9,7 @@ from checkout import ROOT
 
 from studies.config import checked_config
 from studies.plan import Experiment, Plan, make_plan
-from workflow.preview import SECONDS_TO_START, describe, jobs, preview, training_seconds
+from workflow.preview import SECONDS_TO_START, describe, jobs, preview, runs_of, training_seconds
 
 RUN = "results/runs/quick/cmu-gt/mlp/baseline/seed2"
 DRY_RUN = f"""Building DAG of jobs...
@@ -53,6 +53,19 @@ def test_a_job_is_a_line_with_its_cause_in_short() -> None:
         "(changed: models/b.py and 1 more; params have changed since last execution)"
     )
     assert count == "count results/efficiency/mlp-counts.csv (missing output files)"
+
+
+def test_seeds_that_are_one_job_are_named_and_timed_together(plan: Plan) -> None:
+    other = RUN.replace("seed2", "seed3")
+    text = DRY_RUN.replace(f"{RUN}/run.json", f"{other}/weights.safetensors, {RUN}/run.json, {other}/run.json")
+    assert ", seeds 2, 3 " in describe(jobs(text)[0])
+    assert runs_of(jobs(text)[0]) == [(Experiment("cmu-gt", "mlp", "baseline"), seed) for seed in (2, 3)]
+    assert runs_of(jobs(text)[1]) == []
+
+
+def test_a_video_network_is_foretold_by_its_clips(plan: Plan) -> None:
+    small, large = (Experiment("video-cmu", name, "glsmamba") for name in ("glsmamba-b-1", "glsmamba-b"))
+    assert SECONDS_TO_START < training_seconds(plan, small, 0) < training_seconds(plan, large, 0)
 
 
 def test_a_preview_adds_the_jobs_up(plan: Plan) -> None:

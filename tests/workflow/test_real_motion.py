@@ -1,4 +1,4 @@
-"""Real motion capture from end to end: fetched from a mirror, prepared, trained on, reported."""
+"""Real motion capture from end to end: fetched from a mirror, prepared, filmed, trained on, reported."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from datasets.sources import catalogue
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
-VARIANTS = ["mean-pose", "mlp", "posemamba-s-27"]
+VARIANTS = ["mean-pose", "mlp", "posemamba-s-27", "glsmamba-b", "vitpose-b"]
 DATASET = "cmu-small-sh-like"
 
 
@@ -20,6 +20,7 @@ DATASET = "cmu-small-sh-like"
 def finished(new_checkout: Callable[[], Checkout], shared: Path) -> Checkout:
     checkout = new_checkout()
     checkout.configure(lambda config: config.update(dataset="cmu-small", variants=VARIANTS))
+    checkout.configure(lambda config: config.update(studies=["mini", "mini-video"]))
     mirrors = f"{shared}/data/cmu,{shared}/data/cmu/extra"
     checkout.configure(lambda config: config["sources"]["cmu"].update(mirror=mirrors))
     result = checkout.snakemake()
@@ -41,6 +42,20 @@ def test_every_selected_variant_is_trained_and_labelled_with_its_data(finished: 
     assert cells.loc[("sasmamba", "params"), "measured"] > 0  # counted all the same
     for kind in ("md", "tex", "html"):
         assert "cmu-small" in (tables / f"mini-table1.{kind}").read_text()
+
+
+def test_networks_for_video_learn_from_videos_of_that_motion(finished: Checkout) -> None:
+    tables = finished / "results/quick/cmu-small/tables"
+    cells = pd.read_csv(tables / "mini-video-table1.csv").set_index(["row", "column"])
+    for row, columns in {"scans": ("ap", "wrist", "copies"), "frame": ("ap", "wrist", "copies")}.items():
+        for column in columns:
+            cell = cells.loc[row, column]
+            assert (cell["dataset"], cell["verdict"]) == ("video-cmu-small", "not comparable")
+            assert 0 <= cell["measured"] <= 100
+    assert cells.loc[("frame", "ap"), "measured"] == cells.loc[("frame", "copies"), "measured"]  # it sees one frame
+    assert cells.loc[("scans", "paper"), "verdict"] == "not run"  # the paper's data are not here
+    start = finished / "results/runs/quick/video-cmu-small/vitpose-b/pretraining/seed0/run.json"
+    assert json.loads(start.read_text())["steps"] == 3
 
 
 def test_the_data_say_where_they_come_from(finished: Checkout) -> None:

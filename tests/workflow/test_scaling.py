@@ -8,9 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from metrics.efficiency import MemoryLimitError
+from models.ssm import backend_in_use
 from reports.scaling import write_scaling
-from workflow import scaling
-from workflow.scaling import COLUMNS, build, clip, foretell, measure, time_in_turns, too_much, write_rows
+from workflow import curves, scaling
+from workflow.curves import CURVES, Curve, build, predicted_growth
+from workflow.scaling import clip, columns, foretell, measure, time_in_turns, too_much, write_rows
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +25,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def row(frames: int, **changes: object) -> dict:
-    return dict.fromkeys(COLUMNS) | {
+    return dict.fromkeys(columns("frames")) | {
         **{"model": "PoseMamba-S", "work": "inference", "frames": frames, "threads": 1, "left_out": ""},
         **{"seconds_median": frames / 100, "seconds_min": frames / 100, "runs": 3, "peak_mib": float(frames)},
         **{"backend": "cpu", "device": "some CPU", "torch": "2.13.0", "revision": "abc"},
@@ -30,17 +33,60 @@ def row(frames: int, **changes: object) -> dict:
     }
 
 
-@pytest.mark.parametrize("contestant", scaling.CONTESTANTS)
-def test_a_training_step_runs_under_inference_mode_and_repeats_itself(contestant: str) -> None:
-    step = build(contestant, "training step", 2)
+def step_of(curve: str, contestant: str) -> nn.Module:
+    return build(curve, contestant, "training step", 2 if curve == "frames" else 960)
+
+
+@pytest.mark.parametrize(
+    ("curve", "contestant"),
+    [
+        *(("frames", name) for name in CURVES["frames"].contestants),
+        *(pytest.param("tokens", name, marks=pytest.mark.slow) for name in CURVES["tokens"].contestants),
+    ],
+)
+def test_a_training_step_runs_under_inference_mode_and_repeats_itself(curve: str, contestant: str) -> None:
+    step = step_of(curve, contestant)
     example, before = clip(step), [p.clone() for p in step.parameters()]
     with torch.inference_mode():
         losses = [step.eval()(example) for _ in range(2)]
+    trained = [p for p in step.parameters() if p.requires_grad]
     assert losses[0] == losses[1]
     assert losses[0] > 0
     assert all(torch.equal(p, old) for p, old in zip(step.parameters(), before, strict=True))
-    assert all(p.grad is not None for p in step.parameters() if p.requires_grad)
-    assert len(step.optimiser.state) == len(before)
+    assert all(p.grad is not None for p in trained)
+    assert len(step.optimiser.state) == len(trained)
+
+
+def test_the_contestants_on_video_see_the_same_images_and_have_the_tokens_they_are_named_by() -> None:
+    with torch.device("meta"):
+        for tokens in curves.IMAGES:
+            models = [build("tokens", name, "inference", tokens) for name in CURVES["tokens"].contestants]
+            assert len({m.image for m in models}) == 1
+            frames, (height, width) = models[0].frames, models[0].image
+            assert frames * (height // 4) * (width // 4) == tokens
+    assert models[0].image == (256, 192)
+
+
+@pytest.mark.slow
+def test_kept_scores_change_the_memory_and_not_the_result() -> None:
+    transformers = CURVES["tokens"].contestants[1:]
+    plain, kept = (build("tokens", name, "inference", 960) for name in transformers)
+    example = torch.rand(clip(plain).shape)
+    with torch.no_grad():
+        torch.testing.assert_close(kept.eval()(example), plain.eval()(example))
+    grown = [predicted_growth("tokens", name, "training step", 960, "auto") for name in transformers]
+    scores = 6 * 12 * 960**2 * 4  # layers, heads, pairs of tokens, bytes
+    assert grown[1] - grown[0] > scores
+
+
+@pytest.mark.parametrize(("contestant", "least", "most"), [("GLSMamba", 3.9, 4.3), (curves.SCORES_KEPT, 12, 16.5)])
+def test_memory_of_scans_grows_with_the_tokens_and_that_of_scores_with_their_square(
+    contestant: str, least: float, most: float
+) -> None:
+    small, large = (
+        predicted_growth("tokens", contestant, "training step", tokens, backend_in_use()) for tokens in (3_840, 15_360)
+    )
+    assert least < large / small < most
 
 
 class Counter(nn.Module):
@@ -82,29 +128,67 @@ def test_costs_are_foretold_by_the_power_law_of_the_last_two() -> None:
         ([row(10), row(20)], ""),
         ([row(10, seconds_median=10), row(20, seconds_median=40)], "a pass would take about 160 s, more than 60 s"),
         ([row(10, peak_mib=1e9), row(20, peak_mib=2e9)], "it would need about 4,000,000,000 MiB of"),
-        ([row(10), row(20, left_out="why not", seconds_median=None)], "shorter clips were left out"),
+        ([row(10), row(20, left_out="why not", seconds_median=None)], "smaller clips were left out"),
         ([row(10, model="another", seconds_median=1e9), row(20, work="another", seconds_median=1e9)], ""),
     ],
 )
 def test_a_case_beyond_the_budget_is_left_out(rows: list[dict], reason: str, tmp_path: Path) -> None:
-    write_rows(rows, tmp_path / "known.csv")
-    found = too_much(pd.read_csv(tmp_path / "known.csv"), "PoseMamba-S", "inference", 40)
+    write_rows("frames", rows, tmp_path / "known.csv")
+    case = {"model": "PoseMamba-S", "work": "inference", "frames": 40}
+    found = too_much(pd.read_csv(tmp_path / "known.csv"), "frames", case)
     assert found.startswith(reason)
     assert bool(found) == bool(reason)
 
 
-@pytest.mark.slow
-def test_a_curve_from_measurement_to_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predicted_memory_decides_before_anything_was_measured() -> None:
+    case = {"model": "GLSMamba", "work": "inference", "tokens": 960}
+    nothing = pd.DataFrame(columns=columns("tokens"))
+    assert too_much(nothing, "tokens", case | {"predicted_mib": 1.0}) == ""
+    assert too_much(nothing, "tokens", case | {"predicted_mib": 1e9}).startswith(
+        "it would need about 1,000,000,000 MiB"
+    )
+
+
+def curve_of(monkeypatch: pytest.MonkeyPatch, curve: str, sizes: tuple[int, ...], folder: Path) -> pd.DataFrame:
+    """Measure a curve's first contestant at some sizes and draw it."""
     monkeypatch.setattr(scaling, "MOST_RUNS", 2)
-    monkeypatch.setattr(scaling, "CONTESTANTS", {"PoseMamba-S": None})
+    whole = CURVES[curve]
+    monkeypatch.setitem(CURVES, curve, Curve(whole.size, whole.contestants[:1], whole.build, whole.loss, whole.fused))
     parts: list[Path] = []
-    for frames in (2, 4):
-        write_rows(measure(frames, parts, threads=1), tmp_path / f"{frames}.csv")
-        parts.append(tmp_path / f"{frames}.csv")
+    for size in sizes:
+        write_rows(curve, measure(curve, size, parts, threads=1), folder / f"{size}.csv")
+        parts.append(folder / f"{size}.csv")
+    assert all(path.is_file() for path in write_scaling(curve, parts, folder / "curve"))
     rows = pd.concat(map(pd.read_csv, parts))
-    assert list(rows.columns) == COLUMNS
-    assert len(rows) == 4
+    assert list(rows.columns) == columns(curve)
+    assert len(rows) == 2 * len(sizes)
     assert (rows["seconds_median"] > 0).all()
     assert (rows["runs"] == 2).all()
+    return rows
+
+
+@pytest.mark.slow
+def test_a_curve_from_measurement_to_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = curve_of(monkeypatch, "frames", (2, 4), tmp_path)
     assert rows["peak_mib"].between(0, 200).all()
-    assert all(path.is_file() for path in write_scaling(parts, tmp_path / "scaling"))
+    assert rows["predicted_mib"].isna().all()
+
+
+@pytest.mark.slow
+def test_a_curve_on_video_has_measured_and_predicted_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = curve_of(monkeypatch, "tokens", (960,), tmp_path)
+    steps = rows[rows["work"] == "training step"]
+    added = steps["peak_mib"] / steps["predicted_mib"]  # by kernels and the allocator
+    assert added.between(0.9, 1.6).all()
+
+
+def test_what_does_not_fit_under_the_limit_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(scaling, "peak_memory", out_of_memory)
+    rows = measure("frames", 2, [], threads=1)
+    assert {row["left_out"] for row in rows} == {"out of memory: it asked for more than 1 MiB"}
+    assert not any("seconds_median" in row for row in rows)
+
+
+def out_of_memory(*arguments: object, limit: int, **others: object) -> dict:
+    assert limit > 0
+    raise MemoryLimitError("out of memory: it asked for more than 1 MiB")

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import numpy as np
@@ -168,6 +169,22 @@ def test_another_seed_adds_its_runs_and_keeps_the_first(whole: tuple[Checkout, C
     assert {path.split("/")[-2] for path in jobs["train_run"]} == {"seed1"}
     assert len(jobs["train_run"]) == len(jobs["score"]) == len(VARIANTS)
     assert set(jobs) == {"train_run", "score", "measurements", "table", "figure", "index"}
+
+
+def test_seeds_in_one_job_are_the_runs_of_two(whole: tuple[Checkout, CompletedProcess], tmp_path: Path) -> None:
+    checkout, _ = whole
+    together = Checkout(tmp_path / "together")
+    together.configure(lambda config: config["scales"]["quick"].update(seeds_together=True))
+    together.configure(lambda config: config.update(seeds=[0, 1]))
+    target = f"{RUNS}/mlp/baseline/seed1/run.json"
+    result = together.snakemake(target)
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.count("Rule: train_run") == 1
+    first, second = (together / target).parent.with_name("seed0"), (together / target).parent
+    for name in RUN_FILES - {"run.json", "train.log"}:
+        assert (first / name).read_bytes() == (checkout / f"{RUNS}/mlp/baseline/seed0" / name).read_bytes()
+    assert (second / "weights.safetensors").read_bytes() != (first / "weights.safetensors").read_bytes()
+    assert json.loads((second / "run.json").read_text())["spec"]["seed"] == 1
 
 
 def test_a_dry_run_names_the_cause_and_the_time(whole: tuple[Checkout, CompletedProcess]) -> None:

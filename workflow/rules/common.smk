@@ -3,15 +3,20 @@
 from studies.closure import closure
 from studies.plan import Experiment, dataset_of
 from studies.variants import resolve_variants
+from studies.video import PRETRAINED_SEED, PRETRAINING, on_video
 
 SCALE = PLAN.config["scale"]
 DATASET = PLAN.config["dataset"]
 SEEDS = PLAN.config["seeds"]
 STUDIES = list(PLAN.studies)
 REPORT = f"results/{SCALE}/{DATASET}"
-RUN = f"results/runs/{SCALE}/{{dataset}}/{{variant}}/{{recipe}}/seed{{seed}}"
-STATE = f"results/.state/{SCALE}/{{dataset}}/{{variant}}/{{recipe}}/seed{{seed}}"
-SCORES = f"results/runs/{SCALE}/{{dataset}}/{{variant}}/{{recipe}}/scores.csv"
+EXPERIMENT = f"results/runs/{SCALE}/{{dataset}}/{{variant}}/{{recipe}}"
+RUN = f"{EXPERIMENT}/seed{{seed}}"
+PRETRAINED = f"{EXPERIMENT}/seed{PRETRAINED_SEED}"
+STATES = f"results/.state/{SCALE}/{{dataset}}/{{variant}}/{{recipe}}"
+FEATURES = f"results/features/{SCALE}/{{dataset}}/{{encoder}}"
+SCORES = f"{EXPERIMENT}/scores.csv"
+TRAIN_LOG = f"{EXPERIMENT if PLAN.rule['seeds_together'] else RUN}/train.log"
 RUN_FILES = [
     "weights.safetensors",
     "weights-best_val.safetensors",
@@ -49,13 +54,19 @@ REPORT_OPTIONS = {
 }
 
 
+# Rules that do the same for both kinds of data sets tell them apart by these.
+LIFTED, FILMED = r"(?!video-)[\w-]+", r"video-[\w-]+"
+
+
 wildcard_constraints:
     dataset=r"[\w-]+",
+    encoder=r"[\w-]+",
     variant=r"[\w-]+",
     recipe=r"[\w-]+",
     family=r"[\w-]+",
     source=r"\w+",
-    study="|".join(STUDIES),
+    # The longest first: `a-b-table1` is a table of the study `a-b`, not of `a`.
+    study="|".join(sorted(STUDIES, key=len, reverse=True)),
     table=r"[\w-]+",
     figure=r"[\w-]+",
     seed=r"\d+",
@@ -65,9 +76,25 @@ def run_folder(experiment, seed):
     return RUN.format(**vars(experiment), seed=seed)
 
 
+def experiment_of(wildcards):
+    return Experiment(wildcards.dataset, wildcards.variant, wildcards.recipe)
+
+
+def job_runs(template):
+    """A run's files; where all seeds are one job, those of all seeds."""
+    together = PLAN.rule["seeds_together"]
+    return collect(template, seed=SEEDS, allow_missing=True) if together else template
+
+
+def job_spec(wildcards):
+    """What the runs of a job have in common. The seeds stand in the names of their folders."""
+    return PLAN.spec(experiment_of(wildcards), seed=None)
+
+
 def run_sources(wildcards):
     """Files whose edit changes what a run computes."""
-    return closure(model_module(wildcards.variant), "training.run")
+    task = "training.video" if on_video(wildcards.dataset) else "training.lifting"
+    return closure(model_module(wildcards.variant), task)
 
 
 def model_module(variant):
@@ -75,10 +102,7 @@ def model_module(variant):
 
 
 def run_spec(wildcards):
-    return PLAN.spec(
-        Experiment(wildcards.dataset, wildcards.variant, wildcards.recipe),
-        int(wildcards.seed),
-    )
+    return PLAN.spec(experiment_of(wildcards), int(wildcards.seed))
 
 
 def run_memory(wildcards):
@@ -93,11 +117,7 @@ def run_minutes(wildcards):
 
 def raw_marker(wildcards):
     """What shows that the raw files of a data set were fetched; the synthetic one needs none."""
-    return (
-        []
-        if wildcards.dataset.startswith("synthetic")
-        else ["data/raw/cmu.fetched.json"]
-    )
+    return [] if "synthetic" in wildcards.dataset else ["data/raw/cmu.fetched.json"]
 
 
 def prepare_sources(wildcards):
@@ -106,8 +126,28 @@ def prepare_sources(wildcards):
 
 
 def score_runs(wildcards):
-    experiment = Experiment(wildcards.dataset, wildcards.variant, wildcards.recipe)
+    experiment = experiment_of(wildcards)
     return [f"{run_folder(experiment, seed)}/run.json" for seed in SEEDS]
+
+
+def pretrained_weights(wildcards):
+    """The weights that a network for video starts from."""
+    start = PLAN.pretraining(experiment_of(wildcards))
+    return f"{run_folder(start, PRETRAINED_SEED)}/weights.safetensors"
+
+
+def encoder_weights(wildcards):
+    start = Experiment(wildcards.dataset, wildcards.encoder, PRETRAINING)
+    return f"{run_folder(start, PRETRAINED_SEED)}/weights.safetensors"
+
+
+def encoder_features(wildcards):
+    """What a network's frozen encoder has seen; nothing for networks that read images."""
+    experiment = experiment_of(wildcards)
+    if not PLAN.reads_features(experiment):
+        return []
+    encoder = PLAN.pretraining(experiment).variant
+    return FEATURES.format(dataset=wildcards.dataset, encoder=encoder)
 
 
 def family_sources(wildcards):
@@ -123,24 +163,18 @@ def family_definitions(wildcards):
     }
 
 
-def shorter_clips(wildcards):
-    """Lengths measured before, because they foretell what a longer clip costs."""
-    shorter = [length for length in LENGTHS if length < int(wildcards.frames)]
-    return [f"{SCALING}/{length}.csv" for length in shorter]
-
-
 def scaling_drawn(wildcards):
-    """When the scaling curve was drawn, for the page to be made again after that.
+    """When the scaling curves were drawn, for the page to be made again after that.
 
-    It is no input of the page, or the page would have it measured.
+    They are no input of the page, or the page would have them measured.
     """
-    drawn = Path(f"{SCALING}.svg")
-    return drawn.stat().st_mtime_ns if drawn.is_file() else 0
+    drawn = [Path(f"{stem}.svg") for stem in (SCALING, TOKENS)]
+    return [path.stat().st_mtime_ns if path.is_file() else 0 for path in drawn]
 
 
 def map_sources(wildcards):
     return closure(
-        "models.ssm.attention", model_module(wildcards.variant), "training.run"
+        "models.ssm.attention", model_module(wildcards.variant), "training.lifting"
     )
 
 
@@ -150,10 +184,12 @@ def figure_of(wildcards):
 
 
 def figure_inputs(wildcards):
-    """What a figure draws besides measurements: scan orders, the map of one run, or the runs' own files."""
+    """What a figure draws besides measurements: scan orders, parts, the map of one run, or the runs' own files."""
     figure = figure_of(wildcards)
-    if figure["kind"] == "scan-orders":
+    if figure["kind"] in ("scan-orders", "video-scan-orders"):
         return {"orders": "results/efficiency/scan_orders.npz"}
+    if figure["kind"] == "parts":
+        return {"parts": "results/efficiency/parts.csv"}
     if figure["kind"] == "ssm-map":
         experiment = figure_experiment(figure)
         planned = experiment in PLAN.experiments

@@ -23,8 +23,27 @@ rule prepare:
         folder=directory("data/prepared/{dataset}"),
     log:
         "results/logs/prepare-{dataset}.log",
+    wildcard_constraints:
+        dataset=LIFTED,
     resources:
         mem_mb=4000,
         runtime=30,
     script:
         "../scripts/prepare.py"
+
+
+rule render:
+    input:
+        raw=raw_marker,
+        sources=closure("datasets.video.prepare"),
+    output:
+        folder=directory("data/prepared/{dataset}"),
+    log:
+        "results/logs/prepare-{dataset}.log",
+    wildcard_constraints:
+        dataset=FILMED,
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    script:
+        "../scripts/render.py"

@@ -7,11 +7,31 @@ rule score:
         SCORES,
     log:
         "results/logs/score-{dataset}-{variant}-{recipe}.log",
+    wildcard_constraints:
+        dataset=LIFTED,
     resources:
         mem_mb=2000,
         runtime=10,
     script:
         "../scripts/score.py"
+
+
+rule score_video:
+    input:
+        runs=score_runs,
+        data="data/prepared/{dataset}",
+        sources=closure("workflow.video_measurements"),
+    output:
+        SCORES,
+    log:
+        "results/logs/score-{dataset}-{variant}-{recipe}.log",
+    wildcard_constraints:
+        dataset=FILMED,
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    script:
+        "../scripts/score_video.py"
 
 
 # One process a family: importing torch costs more than counting a model.
@@ -31,6 +51,24 @@ rule count:
         definitions=family_definitions,
     script:
         "../scripts/count_operations.py"
+
+
+# Where the parameters and multiply-accumulates of one network are; a figure draws it.
+rule parts:
+    input:
+        sources=closure("workflow.parts", "reports.parts"),
+    output:
+        multiext("results/efficiency/parts", ".csv", ".md"),
+    log:
+        "results/logs/parts.log",
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        variant="glsmamba-b",
+        definition=resolve_variants()["glsmamba-b"],
+    script:
+        "../scripts/count_parts.py"
 
 
 # Timed alone: it asks for more cores than there are, gets all of them, and so nothing else runs beside it.

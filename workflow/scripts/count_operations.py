@@ -1,10 +1,11 @@
 from pathlib import Path
 
-from workflow.efficiency import count_all, count_rows, write_excluded
+from workflow.efficiency import count_all, count_rows, memory_rows, write_excluded
 from workflow.measurements import write_measurements
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    counted = count_all(snakemake.params.variants)
+    variants = snakemake.params.variants
+    counted = count_all(variants)
     write_excluded(counted, Path(snakemake.output.excluded))
-    write_measurements(count_rows(counted), Path(snakemake.output.counts))
+    write_measurements([*count_rows(counted), *memory_rows(variants)], Path(snakemake.output.counts))

@@ -4,6 +4,6 @@ from workflow.scaling import measure, write_rows
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    frames = int(snakemake.wildcards.frames)
-    rows = measure(frames, snakemake.input.shorter, snakemake.threads, snakemake.params.backend)
-    write_rows(rows, Path(snakemake.output[0]))
+    curve, size = snakemake.params.curve, int(snakemake.wildcards.size)
+    rows = measure(curve, size, snakemake.input.smaller, snakemake.threads, snakemake.params.backend)
+    write_rows(curve, rows, Path(snakemake.output[0]))

@@ -2,15 +2,10 @@ from pathlib import Path
 
 import torch
 
-from training.run import train
-from workflow.scripting import logged
+from training.lifting import train_lifting
+from workflow.scripting import logged, runs_of_job
 
 with logged(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
-    train(
-        snakemake.params.spec,
-        data=Path(snakemake.input.data),
-        run=Path(snakemake.output[0]).parent,
-        state=Path(snakemake.params.state),
-        sources=snakemake.input.sources,
-    )
+    for spec, run, state in runs_of_job(snakemake.output, snakemake.params.spec, snakemake.params.state):
+        train_lifting(spec, Path(snakemake.input.data), run, state, snakemake.input.sources)

@@ -1,0 +1,171 @@
+"""Training on rendered video: the features of a frozen encoder stand for it exactly, runs repeat, predictions score."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from datasets.topdown_boxes import read_persons
+from datasets.video.prepare import prepare_video
+from studies.config import checked_config
+from studies.errors import InputError
+from studies.load import recipes
+from studies.plan import Experiment, make_plan
+from training.features import write_features
+from training.run import build_model
+from training.video import Features, Images, Persons, Video, take_pretrained, train_video
+from workflow.video_measurements import score_video_runs
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CONDITIONS = ["detected-boxes", "detected-boxes+copies", "detected-boxes+shuffled", "gt-boxes"]
+SIZE = {"encoder": "tiny", "image_height": 64, "image_width": 48, "deconv_width": 16}
+SCANS = SIZE | {"width": 16, "global_blocks": 1, "local_blocks": 1, "deform_groups": 2}
+SCANS |= {"window_height": 4, "window_width": 3}
+
+
+def spec_of(variant: str, hyper: dict, seed: int = 0, **recipe: object) -> dict:
+    """A run specification as the plan makes it, at a tiny scale."""
+    small = {"epochs": 1, "steps": 3, "batch": 4, "schedule": "linear", "sigma": 1.0, "draws": 2, "milestones": [1]}
+    return {
+        "scale": "quick",
+        "dataset": "video-synthetic",
+        "variant": variant,
+        "recipe_name": "glsmamba",
+        "seed": seed,
+        "hyper": {"frames": 3} | hyper,
+        "recipe": recipes()["glsmamba"] | small | recipe,
+        "backend": "auto",
+        "conditions": CONDITIONS,
+    }
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "video-synthetic"
+    options = {"train": 8, "val": 2, "frames": 6, "size": [128, 96], "middle": 3}
+    prepare_video("video-synthetic", folder, options=options)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pretrained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pretrained")
+    train_video(spec_of("vitpose-b", SIZE | {"frames": 1}), data, folder / "run", folder / "state")
+    return folder / "run" / "weights.safetensors"
+
+
+@pytest.fixture(scope="module")
+def features(data: Path, pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("features") / "vitpose-b"
+    spec = spec_of("vitpose-b", SIZE | {"frames": 1}) | {"frames": 5, "selects": True}
+    write_features(spec, data, pretrained, folder)
+    return folder
+
+
+def _bytes(run: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted(run.iterdir()) if p.name != "run.json"}
+
+
+def test_features_give_what_the_images_give(data: Path, pretrained: Path, features: Path) -> None:
+    spec = spec_of("glsmamba-b", SCANS)
+    model = build_model(spec).eval()
+    take_pretrained(model, load_file(pretrained))
+    recipe, rows = spec["recipe"], np.arange(3)
+    for condition in ("val+gt-boxes", "val+detected-boxes+copies", "val+detected-boxes+shuffled"):
+        images = Images(Persons(data, condition, recipe, model.image, model.frames))
+        seen = Features(features, condition.removesuffix("+copies"), 3, condition.endswith("+copies"))
+        with torch.no_grad():
+            direct = images.heatmaps(model, images.unchanged(rows))
+            cached = seen.heatmaps(model, seen.unchanged(rows))
+        if "shuffled" not in condition:  # whose strangers are drawn for a window of five
+            torch.testing.assert_close(cached, direct, atol=2e-3 * direct.abs().max().item(), rtol=0)
+        assert cached.shape == (3, 15, 16, 12)
+    taught = Images(Persons(data, "train+gt-boxes", recipe, model.image, 5))
+    kept = Features(features, "train", 5, copies=False)
+    assert len(kept) == 2 * len(taught)
+    clips, places, present = taught.training(rows, 0, 1)  # the second draw
+    values, kept_places, kept_present = kept.training(rows + len(taught), 0, 0)
+    np.testing.assert_array_equal(places, kept_places)
+    np.testing.assert_array_equal(present, kept_present)
+    with torch.no_grad():
+        encoded = model.encode(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
+    torch.testing.assert_close(values, encoded, atol=2e-3 * encoded.abs().max().item(), rtol=0)
+
+
+def test_videos_that_teach_those_that_select_and_those_in_tables_are_apart(data: Path) -> None:
+    names = {split: {s.name for s in read_persons(data, split, "gt-boxes")[0]} for split in ("train", "dev", "val")}
+    assert [len(names[split]) for split in ("train", "dev", "val")] == [7, 1, 2]
+    assert not names["train"] & names["dev"]
+    assert not (names["train"] | names["dev"]) & names["val"]
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_runs_repeat_and_their_predictions_score(
+    data: Path, pretrained: Path, features: Path, tmp_path: Path, cached: bool
+) -> None:
+    spec = spec_of("glsmamba-b", SCANS, epochs=2)
+    given = {"weights": pretrained, "features": features if cached else None}
+    for name in ("one", "two"):
+        train_video(spec, data, tmp_path / name, tmp_path / f"state-{name}", **given)
+    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+    record = json.loads((tmp_path / "one/run.json").read_text())
+    assert record["steps"] == 6
+    assert set(record["selected"]) == {"last", "best_val", "best_test"}
+    rows = score_video_runs([tmp_path / "one"], data)
+    scored = {(row["metric"], row["convention"]): row["value"] for row in rows}
+    assert scored["ap", "poseval+gt-boxes/val/last"] == pytest.approx(record["selected"]["last"]["ap"], abs=1e-6)
+    assert {c for _, c in scored} == {f"poseval+{c}/val/{s}" for c in CONDITIONS for s in record["selected"]}
+    assert ("ap_wrist", "poseval+detected-boxes+shuffled/val/best_val") in scored
+    state = load_file(tmp_path / "one/weights.safetensors")
+    start = load_file(pretrained)
+    torch.testing.assert_close(state["encoder.patch_embed.weight"], start["encoder.patch_embed.weight"])  # frozen
+    assert not torch.equal(state["deconvs.0.weight"], start["deconvs.0.weight"])
+
+
+def test_copies_teach_without_neighbours(data: Path, pretrained: Path, features: Path) -> None:
+    """Trained on copies, from features or images, a clip is its middle frame again and again."""
+    recipe = spec_of("glsmamba-b", SCANS, neighbours="copies")["recipe"]
+    model = build_model(spec_of("glsmamba-b", SCANS))
+    for folder in (features, None):
+        task = Video(model, data, recipe, ["gt-boxes"], folder)
+        inputs, _, _ = task.source.training(np.arange(2), 0, 0)
+        assert (inputs == inputs[:, 1:2]).all()
+
+
+def test_heatmaps_are_learned(data: Path, pretrained: Path, features: Path) -> None:
+    """A few steps on one batch bring the loss down."""
+    spec = spec_of("glsmamba-b", SCANS)
+    model = build_model(spec)
+    take_pretrained(model, load_file(pretrained))
+    task = Video(model, data, spec["recipe"], ["gt-boxes"], features)
+    optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=3e-3)
+    losses = []
+    for _ in range(12):
+        loss, terms = task.loss(model, torch.arange(4), 0, 0)
+        assert terms["heatmap"] == pytest.approx(loss.item())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_another_encoders_weights_are_refused(pretrained: Path) -> None:
+    other = build_model(spec_of("glsmamba-b", SCANS | {"encoder": "s"}))
+    with pytest.raises(InputError, match="do not fit the model's encoder"):
+        take_pretrained(other, load_file(pretrained))
+
+
+@pytest.mark.parametrize("scale", ["quick", "open"])
+def test_the_plan_says_all_that_training_asks_for(data: Path, scale: str) -> None:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"studies": ["open-video"], "scale": scale}
+    plan = make_plan(checked_config(config))
+    for recipe in ("glsmamba", "glsmamba-copies", "pretraining"):
+        variant = "vitpose-b" if recipe == "pretraining" else "glsmamba-b"
+        recipe = plan.spec(Experiment("video-synthetic", variant, recipe), 0)["recipe"]
+        Persons(data, "train+gt-boxes", recipe, (64, 48), 1)
+        assert {"epochs", "steps", "batch", "schedule", "loss", "flip_test", "draws", "patience"} <= set(recipe)

@@ -1,0 +1,70 @@
+"""What a frozen encoder sees in the clips of a data set, computed once for all networks that share it.
+
+The encoder looks at each frame on its own, so neighbours that are copies of the middle frame need no features of their
+own. Training clips are augmented in a fixed number of draws; where that many are too few, networks run the encoder.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from datasets.folders import whole_folder
+from models.video.clips import ClipModel
+from studies.files import write_text
+from training.run import build_model
+from training.video import SELECT_ON, Images, Persons, chunks, take_pretrained
+
+
+def write_features(spec: dict, data: Path, weights: Path, folder: Path) -> None:
+    """Write the features (N, T, C, h, w) float16 of all conditions into a folder that appears whole or not at all.
+
+    spec : of the pretrained network (`studies.plan.Plan.features`), with `frames`, the most that a network looks at,
+        the `recipe` that augments, the `conditions` to predict on, and whether one of several epochs is selected
+    `train.npy` has the recipe's `draws` variations of each person, one after the other, and `train.joints.npz` where
+    their joints are (places (N, J, 2) in heatmap pixels, present (N, J)).
+    """
+    model = build_model(spec)
+    take_pretrained(model, load_file(weights))
+    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    shown = [f"val+{condition}" for condition in spec["conditions"] if not condition.endswith("+copies")]
+    with whole_folder(folder) as part:
+        for condition in [SELECT_ON] * spec["selects"] + shown:
+            source = _images(spec, data, condition, model)
+            clips = (source.unchanged(rows) for rows in chunks(len(source)))
+            np.save(part / f"{condition}.npy", _encoded(model, clips))
+        np.save(part / "train.npy", _training(spec, model, _images(spec, data, "train+gt-boxes", model), part))
+        write_text(part / "card.json", json.dumps({"spec": spec}, indent=1) + "\n")
+
+
+def _images(spec: dict, data: Path, condition: str, model: ClipModel) -> Images:
+    return Images(Persons(data, condition, spec["recipe"], model.image, spec["frames"]))
+
+
+def _training(spec: dict, model: ClipModel, source: Images, part: Path) -> np.ndarray:
+    """Features of all draws; writes where the joints are."""
+    places, present = [], []
+
+    def drawn() -> Iterable[Tensor]:
+        for draw in range(spec["recipe"]["draws"]):
+            for rows in chunks(len(source)):
+                clips, *joints = source.training(rows, spec["seed"], draw)
+                places.append(joints[0])
+                present.append(joints[1])
+                yield clips
+
+    features = _encoded(model, drawn())
+    np.savez(part / "train.joints.npz", places=np.concatenate(places), present=np.concatenate(present))
+    return features
+
+
+@torch.no_grad()
+def _encoded(model: ClipModel, clips: Iterable[Tensor]) -> np.ndarray:
+    """Features of clips (B, T, 3, H, W), all batches one after the other."""
+    device = next(model.parameters()).device
+    seen = (model.encode(batch.flatten(0, 1).to(device)).unflatten(0, batch.shape[:2]).half() for batch in clips)
+    return np.concatenate([features.cpu().numpy() for features in seen])

@@ -1,0 +1,84 @@
+"""Lifting as a task: keypoints in, poses out, P1 in millimetres."""
+
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from datasets.lifting import Split, load
+from training.batches import ClipSet, step_generator
+from training.evaluate import predict, validation_error
+from training.loop import SELECTIONS, Evaluation, Trainer
+from training.losses import weighted_loss
+from training.run import fingerprint, start, train, write_run
+
+SPLITS = ("train", "val", "test", "new")
+
+
+class Lifting:
+    """Trains on `splits["train"]`; P1 on validation selects, P1 on test is what tables show (`training.loop.Task`)."""
+
+    metric = "mpjpe"
+    columns = ("val_mpjpe", "test_mpjpe")
+    lower_is_better = True
+
+    def __init__(self, model: nn.Module, splits: dict[str, Split], recipe: dict) -> None:
+        self.splits, self.recipe = splits, recipe
+        self.clips = ClipSet.of(splits["train"], model.frames, Fraction(recipe["stride"]), model.in_channels)
+
+    def fit(self, model: nn.Module) -> None:
+        """Fit the mean pose to the labels."""
+        model.fit(self.clips.labels)
+
+    def epoch(self, seed: int, epoch: int) -> list[Tensor]:
+        """Rows (B, T) of the clips of each step."""
+        return list(self.clips.epoch(self.recipe["batch"], self.recipe["steps"], seed, epoch))
+
+    def loss(self, model: nn.Module, rows: Tensor, seed: int, step: int) -> tuple[Tensor, dict[str, float]]:
+        """The recipe's loss of a batch of clips."""
+        device = next(model.parameters()).device
+        inputs, labels = self.clips.batch(rows, self.recipe["flip"], step_generator(seed, step))
+        return weighted_loss(model(inputs.to(device)), labels.to(device), self.recipe["loss"])
+
+    def evaluate(self, model: nn.Module) -> Evaluation:
+        """P1 on validation and test, and the predictions for test."""
+        poses = {name: predict(model, self.splits[name], self.recipe["flip_test"]) for name in ("val", "test")}
+        errors = {name: validation_error(poses[name], self.splits[name]) for name in poses}
+        return Evaluation(errors["val"], errors["test"], {"test": torch.from_numpy(poses["test"])})
+
+    def describe(self, found: Evaluation) -> str:
+        """P1 of both."""
+        return f"P1 validation {found.val:.1f} mm, test {found.test:.1f} mm"
+
+
+def train_lifting(spec: dict, data: Path, run: Path, state: Path, sources: Sequence[str | Path] = ()) -> None:
+    """Train one run and write its results; a killed training goes on from its state.
+
+    Parameters
+    ----------
+    spec : what to run (`studies.plan.Plan.spec`): variant, hyper, recipe, seed, backend, ...
+    data : folder with the prepared splits train, val, test and perhaps new
+    run : folder for `weights*.safetensors`, `history.csv`, `predictions.npz`, `run.json`, written at the end
+    state : folder for what a killed training resumes from; no output of the workflow
+    sources : files whose change makes an old state useless
+    """
+    began = time.monotonic()
+    splits = {name: load(data / name) for name in SPLITS if (data / name).is_dir()}
+    model = start(spec)
+    task = Lifting(model, splits, spec["recipe"])
+    trainer = train(spec, model, task, state, fingerprint(spec, data.glob("*/card.json"), sources))
+    frames = {name: len(split.frames) for name, split in splits.items()}
+    write_run(run, spec, trainer, _predictions(trainer, splits), frames, began)
+
+
+def _predictions(trainer: Trainer, splits: dict[str, Split]) -> dict[str, np.ndarray]:
+    """Predictions (N, J, 3) by selection for the test split, and as `new_<selection>` for unseen bodies."""
+    arrays = {selection: trainer.best[selection]["predictions"]["test"].numpy() for selection in SELECTIONS}
+    for selection in SELECTIONS if "new" in splits else ():
+        trainer.model.load_state_dict(trainer.best[selection]["weights"])
+        arrays[f"new_{selection}"] = predict(trainer.model, splits["new"], trainer.recipe["flip_test"])
+    return arrays

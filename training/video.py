@@ -1,0 +1,264 @@
+"""Poses in video as a task: clips in, heatmaps of the middle frame out, PoseTrack's AP.
+
+PoseTrack's habit is to select on the very split that tables show. Here every eighth training video is kept from
+training and selects (`best_val`) where there is more than one epoch; the benchmark's own split `val` is what tables
+show, and what `best_test` selects on.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from datasets.topdown import Shape, TopDown
+from datasets.topdown_augment import Augmentation
+from datasets.topdown_boxes import read_persons
+from datasets.topdown_heatmaps import flip_average
+from datasets.topdown_joints import POSETRACK
+from models.video.clips import ClipModel
+from studies.errors import InputError
+from training.batches import shuffled
+from training.loop import SELECTIONS, Evaluation, Trainer
+from training.run import fingerprint, start, train, write_run
+from training.scoring import video_ap
+
+AT_ONCE = 32  # clips of a batch at evaluation
+STRIDE = 4  # pixels of the crop to one of the heatmap
+IMAGES_KEPT = 2000  # decoded images in memory, a quarter of a megabyte each at 320x240
+SELECT_ON = "dev+gt-boxes"
+TABLES_SHOW = "val+gt-boxes"
+
+
+class Persons:
+    """The persons of one split, by one kind of boxes, among one kind of neighbours.
+
+    condition : `<split>+<boxes>-boxes`, and `+copies` or `+shuffled` for other than true neighbours; the splits are
+        train and dev (parts of the data's own training split) and val; boxes are gt or detected
+    """
+
+    def __init__(self, data: Path, condition: str, recipe: dict, image: tuple[int, int], frames: int) -> None:
+        split, boxes, *neighbours = condition.split("+")
+        self.recipe = recipe
+        self.sequences, self.instances = read_persons(data, split, boxes)
+        shape = Shape(image[1], image[0], STRIDE, recipe["sigma"], recipe["enlarge"])
+        self.crops = TopDown(
+            [s.images for s in self.sequences],
+            self.instances,
+            POSETRACK,
+            shape,
+            frames,
+            neighbours[0] if neighbours else "real",
+            IMAGES_KEPT,
+            recipe["joint_weights"],
+        )
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What the recipe does to a training crop."""
+        r = self.recipe
+        return Augmentation(r["rotation"], r["rotation_chance"], r["scaling"], r["half_body"], flip_chance=r["flip"])
+
+    def score(self, joints: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+        """AP of predictions (N, 15, 2) in image pixels with scores (N, 15), as `training.scoring.video_ap`."""
+        return video_ap(self.sequences, self.instances, joints, scores)
+
+
+class Images:
+    """Clips cut from images whenever they are asked for, for the whole model."""
+
+    def __init__(self, persons: Persons) -> None:
+        self.persons = persons
+
+    def __len__(self) -> int:
+        return len(self.persons.instances)
+
+    def training(self, rows: np.ndarray, seed: int, step: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """Augmented clips (B, T, 3, H, W) of these persons, and the places (B, J, 2) and presence (B, J) of joints."""
+        sample = self.persons.crops.batch(rows, seed, step, self.persons.augmentation)
+        return torch.from_numpy(sample.clip), sample.places, sample.present
+
+    def unchanged(self, rows: np.ndarray) -> Tensor:
+        """Clips (B, T, 3, H, W) as the boxes cut them."""
+        return torch.from_numpy(self.persons.crops.clips(rows))
+
+    def heatmaps(self, model: ClipModel, clips: Tensor, flip_test: bool = False) -> Tensor:
+        """(B, J, H/4, W/4); with `flip_test`, the mean with those of the mirrored clips."""
+        heatmaps = model(clips)
+        if not flip_test:
+            return heatmaps
+        turned = model(clips.flip(-1))
+        return torch.from_numpy(flip_average(heatmaps.cpu().numpy(), turned.cpu().numpy(), POSETRACK.flip).copy())
+
+
+class Features:
+    """Clips that a frozen encoder has seen already (`training.features`), for the rest of the model.
+
+    folder : where they lie; name : which; frames : the middle ones are taken; copies : the middle one for all
+    """
+
+    def __init__(self, folder: Path, name: str, frames: int, copies: bool) -> None:
+        self.features = np.load(folder / f"{name}.npy", mmap_mode="r")  # (N, T, C, h, w) float16
+        joints = folder / f"{name}.joints.npz"
+        self.joints = dict(np.load(joints)) if joints.is_file() else {}
+        kept = self.features.shape[1]
+        if kept < frames:
+            raise InputError(f"{folder}: has clips of {kept} frames, {frames} are needed; delete the folder")
+        first = (kept - frames) // 2
+        self.frames = [kept // 2] * frames if copies else list(range(first, first + frames))
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def training(self, rows: np.ndarray, seed: int, step: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """As `Images.training`, with features (B, T, C, h, w) for clips; the augmentation was drawn before."""
+        return self.unchanged(rows), self.joints["places"][rows], self.joints["present"][rows]
+
+    def unchanged(self, rows: np.ndarray) -> Tensor:
+        """Features (B, T, C, h, w)."""
+        return torch.from_numpy(self.features[rows].astype(np.float32)[:, self.frames])
+
+    def heatmaps(self, model: ClipModel, features: Tensor, flip_test: bool = False) -> Tensor:
+        """(B, J, H/4, W/4)."""
+        if flip_test:
+            raise InputError("flip_test: the features of mirrored clips are not kept; set `draws: null` in config.yaml")
+        return model.decode(features)
+
+
+class Video:
+    """Trains on augmented persons of the training videos (`training.loop.Task`).
+
+    conditions : on what to predict for the tables (`Persons`), without the split: `gt-boxes`, `detected-boxes+copies`
+    features : folder of the frozen encoder's features, or None to run the encoder
+    """
+
+    metric = "ap"
+    columns = ("dev_ap", "val_ap")
+    lower_is_better = False
+
+    def __init__(self, model: ClipModel, data: Path, recipe: dict, conditions: Sequence[str], features: Path | None):
+        self.recipe, self.frames, self.folder = recipe, model.frames, features
+        shown = [f"val+{condition}" for condition in conditions]
+        self.persons = {
+            condition: Persons(data, condition, recipe, model.image, model.frames)
+            for condition in dict.fromkeys([SELECT_ON] * (recipe["epochs"] > 1) + [TABLES_SHOW, *shown])
+        }
+        self.taught = Persons(data, _among("train+gt-boxes", recipe["neighbours"]), recipe, model.image, model.frames)
+        self.source = self._source(self.taught, "train", copies=recipe["neighbours"] == "copies")
+
+    def fit(self, model: nn.Module) -> None:
+        """No model of heatmaps has a closed form."""
+        raise NotImplementedError
+
+    def epoch(self, seed: int, epoch: int) -> list[Tensor]:
+        """Rows (B,) of each step."""
+        return list(shuffled(len(self.source), self.recipe["batch"], self.recipe["steps"], seed, epoch))
+
+    def loss(self, model: ClipModel, rows: Tensor, seed: int, step: int) -> tuple[Tensor, dict[str, float]]:
+        """Weighted squared difference of heatmaps, mean over joints and pixels. Source: spec glsmamba, 2.9."""
+        inputs, places, present = self.source.training(rows.numpy(), seed, step)
+        targets, weights = (torch.from_numpy(made) for made in self.taught.crops.targets(places, present))
+        device = next(model.parameters()).device
+        heatmaps = self.source.heatmaps(model, inputs.to(device))
+        squares = (heatmaps - targets.to(device)).square().mean((2, 3))  # (B, J)
+        value = (weights.to(device) * squares).mean()
+        return self.recipe["loss"]["heatmap"] * value, {"heatmap": value.item()}
+
+    def evaluate(self, model: ClipModel) -> Evaluation:
+        """AP with true boxes, on the videos that select and on those that tables show; predictions for the latter."""
+        answers = {condition: self.predict(model, condition) for condition in self.persons}
+        ap = {c: self.persons[c].score(*answers[c])["ap"] for c in (SELECT_ON, TABLES_SHOW) if c in answers}
+        kept = {condition: answer for condition, answer in answers.items() if condition != SELECT_ON}
+        tensors = {
+            f"{condition}/{name}": torch.from_numpy(array)
+            for condition, answer in kept.items()
+            for name, array in zip(("joints", "scores"), answer, strict=True)
+        }
+        return Evaluation(ap.get(SELECT_ON), ap[TABLES_SHOW], tensors)
+
+    def describe(self, found: Evaluation) -> str:
+        """AP with true boxes."""
+        chosen = "" if found.val is None else f" {found.val:.1f} to select by,"
+        return f"AP{chosen} {found.test:.1f} in tables"
+
+    @torch.no_grad()
+    def predict(self, model: ClipModel, condition: str) -> tuple[np.ndarray, np.ndarray]:
+        """Joints (N, 15, 2) in image pixels and their scores (N, 15), float32, for all persons of a condition."""
+        model.eval()
+        device = next(model.parameters()).device
+        persons = self.persons[condition]
+        copies = condition.endswith("+copies")
+        source = self._source(persons, condition.removesuffix("+copies"), copies)
+        joints, scores = [np.zeros((0, 15, 2))], [np.zeros((0, 15))]
+        for rows in chunks(len(source)):
+            heatmaps = source.heatmaps(model, source.unchanged(rows).to(device), self.recipe["flip_test"])
+            places, maxima = persons.crops.located(rows, heatmaps.cpu().numpy())
+            joints.append(places)
+            scores.append(maxima)
+        return np.concatenate(joints).astype(np.float32), np.concatenate(scores).astype(np.float32)
+
+    def _source(self, persons: Persons, name: str, copies: bool) -> Images | Features:
+        """Where clips come from. `Images` take what stands for the neighbours from their persons."""
+        return Images(persons) if self.folder is None else Features(self.folder, name, self.frames, copies)
+
+
+def train_video(
+    spec: dict,
+    data: Path,
+    run: Path,
+    state: Path,
+    sources: Sequence[str | Path] = (),
+    weights: Path | None = None,
+    features: Path | None = None,
+) -> None:
+    """Train one run and write its results, as `training.lifting.train_lifting`.
+
+    data : folder of the prepared video data set
+    weights : of a pretrained ViTPose with the same encoder, to start from; None starts from random numbers
+    features : of that encoder (`training.features`), where it stays frozen
+    `predictions.npz` holds, for each selection and condition, `<selection>/<split>+<condition>/joints` (N, 15, 2) in
+    pixels and `/scores` (N, 15); persons in the order of `Persons.instances`.
+    """
+    began = time.monotonic()
+    model = start(spec)
+    if weights is not None:
+        take_pretrained(model, load_file(weights))
+    task = Video(model, data, spec["recipe"], spec["conditions"], features)
+    files = [data / "card.json", *([weights] if weights else [])]
+    trainer = train(spec, model, task, state, fingerprint(spec, files, sources))
+    frames = {name.partition("+")[0]: len(persons.instances) for name, persons in task.persons.items()}
+    write_run(run, spec, trainer, _predictions(trainer), {"train": len(task.taught.instances)} | frames, began)
+
+
+def take_pretrained(model: ClipModel, weights: dict[str, Tensor]) -> None:
+    """Copy a ViTPose's encoder, and its deconvolutions where the model has the same, into `model`.
+
+    Raises InputError where the encoders differ.
+    """
+    own = model.state_dict()
+    encoder = {name for name in own if name.startswith("encoder.")}
+    if missing := sorted(name for name in encoder if name not in weights or weights[name].shape != own[name].shape):
+        raise InputError(f"the pretrained weights do not fit the model's encoder ({missing[0]}); pretrain it again")
+    fitting = {name for name in own if name.startswith("deconvs.") and name in weights}
+    fitting = {name for name in fitting if weights[name].shape == own[name].shape}
+    model.load_state_dict(own | {name: weights[name] for name in encoder | fitting})
+
+
+def chunks(count: int) -> list[np.ndarray]:
+    """Numbers below `count` in batches for evaluation."""
+    return np.array_split(np.arange(count), -(-count // AT_ONCE)) if count else []
+
+
+def _predictions(trainer: Trainer) -> dict[str, np.ndarray]:
+    return {
+        f"{selection}/{name}": tensor.numpy()
+        for selection in SELECTIONS
+        for name, tensor in trainer.best[selection]["predictions"].items()
+    }
+
+
+def _among(condition: str, neighbours: str) -> str:
+    return condition if neighbours == "real" else f"{condition}+{neighbours}"

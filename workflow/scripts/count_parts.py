@@ -1,0 +1,8 @@
+from pathlib import Path
+
+from reports.parts import write_parts
+from workflow.parts import count_parts
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    write_parts(count_parts(snakemake.params.variant), Path(snakemake.output[0]).with_suffix(""))

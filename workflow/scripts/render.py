@@ -1,0 +1,7 @@
+from pathlib import Path
+
+from datasets.video.prepare import prepare_video
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    prepare_video(snakemake.wildcards.dataset, Path(snakemake.output.folder), raw_dir=Path("data/raw"))
