@@ -16,8 +16,9 @@ from torch import Tensor
 from datasets.folders import whole_folder
 from models.video.clips import ClipModel
 from studies.files import write_text
+from training.clips import SELECT_ON, Images, Persons, chunks
 from training.run import build_model
-from training.video import SELECT_ON, Images, Persons, chunks, take_pretrained
+from training.video import take_pretrained
 
 
 def write_features(spec: dict, data: Path, weights: Path, folder: Path) -> None:

@@ -15,9 +15,10 @@ from studies.config import checked_config
 from studies.errors import InputError
 from studies.load import recipes
 from studies.plan import Experiment, make_plan
+from training.clips import Features, Images, Persons
 from training.features import write_features
 from training.run import build_model
-from training.video import Features, Images, Persons, Video, take_pretrained, train_video
+from training.video import Video, take_pretrained, train_video
 from workflow.video_measurements import score_video_runs
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -1,0 +1,122 @@
+"""Clips of persons in videos: whose they are, and where they come from, images or what a frozen encoder saw of them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.topdown import Shape, TopDown
+from datasets.topdown_augment import Augmentation
+from datasets.topdown_boxes import read_persons
+from datasets.topdown_heatmaps import flip_average
+from datasets.topdown_joints import POSETRACK
+from models.video.clips import ClipModel
+from studies.errors import InputError
+from training.scoring import video_ap
+
+AT_ONCE = 32  # clips of a batch at evaluation
+STRIDE = 4  # pixels of the crop to one of the heatmap
+IMAGES_KEPT = 2000  # decoded images in memory, a quarter of a megabyte each at 320x240
+SELECT_ON = "dev+gt-boxes"
+TABLES_SHOW = "val+gt-boxes"
+
+
+class Persons:
+    """The persons of one split, by one kind of boxes, among one kind of neighbours.
+
+    condition : `<split>+<boxes>-boxes`, and `+copies` or `+shuffled` for other than true neighbours; the splits are
+        train and dev (parts of the data's own training split) and val; boxes are gt or detected
+    """
+
+    def __init__(self, data: Path, condition: str, recipe: dict, image: tuple[int, int], frames: int) -> None:
+        split, boxes, *neighbours = condition.split("+")
+        self.recipe = recipe
+        self.sequences, self.instances = read_persons(data, split, boxes)
+        shape = Shape(image[1], image[0], STRIDE, recipe["sigma"], recipe["enlarge"])
+        self.crops = TopDown(
+            [s.images for s in self.sequences],
+            self.instances,
+            POSETRACK,
+            shape,
+            frames,
+            neighbours[0] if neighbours else "real",
+            IMAGES_KEPT,
+            recipe["joint_weights"],
+        )
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What the recipe does to a training crop."""
+        r = self.recipe
+        return Augmentation(r["rotation"], r["rotation_chance"], r["scaling"], r["half_body"], flip_chance=r["flip"])
+
+    def score(self, joints: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+        """AP of predictions (N, 15, 2) in image pixels with scores (N, 15), as `training.scoring.video_ap`."""
+        return video_ap(self.sequences, self.instances, joints, scores)
+
+
+class Images:
+    """Clips cut from images whenever they are asked for, for the whole model."""
+
+    def __init__(self, persons: Persons) -> None:
+        self.persons = persons
+
+    def __len__(self) -> int:
+        return len(self.persons.instances)
+
+    def training(self, rows: np.ndarray, seed: int, step: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """Augmented clips (B, T, 3, H, W) of these persons, and the places (B, J, 2) and presence (B, J) of joints."""
+        sample = self.persons.crops.batch(rows, seed, step, self.persons.augmentation)
+        return torch.from_numpy(sample.clip), sample.places, sample.present
+
+    def unchanged(self, rows: np.ndarray) -> Tensor:
+        """Clips (B, T, 3, H, W) as the boxes cut them."""
+        return torch.from_numpy(self.persons.crops.clips(rows))
+
+    def heatmaps(self, model: ClipModel, clips: Tensor, flip_test: bool = False) -> Tensor:
+        """(B, J, H/4, W/4); with `flip_test`, the mean with those of the mirrored clips."""
+        heatmaps = model(clips)
+        if not flip_test:
+            return heatmaps
+        turned = model(clips.flip(-1))
+        return torch.from_numpy(flip_average(heatmaps.cpu().numpy(), turned.cpu().numpy(), POSETRACK.flip).copy())
+
+
+class Features:
+    """Clips that a frozen encoder has seen already (`training.features`), for the rest of the model.
+
+    folder : where they lie; name : which; frames : the middle ones are taken; copies : the middle one for all
+    """
+
+    def __init__(self, folder: Path, name: str, frames: int, copies: bool) -> None:
+        self.features = np.load(folder / f"{name}.npy", mmap_mode="r")  # (N, T, C, h, w) float16
+        joints = folder / f"{name}.joints.npz"
+        self.joints = dict(np.load(joints)) if joints.is_file() else {}
+        kept = self.features.shape[1]
+        if kept < frames:
+            raise InputError(f"{folder}: has clips of {kept} frames, {frames} are needed; delete the folder")
+        first = (kept - frames) // 2
+        self.frames = [kept // 2] * frames if copies else list(range(first, first + frames))
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def training(self, rows: np.ndarray, seed: int, step: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """As `Images.training`, with features (B, T, C, h, w) for clips; the augmentation was drawn before."""
+        return self.unchanged(rows), self.joints["places"][rows], self.joints["present"][rows]
+
+    def unchanged(self, rows: np.ndarray) -> Tensor:
+        """Features (B, T, C, h, w)."""
+        return torch.from_numpy(self.features[rows].astype(np.float32)[:, self.frames])
+
+    def heatmaps(self, model: ClipModel, features: Tensor, flip_test: bool = False) -> Tensor:
+        """(B, J, H/4, W/4)."""
+        if flip_test:
+            raise InputError("flip_test: the features of mirrored clips are not kept; set `draws: null` in config.yaml")
+        return model.decode(features)
+
+
+def chunks(count: int) -> list[np.ndarray]:
+    """Numbers below `count` in batches for evaluation."""
+    return np.array_split(np.arange(count), -(-count // AT_ONCE)) if count else []
