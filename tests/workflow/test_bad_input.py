@@ -29,7 +29,6 @@ def shared_checkout(new_checkout: Callable[[], Checkout]) -> Checkout:
         ("studies=posemama", "studies: unknown study 'posemama'; did you mean 'posemamba'?"),
         ("seeds=one", "config.yaml: seeds"),
         ("scale=paper", "scale: paper needs Human3.6M and MPI-INF-3DHP"),
-        ("studies=glsmamba", "studies: training video networks (glsmamba-b"),
     ],
 )
 def test_a_mistake_in_a_choice_ends_in_one_line(shared_checkout: Checkout, mistake: str, words: str) -> None:

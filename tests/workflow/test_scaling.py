@@ -178,8 +178,9 @@ def test_a_curve_from_measurement_to_figure(tmp_path: Path, monkeypatch: pytest.
 def test_a_curve_on_video_has_measured_and_predicted_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = curve_of(monkeypatch, "tokens", (960,), tmp_path)
     steps = rows[rows["work"] == "training step"]
-    added = steps["peak_mib"] / steps["predicted_mib"]  # by kernels and the allocator
-    assert added.between(0.9, 1.6).all()
+    # Kernels (partial sums of the deformable convolution's gradients) and the allocator add to it, most to a small net.
+    added = steps["peak_mib"] / steps["predicted_mib"]
+    assert added.between(0.9, 2.0).all()
 
 
 def test_what_does_not_fit_under_the_limit_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
