@@ -54,6 +54,12 @@ class Plan:
     def datasets(self) -> list[str]:
         return sorted({e.dataset for e in self.experiments})
 
+    def shown(self, metric: str) -> list[str]:
+        """Variants of tables with a column of that efficiency metric."""
+        tables = [table for study in self.studies.values() for table in study["tables"]]
+        rows = [row for t in tables if any(c.get("metric") == metric for c in t["columns"]) for row in t["rows"]]
+        return list(dict.fromkeys(row["variant"] for row in rows if "variant" in row))
+
     @property
     def rule(self) -> dict:
         """What the configured scale changes."""

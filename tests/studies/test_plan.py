@@ -114,6 +114,11 @@ def test_a_run_is_judged_on_what_its_tables_show() -> None:
     assert "detected-boxes+copies" in shown("glsmamba-b-1")
 
 
+def test_memory_is_predicted_for_the_rows_that_show_it() -> None:
+    plan = make_plan(checked_config(config()))
+    assert plan.shown("training_memory") == ["glsmamba-b", "glsmamba-blr", "trans-lr", "trans-nr", "trans-hr"]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -27,6 +27,11 @@ TIMED = {
     family: [v for v in names if v in PLAN.config["timing"]["variants"]]
     for family, names in PLAN.families.items()
 }
+# Whose training steps' memory a table shows: predicting it takes longer than counting.
+REMEMBERED = {
+    family: [v for v in names if v in PLAN.shown("training_memory")]
+    for family, names in PLAN.families.items()
+}
 EFFICIENCY = collect("results/efficiency/{family}-counts.csv", family=PLAN.families)
 EFFICIENCY += collect(
     "results/efficiency/{family}-speed.csv",

@@ -48,6 +48,7 @@ rule count:
         runtime=20,
     params:
         variants=lookup("{family}", within=PLAN.families),
+        remembered=lookup("{family}", within=REMEMBERED),
         definitions=family_definitions,
     script:
         "../scripts/count_operations.py"

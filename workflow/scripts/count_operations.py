@@ -8,4 +8,4 @@ with logged(snakemake.log[0]):
     variants = snakemake.params.variants
     counted = count_all(variants)
     write_excluded(counted, Path(snakemake.output.excluded))
-    write_measurements([*count_rows(counted), *memory_rows(variants)], Path(snakemake.output.counts))
+    write_measurements([*count_rows(counted), *memory_rows(snakemake.params.remembered)], Path(snakemake.output.counts))
