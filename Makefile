@@ -8,6 +8,9 @@ CHOICES := $(filter-out PYTHON=% VENV=%,$(MAKEOVERRIDES))
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 CONFIG := $(if $(CHOICES),--config $(CHOICES))
 
+# Bytecode is written where it is first wanted, not for every file while pip installs: that takes as long again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := all
 .PHONY: all tables figures efficiency scaling train plan resume env test lint format benchmark clean help
 
@@ -26,9 +29,9 @@ env: $(VENV)/.ready
 # .ready comes last, so that a killed installation is never taken for a finished one.
 $(VENV)/.ready: requirements.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or say PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "setting up $(VENV) (about two minutes with a warm package cache)"
+	@echo "setting up $(VENV) (about a minute with a warm package cache)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 

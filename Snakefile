@@ -10,6 +10,7 @@ from studies.errors import InputError
 from studies.plan import make_plan
 from studies.reading import read_yaml
 from workflow.folders import WRITTEN, check_folders
+from workflow.timers import cancel_timers
 
 min_version("9.27")
 
@@ -45,7 +46,6 @@ localrules:
     train,
     efficiency,
     scaling,
-    tables,
     figures,
 
 
@@ -73,11 +73,6 @@ rule scaling:
         f"{TOKENS}.svg",
 
 
-rule tables:
-    input:
-        TABLES,
-
-
 rule figures:
     input:
         FIGURES,
@@ -86,6 +81,7 @@ rule figures:
 onsuccess:
     from reports.summary import summary_lines
 
+    cancel_timers()
     # The targets train and efficiency make no table.
     written = any(Path(REPORT, "tables").glob("*.csv"))
     print(
@@ -93,3 +89,7 @@ onsuccess:
         if written
         else "Look at results/runs and results/efficiency"
     )
+
+
+onerror:
+    cancel_timers()

@@ -14,19 +14,36 @@ from studies.errors import InputError
 EVERY_EIGHTH = 8  # training videos that select epochs instead of teaching
 
 
-def read_persons(data: Path, split: str, boxes: str) -> tuple[list[Sequence], Instances]:
-    """Sequences of a split and their persons, one kind of boxes.
+class Videos:
+    """The sequences of a prepared video data set and the persons in them; annotations are read once a split.
 
-    split : val, or a part of the data's training videos: dev (every eighth of them) or train (the others)
-    boxes : "gt-boxes" or "detected-boxes"
+    Splits are val, and two parts of the data's training videos: dev (every eighth of them) and train (the others).
     """
-    folder = "val" if split == "val" else "train"
-    sequences = read_split(data, folder)
-    if split != "val":
-        sequences = [s for i, s in enumerate(sequences, 1) if (i % EVERY_EIGHTH == 0) == (split == "dev")]
-    if boxes == "gt-boxes":
-        return sequences, annotated_boxes(sequences)
-    return sequences, detected_boxes(sequences, data / "boxes" / f"{folder}.json")
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self._annotated: dict[str, list[Sequence]] = {}  # by folder of annotations
+
+    def sequences(self, split: str) -> list[Sequence]:
+        """Sequences of a split."""
+        folder = self._folder(split)
+        if folder not in self._annotated:
+            self._annotated[folder] = read_split(self.data, folder)
+        found = self._annotated[folder]
+        if split == "val":
+            return found
+        return [s for i, s in enumerate(found, 1) if (i % EVERY_EIGHTH == 0) == (split == "dev")]
+
+    def persons(self, split: str, boxes: str) -> Instances:
+        """Persons of a split, by "gt-boxes" as annotated or by "detected-boxes"."""
+        sequences = self.sequences(split)
+        if boxes == "gt-boxes":
+            return annotated_boxes(sequences)
+        return detected_boxes(sequences, self.data / "boxes" / f"{self._folder(split)}.json")
+
+    @staticmethod
+    def _folder(split: str) -> str:
+        return "val" if split == "val" else "train"
 
 
 def read_split(data: Path, split: str) -> list[Sequence]:

@@ -21,7 +21,7 @@ import copy
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -55,14 +55,19 @@ def count(model: nn.Module, example: Tensor, convention: str = "true") -> Count:
     Raises InputError for an unknown convention, or for a model that fvcore cannot trace.
     Source of the paper conventions: specification of PoseMamba and SasMamba, sections 6 and 7 (C1, C2, C5).
     """
-    if convention not in CONVENTIONS:
-        raise InputError(f"unknown convention '{convention}': choose one of {', '.join(CONVENTIONS)}")
-    if convention == "fvcore" and example.is_meta:
-        example = torch.zeros_like(example, device="cpu")
-    shadow = _shadow(model, example.device).eval()
-    with torch.no_grad():
-        params, macs, excluded = CONVENTIONS[convention](shadow, example)
-    return Count(params, macs, tuple(excluded), convention)
+    return count_under([convention], model, example)[convention]
+
+
+def count_under(conventions: Sequence[str], model: nn.Module, example: Tensor) -> dict[str, Count]:
+    """`count` under several conventions, by name. All but fvcore share one forward pass."""
+    if unknown := [name for name in conventions if name not in CONVENTIONS]:
+        raise InputError(f"unknown convention '{unknown[0]}': choose one of {', '.join(CONVENTIONS)}")
+    counted = {}
+    watched = _Watched(model, example) if set(conventions) & set(WATCHED) else None
+    for name in conventions:
+        params, macs, excluded = WATCHED[name](watched) if name in WATCHED else _count_fvcore(model, example)
+        counted[name] = Count(params, macs, tuple(excluded), name)
+    return counted
 
 
 def count_modules(model: nn.Module, example: Tensor) -> dict[str, tuple[int, int, int]]:
@@ -70,14 +75,11 @@ def count_modules(model: nn.Module, example: Tensor) -> dict[str, tuple[int, int
 
     Arguments as of `count`; the model itself has the name "". Weights shared by two modules count in both.
     """
-    shadow = _shadow(model, example.device).eval()
-    with torch.no_grad():
-        flops = _flops(shadow, example).get_flop_counts()  # first, for the hooks stay
-        hooked = _hooked_macs(shadow, example)
-    root = type(model).__name__
+    watched = _Watched(model, example)
+    flops, root = watched.flops.get_flop_counts(), type(model).__name__
     counted = {}
     for name, module in model.named_modules():
-        inside = (n for layer, n in hooked.items() if f"{layer}.".startswith(f"{name}." if name else ""))
+        inside = (n for layer, n in watched.layers.items() if f"{layer}.".startswith(f"{name}." if name else ""))
         true = sum(flops.get(f"{root}.{name}" if name else root, {}).values()) // 2
         counted[name] = sum(p.numel() for p in module.parameters() if p.requires_grad), sum(inside), true
     return counted
@@ -95,6 +97,34 @@ def _shadow(model: nn.Module, device: torch.device) -> nn.Module:
     memo: dict[int, object] = {id(b): there(b) for b in model.buffers()}
     memo |= {id(p): nn.Parameter(there(p), requires_grad=p.requires_grad) for p in model.parameters()}
     return copy.deepcopy(model, memo)
+
+
+class _Watched:
+    """A copy of a model after one forward pass in evaluation mode, and what was seen of it.
+
+    flops: torch's counter; rest: elements written by operators without a formula; layers: layer -> the sum of its
+    rule in RULES over every call of it, for every layer that has one.
+    """
+
+    def __init__(self, model: nn.Module, example: Tensor) -> None:
+        self.model = _shadow(model, example.device).eval()
+        self.layers: Counter[str] = Counter()
+        for name, layer in self.model.named_modules():
+            if type(layer) in RULES:
+                layer.register_forward_hook(partial(self._tally, name))  # dies with this copy of the model
+        self.flops, rest = FlopCounterMode(display=False), _Uncounted()
+        # Fused attention on the CPU counts as 0 in torch's counter; its plain form counts in full.
+        fast_path = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), rest, self.flops:
+                self.model(example)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast_path)
+        self.rest = rest.elements
+
+    def _tally(self, name: str, layer: nn.Module, x: tuple[Tensor, ...], y: Tensor) -> None:
+        self.layers[name] += RULES[type(layer)](layer, x[0], y)
 
 
 # --- true -------------------------------------------------------------------------------------------------
@@ -122,28 +152,13 @@ class _Uncounted(TorchDispatchMode):
         return out
 
 
-def _flops(model: nn.Module, example: Tensor) -> FlopCounterMode:
-    """torch's counter after a forward pass."""
-    # Fused attention on the CPU counts as 0 in it; its plain form counts in full.
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as flops:
-            model(example)
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
-    return flops
-
-
-def _count_true(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
-    with _Uncounted() as rest:
-        flops = _flops(model, example)
-    excluded = [f"{op}: {n:,} elements" for op, n in rest.elements.most_common() if n]
-    for op, n in flops.get_flop_counts().get("Global", {}).items():
+def _count_true(watched: _Watched) -> tuple[int, int, list[str]]:
+    excluded = [f"{op}: {n:,} elements" for op, n in watched.rest.most_common() if n]
+    for op, n in watched.flops.get_flop_counts().get("Global", {}).items():
         if op._qualified_op_name.split("::")[0] != "aten":  # an operator with a formula of its own
             excluded.append(f"{op._qualified_op_name}: all but the {n // 2:,} MACs of its formula")
-    params = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return params, flops.get_total_flops() // 2, excluded
+    params = sum(p.numel() for p in watched.model.parameters() if p.requires_grad)
+    return params, watched.flops.get_total_flops() // 2, excluded
 
 
 # --- paper ------------------------------------------------------------------------------------------------
@@ -174,35 +189,19 @@ RULES: dict[type[nn.Module], Rule] = {
 }
 
 
-def _hooked_macs(model: nn.Module, example: Tensor) -> Counter[str]:
-    """Layer -> the sum of its rule over every call of it, for every layer that has a rule."""
-    macs: Counter[str] = Counter()
-
-    def tally(name: str, layer: nn.Module, x: tuple[Tensor, ...], y: Tensor) -> None:
-        macs[name] += RULES[type(layer)](layer, x[0], y)
-
-    for name, layer in model.named_modules():
-        if type(layer) in RULES:
-            layer.register_forward_hook(partial(tally, name))
-    model(example)  # the hooks die with this copy of the model
-    return macs
+def _count_paper(watched: _Watched) -> tuple[int, int, list[str]]:
+    return _count_layers(watched, lambda layer: type(layer) in RULES)
 
 
-def _count_paper(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
-    return _count_layers(model, example, lambda layer: type(layer) in RULES)
+def _count_paper_leaf(watched: _Watched) -> tuple[int, int, list[str]]:
+    return _count_layers(watched, lambda layer: next(layer.children(), None) is None)
 
 
-def _count_paper_leaf(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
-    return _count_layers(model, example, lambda layer: next(layer.children(), None) is None)
-
-
-def _count_layers(
-    model: nn.Module, example: Tensor, visible: Callable[[nn.Module], bool]
-) -> tuple[int, int, list[str]]:
+def _count_layers(watched: _Watched, visible: Callable[[nn.Module], bool]) -> tuple[int, int, list[str]]:
     """Parameters of the visible layers, MACs of the layers with a rule."""
     seen: dict[int, int] = {}
     unseen: Counter[str] = Counter()
-    for layer in model.modules():
+    for layer in watched.model.modules():
         for name, p in layer.named_parameters(recurse=False):
             if visible(layer):
                 seen[id(p)] = p.numel()
@@ -211,19 +210,21 @@ def _count_layers(
     excluded = [f"{name}: {n:,} parameters" for name, n in unseen.most_common()]
     silent = Counter(
         type(layer).__name__
-        for layer in model.modules()
+        for layer in watched.model.modules()
         if type(layer) not in RULES and next(layer.children(), None) is None
     )
     excluded += [f"{name}: MACs of {n} layers" for name, n in sorted(silent.items())]
     excluded.append("MACs of everything functional: einsum, matmul, attention products, scans, gates")
-    return sum(seen.values()), _hooked_macs(model, example).total(), excluded
+    return sum(seen.values()), watched.layers.total(), excluded
 
 
 # --- fvcore -----------------------------------------------------------------------------------------------
 
 
 def _count_fvcore(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
-    with warnings.catch_warnings():
+    example = torch.zeros_like(example, device="cpu") if example.is_meta else example
+    model = _shadow(model, example.device).eval()
+    with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # it rides on torch.jit, which is deprecated
         from fvcore.nn import FlopCountAnalysis  # 2 s to import, wanted in this convention only
 
@@ -261,10 +262,9 @@ OUR_OPERATORS = {  # their rules, and what these count
 }
 
 
-Counted = Callable[[nn.Module, Tensor], tuple[int, int, list[str]]]
-CONVENTIONS: dict[str, Counted] = {
+WATCHED: dict[str, Callable[[_Watched], tuple[int, int, list[str]]]] = {
     "true": _count_true,
     "paper": _count_paper,
     "paper-leaf": _count_paper_leaf,
-    "fvcore": _count_fvcore,
 }
+CONVENTIONS = (*WATCHED, "fvcore")

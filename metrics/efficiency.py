@@ -1,6 +1,6 @@
 """The efficiency of a model: parameters, multiply-accumulates, time and memory."""
 
-from metrics.counting import CONVENTIONS, Count, count, count_modules
+from metrics.counting import CONVENTIONS, Count, count, count_modules, count_under
 from metrics.memory import MemoryLimitError, peak_memory
 from metrics.prediction import Prediction, predict_memory
 from metrics.timing import latency, throughput
@@ -12,6 +12,7 @@ __all__ = [
     "Prediction",
     "count",
     "count_modules",
+    "count_under",
     "latency",
     "peak_memory",
     "predict_memory",

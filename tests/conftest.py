@@ -1,6 +1,7 @@
 """Fixtures and the rule for tests that need the project's shared folder."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,17 @@ def _shared_folder() -> Path | None:
     """The shared folder: named by SSMPOSE_SHARED, or beside the checkout; None elsewhere."""
     places = [os.environ.get("SSMPOSE_SHARED"), ROOT / "shared", ROOT.parent / "shared"]
     return next((Path(p) for p in places if p and (Path(p) / "data/cmu/SHA256SUMS").is_file()), None)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch with one thread, as the workflow's jobs have it."""
+    import torch  # seconds that most tests have no use for
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from datasets.topdown import Shape, TopDown
 from datasets.topdown_augment import Augmentation
-from datasets.topdown_boxes import read_persons
+from datasets.topdown_boxes import Videos
 from datasets.topdown_heatmaps import flip_average
 from datasets.topdown_joints import POSETRACK
 from models.video.clips import ClipModel
@@ -29,10 +29,10 @@ class Persons:
         train and dev (parts of the data's own training split) and val; boxes are gt or detected
     """
 
-    def __init__(self, data: Path, condition: str, recipe: dict, image: tuple[int, int], frames: int) -> None:
+    def __init__(self, videos: Videos, condition: str, recipe: dict, image: tuple[int, int], frames: int) -> None:
         split, boxes, *neighbours = condition.split("+")
         self.recipe = recipe
-        self.sequences, self.instances = read_persons(data, split, boxes)
+        self.sequences, self.instances = videos.sequences(split), videos.persons(split, boxes)
         shape = Shape(image[1], image[0], STRIDE, recipe["sigma"], recipe["enlarge"])
         self.crops = TopDown(
             [s.images for s in self.sequences],

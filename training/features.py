@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from datasets.folders import whole_folder
+from datasets.topdown_boxes import Videos
 from models.video.clips import ClipModel
 from studies.files import write_text
 from training.clips import SELECT_ON, Images, Persons, chunks
@@ -33,17 +34,18 @@ def write_features(spec: dict, data: Path, weights: Path, folder: Path) -> None:
     take_pretrained(model, load_file(weights))
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     shown = [f"val+{condition}" for condition in spec["conditions"] if not condition.endswith("+copies")]
+    videos = Videos(data)
     with whole_folder(folder) as part:
         for condition in [SELECT_ON] * spec["selects"] + shown:
-            source = _images(spec, data, condition, model)
+            source = _images(spec, videos, condition, model)
             clips = (source.unchanged(rows) for rows in chunks(len(source)))
             np.save(part / f"{condition}.npy", _encoded(model, clips))
-        np.save(part / "train.npy", _training(spec, model, _images(spec, data, "train+gt-boxes", model), part))
+        np.save(part / "train.npy", _training(spec, model, _images(spec, videos, "train+gt-boxes", model), part))
         write_text(part / "card.json", json.dumps({"spec": spec}, indent=1) + "\n")
 
 
-def _images(spec: dict, data: Path, condition: str, model: ClipModel) -> Images:
-    return Images(Persons(data, condition, spec["recipe"], model.image, spec["frames"]))
+def _images(spec: dict, videos: Videos, condition: str, model: ClipModel) -> Images:
+    return Images(Persons(videos, condition, spec["recipe"], model.image, spec["frames"]))
 
 
 def _training(spec: dict, model: ClipModel, source: Images, part: Path) -> np.ndarray:

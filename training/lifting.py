@@ -30,10 +30,6 @@ class Lifting:
         self.splits, self.recipe = splits, recipe
         self.clips = ClipSet.of(splits["train"], model.frames, Fraction(recipe["stride"]), model.in_channels)
 
-    def fit(self, model: nn.Module) -> None:
-        """Fit the mean pose to the labels."""
-        model.fit(self.clips.labels)
-
     def epoch(self, seed: int, epoch: int) -> list[Tensor]:
         """Rows (B, T) of the clips of each step."""
         return list(self.clips.epoch(self.recipe["batch"], self.recipe["steps"], seed, epoch))
@@ -70,6 +66,8 @@ def train_lifting(spec: dict, data: Path, run: Path, state: Path, sources: Seque
     splits = {name: load(data / name) for name in SPLITS if (data / name).is_dir()}
     model = start(spec)
     task = Lifting(model, splits, spec["recipe"])
+    if hasattr(model, "fit"):  # closed form, no gradient: the mean pose
+        model.fit(task.clips.labels)
     trainer = train(spec, model, task, state, fingerprint(spec, data.glob("*/card.json"), sources))
     frames = {name: len(split.frames) for name, split in splits.items()}
     write_run(run, spec, trainer, _predictions(trainer, splits), frames, began)
@@ -78,7 +76,11 @@ def train_lifting(spec: dict, data: Path, run: Path, state: Path, sources: Seque
 def _predictions(trainer: Trainer, splits: dict[str, Split]) -> dict[str, np.ndarray]:
     """Predictions (N, J, 3) by selection for the test split, and as `new_<selection>` for unseen bodies."""
     arrays = {selection: trainer.best[selection]["predictions"]["test"].numpy() for selection in SELECTIONS}
+    answers: dict[int, np.ndarray] = {}  # by epoch: selections may have chosen the same
     for selection in SELECTIONS if "new" in splits else ():
-        trainer.model.load_state_dict(trainer.best[selection]["weights"])
-        arrays[f"new_{selection}"] = predict(trainer.model, splits["new"], trainer.recipe["flip_test"])
+        epoch = trainer.best[selection]["epoch"]
+        if epoch not in answers:
+            trainer.model.load_state_dict(trainer.best[selection]["weights"])
+            answers[epoch] = predict(trainer.model, splits["new"], trainer.recipe["flip_test"])
+        arrays[f"new_{selection}"] = answers[epoch]
     return arrays

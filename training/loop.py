@@ -42,9 +42,6 @@ class Task(Protocol):
     columns: tuple[str, str]
     lower_is_better: bool
 
-    def fit(self, model: nn.Module) -> None:
-        """Fit a model that has a closed form."""
-
     def epoch(self, seed: int, epoch: int) -> list[Tensor]:
         """Row numbers of the batch of each step."""
 
@@ -90,9 +87,8 @@ class Trainer:
         self.best: dict[str, dict] = {}
 
     def run(self) -> "Trainer":
-        """Train to the end of the recipe, or until patience runs out."""
-        if hasattr(self.model, "fit"):  # closed form, no gradient: the mean pose
-            self.task.fit(self.model)
+        """Train to the end of the recipe, or until patience runs out; a model with nothing to train is evaluated."""
+        if not any(parameter.requires_grad for parameter in self.model.parameters()):
             self._end_epoch(1, 0.0)
             return self
         self.optimiser = make_optimiser(self.model, self.recipe)

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from datasets.topdown_boxes import Videos
 from models.video.clips import ClipModel
 from studies.errors import InputError
 from training.batches import shuffled
@@ -36,16 +37,14 @@ class Video:
     def __init__(self, model: ClipModel, data: Path, recipe: dict, conditions: Sequence[str], features: Path | None):
         self.recipe, self.frames, self.folder = recipe, model.frames, features
         shown = [f"val+{condition}" for condition in conditions]
+        videos = Videos(data)
         self.persons = {
-            condition: Persons(data, condition, recipe, model.image, model.frames)
+            condition: Persons(videos, condition, recipe, model.image, model.frames)
             for condition in dict.fromkeys([SELECT_ON] * (recipe["epochs"] > 1) + [TABLES_SHOW, *shown])
         }
-        self.taught = Persons(data, _among("train+gt-boxes", recipe["neighbours"]), recipe, model.image, model.frames)
+        taught = _among("train+gt-boxes", recipe["neighbours"])
+        self.taught = Persons(videos, taught, recipe, model.image, model.frames)
         self.source = self._source(self.taught, "train", copies=recipe["neighbours"] == "copies")
-
-    def fit(self, model: nn.Module) -> None:
-        """No model of heatmaps has a closed form."""
-        raise NotImplementedError
 
     def epoch(self, seed: int, epoch: int) -> list[Tensor]:
         """Rows (B,) of each step."""
@@ -123,8 +122,8 @@ def train_video(
     task = Video(model, data, spec["recipe"], spec["conditions"], features)
     files = [data / "card.json", *([weights] if weights else [])]
     trainer = train(spec, model, task, state, fingerprint(spec, files, sources))
-    frames = {name.partition("+")[0]: len(persons.instances) for name, persons in task.persons.items()}
-    write_run(run, spec, trainer, _predictions(trainer), {"train": len(task.taught.instances)} | frames, began)
+    crops = {name: len(persons.instances) for name, persons in task.persons.items()}
+    write_run(run, spec, trainer, _predictions(trainer), {"train+gt-boxes": len(task.taught.instances)} | crops, began)
 
 
 def take_pretrained(model: ClipModel, weights: dict[str, Tensor]) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import models
-from metrics.efficiency import CONVENTIONS, Count, count, latency, peak_memory, predict_memory, throughput
+from metrics.efficiency import CONVENTIONS, Count, count_under, latency, peak_memory, predict_memory, throughput
 from models.examples import emitted_frames, example_shape, is_video
 from models.ssm import backend_in_use
 from studies.files import write_whole
@@ -29,8 +29,9 @@ def count_all(variants: Sequence[str]) -> dict[tuple[str, str], tuple[Count, int
     counted = {}
     for name in variants:
         model, clip = on_meta(name)
-        for convention in VIDEO_CONVENTIONS if is_video(model) else CONVENTIONS:
-            counted[name, convention] = count(model, clip, convention), emitted_frames(model)
+        conventions = VIDEO_CONVENTIONS if is_video(model) else CONVENTIONS
+        for convention, result in count_under(conventions, model, clip).items():
+            counted[name, convention] = result, emitted_frames(model)
     return counted
 
 

@@ -37,10 +37,15 @@ def score_runs(runs: Sequence[Path], data: Path) -> list[dict]:
 def _score_run(run: Path, splits: dict[str, Split]) -> Iterator[dict]:
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     identity = run_identity(run, record)
+    epochs = {selection: chosen["epoch"] for selection, chosen in record["selected"].items()}
+    scored: dict[tuple[str, int], dict[str, dict]] = {}  # selections that chose the same epoch share their scores
     with np.load(run / "predictions.npz", allow_pickle=False) as predictions:
         for name in predictions.files:
             split, _, selection = ("test_" + name if not name.startswith("new_") else name).partition("_")
-            for protocol, values in protocol_values(predictions[name], splits[split]).items():
+            case = (split, epochs[selection])
+            if case not in scored:
+                scored[case] = protocol_values(predictions[name], splits[split])
+            for protocol, values in scored[case].items():
                 for metric, unit in UNITS.items():
                     convention = f"{protocol}/{split}/{selection}"
                     yield identity | {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.topdown_boxes import read_persons
+from datasets.topdown_boxes import Videos
 from training.scoring import video_ap
 from workflow.measurements import run_identity
 
@@ -18,11 +18,11 @@ JOINTS, SCORES = "joints", "scores"
 
 def score_video_runs(runs: Sequence[Path], data: Path) -> list[dict]:
     """Measurements of finished runs (folders with `run.json` and `predictions.npz`) on the video data they used."""
-    persons: dict[str, tuple] = {}  # of each kind of boxes, read once
-    return [row for run in runs for row in _score_run(run, data, persons)]
+    videos = Videos(data)
+    return [row for run in runs for row in _score_run(run, videos)]
 
 
-def _score_run(run: Path, data: Path, persons: dict[str, tuple]) -> Iterator[dict]:
+def _score_run(run: Path, videos: Videos) -> Iterator[dict]:
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     epochs = {selection: chosen["epoch"] for selection, chosen in record["selected"].items()}
     scored: dict[tuple[str, int], dict[str, float]] = {}  # selections that chose the same epoch share their scores
@@ -32,16 +32,12 @@ def _score_run(run: Path, data: Path, persons: dict[str, tuple]) -> Iterator[dic
             case = (condition, epochs[selection])
             if case not in scored:
                 scores = predictions[f"{selection}/{condition}/{SCORES}"]
-                scored[case] = _score(condition, data, persons, predictions[key], scores)
+                scored[case] = _score(condition, videos, predictions[key], scores)
             split, _, boxes = condition.partition("+")
             known = run_identity(run, record) | {"unit": "%", "convention": f"poseval+{boxes}/{split}/{selection}"}
             yield from (known | {"metric": metric, "value": value} for metric, value in scored[case].items())
 
 
-def _score(
-    condition: str, data: Path, persons: dict[str, tuple], joints: np.ndarray, scores: np.ndarray
-) -> dict[str, float]:
+def _score(condition: str, videos: Videos, joints: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     split, boxes, *_ = condition.split("+")
-    if boxes not in persons:
-        persons[boxes] = read_persons(data, split, boxes)
-    return video_ap(*persons[boxes], joints, scores)
+    return video_ap(videos.sequences(split), videos.persons(split, boxes), joints, scores)

@@ -101,14 +101,14 @@ def _floor(rng: np.random.Generator, width: int, height: int, plane: np.ndarray,
     """Boards, tiles or grass in perspective, float (h, w, 3). plane: floor in metres to the painting's pixels."""
     detail = 24  # pixels a metre
     side = int(detail * (distance + 4))
-    tile = _tint(rng, 50, 190) + 16 * _octaves(rng, side, side, 0.8)
+    tile = _tint(rng, 50, 190).astype(np.float32) + 16 * _octaves(rng, side, side, 0.8)
     if rng.random() < 0.65:
         step_x, step_y = rng.uniform(0.3, 2.0, 2) * detail
         x, y = np.arange(side) // step_x, np.arange(side)[:, None] // step_y
-        odd = ((x + y) % 2 if rng.random() < 0.5 else (x % 2) * np.ones((side, 1)))[..., None]
-        tile = tile + odd * (rng.normal(0, 24) + rng.normal(0, 7, 3))
+        odd = ((x + y) if rng.random() < 0.5 else np.broadcast_to(x, (side, side))) % 2 == 1
+        tile[odd] += (rng.normal(0, 24) + rng.normal(0, 7, 3)).astype(np.float32)
     to_metres = np.array([[1 / detail, 0, -side / 2 / detail], [0, 1 / detail, -1.0], [0, 0, 1]])
-    tile = cv2.GaussianBlur(tile.astype(np.float32), (0, 0), 1.0)
+    tile = cv2.GaussianBlur(tile, (0, 0), 1.0)
     return cv2.warpPerspective(tile, plane @ to_metres, (width, height), borderMode=cv2.BORDER_REFLECT)
 
 
@@ -118,14 +118,18 @@ def _tint(rng: np.random.Generator, low: float, high: float) -> np.ndarray:
 
 
 def _octaves(rng: np.random.Generator, width: int, height: int, roughness: float, octaves: int = 6) -> np.ndarray:
-    """Noise of several octaves, float (h, w, 3), about -2 to 2; roughness: how much finer octaves count."""
-    total = np.zeros((height, width, 3), np.float32)
+    """Noise of several octaves, float32 (h, w, 3), about -2 to 2; roughness: how much finer octaves count.
+
+    Each octave doubles the grid of the coarser ones, so that only their sum is drawn out to full size.
+    """
+    total = np.zeros((1, 1, 3), np.float32)
     for octave in range(octaves):
         cells = 4 * 2**octave
         grid = rng.normal(0, 1, (cells, cells, 1)) + 0.2 * rng.normal(0, 1, (cells, cells, 3))
-        smooth = cv2.resize(grid.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-        total += np.float32(roughness**octave) * smooth
-    return total / np.float32(np.sqrt(sum(roughness ** (2 * octave) for octave in range(octaves))))
+        coarser = cv2.resize(total, (cells, cells), interpolation=cv2.INTER_CUBIC)
+        total = coarser + (roughness**octave * grid).astype(np.float32)
+    whole = cv2.resize(total, (width, height), interpolation=cv2.INTER_CUBIC)
+    return whole / np.float32(np.sqrt(sum(roughness ** (2 * octave) for octave in range(octaves))))
 
 
 def _rectangles(rng: np.random.Generator, picture: np.ndarray, seam: float, count: int, top: float) -> None:

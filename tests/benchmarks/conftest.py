@@ -7,12 +7,11 @@ times are stored beside its own. Tests assert that results agree, never a time. 
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 
 import builds
 import pytest
-import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from training.provenance import cpu_name, revision
@@ -21,12 +20,8 @@ Contestants = Mapping[str, Callable[[], object]]
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """One thread, unless a contestant says otherwise."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def _one_thread(one_thread: None) -> None:
+    """Unless a contestant says otherwise."""
 
 
 @pytest.fixture

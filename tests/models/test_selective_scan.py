@@ -202,5 +202,5 @@ def test_the_environment_says_what_auto_means_and_an_argument_wins(monkeypatch):
 
 def test_auto_leaves_other_tensors_to_the_reference(monkeypatch):
     monkeypatch.delenv(backends.VARIABLE, raising=False)
-    assert backends.resolve("auto", "cuda") == "reference"
+    assert backends.resolve("auto", "mps") == "reference"
     assert backends.resolve("auto", "cpu", torch.bfloat16) == "reference"

@@ -9,7 +9,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from datasets.topdown_boxes import read_persons
+from datasets.topdown_boxes import Videos
 from datasets.video.prepare import prepare_video
 from studies.config import checked_config
 from studies.errors import InputError
@@ -77,7 +77,7 @@ def test_features_give_what_the_images_give(data: Path, pretrained: Path, featur
     take_pretrained(model, load_file(pretrained))
     recipe, rows = spec["recipe"], np.arange(3)
     for condition in ("val+gt-boxes", "val+detected-boxes+copies", "val+detected-boxes+shuffled"):
-        images = Images(Persons(data, condition, recipe, model.image, model.frames))
+        images = Images(Persons(Videos(data), condition, recipe, model.image, model.frames))
         seen = Features(features, condition.removesuffix("+copies"), 3, condition.endswith("+copies"))
         with torch.no_grad():
             direct = images.heatmaps(model, images.unchanged(rows))
@@ -85,7 +85,7 @@ def test_features_give_what_the_images_give(data: Path, pretrained: Path, featur
         if "shuffled" not in condition:  # whose strangers are drawn for a window of five
             torch.testing.assert_close(cached, direct, atol=2e-3 * direct.abs().max().item(), rtol=0)
         assert cached.shape == (3, 15, 16, 12)
-    taught = Images(Persons(data, "train+gt-boxes", recipe, model.image, 5))
+    taught = Images(Persons(Videos(data), "train+gt-boxes", recipe, model.image, 5))
     kept = Features(features, "train", 5, copies=False)
     assert len(kept) == 2 * len(taught)
     clips, places, present = taught.training(rows, 0, 1)  # the second draw
@@ -98,7 +98,7 @@ def test_features_give_what_the_images_give(data: Path, pretrained: Path, featur
 
 
 def test_videos_that_teach_those_that_select_and_those_in_tables_are_apart(data: Path) -> None:
-    names = {split: {s.name for s in read_persons(data, split, "gt-boxes")[0]} for split in ("train", "dev", "val")}
+    names = {split: {s.name for s in Videos(data).sequences(split)} for split in ("train", "dev", "val")}
     assert [len(names[split]) for split in ("train", "dev", "val")] == [7, 1, 2]
     assert not names["train"] & names["dev"]
     assert not (names["train"] | names["dev"]) & names["val"]
@@ -168,5 +168,5 @@ def test_the_plan_says_all_that_training_asks_for(data: Path, scale: str) -> Non
     for recipe in ("glsmamba", "glsmamba-copies", "pretraining"):
         variant = "vitpose-b" if recipe == "pretraining" else "glsmamba-b"
         recipe = plan.spec(Experiment("video-synthetic", variant, recipe), 0)["recipe"]
-        Persons(data, "train+gt-boxes", recipe, (64, 48), 1)
+        Persons(Videos(data), "train+gt-boxes", recipe, (64, 48), 1)
         assert {"epochs", "steps", "batch", "schedule", "loss", "flip_test", "draws", "patience"} <= set(recipe)

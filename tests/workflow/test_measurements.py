@@ -85,16 +85,23 @@ def test_true_x_and_y_replace_predicted_ones_where_depth_alone_is_measured(data:
 
 def run_of(folder: Path, **arrays: np.ndarray) -> Path:
     folder.mkdir(parents=True)
-    spec = {"scale": "quick", "dataset": "d", "variant": "v", "seed": 3, "recipe_name": "r"}
-    (folder / "run.json").write_text(json.dumps({"spec": spec, "revision": "abc", "hardware": {"device": "cpu"}}))
+    record = {
+        "spec": {"scale": "quick", "dataset": "d", "variant": "v", "seed": 3, "recipe_name": "r"},
+        "selected": {"last": {"epoch": 2}, "best_val": {"epoch": 1}, "best_test": {"epoch": 2}},
+        "revision": "abc",
+        "hardware": {"device": "cpu"},
+    }
+    (folder / "run.json").write_text(json.dumps(record))
     np.savez(folder / "predictions.npz", **arrays)
     return folder
 
 
 def test_a_run_becomes_a_row_a_metric_protocol_and_selection(data: Path, tmp_path: Path) -> None:
     right = predictions_of(data)
-    run = run_of(tmp_path / "run", last=right, best_val=right, best_test=right)
+    run = run_of(tmp_path / "run", last=right, best_val=right + [0.1, 0, 0], best_test=right)
     rows = score_runs([run], data)
+    errors = {row["convention"]: row["value"] for row in rows if row["metric"] == "mpjpe"}
+    assert errors["pooled/test/last"] == errors["pooled/test/best_test"] != errors["pooled/test/best_val"]
     protocols = 3 if load(data / "test").card["preset"] == "gt" else 2
     assert len(rows) == protocols * 3 * len(UNITS)
     assert {row["convention"] for row in rows} >= {f"human36m/test/{s}" for s in ("last", "best_val", "best_test")}

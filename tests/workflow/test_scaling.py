@@ -1,6 +1,5 @@
 """The scaling curve's measurements: turns, training steps, the budget, and a curve from beginning to end."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -15,13 +14,7 @@ from workflow import curves, scaling
 from workflow.curves import CURVES, Curve, build, predicted_growth
 from workflow.scaling import clip, columns, foretell, measure, time_in_turns, too_much, write_rows
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def row(frames: int, **changes: object) -> dict:

@@ -72,7 +72,6 @@ wildcard_constraints:
     source=r"\w+",
     # The longest first: `a-b-table1` is a table of the study `a-b`, not of `a`.
     study="|".join(sorted(STUDIES, key=len, reverse=True)),
-    table=r"[\w-]+",
     figure=r"[\w-]+",
     seed=r"\d+",
 

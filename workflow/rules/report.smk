@@ -1,24 +1,22 @@
-rule table:
+# One process for all tables: reading the measurements takes longer than writing a table.
+rule tables:
     input:
         measurements=f"{REPORT}/measurements.csv",
-        study="studies/{study}.yaml",
+        studies=collect("studies/{study}.yaml", study=STUDIES),
         names=NAMES,
         sources=closure("reports.tables"),
     output:
-        collect(
-            f"{REPORT}/tables/{{study}}-{{table}}.{{kind}}",
-            kind=TABLE_KINDS,
-            allow_missing=True,
-        ),
+        TABLES,
     log:
-        f"results/logs/table-{SCALE}-{DATASET}-{{study}}-{{table}}.log",
+        f"results/logs/tables-{SCALE}-{DATASET}.log",
     resources:
         mem_mb=1000,
         runtime=5,
     params:
+        studies=STUDIES,
         options=REPORT_OPTIONS,
     script:
-        "../scripts/table.py"
+        "../scripts/tables.py"
 
 
 rule figure:
