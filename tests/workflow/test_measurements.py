@@ -98,7 +98,7 @@ def run_of(folder: Path, **arrays: np.ndarray) -> Path:
 
 def test_a_run_becomes_a_row_a_metric_protocol_and_selection(data: Path, tmp_path: Path) -> None:
     right = predictions_of(data)
-    run = run_of(tmp_path / "run", last=right, best_val=right + [0.1, 0, 0], best_test=right)
+    run = run_of(tmp_path / "run", last=right, best_val=2 * right, best_test=right)
     rows = score_runs([run], data)
     errors = {row["convention"]: row["value"] for row in rows if row["metric"] == "mpjpe"}
     assert errors["pooled/test/last"] == errors["pooled/test/best_test"] != errors["pooled/test/best_val"]
