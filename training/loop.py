@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from training.batches import seed_step
 from training.checkpoints import load_state, save_state
+from training.optimiser import Optimiser
 
 SECONDS_BETWEEN_SAVES = 30
 SELECTIONS = ("last", "best_val", "best_test")
@@ -91,7 +91,7 @@ class Trainer:
         if not any(parameter.requires_grad for parameter in self.model.parameters()):
             self._end_epoch(1, 0.0)
             return self
-        self.optimiser = make_optimiser(self.model, self.recipe)
+        self.optimiser = Optimiser(self.model.parameters(), self.recipe)
         self._restore()
         while len(self.history) < self.recipe["epochs"] and not self._impatient():
             self._epoch(len(self.history) + 1)
@@ -104,9 +104,7 @@ class Trainer:
         done = self.step - (epoch - 1) * self.steps
         saved = time.monotonic()
         for rows in batches[done:]:
-            for group in self.optimiser.param_groups:
-                group["lr"] = self._learning_rate(epoch)
-            self._train_step(rows)
+            self._train_step(rows, self._learning_rate(epoch))
             if time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
                 self._save()
                 saved = time.monotonic()
@@ -124,14 +122,13 @@ class Trainer:
         passed = sum(epoch > milestone for milestone in recipe.get("milestones", ()))
         return recipe["learning_rate"] * recipe["decay"] ** (epoch - 1) * recipe.get("milestone_decay", 1) ** passed
 
-    def _train_step(self, rows: Tensor) -> None:
+    def _train_step(self, rows: Tensor, learning_rate: float) -> None:
         started = time.monotonic()
         seed_step(self.seed, self.step)
         self.model.train()
         loss, terms = self.task.loss(self.model, rows, self.seed, self.step)
-        self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimiser.step()
+        self.optimiser.step(learning_rate)
         for name, value in {"loss": loss.item(), **terms}.items():
             self.losses[name] = self.losses.get(name, 0.0) + value
         self.step += 1
@@ -181,15 +178,3 @@ class Trainer:
         for key, value in state.items():
             setattr(self, key, value)
         self.report(f"going on after step {self.step} ({len(self.history)} epochs done)")
-
-
-def make_optimiser(model: nn.Module, recipe: dict) -> torch.optim.Optimizer:
-    """AdamW (PoseMamba, SasMamba on Human3.6M, GLSMamba) or Adam with amsgrad (MPI-INF-3DHP).
-
-    One group of all parameters that are trained; everything decays.
-    """
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    settings = {"lr": recipe["learning_rate"], "weight_decay": recipe["weight_decay"], "fused": True}
-    if recipe["optimiser"] == "adam-amsgrad":
-        return torch.optim.Adam(trained, amsgrad=True, **settings)
-    return torch.optim.AdamW(trained, **settings)

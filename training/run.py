@@ -24,7 +24,7 @@ WEIGHT_FILES = {"last": "weights.safetensors"} | {s: f"weights-{s}.safetensors" 
 
 def start(spec: dict) -> torch.nn.Module:
     """The untrained model of a run, with every random number that follows settled by its seed."""
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms, without loading torch.compile
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
     seed_step(spec["seed"], 0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
