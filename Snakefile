@@ -46,7 +46,6 @@ localrules:
     train,
     efficiency,
     scaling,
-    figures,
 
 
 rule all:
@@ -71,11 +70,6 @@ rule scaling:
     input:
         f"{SCALING}.svg",
         f"{TOKENS}.svg",
-
-
-rule figures:
-    input:
-        FIGURES,
 
 
 onsuccess:

@@ -47,10 +47,14 @@ TABLES = [
     for table in study["tables"]
     for kind in TABLE_KINDS
 ]
-FIGURES = [
-    f"{REPORT}/figures/{name}-{figure['id']}.{kind}"
+PLANNED_FIGURES = [
+    (name, figure)
     for name, study in PLAN.studies.items()
     for figure in study.get("figures", [])
+]
+FIGURES = [
+    f"{REPORT}/figures/{name}-{figure['id']}.{kind}"
+    for name, figure in PLANNED_FIGURES
     for kind in ["svg", "png"]
 ]
 REPORT_OPTIONS = {
@@ -70,9 +74,6 @@ wildcard_constraints:
     recipe=r"[\w-]+",
     family=r"[\w-]+",
     source=r"\w+",
-    # The longest first: `a-b-table1` is a table of the study `a-b`, not of `a`.
-    study="|".join(sorted(STUDIES, key=len, reverse=True)),
-    figure=r"[\w-]+",
     seed=r"\d+",
 
 
@@ -182,32 +183,27 @@ def map_sources(wildcards):
     )
 
 
-def figure_of(wildcards):
-    figures = PLAN.studies[wildcards.study]["figures"]
-    return next(figure for figure in figures if figure["id"] == wildcards.figure)
-
-
-def figure_inputs(wildcards):
-    """What a figure draws besides measurements: scan orders, parts, the map of one run, or the runs' own files."""
-    figure = figure_of(wildcards)
+def figure_inputs(figure):
+    """What a figure draws besides measurements: scan orders, parts, the map of one run, or prepared data."""
     if figure["kind"] in ("scan-orders", "video-scan-orders"):
-        return {"orders": "results/efficiency/scan_orders.npz"}
+        return ["results/efficiency/scan_orders.npz"]
     if figure["kind"] == "parts":
-        return {"parts": "results/efficiency/parts.csv"}
+        return ["results/efficiency/parts.csv"]
     if figure["kind"] == "ssm-map":
         experiment = figure_experiment(figure)
-        planned = experiment in PLAN.experiments
-        return (
-            {"maps": [f"{run_folder(experiment, SEEDS[0])}/ssm_maps.npz"]}
-            if planned
-            else {}
-        )
+        maps = f"{run_folder(experiment, SEEDS[0])}/ssm_maps.npz"
+        return [maps] if experiment in PLAN.experiments else []
     if figure["kind"].startswith("poses"):
-        return {"data": f"data/prepared/{dataset_of(figure, PLAN.config)}"}
-    return {}
+        return [f"data/prepared/{dataset_of(figure, PLAN.config)}"]
+    return []
 
 
 def figure_experiment(figure):
     return Experiment(
         dataset_of(figure, PLAN.config), figure["variant"], figure["recipe"]
     )
+
+
+FIGURE_INPUTS = sorted(
+    {path for _, figure in PLANNED_FIGURES for path in figure_inputs(figure)}
+)

@@ -42,6 +42,7 @@ rule render:
         "results/logs/prepare-{dataset}.log",
     wildcard_constraints:
         dataset=FILMED,
+    priority: 1
     resources:
         mem_mb=4000,
         runtime=60,

@@ -19,25 +19,26 @@ rule tables:
         "../scripts/tables.py"
 
 
-rule figure:
+# One process for all figures as well: its imports take longer than drawing.
+rule figures:
     input:
-        unpack(figure_inputs),
         measurements=f"{REPORT}/measurements.csv",
-        study="studies/{study}.yaml",
+        drawn=FIGURE_INPUTS,
+        studies=collect("studies/{study}.yaml", study=STUDIES),
         names=NAMES,
         sources=closure("reports.figures"),
     output:
-        svg=f"{REPORT}/figures/{{study}}-{{figure}}.svg",
-        png=f"{REPORT}/figures/{{study}}-{{figure}}.png",
+        FIGURES,
     log:
-        f"results/logs/figure-{SCALE}-{DATASET}-{{study}}-{{figure}}.log",
+        f"results/logs/figures-{SCALE}-{DATASET}.log",
     resources:
         mem_mb=1500,
         runtime=10,
     params:
+        figures=[(study, figure["id"]) for study, figure in PLANNED_FIGURES],
         options=REPORT_OPTIONS,
     script:
-        "../scripts/figure.py"
+        "../scripts/figures.py"
 
 
 rule index:

@@ -20,7 +20,8 @@ rule train_run:
         "../scripts/train.py"
 
 
-# A network for video starts from an encoder that was trained on single frames: this run, one for all seeds.
+# A network for video starts from an encoder that was trained on single frames: this run, one for all seeds. What leads
+# to it and to the features goes first (priority), because all the networks for video wait for it.
 rule pretrain:
     input:
         data="data/prepared/{dataset}",
@@ -32,6 +33,7 @@ rule pretrain:
     wildcard_constraints:
         dataset=FILMED,
         recipe=PRETRAINING,
+    priority: 1
     threads: 1
     resources:
         mem_mb=run_memory,
@@ -52,6 +54,7 @@ rule video_features:
         folder=directory(FEATURES),
     log:
         "results/logs/features-{dataset}-{encoder}.log",
+    priority: 1
     resources:
         mem_mb=4000,
         runtime=60,
