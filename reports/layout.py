@@ -29,6 +29,7 @@ CONVENTIONS = {
 }
 SCALES = {
     "quick": "shrunken nets trained for minutes: the errors show that the path works, not how good the models are",
+    "long": "shrunken nets trained for an hour or two: what is compared is parts of a network, not the papers' models",
     "open": "paper-size nets on open motion data, with a shorter schedule than the papers'",
     "paper": "the papers' own data and schedules",
 }

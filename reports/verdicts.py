@@ -26,6 +26,7 @@ BENCHMARKS = {
 }
 CONDITIONS = {
     "quick": "scale quick: a shrunken net on {data} motion",
+    "long": "scale long: a shrunken net on {data} motion",
     "open": "scale open: {data} motion, a paper-size net, a short schedule",
     "paper": "scale paper, but {data} motion",
 }

@@ -21,7 +21,7 @@ def checked_config(config: dict) -> dict:
     _known(config["timing"]["variants"], list(resolve_variants()), "variant", "timing.variants")
     if config["scale"] == "paper":
         raise InputError(
-            "scale: paper needs Human3.6M and MPI-INF-3DHP, which this version does not read yet; use quick or open"
+            "scale: paper needs Human3.6M and MPI-INF-3DHP, which this version does not read; use quick, long or open"
         )
     return config
 

@@ -112,7 +112,7 @@ def run_spec(wildcards):
 
 def run_memory(wildcards):
     """Megabytes a training may take: the states of long, wide clips dominate."""
-    return 2000 if SCALE == "quick" else 10000
+    return 10000 if SCALE == "open" else 2000
 
 
 def run_minutes(wildcards):

@@ -19,7 +19,7 @@ rule tables:
         "../scripts/tables.py"
 
 
-# One process for all figures as well: its imports take longer than drawing.
+# One job for all figures as well: its imports take longer than drawing.
 rule figures:
     input:
         measurements=f"{REPORT}/measurements.csv",
@@ -31,10 +31,12 @@ rule figures:
         FIGURES,
     log:
         f"results/logs/figures-{SCALE}-{DATASET}.log",
+    threads: 2
     resources:
         mem_mb=1500,
         runtime=10,
     params:
+        folder=f"{REPORT}/figures",
         figures=[(study, figure["id"]) for study, figure in PLANNED_FIGURES],
         options=REPORT_OPTIONS,
     script:

@@ -1,10 +1,18 @@
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from reports.figures import write_figure
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    folder = Path(snakemake.output[0]).parent
-    for study, figure in snakemake.params.figures:
-        stem = folder / f"{study}-{figure}"
-        write_figure(study, figure, snakemake.input.measurements, stem, **snakemake.params.options)
+    measurements, folder = snakemake.input.measurements, Path(snakemake.params.folder)
+    with ProcessPoolExecutor(snakemake.threads, get_context("fork")) as workers:  # forked: nothing is imported twice
+        drawn = [
+            workers.submit(
+                write_figure, study, name, measurements, folder / f"{study}-{name}", **snakemake.params.options
+            )
+            for study, name in snakemake.params.figures
+        ]
+        for figure in drawn:
+            figure.result()  # raises what went wrong
