@@ -36,7 +36,6 @@ rule figures:
         mem_mb=1500,
         runtime=10,
     params:
-        folder=f"{REPORT}/figures",
         figures=[(study, figure["id"]) for study, figure in PLANNED_FIGURES],
         options=REPORT_OPTIONS,
     script:

@@ -6,7 +6,8 @@ from reports.figures import write_figure
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    measurements, folder = snakemake.input.measurements, Path(snakemake.params.folder)
+    measurements = snakemake.input.measurements
+    folder = Path(measurements).with_name("figures")
     with ProcessPoolExecutor(snakemake.threads, get_context("fork")) as workers:  # forked: nothing is imported twice
         drawn = [
             workers.submit(
