@@ -15,7 +15,7 @@ EVERY_EIGHTH = 8  # training videos that select epochs instead of teaching
 
 
 class Videos:
-    """The sequences of a prepared video data set and the persons in them; annotations are read once a split.
+    """The sequences of a prepared video data set and the persons in them; each file is read once.
 
     Splits are val, and two parts of the data's training videos: dev (every eighth of them) and train (the others).
     """
@@ -23,6 +23,7 @@ class Videos:
     def __init__(self, data: Path) -> None:
         self.data = data
         self._annotated: dict[str, list[Sequence]] = {}  # by folder of annotations
+        self._persons: dict[tuple[str, str], Instances] = {}  # by split and kind of boxes
 
     def sequences(self, split: str) -> list[Sequence]:
         """Sequences of a split."""
@@ -36,10 +37,11 @@ class Videos:
 
     def persons(self, split: str, boxes: str) -> Instances:
         """Persons of a split, by "gt-boxes" as annotated or by "detected-boxes"."""
-        sequences = self.sequences(split)
-        if boxes == "gt-boxes":
-            return annotated_boxes(sequences)
-        return detected_boxes(sequences, self.data / "boxes" / f"{self._folder(split)}.json")
+        if (split, boxes) not in self._persons:
+            sequences, found = self.sequences(split), self.data / "boxes" / f"{self._folder(split)}.json"
+            true = boxes == "gt-boxes"
+            self._persons[split, boxes] = annotated_boxes(sequences) if true else detected_boxes(sequences, found)
+        return self._persons[split, boxes]
 
     @staticmethod
     def _folder(split: str) -> str:

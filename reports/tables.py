@@ -63,25 +63,18 @@ def find_table(study: dict, table_id: str) -> dict:
     raise InputError(f"studies/{study['study']}.yaml: no table {table_id!r}; it has {known}")
 
 
-def write_table(
-    study_name: str | Path, table_id: str, measurements_csv: str | Path, out_dir: str | Path, **options
-) -> list[Path]:
-    """Write one table as `<study>-<table>.csv`, `.md`, `.tex` and `.html` into `out_dir`; returns the paths.
+def write_tables(study_name: str | Path, measurements_csv: str | Path, out_dir: str | Path, **options) -> list[Path]:
+    """Write every table of a study as `<study>-<table>.csv`, `.md`, `.tex` and `.html` into `out_dir`; their paths.
 
     `options` are those of `build_table`. Each file is written whole or not at all.
     """
-    study = load_study(study_name)
-    table = find_table(study, table_id)
-    cells = build_table(study, table, read_measurements(measurements_csv), **options)
-    view = make_view(study, table, cells, Choice(**options))
-    return write_view(view, cells, Path(out_dir) / f"{study['study']}-{table['id']}")
-
-
-def write_tables(study_name: str | Path, measurements_csv: str | Path, out_dir: str | Path, **options) -> list[Path]:
-    """Write every table of a study; see `write_table`."""
-    tables = load_study(study_name)["tables"]
-    written = [write_table(study_name, table["id"], measurements_csv, out_dir, **options) for table in tables]
-    return [path for paths in written for path in paths]
+    study, measurements = load_study(study_name), read_measurements(measurements_csv)
+    written = []
+    for table in study["tables"]:
+        cells = build_table(study, table, measurements, **options)
+        view = make_view(study, table, cells, Choice(**options))
+        written += write_view(view, cells, Path(out_dir) / f"{study['study']}-{table['id']}")
+    return written
 
 
 def _identity(study: dict, table: dict, row: dict, column: dict) -> dict:

@@ -26,10 +26,7 @@ class Optimiser:
         self.amsgrad, self.weight_decay = recipe["optimiser"] == "adam-amsgrad", recipe["weight_decay"]
         self.steps = [torch.zeros((), device=p.device) for p in self.parameters]
         # Moving means of gradients and of their squares; with amsgrad the largest of the latter as well.
-        self.moments = [
-            [torch.zeros_like(p, memory_format=torch.preserve_format) for p in self.parameters]
-            for _ in range(2 + self.amsgrad)
-        ]
+        self.moments = [[torch.zeros_like(p) for p in self.parameters] for _ in range(2 + self.amsgrad)]
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
