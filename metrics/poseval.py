@@ -56,10 +56,11 @@ class Persons:
 @dataclass(frozen=True)
 class PoseTrackAP:
     """AP of each joint in percent, (15,), nan for a joint that was predicted and never annotated; and the number of
-    annotated joints that each rests on, (15,)."""
+    annotated joints that each rests on, (15,). With resamples also AP of each joint in each of them, (R, 15)."""
 
     joints: np.ndarray
     annotated: np.ndarray
+    resampled: np.ndarray | None = None
 
     @property
     def columns(self) -> dict[str, float]:
@@ -67,9 +68,12 @@ class PoseTrackAP:
 
         Total is the mean over joints that are not nan, not over columns: the head's three joints are 3 of 15.
         """
-        known = self.joints[~np.isnan(self.joints)]
-        groups = {name: float(self.joints[list(members)].mean()) for name, members in COLUMNS.items()}
-        return groups | {"Total": float(known.mean()) if len(known) else float("nan")}
+        return {name: float(value) for name, value in _columns(self.joints).items()}
+
+    @property
+    def resampled_columns(self) -> dict[str, np.ndarray]:
+        """`columns` in each resample, (R,) each."""
+        return _columns(self.resampled)
 
 
 class Scene(NamedTuple):
@@ -142,6 +146,7 @@ def posetrack_ap(
     labelled: np.ndarray,
     ignore: Ignore | None = None,
     flags: np.ndarray | None = None,
+    resamples: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> PoseTrackAP:
     """AP of each joint over all frames, in percent.
 
@@ -152,6 +157,7 @@ def posetrack_ap(
     annotated and flagged. All others are left out, as hits and as false positives: joints against unflagged or
     unannotated ones, and whole unmatched persons, who stand against nobody. So a random flag leaves AP about where
     it was, and numbers with and without flags are different quantities.
+    resamples: (F,) the cluster of each frame, from 0, and (R, Q) how often each is in a resample.
     Raises InputError for frames out of range, flags of another shape, missing scores or head sizes, bad polygons.
     Source: poseval (PoseTrack's official kit), spec data_metrics, section 2.
     """
@@ -169,7 +175,15 @@ def posetrack_ap(
         average_precision(predictions.scores[entered[:, j], j], correct[entered[:, j], j], int(positives[j]))
         for j in range(len(JOINTS))
     ]
-    return PoseTrackAP(np.array(ap), positives)
+    if resamples is None:
+        return PoseTrackAP(np.array(ap), positives)
+    cluster, counts = resamples
+    by_joint = [
+        _resampled_ap(predictions.scores[rows, j], correct[rows, j], cluster[predictions.frame[rows]],
+                      cluster[truth.frame[counted[:, j]]], counts)
+        for j, rows in enumerate(entered.T)
+    ]  # fmt: skip
+    return PoseTrackAP(np.array(ap), positives, np.stack(by_joint, axis=-1))
 
 
 def average_precision(scores: np.ndarray, correct: np.ndarray, positives: int) -> float:
@@ -188,6 +202,23 @@ def average_precision(scores: np.ndarray, correct: np.ndarray, positives: int) -
     return 100 * float(envelope[hit].sum() / positives)
 
 
+def _resampled_ap(
+    scores: np.ndarray, correct: np.ndarray, cluster: np.ndarray, positive: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
+    """`average_precision` in each resample, (R,): an entry counts as often as its cluster was drawn.
+
+    scores, correct, cluster (N,) of entries; positive (M,) clusters of annotated joints; counts (R, Q).
+    """
+    positives = counts @ np.bincount(positive, minlength=counts.shape[1])  # (R,)
+    order = np.argsort(-scores, kind="stable")
+    weight = counts.T[cluster[order]].T.astype(float)  # (R, N)
+    hits = weight * correct[order]
+    precision = np.cumsum(hits, 1) / np.maximum(np.cumsum(weight, 1), 1)
+    envelope = np.maximum.accumulate(precision[:, ::-1], 1)[:, ::-1]
+    ap = 100 * (envelope * hits).sum(1) / np.maximum(positives, 1)
+    return np.where((positives == 0) & (weight.sum(1) > 0), np.nan, ap)
+
+
 def strictly_inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     """(N, 2), (K, 2) -> (N,) bool: inside by the even-odd rule; a point on an edge or a corner is outside.
 
@@ -201,6 +232,14 @@ def strictly_inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     spans = (a[:, 1] > p[..., 1]) != (b[:, 1] > p[..., 1])
     crossed = spans & ((cross > 0) == (b[:, 1] > a[:, 1]))
     return (crossed.sum(1) % 2 == 1) & ~on_edge.any(1)
+
+
+def _columns(joints: np.ndarray) -> dict[str, np.ndarray]:
+    """AP of joints (..., 15) -> the printed columns, (...) each; see `PoseTrackAP.columns`."""
+    known = ~np.isnan(joints)
+    with np.errstate(invalid="ignore"):  # nothing known: nan
+        total = np.where(known, joints, 0).sum(-1) / known.sum(-1)
+    return {name: joints[..., list(members)].mean(-1) for name, members in COLUMNS.items()} | {"Total": total}
 
 
 def _in_frames(persons: Persons, scored: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from metrics.joint_errors import (
     pck3d,
     within_sequences,
 )
+from metrics.statistics import resampled_mean
 from studies.errors import InputError
 
 JOINTS = 17
@@ -34,6 +35,7 @@ MPI_INF_3DHP_PCK_JOINTS = slice(0, 14)  # all but pelvis, spine and head
 Array = np.ndarray
 Metric = Callable[[Array, Array], Array]
 Values = dict[str, tuple[Array, Array]]  # metric -> its values (M,) and the row each belongs to (M,)
+Resamples = tuple[Array, Array]  # (N,) the cluster of each row, from 0; (R, Q) of metrics.statistics.resample
 
 PER_FRAME: dict[str, Metric] = {
     "mpjpe": mpjpe,
@@ -58,6 +60,7 @@ def human36m(
     times: Array | None = None,
     blocked: Sequence[str] = HUMAN36M_BLOCKED,
     ignore_exact: bool = True,
+    resamples: Resamples | None = None,
 ) -> dict:
     """Human3.6M as MotionBERT, PoseMamba and SasMamba score it: the unweighted mean over actions.
 
@@ -67,7 +70,8 @@ def human36m(
     inputs, which overwrite the predicted x and y (the "ground-truth 2D" columns, so a depth error only),
     or None; times: (N,) frame numbers, so that velocities do not reach across missing frames; blocked:
     sequences, without their camera, that are not scored; ignore_exact: leave out frames whose MPJPE is
-    exactly 0, as the published code does (an action with no other frame keeps them).
+    exactly 0, as the published code does (an action with no other frame keeps them); resamples: clusters of
+    rows to bootstrap, which adds "resampled": metric -> (R,), over the actions that a resample holds.
 
     The 2.5D image space scaled to mm is not the camera space of VideoPose3D: numbers do not compare.
     Returns the seven metrics, "per_action", "per_joint" (17 numbers in mm whose mean is mpjpe), "frames"
@@ -89,13 +93,18 @@ def human36m(
     values = _without(values, ignored)
     per_joint = _group_means(distances[~ignored], action[~ignored])
     groups = _by_group(values, action)
-    return _mean_over(groups) | {
-        "per_action": groups,
-        "per_joint": np.mean(list(per_joint.values()), axis=0).tolist(),
-        "frames": int((~ignored).sum()),
-        "blocked_frames": int(hidden.sum()),
-        "ignored_frames": int(ignored.sum()),
-    }
+    resampled = _resampled(values, resamples, ~hidden, np.unique(action, return_inverse=True)[1])
+    return (
+        _mean_over(groups)
+        | resampled
+        | {
+            "per_action": groups,
+            "per_joint": np.mean(list(per_joint.values()), axis=0).tolist(),
+            "frames": int((~ignored).sum()),
+            "blocked_frames": int(hidden.sum()),
+            "ignored_frames": int(ignored.sum()),
+        }
+    )
 
 
 def pooled(
@@ -109,6 +118,7 @@ def pooled(
     *,
     keypoints: Array | None = None,
     times: Array | None = None,
+    resamples: Resamples | None = None,
 ) -> dict:
     """As `human36m`, but one mean over all frames; no sequence is blocked and no frame ignored.
 
@@ -121,11 +131,15 @@ def pooled(
     target = _rooted(_finite("joints", joints), HUMAN36M_ROOT)
     times = None if times is None else _column("times", times, n)
     values, distances = _score(predicted, target, sequence, times)
-    return _means(values) | {
-        "per_action": _by_group(values, action),
-        "per_joint": distances.mean(0).tolist(),
-        "frames": n,
-    }
+    return (
+        _means(values)
+        | _resampled(values, resamples, np.ones(n, bool), np.zeros(n, int))
+        | {
+            "per_action": _by_group(values, action),
+            "per_joint": distances.mean(0).tolist(),
+            "frames": n,
+        }
+    )
 
 
 def mpi_inf_3dhp(
@@ -231,6 +245,16 @@ def _without(values: Values, ignored: Array) -> Values:
 
 def _means(values: Values) -> dict[str, float | None]:
     return {name: float(value.mean()) if len(value) else None for name, (value, _) in values.items()}
+
+
+def _resampled(values: Values, resamples: Resamples | None, kept: Array, group: Array) -> dict:
+    """Each metric in each resample, as means over groups; kept: (N,) the rows that were scored, group: theirs."""
+    if resamples is None:
+        return {}
+    cluster, counts = resamples
+    cluster = cluster[kept]
+    means = {k: resampled_mean(v, cluster[rows], counts, group[rows]) for k, (v, rows) in values.items() if len(v)}
+    return {"resampled": means}
 
 
 def _by_group(values: Values, group: Array) -> dict[str, dict[str, float | None]]:

@@ -81,9 +81,7 @@ def accuracy_cell(
 ) -> dict:
     """An error or percentage: mean over seeds, at the chosen scale, data and epoch selection."""
     printed, cell = _printed(text, column)
-    data = choice.column_data(column)
-    split = column.get("split", "val" if "benchmark" in column else "test")
-    convention = f"{_protocol(column, choice)}/{split}/{choice.selection}"
+    data, convention = choice.column_data(column), accuracy_convention(column, choice)
     cell |= {"convention": convention, "scale": choice.scale, "dataset": data}
     if "variant" not in row:
         return cell | judge_missing(printed, NO_MODEL)._asdict()
@@ -100,6 +98,20 @@ def accuracy_cell(
     spread = {"n": shown.n, "sd": shown.sd, "low": shown.low, "high": shown.high}
     runs_used = {"device": found["device"].iloc[0], "runs": " ".join(found["run"])}
     return cell | _measured(printed, shown.mean) | spread | verdict._asdict() | runs_used
+
+
+def accuracy_convention(column: dict, choice: Choice) -> str:
+    """Protocol, split and selection of epochs under which an accuracy column is measured."""
+    split = column.get("split", "val" if "benchmark" in column else "test")
+    return f"{_protocol(column, choice)}/{split}/{choice.selection}"
+
+
+def accuracy_rows(row: dict, column: dict, measurements: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """The measurements behind a cell, a row a seed, by seed; empty where nothing was measured."""
+    wanted = {"scale": choice.scale, "dataset": choice.column_data(column), "metric": column["metric"]}
+    wanted |= {"variant": row.get("variant", ""), "recipe": row.get("recipe", "")}
+    found = pick(measurements, **wanted, convention=accuracy_convention(column, choice))
+    return found.sort_values("seed")
 
 
 def memory_cell(row: dict, device_memory: str, measurements: pd.DataFrame) -> dict:

@@ -14,6 +14,7 @@ from reports.verdicts import BENCHMARKS, NOT_RUN, VERDICTS
 from studies.printed import OUT_OF_MEMORY
 
 SYMBOLS = {"reproduced": "✓", "differs": "≠", "not comparable": "◇", "not run": "○"}
+OUTCOMES = {"better": "▲", "worse": "▼", "within noise": "≈"}
 LEGEND = {
     "reproduced": "the same count, to the printed digits",
     "differs": "counted under the same convention, but another number",
@@ -58,7 +59,8 @@ class Heading:
 class CellView:
     """A cell's texts. `printed` is empty in a column of measured numbers only, `measured` in a column of facts.
 
-    `verdict` is empty where nothing is printed; `true` is the true count's text.
+    `verdict` is empty where nothing is printed; `true` is the true count's text. `outcome` says whether the number is
+    another than the reference row's, `gain` by how much; `runs` are the folders of the runs behind it.
     """
 
     printed: str
@@ -68,10 +70,17 @@ class CellView:
     difference: str = ""
     verdict: str = ""
     why: str = ""
+    outcome: str = ""
+    gain: str = ""
+    runs: tuple[str, ...] = ()
 
     @property
     def symbol(self) -> str:
         return SYMBOLS.get(self.verdict, "")
+
+    @property
+    def outcome_symbol(self) -> str:
+        return OUTCOMES.get(self.outcome, "")
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,10 @@ class RowView:
 
 @dataclass(frozen=True)
 class View:
-    """A whole table, ready to be written; `reasons` are (verdict, why, who) and `legend` (symbol, word, meaning)."""
+    """A whole table, ready to be written; `reasons` are (verdict, why, who), `legend` (symbol, word, meaning).
+
+    `compared` says what ▲, ▼ and ≈ mean in a table whose rows are compared with one of them.
+    """
 
     study: str
     table: str
@@ -100,6 +112,7 @@ class View:
     legend: tuple[tuple[str, str, str], ...]
     conventions: tuple[tuple[str, str], ...]
     counts: dict[str, int]
+    compared: str = ""
 
     @property
     def width(self) -> int:
@@ -125,6 +138,7 @@ def make_view(study: dict, table: dict, cells: pd.DataFrame, choice: Choice) -> 
         legend=tuple((SYMBOLS[v], v, LEGEND[v]) for v in VERDICTS if v in set(judged["verdict"])),
         conventions=tuple(_conventions(cells)),
         counts=count_verdicts(cells),
+        compared=_compared(rows, cells),
     )
 
 
@@ -217,12 +231,33 @@ def _cell_view(cell: tuple, column_decimals: int, paired: bool) -> CellView:
         spread="" if pd.isna(cell.low) else f"± {number((cell.high - cell.low) / 2, decimals)}",
         true="" if pd.isna(cell.also_true) else number(cell.also_true, max(decimals, 1)) + unit,
         difference=_difference(cell, decimals),
+        outcome=cell.outcome,
+        gain=_gain(cell, decimals),
+        runs=tuple(cell.runs.split()) if isinstance(cell.runs, str) else (),
     )
 
 
 def _difference(cell: tuple, decimals: int) -> str:
     """The difference where printed and measured may be compared and are not the same."""
     return number(cell.difference, decimals + 1, signed=True) if cell.verdict == "differs" else ""
+
+
+def _gain(cell: tuple, decimals: int) -> str:
+    """By how much a number differs from the reference row's, and half the 95 % interval of that."""
+    if not cell.outcome:
+        return ""
+    return f"{number(cell.gain, decimals, signed=True)} ± {number((cell.gain_high - cell.gain_low) / 2, decimals)}"
+
+
+def _compared(rows: dict, cells: pd.DataFrame) -> str:
+    """What the signs of a comparison mean, where the table has one."""
+    references = cells.loc[cells["outcome"] != "", "reference"]
+    if references.empty:
+        return ""
+    return (
+        f"Against {rows[references.iloc[0]]['label']}, on the same test clips: ▲ better, ▼ worse, ≈ within noise "
+        "(difference ± half its 95 % interval, over seeds and clips; p < 0.05 after Holm over the table)."
+    )
 
 
 def _reasons(cells: pd.DataFrame) -> Iterator[tuple[str, str, str]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports.cells import CELL_FIELDS, accuracy_cell, efficiency_cell, fact_cell, memory_cell
+from reports.comparisons import read_comparisons
 from reports.layout import make_view
 from reports.measurements import Choice, read_measurements
 from reports.writers import write_view
@@ -15,16 +16,22 @@ from studies.printed import OUT_OF_MEMORY
 from studies.variants import resolve_variants
 
 BASELINE_SECTION = "Baselines (ours)"
+KEYS = ("study", "table", "row", "column")
+COMPARED = ("outcome", "gain", "gain_low", "gain_high", "p_holm", "reference")
 IDENTITY = ("study", "table", "row", "row_label", "section", "column", "column_label", "kind")
 
 
-def build_table(study: dict, table: dict, measurements: pd.DataFrame, **options) -> pd.DataFrame:
+def build_table(
+    study: dict, table: dict, measurements: pd.DataFrame, comparisons: pd.DataFrame | None = None, **options
+) -> pd.DataFrame:
     """One table of a study in long form, a row for each of its cells, in printed order; the baselines come last.
 
+    comparisons: rows of `reports.comparisons`, where the table is an ablation.
     options: scale, dataset, detector, selection, seeds, baselines (`reports.measurements.Choice`).
     Columns: study, table, row, row_label, section, column, column_label, kind; then per cell unit, printed (text),
     printed_value, decimals, measured, n (seeds), sd, low, high (95 % interval), difference (measured - printed), all
-    in `unit`; convention, scale, dataset, device, verdict, why, also_true, matches, runs (folders).
+    in `unit`; convention, scale, dataset, device, verdict, why, also_true, matches, runs (folders); and against the
+    table's reference row: outcome, gain, gain_low, gain_high (95 % interval, in base units), p_holm, reference.
     Facts have no verdict. Raises InputError for printed text that is no number.
     """
     choice = Choice(**options)
@@ -32,7 +39,17 @@ def build_table(study: dict, table: dict, measurements: pd.DataFrame, **options)
     for row in [*table["rows"], *baseline_rows(table, choice)]:
         for column in table["columns"]:
             cells.append(_identity(study, table, row, column) | _cell(table, row, column, measurements, choice))
-    return pd.DataFrame(cells, columns=[*IDENTITY, *CELL_FIELDS])
+    found = pd.DataFrame(cells, columns=[*IDENTITY, *CELL_FIELDS])
+    return found.merge(_compared(comparisons), how="left", on=[*KEYS]).fillna({"outcome": "", "reference": ""})
+
+
+def _compared(comparisons: pd.DataFrame | None) -> pd.DataFrame:
+    """What cells say of their comparison with the reference row."""
+    if comparisons is None:
+        return pd.DataFrame(columns=[*KEYS, *COMPARED])
+    return comparisons.rename(columns={"difference": "gain", "low": "gain_low", "high": "gain_high"})[
+        [*KEYS, *COMPARED]
+    ]
 
 
 def baseline_rows(table: dict, choice: Choice) -> list[dict]:
@@ -63,15 +80,22 @@ def find_table(study: dict, table_id: str) -> dict:
     raise InputError(f"studies/{study['study']}.yaml: no table {table_id!r}; it has {known}")
 
 
-def write_tables(study_name: str | Path, measurements_csv: str | Path, out_dir: str | Path, **options) -> list[Path]:
+def write_tables(
+    study_name: str | Path,
+    measurements_csv: str | Path,
+    out_dir: str | Path,
+    comparisons_csv: str | Path | None = None,
+    **options,
+) -> list[Path]:
     """Write every table of a study as `<study>-<table>.csv`, `.md`, `.tex` and `.html` into `out_dir`; their paths.
 
     `options` are those of `build_table`. Each file is written whole or not at all.
     """
     study, measurements = load_study(study_name), read_measurements(measurements_csv)
+    comparisons = read_comparisons(comparisons_csv) if comparisons_csv else None
     written = []
     for table in study["tables"]:
-        cells = build_table(study, table, measurements, **options)
+        cells = build_table(study, table, measurements, comparisons, **options)
         view = make_view(study, table, cells, Choice(**options))
         written += write_view(view, cells, Path(out_dir) / f"{study['study']}-{table['id']}")
     return written

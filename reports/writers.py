@@ -37,6 +37,9 @@ LATEX_CHARACTERS = {
     "²": r"$^2$",
     "α": r"$\alpha$",
     "λ": r"$\lambda$",
+    "▲": r"$\uparrow$",
+    "▼": r"$\downarrow$",
+    "≈": r"$\approx$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "✓": r"$\surd$",
@@ -124,11 +127,14 @@ def _md_cell(cell: CellView) -> str:
     measured = " ".join(_md(text) for text in (cell.symbol, cell.measured, cell.spread) if text)
     extra = [f"Δ {cell.difference}"] if cell.difference else []
     extra += [f"true {cell.true}"] if cell.true else []
+    extra += [f"{cell.outcome_symbol} {cell.gain}"] if cell.outcome else []
     both = f"{_md(cell.printed)}, {measured}" if cell.printed else measured
     return both + (f"<br><sub>{'; '.join(extra)}</sub>" if extra else "")
 
 
 def _md_notes(view: View) -> Iterator[str]:
+    if view.compared:
+        yield f"- {_md(view.compared)}"
     for mark, text in view.footnotes:
         yield f"- <sup>{mark}</sup> {_md(text)}"
     for symbol, word, meaning in view.legend:
@@ -173,11 +179,14 @@ def _tex_cell(cell: CellView) -> str:
     spread = rf" {{\scriptsize {tex(cell.spread)}}}" if cell.spread else ""
     true = rf" {{\scriptsize (true {tex(cell.true)})}}" if cell.true else ""
     difference = rf" {{\scriptsize ($\Delta$ {tex(cell.difference)})}}" if cell.difference else ""
+    gain = rf" {{\scriptsize ({tex(cell.outcome_symbol)} {tex(cell.gain)})}}" if cell.outcome else ""
     printed = f"{tex(cell.printed)} & " if cell.printed else ""
-    return f"{printed}{symbol}{tex(cell.measured)}{spread}{difference}{true}"
+    return f"{printed}{symbol}{tex(cell.measured)}{spread}{difference}{true}{gain}"
 
 
 def _tex_notes(view: View) -> Iterator[str]:
+    if view.compared:
+        yield tex(view.compared)
     for mark, text in view.footnotes:
         yield f"$^{{{mark}}}$ {tex(text)}."
     if view.legend:

@@ -121,6 +121,9 @@ def _table_mistakes(where: tuple, table: dict) -> Iterator[Mistake]:
     yield from _repeated((*where, "columns"), table["columns"])
     yield from _repeated((*where, "rows"), table["rows"])
     yield from _memory_mistakes(where, table)
+    ids = [row["id"] for row in table["rows"]]
+    if table.get("reference", ids[0]) not in ids:
+        yield (*where, "reference"), f"there is no row {table['reference']!r}{nearest(table['reference'], ids)}"
     for i, row in enumerate(table["rows"]):
         at = (*where, "rows", i)
         yield from _unknown_names(at, row)

@@ -13,6 +13,7 @@ import pandas as pd
 from datasets.lifting import Split, load
 from datasets.normalise import normalise_keypoints
 from metrics.protocols import human36m, pooled
+from metrics.statistics import resample
 from studies.columns import COLUMNS
 from studies.errors import InputError
 from studies.files import write_whole
@@ -26,6 +27,8 @@ UNITS = {
     "pck3d": "%",
     "auc3d": "%",
 }
+RESAMPLED, CLUSTERS = "resampled", "clusters"  # of a row, besides COLUMNS: (R,) its value in resamples of Q clusters
+COMPARED = ("mpjpe", "p_mpjpe", "mpjve", "acceleration_error")  # metrics that tables compare variants by
 
 
 def score_runs(runs: Sequence[Path], data: Path) -> list[dict]:
@@ -46,14 +49,15 @@ def _score_run(run: Path, splits: dict[str, Split]) -> Iterator[dict]:
             if case not in scored:
                 scored[case] = protocol_values(predictions[name], splits[split])
             for protocol, values in scored[case].items():
+                known = identity | {"convention": f"{protocol}/{split}/{selection}"}
                 for metric, unit in UNITS.items():
-                    convention = f"{protocol}/{split}/{selection}"
-                    yield identity | {
-                        "metric": metric,
-                        "value": values[metric],
-                        "unit": unit,
-                        "convention": convention,
-                    }
+                    yield known | {"metric": metric, "value": values[metric], "unit": unit} | _drawn(values, metric)
+
+
+def _drawn(values: dict, metric: str) -> dict:
+    """The resamples of a metric that tables compare by; none of a velocity from single frames."""
+    drawn = values[RESAMPLED].get(metric) if metric in COMPARED else None
+    return {} if drawn is None else {RESAMPLED: drawn, CLUSTERS: values[CLUSTERS]}
 
 
 def run_identity(run: Path, record: dict) -> dict:
@@ -71,23 +75,48 @@ def protocol_values(predictions: np.ndarray, split: Split) -> dict[str, dict]:
     """Every metric of predictions (N, 17, 3) under each protocol that the split's keypoints allow.
 
     `human36m` means over actions, `pooled` over frames; `human36m-gt2d` overwrites predicted x and y with the input's,
-    which measures depth only and makes sense for ground-truth keypoints alone.
+    which measures depth only and makes sense for ground-truth keypoints alone. Each protocol's values hold those in
+    resamples of the takes as well.
     """
     frames = split.frames
     width, height = frames["width"].to_numpy(), frames["height"].to_numpy()
     arrays = (predictions, split.joints, split.factor, width, height)
     labels = (frames["action"].to_numpy(), frames["sequence"].to_numpy())
-    values = {"human36m": human36m(*arrays, *labels), "pooled": pooled(*arrays, *labels)}
+    names, cluster = np.unique(takes(frames), return_inverse=True)
+    drawn = {"resamples": (cluster, resample(len(names)))}
+    values = {"human36m": human36m(*arrays, *labels, **drawn), "pooled": pooled(*arrays, *labels, **drawn)}
     if split.card["preset"] == "gt":
         keypoints = normalise_keypoints(np.asarray(split.keypoints), width, height)[..., :2]
-        values["human36m-gt2d"] = human36m(*arrays, *labels, keypoints=keypoints)
-    return values
+        values["human36m-gt2d"] = human36m(*arrays, *labels, keypoints=keypoints, **drawn)
+    return {protocol: found | {CLUSTERS: len(names)} for protocol, found in values.items()}
+
+
+def takes(frames: pd.DataFrame) -> list[str]:
+    """The take of each frame: its sequence without the camera, since several cameras filmed the same motion."""
+    names = zip(frames["sequence"], frames["camera"], strict=True)
+    return [sequence.removesuffix(f"_{camera}") for sequence, camera in names]
 
 
 def write_measurements(rows: Iterable[dict], path: Path) -> None:
     """Write rows as CSV with the contract's columns, whole or not at all."""
-    table = pd.DataFrame(list(rows), columns=COLUMNS, dtype=object)  # counts stay whole numbers
+    rows = [{key: row.get(key) for key in COLUMNS} for row in rows]
+    table = pd.DataFrame(rows, columns=COLUMNS, dtype=object)  # counts stay whole numbers
     write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
+
+
+def write_resamples(rows: Iterable[dict], path: Path) -> None:
+    """Write what rows hold of resamples as arrays `<seed>/<convention>/<metric>` (R,), with `clusters/<convention>`."""
+    arrays: dict[str, np.ndarray] = {}
+    for row in rows:
+        if RESAMPLED in row:
+            arrays[f"{row['seed']}/{row['convention']}/{row['metric']}"] = np.float32(row[RESAMPLED])
+            arrays[f"{CLUSTERS}/{row['convention']}"] = np.array(row[CLUSTERS])
+    write_whole(path, lambda part: _savez(part, arrays))
+
+
+def _savez(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def collect_measurements(parts: Sequence[str | Path], path: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from datasets.topdown_boxes import Videos
-from training.scoring import video_ap
-from workflow.measurements import run_identity
+from training.scoring import resampled_ap, video_ap
+from workflow.measurements import CLUSTERS, RESAMPLED, run_identity
 
 JOINTS, SCORES = "joints", "scores"
 
@@ -25,7 +25,7 @@ def score_video_runs(runs: Sequence[Path], data: Path) -> list[dict]:
 def _score_run(run: Path, videos: Videos) -> Iterator[dict]:
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     epochs = {selection: chosen["epoch"] for selection, chosen in record["selected"].items()}
-    scored: dict[tuple[str, int], dict[str, float]] = {}  # selections that chose the same epoch share their scores
+    scored: dict[tuple[str, int], tuple[dict, dict]] = {}  # selections that chose the same epoch share their scores
     with np.load(run / "predictions.npz", allow_pickle=False) as predictions:
         for key in [name for name in predictions.files if name.endswith(f"/{JOINTS}")]:
             selection, condition, _ = key.split("/")
@@ -35,9 +35,13 @@ def _score_run(run: Path, videos: Videos) -> Iterator[dict]:
                 scored[case] = _score(condition, videos, predictions[key], scores)
             split, _, boxes = condition.partition("+")
             known = run_identity(run, record) | {"unit": "%", "convention": f"poseval+{boxes}/{split}/{selection}"}
-            yield from (known | {"metric": metric, "value": value} for metric, value in scored[case].items())
+            values, resampled = scored[case]
+            known[CLUSTERS] = len(videos.sequences(split))
+            for metric, value in values.items():
+                yield known | {"metric": metric, "value": value, RESAMPLED: resampled[metric]}
 
 
-def _score(condition: str, videos: Videos, joints: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+def _score(condition: str, videos: Videos, joints: np.ndarray, scores: np.ndarray) -> tuple[dict, dict]:
     split, boxes, *_ = condition.split("+")
-    return video_ap(videos.sequences(split), videos.persons(split, boxes), joints, scores)
+    found = (videos.sequences(split), videos.persons(split, boxes), joints, scores)
+    return video_ap(*found), resampled_ap(*found)

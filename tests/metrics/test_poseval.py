@@ -154,6 +154,18 @@ def test_a_joint_that_is_never_annotated() -> None:
     assert np.isnan(nothing.columns["Total"])
 
 
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_a_resample_is_scored_like_sequences_that_stand_there_so_often(seed: int) -> None:
+    scenes = [Scene(*crowd(seed + i, ties=False)[:4]) for i in range(3)]
+    counts = np.array([[1, 1, 1], [2, 0, 1], [0, 3, 0]])
+    cluster = np.repeat(np.arange(3), [len(scene.labelled) for scene in scenes])
+    found = posetrack_ap(*pool(scenes), resamples=(cluster, counts)).resampled
+    for count, joints in zip(counts, found, strict=True):
+        repeated = [scene for scene, times in zip(scenes, count, strict=True) for _ in range(times)]
+        assert joints == pytest.approx(posetrack_ap(*pool(repeated)).joints, nan_ok=True)
+
+
 def test_equal_scores_keep_the_order_of_the_file() -> None:
     truth = truth_of(person(100))
     right, wrong = person(100), person(900)

@@ -42,7 +42,7 @@ def test_every_table_and_figure_is_there_in_every_format(whole: tuple[Checkout, 
     checkout, _ = whole
     wanted = {f"tables/mini-table1.{kind}" for kind in ("csv", "md", "tex", "html")}
     wanted |= {f"figures/mini-{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
-    wanted |= {"index.html", "measurements.csv"}
+    wanted |= {"index.html", "measurements.csv", "comparisons.csv"}
     report = checkout / REPORT
     found = {p.relative_to(report).as_posix() for p in report.rglob("*") if p.is_file()}
     assert found == wanted
@@ -112,6 +112,7 @@ def made(checkout: Checkout) -> dict[str, set[str]]:
 
 
 REPORTS = {
+    "comparisons": {f"{REPORT}/comparisons.csv"},
     "tables": {f"{REPORT}/tables/mini-table1.csv"},
     "figures": {f"{REPORT}/figures/mini-{FIGURES[0]}.svg"},
     "index": {f"{REPORT}/index.html"},
@@ -168,7 +169,7 @@ def test_another_seed_adds_its_runs_and_keeps_the_first(whole: tuple[Checkout, C
         jobs = made(checkout)
     assert {path.split("/")[-2] for path in jobs["train_run"]} == {"seed1"}
     assert len(jobs["train_run"]) == len(jobs["score"]) == len(VARIANTS)
-    assert set(jobs) == {"train_run", "score", "measurements", "tables", "figures", "index"}
+    assert set(jobs) == {"train_run", "score", *MEASURED}
 
 
 def test_seeds_in_one_job_are_the_runs_of_two(whole: tuple[Checkout, CompletedProcess], tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Names and paths that the rules share. Everything is derived from PLAN; nothing is listed by hand."""
 
 from studies.closure import closure
-from studies.plan import Experiment, dataset_of
+from studies.plan import Experiment, dataset_of, make_plan
 from studies.variants import resolve_variants
 from studies.video import PRETRAINED_SEED, PRETRAINING, on_video
 
@@ -16,7 +16,13 @@ PRETRAINED = f"{EXPERIMENT}/seed{PRETRAINED_SEED}"
 STATES = f"results/.state/{SCALE}/{{dataset}}/{{variant}}/{{recipe}}"
 FEATURES = f"results/features/{SCALE}/{{dataset}}/{{encoder}}"
 SCORES = f"{EXPERIMENT}/scores.csv"
+RESAMPLES = f"{EXPERIMENT}/resamples.npz"
 TRAIN_LOG = f"{EXPERIMENT if PLAN.rule['seeds_together'] else RUN}/train.log"
+COMPARISONS = f"{REPORT}/comparisons.csv"
+# The net that is trained twice, at scale quick on embedded motion whatever is configured: it speaks for the device.
+NOISE = "results/noise.csv"
+NOISE_EXPERIMENT = Experiment("synthetic-sh-like", "posemamba-s", "posemamba")
+NOISE_PLAN = make_plan(PLAN.config | {"scale": "quick"})
 RUN_FILES = [
     "weights.safetensors",
     "weights-best_val.safetensors",

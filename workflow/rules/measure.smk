@@ -4,7 +4,8 @@ rule score:
         data="data/prepared/{dataset}",
         sources=closure("workflow.measurements"),
     output:
-        SCORES,
+        scores=SCORES,
+        resamples=RESAMPLES,
     log:
         "results/logs/score-{dataset}-{variant}-{recipe}.log",
     wildcard_constraints:
@@ -22,7 +23,8 @@ rule score_video:
         data="data/prepared/{dataset}",
         sources=closure("workflow.video_measurements"),
     output:
-        SCORES,
+        scores=SCORES,
+        resamples=RESAMPLES,
     log:
         "results/logs/score-{dataset}-{variant}-{recipe}.log",
     wildcard_constraints:
@@ -141,3 +143,43 @@ rule measurements:
         runtime=5,
     script:
         "../scripts/measurements.py"
+
+
+# Twice the same net with the same seed: what a device cannot tell apart. Once a device, whatever the scale.
+rule noise:
+    input:
+        data=f"data/prepared/{NOISE_EXPERIMENT.dataset}",
+        sources=closure("workflow.noise", model_module(NOISE_EXPERIMENT.variant)),
+    output:
+        NOISE,
+    log:
+        "results/logs/noise.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        spec=NOISE_PLAN.spec(NOISE_EXPERIMENT, 0),
+    script:
+        "../scripts/noise.py"
+
+
+rule comparisons:
+    input:
+        measurements=f"{REPORT}/measurements.csv",
+        resamples=[RESAMPLES.format(**vars(e)) for e in PLAN.experiments],
+        noise=NOISE,
+        studies=collect("studies/{study}.yaml", study=STUDIES),
+        sources=closure("reports.comparisons"),
+    output:
+        COMPARISONS,
+    log:
+        f"results/logs/comparisons-{SCALE}-{DATASET}.log",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        studies=STUDIES,
+        options=REPORT_OPTIONS,
+    script:
+        "../scripts/comparisons.py"

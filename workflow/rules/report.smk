@@ -2,6 +2,7 @@
 rule tables:
     input:
         measurements=f"{REPORT}/measurements.csv",
+        comparisons=COMPARISONS,
         studies=collect("studies/{study}.yaml", study=STUDIES),
         names=NAMES,
         sources=closure("reports.tables"),

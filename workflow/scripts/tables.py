@@ -6,4 +6,5 @@ from workflow.scripting import logged
 with logged(snakemake.log[0]):
     folder = Path(snakemake.output[0]).parent
     for study in snakemake.params.studies:
-        write_tables(study, snakemake.input.measurements, folder, **snakemake.params.options)
+        found = (snakemake.input.measurements, folder, snakemake.input.comparisons)
+        write_tables(study, *found, **snakemake.params.options)

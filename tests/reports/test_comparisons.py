@@ -1,0 +1,97 @@
+"""Rows against the reference of their table: from runs' resamples to an outcome and to what a table says of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metrics.statistics import resample
+from reports.comparisons import NO_RESAMPLES, compare_table, read_comparisons, write_comparisons
+from reports.layout import make_view
+from reports.measurements import COLUMNS, Choice
+from reports.tables import build_table
+from studies.errors import InputError
+
+CHOICE = Choice(scale="quick", dataset="synthetic", seeds=(0, 1, 2))
+CONVENTION = "human36m/test/best_val"
+TABLE = {
+    "id": "ablation",
+    "number": 4,
+    "title": "Scans",
+    "benchmark": "human36m",
+    "reference": "s",
+    "columns": [
+        {"id": "p1", "label": "P1", "kind": "accuracy", "metric": "mpjpe", "protocol": "human36m", "input": "detected"}
+        | {"unit": "mm"}
+    ],
+    "rows": [
+        {"id": name, "label": name.upper(), "variant": f"posemamba-{name}", "recipe": "posemamba"} for name in "sblx"
+    ],
+}
+CLUSTERS = 12
+
+
+@pytest.fixture
+def measurements(tmp_path: Path) -> pd.DataFrame:
+    """Four variants of three seeds: `b` is 8 mm worse, `l` like the reference but for luck, `x` has no resamples."""
+    random, counts, rows = np.random.default_rng(0), resample(CLUSTERS), []
+    clusters = random.normal(100, 20, CLUSTERS)
+    for name, shift in {"s": 0, "b": 8, "l": 0.1, "x": 3}.items():
+        folder = tmp_path / f"posemamba-{name}" / "posemamba"
+        arrays = {f"clusters/{CONVENTION}": np.array(CLUSTERS)}
+        for seed in range(3):
+            errors = clusters + shift + random.normal(0, 1, CLUSTERS)
+            arrays[f"{seed}/{CONVENTION}/mpjpe"] = np.float32(counts @ errors / CLUSTERS)
+            known = {"scale": "quick", "dataset": "synthetic-sh-like", "variant": f"posemamba-{name}", "seed": seed}
+            known |= {"recipe": "posemamba", "metric": "mpjpe", "value": errors.mean(), "unit": "mm"}
+            rows.append(known | {"convention": CONVENTION, "device": "CPU", "run": (folder / f"seed{seed}").as_posix()})
+        folder.mkdir(parents=True)
+        if name != "x":
+            np.savez(folder / "resamples.npz", **arrays)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def test_outcomes_are_of_paired_runs_and_adjusted_for_the_table(measurements: pd.DataFrame) -> None:
+    found = {row["row"]: row for row in compare_table("demo", TABLE, measurements, {}, CHOICE)}
+    assert {name: row["outcome"] for name, row in found.items()} == {"b": "worse", "l": "within noise", "x": ""}
+    assert found["b"]["low"] < 8 < found["b"]["high"]
+    assert found["b"]["p_holm"] == pytest.approx(2 * found["b"]["p"])  # two p-values are known
+    assert found["x"]["why"] == NO_RESAMPLES
+
+
+def test_a_difference_below_the_noise_floor_of_its_device_is_noise(measurements: pd.DataFrame) -> None:
+    for floor, outcome in {7.0: "worse", 20.0: "within noise"}.items():
+        rows = compare_table("demo", TABLE, measurements, {("CPU", "mpjpe"): floor}, CHOICE)
+        assert rows[0]["outcome"] == outcome
+    assert compare_table("demo", TABLE, measurements, {("GPU", "mpjpe"): 20.0}, CHOICE)[0]["outcome"] == "worse"
+
+
+def test_one_seed_is_said_and_tables_without_a_reference_are_not_compared(measurements: pd.DataFrame) -> None:
+    first = measurements[measurements["seed"] == 0]
+    assert "one seed" in compare_table("demo", TABLE, first, {}, CHOICE)[0]["why"]
+    plain = {key: value for key, value in TABLE.items() if key != "reference"}
+    assert compare_table("demo", plain, measurements, {}, CHOICE) == []
+
+
+def test_a_table_shows_the_outcome_beside_the_number(measurements: pd.DataFrame) -> None:
+    rows = compare_table("demo", TABLE, measurements, {}, CHOICE)
+    study = {"study": "demo", "title": "Demo", "tables": [TABLE]}
+    cells = build_table(study, TABLE, measurements, pd.DataFrame(rows), scale="quick", dataset="synthetic")
+    view = make_view(study, TABLE, cells, CHOICE)
+    worse = view.sections[0][1][1].cells[0]
+    assert (worse.outcome, worse.outcome_symbol) == ("worse", "▼")
+    assert worse.gain.startswith("+8.")
+    assert "Against S" in view.compared
+    assert view.sections[0][1][0].cells[0].outcome == ""
+
+
+def test_written_comparisons_are_read_again(measurements: pd.DataFrame, tmp_path: Path) -> None:
+    csv, noise = tmp_path / "measurements.csv", tmp_path / "noise.csv"
+    measurements.to_csv(csv, index=False)
+    noise.write_text("device,metric,floor\nCPU,mpjpe,0.0\n")
+    path = write_comparisons(["posemamba"], csv, noise, tmp_path / "c.csv", scale="quick", dataset="synthetic")
+    read_comparisons(path)
+    path.write_text("a,b\n")
+    with pytest.raises(InputError, match=r"c\.csv: columns must be"):
+        read_comparisons(path)
