@@ -19,11 +19,12 @@ __all__ = ["check_all", "check_schema", "load_study", "nearest", "recipes", "stu
 STUDIES = ROOT / "studies"
 VARIANTS = STUDIES / "variants.yaml"
 RECIPES = STUDIES / "recipes.yaml"
+CLAIMS = STUDIES / "claims.yaml"  # what papers say in their text; read by reports/audit
 
 
 def study_names() -> list[str]:
     """Names of the studies in `studies/`, sorted."""
-    return sorted(path.stem for path in STUDIES.glob("*.yaml") if path not in (VARIANTS, RECIPES))
+    return sorted(path.stem for path in STUDIES.glob("*.yaml") if path not in (VARIANTS, RECIPES, CLAIMS))
 
 
 def load_study(name_or_path: str | Path) -> dict:

@@ -5,6 +5,11 @@ from studies.plan import Experiment, dataset_of, make_plan
 from studies.variants import resolve_variants
 from studies.video import PRETRAINED_SEED, PRETRAINING, on_video
 
+
+def model_module(variant):
+    return resolve_variants()[variant]["model"].rsplit(".", 1)[0]
+
+
 SCALE = PLAN.config["scale"]
 DATASET = PLAN.config["dataset"]
 SEEDS = PLAN.config["seeds"]
@@ -23,6 +28,14 @@ COMPARISONS = f"{REPORT}/comparisons.csv"
 NOISE = "results/noise.csv"
 NOISE_EXPERIMENT = Experiment("synthetic-sh-like", "posemamba-s", "posemamba")
 NOISE_PLAN = make_plan(PLAN.config | {"scale": "quick"})
+EVIDENCE = "results/efficiency/evidence.json"
+EVIDENCE_MODELS = [
+    model_module(name) for name in ("posemamba-s", "sasmamba", "glsmamba-b")
+]
+AUDIT = [
+    f"{REPORT}/audit/{name}"
+    for name in ("audit.json", "claims.csv", "findings.csv", "index.html")
+]
 RUN_FILES = [
     "weights.safetensors",
     "weights-best_val.safetensors",
@@ -106,10 +119,6 @@ def run_sources(wildcards):
     """Files whose edit changes what a run computes."""
     task = "training.video" if on_video(wildcards.dataset) else "training.lifting"
     return closure(model_module(wildcards.variant), task)
-
-
-def model_module(variant):
-    return resolve_variants()[variant]["model"].rsplit(".", 1)[0]
 
 
 def run_spec(wildcards):

@@ -63,3 +63,40 @@ rule index:
         scaling=scaling_drawn,
     script:
         "../scripts/index.py"
+
+
+# What the audit finds out by running code: small experiments without data. Torch, hence a job of its own.
+rule evidence:
+    input:
+        sources=closure("workflow.evidence", *EVIDENCE_MODELS),
+    output:
+        EVIDENCE,
+    log:
+        "results/logs/evidence.log",
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    script:
+        "../scripts/evidence.py"
+
+
+rule audit:
+    input:
+        measurements=f"{REPORT}/measurements.csv",
+        evidence=EVIDENCE,
+        studies=collect("studies/{study}.yaml", study=STUDIES),
+        names=[*NAMES, "studies/claims.yaml"],
+        sources=closure("reports.audit.write"),
+    output:
+        AUDIT,
+    log:
+        f"results/logs/audit-{SCALE}-{DATASET}.log",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        studies=STUDIES,
+        folder=f"{REPORT}/audit",
+        options=REPORT_OPTIONS,
+    script:
+        "../scripts/audit.py"

@@ -1,0 +1,6 @@
+from reports.audit.write import write_audit
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    read = (snakemake.input.measurements, snakemake.input.evidence)
+    write_audit(snakemake.params.studies, *read, snakemake.params.folder, **snakemake.params.options)

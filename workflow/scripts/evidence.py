@@ -1,0 +1,7 @@
+from pathlib import Path
+
+from workflow.evidence import write_evidence
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    write_evidence(Path(snakemake.output[0]))
