@@ -1,4 +1,4 @@
-"""ssmpose: from data to page. Targets: all, tables, figures, efficiency, scaling, train. config.yaml says what to run."""
+"""ssmpose: from data to page. Targets: all, tables, figures, audit, site, efficiency, scaling, train. config.yaml says what to run."""
 
 import sys
 from pathlib import Path
@@ -53,7 +53,7 @@ rule all:
     input:
         TABLES,
         FIGURES,
-        f"{REPORT}/index.html",
+        SITE,
 
 
 rule train:

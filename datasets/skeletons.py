@@ -25,6 +25,30 @@ ROOT = 0
 PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15)
 BONES = tuple((parent, joint) for joint, parent in enumerate(PARENTS) if parent >= 0)
 
+# A standing figure seen from the front, for drawings of joint orders: (17, 2), x to the right, y up. The person's right
+# is on the reader's left.
+STANDING = np.array(
+    [
+        (0, 0),
+        (-0.55, -0.1),
+        (-0.65, -1.5),
+        (-0.7, -2.9),
+        (0.55, -0.1),
+        (0.65, -1.5),
+        (0.7, -2.9),
+        (0, 0.9),
+        (0, 1.8),
+        (0, 2.35),
+        (0, 2.95),
+        (0.8, 1.7),
+        (1.35, 0.75),
+        (1.75, -0.2),
+        (-0.8, 1.7),
+        (-1.35, 0.75),
+        (-1.75, -0.2),
+    ]
+)
+
 # Pairwise left and right, as the published flip exchanges them.
 LEFT = (4, 5, 6, 11, 12, 13)
 RIGHT = (1, 2, 3, 14, 15, 16)

@@ -12,7 +12,7 @@ from metrics.joint_errors import (
     segments,
     within_sequences,
 )
-from metrics.protocols import HUMAN36M_BLOCKED, denormalise, human36m, mpi_inf_3dhp, pooled
+from metrics.protocols import HUMAN36M_BLOCKED, denormalise, human36m, image_millimetres, mpi_inf_3dhp, pooled
 from metrics.windows import average_windows
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "average_windows",
     "denormalise",
     "human36m",
+    "image_millimetres",
     "mpi_inf_3dhp",
     "mpjpe",
     "mpjve",

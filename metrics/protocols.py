@@ -84,7 +84,7 @@ def human36m(
     hidden = np.isin([name[:-CAMERA_SUFFIX] for name in sequence], list(blocked))
     if hidden.all():
         raise InputError(f"all {n} frames belong to blocked sequences: nothing to score")
-    predicted = _image_millimetres(predictions, factor, width, height, keypoints)
+    predicted = image_millimetres(predictions, factor, width, height, keypoints)
     target = _rooted(_finite("joints", joints), HUMAN36M_ROOT)
     times = None if times is None else _column("times", times, n)[~hidden]
     action = action[~hidden]
@@ -127,7 +127,7 @@ def pooled(
     """
     n = _frames(predictions, joints)
     action, sequence = _names("action", action, n), _names("sequence", sequence, n)
-    predicted = _image_millimetres(predictions, factor, width, height, keypoints)
+    predicted = image_millimetres(predictions, factor, width, height, keypoints)
     target = _rooted(_finite("joints", joints), HUMAN36M_ROOT)
     times = None if times is None else _column("times", times, n)
     values, distances = _score(predicted, target, sequence, times)
@@ -197,10 +197,14 @@ def denormalise(poses: Array, width: Array | float, height: Array | float) -> Ar
     return np.stack([x, y, poses[..., 2] * width / 2], axis=-1)
 
 
-def _image_millimetres(
-    predictions: Array, factor: Array, width: Array | float, height: Array | float, keypoints: Array | None
+def image_millimetres(
+    predictions: Array, factor: Array, width: Array | float, height: Array | float, keypoints: Array | None = None
 ) -> Array:
-    """Normalised outputs (N, 17, 3) as root-relative poses in 2.5D image space, in mm."""
+    """Normalised outputs (N, 17, 3) as root-relative poses in 2.5D image space, in mm.
+
+    factor: (N,) mm a pixel; width, height: pixels, (N,) or one number; keypoints: (N, 17, 2) normalised, which replace
+    x and y, or None. Raises InputError for NaN, other shapes, and sizes or factors that are not positive.
+    """
     n = len(predictions)
     outputs = _finite("predictions", predictions).copy()
     outputs[:, HUMAN36M_ROOT] = 0

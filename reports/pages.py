@@ -1,5 +1,6 @@
 """Pages from templates: text from data is escaped, one style sheet inside each page, no script, no network."""
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +26,13 @@ def _environment() -> Environment:
     )
     environment.globals["style"] = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
     environment.filters["code"] = code_spans
+    environment.filters["script"] = script_json
     return environment
+
+
+def script_json(data: object) -> Markup:
+    """Data as JSON for a script element; `<` is escaped, so that no text can close it."""
+    return Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"))
 
 
 def code_spans(text: str) -> Markup:

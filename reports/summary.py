@@ -19,7 +19,7 @@ def summary_lines(report: str | Path) -> list[str]:
     counts = pd.DataFrame([count_verdicts(pd.read_csv(path, dtype={"printed": str})) for path in paths]).sum()
     lines = [f"{len(paths)} tables, {counts.sum()} printed numbers:"]
     lines += [f"  {SYMBOLS[verdict]} {counts[verdict]:>4} {verdict}" for verdict in VERDICTS]
-    page = report / "index.html"
+    page = report / "site" / "index.html"
     lines.append(f"Look at {page if page.is_file() else report / 'tables'}")
     return lines
 

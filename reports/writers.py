@@ -1,5 +1,6 @@
-"""A laid-out table as CSV, Markdown, LaTeX and HTML."""
+"""A laid-out table as CSV, Markdown, LaTeX, HTML and JSON."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,9 +53,10 @@ MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]<>|~$#])")
 
 
 def write_view(view: View, cells: pd.DataFrame, stem: Path) -> list[Path]:
-    """Write `<stem>.csv` (long form, everything), `.md`, `.tex` and `.html`; returns the paths."""
+    """Write `<stem>.csv` and `.json` (long form, everything), `.md`, `.tex` and `.html`; returns the paths."""
     csv = write_whole(_with(stem, "csv"), lambda part: cells.to_csv(part, index=False, lineterminator="\n"))
     texts = {"md": markdown(view), "tex": latex(view), "html": render("table_page.html", view=view, stem=stem.name)}
+    texts["json"] = table_json(view, cells)
     return [csv, *(write_text(_with(stem, kind), text) for kind, text in texts.items())]
 
 
@@ -93,6 +95,18 @@ def latex(view: View) -> str:
         r"\end{table*}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def table_json(view: View, cells: pd.DataFrame) -> str:
+    """The table as one object: what it is, what its verdicts and conventions mean, and a list of cells without gaps."""
+    known = [
+        {key: value for key, value in cell.items() if not (pd.isna(value) or value == "")}
+        for cell in cells.astype(object).to_dict("records")
+    ]
+    about = {"study": view.study, "table": view.table, "heading": view.heading, "caption": view.caption}
+    about |= {"footnotes": dict(view.footnotes), "verdicts": {word: meaning for _, word, meaning in view.legend}}
+    about |= {"conventions": dict(view.conventions), "compared": view.compared, "cells": known}
+    return json.dumps(about, indent=1, ensure_ascii=False) + "\n"
 
 
 def tex(text: str) -> str:

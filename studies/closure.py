@@ -49,6 +49,6 @@ def _files(module: str) -> list[str]:
 
 
 def _data(file: Path) -> list[Path]:
-    """What a module reads besides Python: C++ sources beside `native.py`, the `templates` of a package."""
-    pattern = {"native.py": "*.[ch]pp", "__init__.py": "templates/*"}.get(file.name)
-    return [data.relative_to(ROOT) for data in (ROOT / file).parent.glob(pattern)] if pattern else []
+    """What a module reads besides Python: C++ sources beside `native.py`, `templates` and `assets` of a package."""
+    patterns = {"native.py": ["*.[ch]pp"], "__init__.py": ["templates/**/*.*", "assets/*.*"]}.get(file.name, [])
+    return [data.relative_to(ROOT) for pattern in patterns for data in (ROOT / file).parent.glob(pattern)]

@@ -5,7 +5,6 @@ import re
 from reports.audit.finding import Finding, Material, status
 from reports.audit.ledger import Claim
 from reports.verdicts import REPRODUCED
-from studies.load import load_study
 from studies.printed import parse_printed
 
 COMMAND = "python -m reports.audit {id}"
@@ -156,6 +155,9 @@ def _rounding(share: float, printed: float, decimals: int, frames: int) -> str:
 
 def _tables(material: Material, column: str) -> list[tuple[str, dict]]:
     """Tables of the ledger's studies with a column of that id."""
-    names = list(dict.fromkeys(c.study for c in material.ledger.claims.values()))
-    studies = [load_study(name) for name in names]
-    return [(s["study"], t) for s in studies for t in s["tables"] if column in {c["id"] for c in t["columns"]}]
+    return [
+        (s["study"], t)
+        for s in material.ledger.studies
+        for t in s["tables"]
+        if column in {c["id"] for c in t["columns"]}
+    ]

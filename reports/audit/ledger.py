@@ -1,7 +1,7 @@
 """The ledger: every number that the papers print, in tables and in their text, as a claim with its verdict."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -43,11 +43,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Ledger:
-    """All claims by id, in the order of the studies, and what else studies/claims.yaml says."""
+    """All claims by id, in the order of the studies; the studies; and what else studies/claims.yaml says."""
 
     claims: dict[str, Claim]
     peers: dict[str, dict]
     reported: list[dict]
+    studies: list[dict] = field(default_factory=list)
 
     def printed(self, cell: str) -> Printed | None:
         """The printed number of a cell; None where there is none. Raises InputError for a cell of no claim."""
@@ -74,7 +75,7 @@ def make_ledger(studies: Sequence[str | Path], measurements: pd.DataFrame, **opt
         if text["study"] in {study["study"] for study in loaded}:
             claim = _text_claim(text, claims, extra["peers"])
             claims[claim.id] = claim
-    return Ledger(claims, extra["peers"], extra["reported"])
+    return Ledger(claims, extra["peers"], extra["reported"], loaded)
 
 
 @cache

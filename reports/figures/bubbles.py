@@ -1,48 +1,26 @@
 """Error against multiply-accumulates, as PoseMamba's Figure 1, under two ways of counting them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.bubbles import METRICS, Bubble, column_of, printed_bubbles, true_bubbles
 from reports.figures.labels import place_labels
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import BLUE, FAINT, SOFT
-from reports.measurements import EFFICIENCY_SCALE, pick
 from reports.tables import find_table
-from studies.printed import Printed, parse_printed
 
 AREA = 26.0  # points² per million parameters, plus FLOOR
 FLOOR = 18.0
-METRICS = {
-    "mpjpe": "MPJPE",
-    "p_mpjpe": "P-MPJPE",
-    "n_mpjpe": "N-MPJPE",
-    "mpjve": "MPJVE",
-    "pck3d": "PCK",
-    "auc3d": "AUC",
-}
-
-
-@dataclass(frozen=True)
-class Bubble:
-    """A model: its label, MACs a frame in millions, printed error in mm, parameters in millions, whether we run it."""
-
-    label: str
-    macs: float
-    error: float
-    parameters: float
-    ours: bool
 
 
 def error_against_macs(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
     """Two panels with the same printed errors: MACs as printed, and the true count of those that we implement."""
     table = find_table(study, figure["table"])
-    printed = [b for row in table["rows"] if (b := _printed_bubble(row, table, figure))]
-    true = [b for row in table["rows"] if (b := _true_bubble(row, table, figure, sources.measurements))]
+    printed, true = printed_bubbles(table, figure), true_bubbles(table, figure, sources.measurements)
     if not printed:
         raise NotDrawn(f"no row of {figure['table']} prints an error, MACs and parameters")
     drawn = Figure(figsize=(13, 5.6), layout="constrained")
@@ -50,7 +28,7 @@ def error_against_macs(study: dict, figure: dict, sources: Sources) -> tuple[Fig
     _bubbles(left, printed, "As printed: MACs and parameters of the papers' profiler")
     _bubbles(right, true, "True MACs and parameters of the same networks")
     _printed_places(right, [b for b in printed if b.ours])
-    error = _column(table, figure["error"])
+    error = column_of(table, figure["error"])
     left.set_ylabel(f"Printed {METRICS.get(error['metric'], error['label'])} ({error['unit']})")
     _size_legend(right)
     drawn.draw_without_rendering()  # fixes the layout, which the labels need
@@ -62,38 +40,6 @@ def error_against_macs(study: dict, figure: dict, sources: Sources) -> tuple[Fig
         "counted at full paper size; a ring marks where the paper puts the same network. The area of a bubble grows "
         "with its parameters."
     )
-
-
-def _printed_bubble(row: dict, table: dict, figure: dict) -> Bubble | None:
-    cells = [_cell(row, table, figure[key]) for key in ("macs", "error", "size")]
-    if not all(cells):
-        return None
-    macs, error, size = cells
-    return Bubble(row["label"], _millions(macs), error.value, _millions(size), "variant" in row)
-
-
-def _true_bubble(row: dict, table: dict, figure: dict, measurements: pd.DataFrame) -> Bubble | None:
-    error = _cell(row, table, figure["error"])
-    if "variant" not in row or not error:
-        return None
-    counts = pick(measurements, scale=EFFICIENCY_SCALE, variant=row["variant"], convention="true")
-    values = dict(zip(counts["metric"], counts["value"], strict=True))
-    metric = _column(table, figure["macs"])["metric"]
-    if not {metric, "params"} <= values.keys():
-        return None
-    return Bubble(row["label"], values[metric] / 1e6, error.value, values["params"] / 1e6, True)
-
-
-def _cell(row: dict, table: dict, column_id: str) -> Printed | None:
-    return parse_printed(row.get("cells", {}).get(column_id, ""), _column(table, column_id).get("unit"))
-
-
-def _column(table: dict, column_id: str) -> dict:
-    return next(column for column in table["columns"] if column["id"] == column_id)
-
-
-def _millions(printed: Printed) -> float:
-    return printed.value * printed.factor / 1e6
 
 
 def _bubbles(axes: Axes, bubbles: list[Bubble], title: str) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from datasets.lifting import Split, load
-from metrics.lifting import denormalise, mpjpe
+from metrics.lifting import image_millimetres, mpjpe
 from reports.figures.skeleton import bare, draw_bones, project
 from reports.figures.sources import NotDrawn, Sources, read_array, recipe_of
 from reports.figures.style import BLUE, FAINT, ORANGE, SOFT, note
@@ -71,15 +71,6 @@ def pick_frames(errors: np.ndarray, quantiles: Sequence[float] = QUANTILES) -> l
     return [int(ranked[round(q * (len(ranked) - 1))]) for q in quantiles]
 
 
-def to_millimetres(outputs: np.ndarray, split: Split) -> np.ndarray:
-    """Normalised outputs (N, 17, 3) of a split's frames as root-relative poses in mm (MotionBERT's 2.5D space)."""
-    outputs = np.array(outputs, dtype=float)
-    outputs[:, 0] = 0
-    width, height = (split.frames[key].to_numpy() for key in ("width", "height"))
-    pixels = denormalise(outputs, width, height)
-    return _rooted(pixels * np.asarray(split.factor, dtype=float)[:, None, None])
-
-
 def _predictions(figure: dict, sources: Sources) -> tuple[Split, np.ndarray, list[Panel]]:
     """The data's split, its true poses (N, 17, 3) in mm, and a panel for each variant that was run."""
     data = sources.choice.data(figure["input"])
@@ -110,7 +101,8 @@ def _panel(variant: str, figure: dict, run: Path, split: Split, truth: np.ndarra
             f"{run / 'predictions.npz'}: {name} has shape {outputs.shape}, the data {truth.shape}; delete the run's "
             "folder and train again"
         )
-    predicted = to_millimetres(outputs, split)
+    sizes = (split.frames[key].to_numpy() for key in ("width", "height"))
+    predicted = image_millimetres(outputs, split.factor, *sizes)
     return Panel(resolve_variants()[variant]["label"], predicted, mpjpe(predicted, truth))
 
 

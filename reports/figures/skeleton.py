@@ -3,34 +3,12 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from datasets.skeletons import BONES
+from datasets.skeletons import BONES, STANDING
 from datasets.skeletons import JOINTS as JOINT_IDS
 
 JOINT_NAMES = tuple(name.replace("_", " ") for name in JOINT_IDS)
 JOINTS = len(JOINT_NAMES)
-# A standing figure seen from the front, for drawings of joint orders: (17, 2), x to the right, y up. The person's right
-# is on the reader's left.
-STANDING = np.array(
-    [
-        (0, 0),
-        (-0.55, -0.1),
-        (-0.65, -1.5),
-        (-0.7, -2.9),
-        (0.55, -0.1),
-        (0.65, -1.5),
-        (0.7, -2.9),
-        (0, 0.9),
-        (0, 1.8),
-        (0, 2.35),
-        (0, 2.95),
-        (0.8, 1.7),
-        (1.35, 0.75),
-        (1.75, -0.2),
-        (-0.8, 1.7),
-        (-1.35, 0.75),
-        (-1.75, -0.2),
-    ]
-)
+__all__ = ["JOINTS", "JOINT_NAMES", "STANDING", "bare", "draw_bones", "project"]
 AZIMUTH, ELEVATION = np.radians(25), np.radians(12)
 
 

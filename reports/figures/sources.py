@@ -2,18 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
-import numpy as np
 import pandas as pd
 
+from reports.arrays import NotThere, read_array, read_arrays
 from reports.measurements import Choice, pick
-from studies.errors import InputError
 from studies.plan import BASELINE_RECIPE, BASELINES
 
-
-class NotDrawn(Exception):  # noqa: N818 (it is no error: the run was not asked for)
-    """A figure's ingredient is not there; the message says which, and what would make it."""
+__all__ = ["NotDrawn", "Sources", "read_array", "read_arrays", "recipe_of"]
+NotDrawn = NotThere  # a figure's ingredient
 
 
 @dataclass(frozen=True)
@@ -52,22 +49,3 @@ class Sources:
 def recipe_of(variant: str, recipe: str) -> str:
     """Baselines have a recipe of their own, whatever the figure says."""
     return BASELINE_RECIPE if variant in BASELINES else recipe
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of an npz file; nothing in it is unpickled. Raises NotDrawn if absent, InputError if unreadable."""
-    if not path.is_file():
-        raise NotDrawn(f"{path.name} is not there; `make figures` makes it")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read ({error}); delete it and run `make figures`") from None
-
-
-def read_array(path: Path, name: str) -> np.ndarray:
-    """One array of an npz file. Raises InputError where the file lacks it."""
-    arrays = read_arrays(path)
-    if name not in arrays:
-        raise InputError(f"{path}: has no array {name!r}; delete it and run `make figures`")
-    return arrays[name]

@@ -1,9 +1,6 @@
 """Figures: drawn from files, the same bytes each time, and words where something was not run."""
 
 import ast
-import base64
-import hashlib
-import re
 from pathlib import Path
 from shutil import rmtree
 from xml.etree import ElementTree
@@ -13,10 +10,9 @@ import pytest
 from demo_results import DEMO, OPTIONS, write_results
 
 import reports
+from metrics.lifting import image_millimetres
 from reports.figures import write_figure
-from reports.figures.poses import pick_frames, to_millimetres
-from reports.index import write_index
-from reports.tables import write_tables
+from reports.figures.poses import pick_frames
 from studies.errors import InputError
 
 
@@ -82,35 +78,10 @@ def test_outputs_become_root_relative_millimetres(results):
     truth = np.asarray(split.joints, float)
     labels = np.asarray(split.joints, float) / np.asarray(split.factor)[:, None, None]  # pixels
     labels = (labels - labels[:, :1]) * 2 / split.frames["width"].to_numpy()[:, None, None]
-    np.testing.assert_allclose(to_millimetres(labels, split), truth - truth[:, :1], atol=1e-3)
+    np.testing.assert_allclose(image_millimetres(labels, split.factor, 1000, 1000), truth - truth[:, :1], atol=1e-3)
 
 
-@pytest.mark.slow
-def test_the_index_holds_every_table_and_figure_and_needs_no_network(results, tmp_path):
-    measurements = results / "measurements.csv"
-    write_tables(DEMO, measurements, tmp_path / "tables", **OPTIONS)
-    for figure in KINDS:
-        draw(results, figure, tmp_path / "figures" / f"demo-{figure}")
-    text = write_index([DEMO], measurements, tmp_path, **OPTIONS).read_text(encoding="utf-8")
-    drawings = [base64.b64decode(found) for found in re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', text)]
-    digests = {hashlib.sha256(d).hexdigest() for d in drawings}
-    assert digests == {hashlib.sha256(p.read_bytes()).hexdigest() for p in (tmp_path / "figures").glob("*.svg")}
-    assert "Scale quick, synthetic motion" in text
-    assert "1,234.5 ms (interquartile range 6.7)" in text
-    assert "7.5 minutes" in text  # 36 runs of 12.5 s
-    targets = re.findall(r'href="((?:tables|figures)/[^"]+)"', text)
-    assert len(targets) == 2 * 4 + 6 * 2
-    assert all((tmp_path / target).is_file() for target in targets)
-    assert all(f'id="{anchor}"' in text for anchor in re.findall(r'href="#([^"]+)"', text))
-    assert not re.search(r'<script|src="http|<link', text)
-
-
-def test_the_index_asks_for_figures_that_are_absent(results, tmp_path):
-    with pytest.raises(InputError, match=r"demo-figure1\.svg: no such figure; run `make figures` first"):
-        write_index([DEMO], results / "measurements.csv", tmp_path, **OPTIONS)
-
-
-def test_a_moved_run_still_gives_a_page_but_not_its_figure(tmp_path):
+def test_a_moved_run_leaves_out_its_figure(tmp_path):
     write_results(tmp_path)
     rmtree(tmp_path / "runs/quick/synthetic-sh-like/posemamba-s/posemamba/seed0")
     text, _ = draw(tmp_path, "poses", tmp_path / "a")

@@ -1,15 +1,11 @@
 """The scaling curve's figure and table, from made-up measurements."""
 
-import base64
-import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from demo_results import OPTIONS
 
-from reports.index import write_index
 from reports.scaling import write_scaling
 from studies.errors import InputError
 
@@ -73,18 +69,6 @@ def test_predicted_memory_stands_where_nothing_was_measured(parts: list[Path], t
     text = ElementTree.parse(svg).getroot().find(".//{http://purl.org/dc/elements/1.1/}description").text
     assert "At L = 90, inference: quadratic 5.00 times the time of linear." in text
     assert text.endswith("Hollow: not measured, predicted from the sizes of the tensors.")
-
-
-def test_the_page_shows_the_curve_where_there_is_one(parts: list[Path], measurements_csv: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "results/quick/synthetic"
-    without = write_index([], measurements_csv, folder, **OPTIONS).read_text(encoding="utf-8")
-    _, _, svg, _ = write_scaling("frames", parts, tmp_path / "results/efficiency/scaling")
-    page = write_index([], measurements_csv, folder, **OPTIONS).read_text(encoding="utf-8")
-    assert "scaling" not in without
-    assert base64.b64encode(svg.read_bytes()).decode() in page
-    assert "<figcaption>One clip on some CPU, 2 threads" in page
-    for link in re.findall(r'href="([^"]*scaling[^"]*)"', page):
-        assert (folder / link).is_file()
 
 
 def test_what_is_no_measurement_is_named(parts: list[Path], tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_the_interval_is_students():
 def test_every_file_says_the_scale(written):
     for path in (written / "tables").iterdir():
         assert "quick" in path.read_text(encoding="utf-8"), path.name
-    assert len(list((written / "tables").iterdir())) == 8
+    assert len(list((written / "tables").iterdir())) == 10
 
 
 def test_the_long_form_survives_a_round_trip(written, cells):
@@ -193,8 +193,9 @@ def test_the_summary_counts_printed_numbers(written):
     assert lines[0] == "2 tables, 46 printed numbers:"
     assert any(line.split() == ["✓", "9", "reproduced"] for line in lines)
     assert lines[-1] == f"Look at {written / 'tables'}"
-    (written / "index.html").touch()
-    assert summary_lines(written)[-1] == f"Look at {written / 'index.html'}"
+    (written / "site").mkdir()
+    (written / "site/index.html").touch()
+    assert summary_lines(written)[-1] == f"Look at {written / 'site/index.html'}"
 
 
 def test_bad_input_ends_in_one_line_that_names_it(tmp_path, demo):

@@ -75,7 +75,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     assert int(resumed_at.group(1)) >= step
     assert len(outcome(killed)) == 5
     assert outcome(killed) == outcome(whole)
-    assert (killed / "results/quick/synthetic/index.html").is_file()
+    assert (killed / "results/quick/synthetic/site/index.html").is_file()
 
 
 def test_resume_without_a_lock_does_nothing(checkout: Checkout) -> None:

@@ -27,8 +27,8 @@ rule count:
     reason: Missing output files: results/efficiency/mlp-counts.csv, results/efficiency/mlp-excluded.csv
 [Sat Nov 21 04:18:16 2026]
 localrule all:
-    input: results/quick/cmu/index.html
-    reason: Input files updated by another job: results/quick/cmu/index.html
+    input: results/quick/cmu/site
+    reason: Input files updated by another job: results/quick/cmu/site
 """
 
 

@@ -25,7 +25,7 @@ def finished(new_checkout: Callable[[], Checkout], shared: Path) -> Checkout:
     checkout.configure(lambda config: config["sources"]["cmu"].update(mirror=mirrors))
     result = checkout.snakemake()
     assert result.returncode == 0, result.stdout
-    assert "Look at results/quick/cmu-small/index.html" in result.stdout
+    assert "Look at results/quick/cmu-small/site/index.html" in result.stdout
     return checkout
 
 

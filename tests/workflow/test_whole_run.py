@@ -34,18 +34,21 @@ def test_it_ends_well_and_says_where_to_look(whole: tuple[Checkout, CompletedPro
     _, result = whole
     assert result.returncode == 0, result.stdout
     assert "error" not in result.stdout.lower()
-    assert f"Look at {REPORT}/index.html" in result.stdout.splitlines()[-3:]
+    assert f"Look at {REPORT}/site/index.html" in result.stdout.splitlines()[-3:]
     assert "1 tables, 2 printed numbers:" in result.stdout
 
 
 def test_every_table_and_figure_is_there_in_every_format(whole: tuple[Checkout, CompletedProcess]) -> None:
     checkout, _ = whole
-    wanted = {f"tables/mini-table1.{kind}" for kind in ("csv", "md", "tex", "html")}
+    wanted = {f"tables/mini-table1.{kind}" for kind in ("csv", "md", "tex", "html", "json")}
     wanted |= {f"figures/mini-{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
-    wanted |= {"index.html", "measurements.csv", "comparisons.csv"}
+    wanted |= {f"audit/{name}" for name in ("audit.json", "claims.csv", "findings.csv", "index.html")}
+    wanted |= {"measurements.csv", "comparisons.csv"}
     report = checkout / REPORT
     found = {p.relative_to(report).as_posix() for p in report.rglob("*") if p.is_file()}
-    assert found == wanted
+    site = {name for name in found if name.startswith("site/")}
+    assert found - site == wanted
+    assert {f"site/{name}.html" for name in ("index", "mini", "audit", "counts", "orders", "poses", "runs")} <= site
     assert all((report / name).stat().st_size > 100 for name in wanted)
     assert all((report / name).read_bytes().startswith(b"\x89PNG") for name in wanted if name.endswith("png"))
 
@@ -115,8 +118,10 @@ REPORTS = {
     "comparisons": {f"{REPORT}/comparisons.csv"},
     "tables": {f"{REPORT}/tables/mini-table1.csv"},
     "figures": {f"{REPORT}/figures/mini-{FIGURES[0]}.svg"},
-    "index": {f"{REPORT}/index.html"},
+    "audit": {f"{REPORT}/audit/audit.json"},
+    "site": {f"{REPORT}/site"},
 }
+EVIDENCE = {"evidence": {"results/efficiency/evidence.json"}}  # the audit runs it: SasMamba is one of its nets
 MEASURED = REPORTS | {"measurements": {f"{REPORT}/measurements.csv"}}
 SASMAMBA_RUNS = {
     "train_run": {f"{RUNS}/sasmamba-27-xy/sasmamba/seed0/weights.safetensors"},
@@ -133,7 +138,7 @@ SASMAMBA_COUNTS = {kind: {f"results/efficiency/sasmamba-{file}.csv"} for kind, f
             "models/lifting/sasmamba.py",
             "class SasMamba(",
             "# a remark\nclass SasMamba(",
-            MEASURED | SASMAMBA_RUNS | SASMAMBA_COUNTS,
+            MEASURED | SASMAMBA_RUNS | SASMAMBA_COUNTS | EVIDENCE,
             id="model",
         ),
         pytest.param(

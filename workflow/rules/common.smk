@@ -28,11 +28,12 @@ COMPARISONS = f"{REPORT}/comparisons.csv"
 NOISE = "results/noise.csv"
 NOISE_EXPERIMENT = Experiment("synthetic-sh-like", "posemamba-s", "posemamba")
 NOISE_PLAN = make_plan(PLAN.config | {"scale": "quick"})
+SITE = f"{REPORT}/site"
 EVIDENCE = "results/efficiency/evidence.json"
 EVIDENCE_MODELS = [
     model_module(name) for name in ("posemamba-s", "sasmamba", "glsmamba-b")
 ]
-AUDIT = [
+AUDIT = [  # audit.json first
     f"{REPORT}/audit/{name}"
     for name in ("audit.json", "claims.csv", "findings.csv", "index.html")
 ]
@@ -59,7 +60,7 @@ EFFICIENCY += collect(
 SCALING = "results/efficiency/scaling"
 LENGTHS = [27, 81, 243, 729, 2187, 3888]  # frames of the clips of the scaling curve
 NAMES = ["studies/variants.yaml", "studies/recipes.yaml"]  # labels of rows and curves
-TABLE_KINDS = ["csv", "md", "tex", "html"]
+TABLE_KINDS = ["csv", "md", "tex", "html", "json"]
 TABLES = [
     f"{REPORT}/tables/{name}-{table['id']}.{kind}"
     for name, study in PLAN.studies.items()

@@ -43,26 +43,29 @@ rule figures:
         "../scripts/figures.py"
 
 
-rule index:
+rule site:
     input:
         measurements=f"{REPORT}/measurements.csv",
+        comparisons=COMPARISONS,
+        audit=AUDIT,
         tables=TABLES,
         figures=FIGURES,
+        orders="results/efficiency/scan_orders.npz",
         names=NAMES,
-        sources=closure("reports.index"),
+        sources=closure("reports.site.build"),
     output:
-        f"{REPORT}/index.html",
+        folder=directory(SITE),
     log:
-        f"results/logs/index-{SCALE}-{DATASET}.log",
+        f"results/logs/site-{SCALE}-{DATASET}.log",
     resources:
-        mem_mb=1000,
+        mem_mb=1500,
         runtime=5,
     params:
         studies=STUDIES,
         options=REPORT_OPTIONS,
         scaling=scaling_drawn,
     script:
-        "../scripts/index.py"
+        "../scripts/site.py"
 
 
 # What the audit finds out by running code: small experiments without data. Torch, hence a job of its own.
@@ -96,7 +99,6 @@ rule audit:
         runtime=5,
     params:
         studies=STUDIES,
-        folder=f"{REPORT}/audit",
         options=REPORT_OPTIONS,
     script:
         "../scripts/audit.py"

@@ -1,0 +1,31 @@
+"""Reading the arrays that runs and measurements left behind; nothing in a file is unpickled."""
+
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from studies.errors import InputError
+
+
+class NotThere(Exception):  # noqa: N818 (it is no error: the file was not asked for)
+    """An ingredient is not there; the message says which, and what would make it."""
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of an npz file; nothing in it is unpickled. Raises NotThere if absent, InputError if unreadable."""
+    if not path.is_file():
+        raise NotThere(f"{path.name} is not there; `make figures` makes it")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error}); delete it and run `make figures`") from None
+
+
+def read_array(path: Path, name: str) -> np.ndarray:
+    """One array of an npz file. Raises InputError where the file lacks it."""
+    arrays = read_arrays(path)
+    if name not in arrays:
+        raise InputError(f"{path}: has no array {name!r}; delete it and run `make figures`")
+    return arrays[name]

@@ -1,0 +1,55 @@
+// Draws the charts of a page with plotly.js, in the colours of the page, and redraws them when those change.
+"use strict";
+(() => {
+  const LIGHT = ["#0b5c8a", "#c2410c", "#006b4f", "#7c3aed", "#a16207", "#be185d", "#0e7490", "#4d7c0f"];
+  const DARK = ["#7cc4ee", "#ffb285", "#7fdcb8", "#c4b5fd", "#fcd34d", "#f9a8d4", "#67e8f9", "#bef264"];
+
+  function styled(trace, palette) {
+    const meta = trace.meta ?? {};
+    const colour = meta.colour === null || meta.colour === undefined ? SSMPOSE.colour("soft") : palette[meta.colour % palette.length];
+    const copy = { ...trace, marker: { ...trace.marker, color: colour } };
+    if (trace.mode?.includes("lines")) copy.line = { color: colour, dash: meta.dash ?? "solid", width: 2 };
+    return copy;
+  }
+
+  function layout(given) {
+    const ink = SSMPOSE.colour("ink"), line = SSMPOSE.colour("line");
+    const axis = (own) => ({ gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true, ...own });
+    const narrow = innerWidth < 768;
+    const found = {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, family: "system-ui, sans-serif", size: 12 },
+      margin: { l: 55, r: 20, t: 20, b: 50 }, ...given,
+    };
+    for (const key of ["xaxis", "yaxis", "yaxis2"]) if (given[key]) found[key] = axis(given[key]);
+    if (narrow) found.legend = { orientation: "h", y: -0.25 };
+    return found;
+  }
+
+  function draw(element) {
+    const given = element.chart;
+    const palette = SSMPOSE.dark() ? DARK : LIGHT;
+    const narrow = innerWidth < 768;
+    const shown = given.data.filter((trace) => !given.switch || trace.meta.state === element.state);
+    const traces = shown.map((trace) => styled(narrow && trace.mode === "markers+text" ? { ...trace, mode: "markers" } : trace, palette));
+    return Plotly.react(element, traces, layout(given.layout), { responsive: true, displaylogo: false });
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const elements = [...document.querySelectorAll(".chart")];
+    for (const element of elements) {
+      element.chart = JSON.parse(element.querySelector("script").textContent);
+      element.state = "paper";
+      element.replaceChildren();
+      const buttons = [...element.parentElement.querySelectorAll("[data-chart-state]")];
+      for (const button of buttons) {
+        button.addEventListener("click", () => {
+          element.state = button.dataset.chartState;
+          buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+          draw(element);
+        });
+      }
+      draw(element);
+    }
+    document.addEventListener("themechange", () => elements.forEach(draw));
+  });
+})();

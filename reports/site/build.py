@@ -1,0 +1,278 @@
+"""All pages of the site from result files: measurements, comparisons, audit, runs, figures. No model, no network."""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+
+from reports.audit.write import audit_body
+from reports.comparisons import read_comparisons
+from reports.layout import SCALES, SELECTIONS, SYMBOLS, View, count_verdicts, make_view
+from reports.measurements import EFFICIENCY_SCALE, Choice, pick, read_measurements
+from reports.pages import TEMPLATES, render, script_json
+from reports.site.charts import Chart, bubbles, learning_curves, run_curves
+from reports.site.runs import Experiment, experiments, run_links
+from reports.site.viewers import VIEWERS
+from reports.tables import build_table, find_table
+from reports.verdicts import VERDICTS
+from studies.errors import InputError
+from studies.files import write_text
+from studies.load import load_study
+from studies.variants import resolve_variants
+
+ASSETS = Path(__file__).parent / "assets"
+TABLE_KINDS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX", "json": "JSON"}
+SCALING = {
+    "scaling": "Time and memory of one clip by its length",
+    "tokens": "Time and memory of one clip of images by its tokens",
+}  # curves that `make scaling` draws, in results/efficiency
+TIMINGS = {"latency": "time a clip", "throughput": "throughput", "peak_memory": "peak memory"}
+TIMINGS["training_memory"] = "memory of a training step"
+MEANING = {
+    "reproduced": "printed numbers that our count gives to the last printed digit",
+    "differs": "printed numbers that our count does not give",
+    "not comparable": "measured here, but under other conditions than the paper's",
+    "not run": "printed numbers that nothing here measures",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the navigation: its file, its name, and what it is."""
+
+    file: str
+    name: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study on its page: tables as views, interactive charts, and figures as (id, heading, file stem)."""
+
+    name: str
+    title: str
+    venue: str
+    link: str
+    views: tuple[View, ...]
+    charts: tuple[Chart, ...]
+    figures: tuple[tuple[str, str, str], ...]
+    counts: dict[str, int]
+
+
+class Site:
+    """What all pages are made of, read once. Folders: `report` holds tables/, figures/, audit/; `out` gets the site."""
+
+    def __init__(self, studies: Sequence[str | Path], report: Path, out: Path, **options: object) -> None:
+        self.report, self.out, self.options, self.choice = report, out, options, Choice(**options)
+        self.measurements = read_measurements(report / "measurements.csv")
+        self.comparisons = read_comparisons(report / "comparisons.csv")
+        self.audit = _read_json(report / "audit" / "audit.json")
+        self.experiments = experiments(self.measurements, self.choice.scale)
+        self.studies = [self._study(load_study(name)) for name in studies]
+        self.views = {name: data for name, build in VIEWERS.items() if (data := build(report, self.choice))}
+
+    def _study(self, study: dict) -> Study:
+        cells = [build_table(study, t, self.measurements, self.comparisons, **self.options) for t in study["tables"]]
+        views = [make_view(study, t, c, self.choice) for t, c in zip(study["tables"], cells, strict=True)]
+        counts: Counter[str] = Counter()
+        for table in cells:
+            counts.update(count_verdicts(table))
+        charts = [
+            bubbles(study, figure, find_table(study, figure["table"]), self.measurements)
+            for figure in study.get("figures", [])
+            if figure["kind"] == "error-against-macs"
+        ]
+        figures = [(f["id"], _heading(f), f"{study['study']}-{f['id']}") for f in study.get("figures", [])]
+        about = (study["study"], study["title"], study["venue"] or "", study["link"] or "")
+        return Study(*about, tuple(views), tuple(filter(None, charts)), tuple(figures), dict(counts))
+
+    @property
+    def pages(self) -> list[Page]:
+        """Pages of the navigation, those without data left out."""
+        found = [Page("index.html", "Overview", "what was run, and what holds")]
+        found += [Page(f"{s.name}.html", s.name, s.title) for s in self.studies]
+        found += [Page("audit.html", "audit", "every claim, and what was found about them")]
+        found += [Page("counts.html", "counts", "parameters, operations, time and memory at full paper size")]
+        found += [Page("curves.html", "curves", "learning curves of every experiment")] if self.experiments else []
+        found += [Page(f"{name}.html", data["name"], data["about"]) for name, data in self.views.items()]
+        return found + ([Page("runs.html", "runs", "what every run left behind")] if self.experiments else [])
+
+
+def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Path, **options) -> Path:
+    """Write the site into the folder `out`, whole or not at all; returns its `index.html`.
+
+    report: folder with measurements.csv, comparisons.csv, audit/, tables/ and figures/.
+    options: scale, dataset, detector, selection, seeds (`reports.measurements.Choice`).
+    Raises InputError where one of them is absent or cannot be read.
+    """
+    out = Path(out)
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        site = Site(studies, Path(report), part, **options)
+        _copy_assets(site)
+        _write_pages(site)
+        shutil.rmtree(out, ignore_errors=True)
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return out / "index.html"
+
+
+def _write_pages(site: Site) -> None:
+    _write(site, "index.html", "overview.html", facts=run_facts(site), counts=_verdicts(site))
+    links = run_links(site.experiments)
+    for study in site.studies:
+        _write(site, f"{study.name}.html", "study.html", study=study, links=links, kinds=TABLE_KINDS)
+    _write(site, "audit.html", "audit.html", body=audit_body(site.audit | {"files": "audit/"}))
+    scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
+    counted = counts(site)
+    _write(site, "counts.html", "counts.html", counted=counted, timings=timings(site), scaling=scaling)
+    if site.experiments:
+        _write(site, "curves.html", "curves.html", charts=_curve_charts(site))
+        _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links)
+    linked = {variant["name"] for variant in counted if "true" in variant["by"]}
+    for experiment in site.experiments:
+        values = {"experiment": experiment, "chart_data": run_curves(experiment), "numbers": numbers(experiment)}
+        values |= {"counted": linked}
+        _write(site, f"runs/{experiment.id}.html", "experiment.html", root="../", **values)
+    for name, data in site.views.items():
+        write_text(site.out / f"data/{name}.js", f"SSMPOSE.data.{name}={script_json(data)};\n")
+        _write(site, f"{name}.html", "viewer.html", viewer=name, data=data)
+
+
+def _write(site: Site, file: str, template: str, root: str = "", **values: object) -> None:
+    known = {
+        "site": site,
+        "choice": site.choice,
+        "page": file,
+        "root": root,
+        "scale_meaning": SCALES[site.choice.scale],
+    }
+    write_text(site.out / file, render(f"site/{template}", **known, **values))
+
+
+def _copy_assets(site: Site) -> None:
+    """Scripts and styles of ours, plotly.js, and everything that pages link to: figures, tables, audit."""
+    assets = site.out / "assets"
+    shutil.copytree(ASSETS, assets)
+    shutil.copy(TEMPLATES / "style.css", assets / "style.css")
+    shutil.copy(_plotly_js(), assets)
+    for study in site.studies:
+        stems = [stem for _, _, stem in study.figures]
+        _copy(site.report / "figures", site.out / "figures", [f"{stem}.svg" for stem in stems])
+        files = [f"{study.name}-{view.table}.{kind}" for view in study.views for kind in TABLE_KINDS]
+        _copy(site.report / "tables", site.out / "tables", files)
+    _copy(site.report, site.out, ["measurements.csv", "comparisons.csv"])
+    _copy(site.report / "audit", site.out / "audit", ["audit.json", "claims.csv", "findings.csv"])
+    efficiency = site.report / "../../efficiency"
+    drawn = [f"{stem}.{kind}" for stem in SCALING for kind in ("svg", "csv") if (efficiency / f"{stem}.svg").is_file()]
+    _copy(efficiency, site.out / "figures", drawn)
+    for name, data in site.views.items():
+        for source in data.pop("files", []):
+            _copy(Path(source).parent, site.out / "data" / name, [Path(source).name])
+
+
+def _plotly_js() -> Path:
+    """plotly.js inside the installed package, which is not imported: that would take a second."""
+    package = find_spec("plotly")
+    if package is None or package.origin is None:
+        raise InputError("the package plotly is not installed; delete .venv/.ready and run `make env`")
+    return Path(package.origin).parent / "package_data" / "plotly.min.js"
+
+
+def _copy(folder: Path, to: Path, names: list[str]) -> None:
+    to.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name}: no such file; run `make` first")
+        shutil.copy(folder / name, to / name)
+
+
+def run_facts(site: Site) -> dict[str, str]:
+    """What was run, as (name, text): from the measurements and each run's `run.json`."""
+    runs = [run for experiment in site.experiments for run in experiment.runs]
+    records = [run.record for run in runs if run.record]
+    versions = {f"{k} {v}" for record in records for k, v in record.get("versions", {}).items()}
+    minutes = sum(run.minutes for run in runs)
+    facts = {
+        "Scale": site.choice.scale,
+        "Motion": f"{site.choice.dataset}; detected 2D keypoints: {site.choice.detector}",
+        "Epoch shown": SELECTIONS[site.choice.selection],
+        "Trainings": f"{len(runs)} runs of {len({e.variant for e in site.experiments})} variants",
+        "Seeds": ", ".join(sorted({str(run.seed) for run in runs})) or "none",
+        "Hardware": ", ".join(sorted({str(d) for e in site.experiments for d in e.numbers["device"]})) or "nothing was trained",
+        "Training time": f"{minutes:.1f} minutes in all, added over runs" if minutes else "",
+        "Selective scan": ", ".join(sorted({record["backend"] for record in records if "backend" in record})),
+        "Versions": ", ".join(sorted(versions)),
+        "Source revision": ", ".join(sorted(set(site.measurements["revision"]) - {""})),
+    }  # fmt: skip
+    return {name: text for name, text in facts.items() if text}
+
+
+def counts(site: Site) -> list[dict]:
+    """Parameters and MACs of every counted variant: label, name, family, and (params, macs, macs_frame) by convention."""
+    measured = pick(site.measurements, scale=EFFICIENCY_SCALE)
+    variants, found = resolve_variants(), []
+    for name, rows in measured[measured["run"] == ""].groupby("variant", sort=False):
+        by = {
+            convention: dict(zip(part["metric"], part["value"], strict=True))
+            for convention, part in rows[rows["metric"].isin(["params", "macs_per_clip", "macs_per_frame"])].groupby("convention")
+        }  # fmt: skip
+        known = variants.get(name, {"label": name, "family": ""})
+        found.append({"name": name, "label": known["label"], "family": known["family"], "by": by})
+    return [variant for variant in found if variant["by"]]
+
+
+def timings(site: Site) -> list[tuple[str, ...]]:
+    """Times and memory at full paper size, by variant: (label, what, value, how it was measured, device)."""
+    measured = pick(site.measurements, scale=EFFICIENCY_SCALE)
+    spreads = measured[measured["metric"] == "latency_iqr"].set_index(["variant", "convention", "device"])["value"]
+    labels = {name: variant["label"] for name, variant in resolve_variants().items()}
+    rows = []
+    for row in measured[measured["metric"].isin(TIMINGS)].itertuples():
+        spread = spreads.get((row.variant, row.convention, row.device)) if row.metric == "latency" else None
+        value = f"{row.value:,.1f} {row.unit}" + ("" if spread is None else f" (interquartile range {spread:,.1f})")
+        rows.append((labels.get(row.variant, row.variant), TIMINGS[row.metric], value, row.convention, row.device))
+    return rows
+
+
+def numbers(experiment: Experiment) -> pd.DataFrame:
+    """All measurements of an experiment: rows (metric, unit, convention), a column a seed."""
+    table = experiment.numbers.pivot_table(
+        index=["convention", "metric", "unit"], columns="seed", values="value", sort=False
+    )
+    return table.reset_index()
+
+
+def _curve_charts(site: Site) -> list[Chart]:
+    by_data: dict[str, list[Experiment]] = {}
+    for experiment in site.experiments:
+        by_data.setdefault(experiment.dataset, []).append(experiment)
+    charts = [learning_curves(f"curves-{data}", data, found) for data, found in by_data.items()]
+    return [chart for chart in charts if chart]
+
+
+def _verdicts(site: Site) -> list[tuple[str, str, int, str]]:
+    total: Counter[str] = Counter()
+    for study in site.studies:
+        total.update(study.counts)
+    return [(v, SYMBOLS[v], total[v], MEANING[v]) for v in VERDICTS]
+
+
+def _heading(figure: dict) -> str:
+    return (f"Figure {figure['number']}: " if figure.get("number") else "") + figure["title"]
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run `make` first") from None
+    except ValueError:
+        raise InputError(f"{path}: is no JSON; delete it and run `make` again") from None

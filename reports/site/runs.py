@@ -1,0 +1,93 @@
+"""Runs as pages see them: what each left behind, and the page that every number made of it links to."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from studies.errors import InputError
+from studies.variants import resolve_variants
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its folder as measurements name it, its seed, `run.json` and `history.csv` (empty if moved away)."""
+
+    folder: str
+    seed: int
+    record: dict
+    history: pd.DataFrame
+
+    @property
+    def minutes(self) -> float:
+        return self.record.get("seconds", {}).get("whole", 0) / 60
+
+    @property
+    def command(self) -> str:
+        """What makes this run again, from a clone at its revision."""
+        spec = self.record.get("spec", {})
+        data = spec.get("dataset", "")
+        motion = data.removeprefix("video-").split("-")[0]
+        choices = f"scale={spec.get('scale', 'quick')} dataset={motion}" if spec else ""
+        return f"make train {choices} variants={spec.get('variant', '')} seeds={self.seed}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All runs of a variant on a data set by a recipe; `id` names its page."""
+
+    dataset: str
+    variant: str
+    recipe: str
+    label: str
+    runs: tuple[Run, ...]
+    numbers: pd.DataFrame = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        return f"{self.dataset}.{self.variant}.{self.recipe}"
+
+
+def experiments(measurements: pd.DataFrame, scale: str) -> list[Experiment]:
+    """Experiments behind the measurements of a scale, by data set, in the order of the file.
+
+    Raises InputError for a `run.json` that is no JSON.
+    """
+    mine = measurements[(measurements["run"] != "") & (measurements["scale"] == scale)]
+    labels = {name: variant["label"] for name, variant in resolve_variants().items()}
+    found = []
+    for key, numbers in mine.groupby(["dataset", "variant", "recipe"], sort=False):
+        runs = tuple(_runs(numbers))
+        found.append(Experiment(*key, labels.get(key[1], key[1]), runs, numbers))
+    return sorted(found, key=lambda e: (e.dataset.startswith("video-"), e.dataset))
+
+
+def run_links(found: list[Experiment], prefix: str = "") -> dict[str, str]:
+    """Run folder -> its place on a page of the site."""
+    return {run.folder: f"{prefix}runs/{e.id}.html#seed{run.seed}" for e in found for run in e.runs}
+
+
+def _runs(numbers: pd.DataFrame) -> Iterator[Run]:
+    for folder, seed in numbers[["run", "seed"]].drop_duplicates().sort_values("seed").itertuples(index=False):
+        yield Run(folder, int(seed), _record(Path(folder)), _history(Path(folder)))
+
+
+def _record(run: Path) -> dict:
+    """What a run says of itself; empty where its folder was moved away since."""
+    path = run / "run.json"
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"{path}: is no JSON; delete the run's folder and train again") from None
+
+
+def _history(run: Path) -> pd.DataFrame:
+    path = run / "history.csv"
+    try:
+        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
+        raise InputError(f"{path}: is no CSV file; delete the run's folder and train again") from None

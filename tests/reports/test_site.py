@@ -1,0 +1,144 @@
+"""The site as files: pages, links, escaping, what is missing, and that a view shows what the files say."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from demo_results import DEMO, OPTIONS
+from demo_site import REPORT, write_report
+
+from datasets.lifting import load
+from metrics.lifting import image_millimetres
+from models.ssm.orders import mode_orders, pair_orders
+from reports.measurements import Choice
+from reports.site.build import write_site
+from reports.site.viewers.orders import orders_view
+from reports.site.viewers.poses import pick_clips, poses_view
+from studies.errors import InputError
+
+CHOICE = Choice(**OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        report = write_report(root)
+        write_site([DEMO], report, report / "site", **OPTIONS)
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _inside(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(report.parents[2])
+
+
+class Links(HTMLParser):
+    """Targets of links, scripts, styles and images of a page, and the ids in it."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.page, self.targets, self.ids = page, set(), set()
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        found = dict(attrs)
+        self.targets |= {found[key] for key in ("href", "src") if found.get(key)}
+        self.ids |= {found["id"]} if "id" in found else set()
+
+
+def test_every_link_leads_somewhere_and_nothing_needs_a_network(report: Path) -> None:
+    pages = {page.resolve(): Links(page) for page in (report / "site").rglob("*.html")}
+    assert len(pages) == 8 + 2 * 6  # overview, study, audit, counts, curves, scans, poses, runs; experiments
+    for page, links in pages.items():
+        for target in links.targets:
+            if target.startswith("https://example.org/"):
+                continue  # the study's own link
+            assert "//" not in target, f"{page}: {target}"
+            path, _, anchor = target.partition("#")
+            to = (page.parent / path).resolve() if path else page
+            assert to.is_file(), f"{page.name}: {target}"
+            assert not anchor or anchor in pages[to].ids, f"{page.name}: {target}"
+
+
+def test_every_page_is_reached_from_the_overview(report: Path) -> None:
+    site = report / "site"
+    seen, pending = set(), [(site / "index.html").resolve()]
+    while pending:
+        page = pending.pop()
+        if page not in seen and page.suffix == ".html":
+            seen.add(page)
+            targets = {t.partition("#")[0] for t in Links(page).targets if "//" not in t}
+            pending += [(page.parent / t).resolve() for t in targets if t]
+    assert seen == {page.resolve() for page in site.rglob("*.html")}
+
+
+def test_a_number_links_to_the_runs_behind_it(report: Path) -> None:
+    page = (report / "site/demo.html").read_text(encoding="utf-8")
+    assert re.search(
+        r'href="runs/synthetic-sh-like\.posemamba-s\.posemamba\.html#seed0" title="3 runs behind it"', page
+    )
+    run = (report / "site/runs/synthetic-sh-like.posemamba-s.posemamba.html").read_text(encoding="utf-8")
+    for text in ('id="seed2"', "make train scale=quick", "12.5 s", "torch 2.13.0", "human36m/test/best_val"):
+        assert text in run
+
+
+def test_text_from_data_is_escaped(report: Path) -> None:
+    page = (report / "site/demo.html").read_text(encoding="utf-8")
+    assert "<b>numbers</b>" not in page
+    assert "&lt;b&gt;numbers&lt;/b&gt;" in page
+    chart = re.search(r'<script type="application/json">(.*?)</script>', page)[1]
+    assert "<" not in chart
+    assert len(json.loads(chart)["data"]) == 3  # ours and others as printed, ours as counted
+
+
+def test_what_is_missing_is_named_and_nothing_is_half_written(report: Path) -> None:
+    drawn = report / "figures/demo-maps.svg"
+    text = drawn.read_text(encoding="utf-8")
+    drawn.unlink()
+    before = {page: page.stat().st_mtime_ns for page in (report / "site").rglob("*")}
+    with pytest.raises(InputError, match=r"demo-maps\.svg: no such file; run `make` first"):
+        write_site([DEMO], report, report / "site", **OPTIONS)
+    assert {page: page.stat().st_mtime_ns for page in (report / "site").rglob("*")} == before
+    assert not list(report.glob(".site*"))
+    drawn.write_text(text, encoding="utf-8")
+
+
+def test_orders_are_those_that_networks_walk() -> None:
+    modes = {mode["name"]: mode for mode in orders_view(REPORT, CHOICE)["modes"]}
+    for name, scan in {"PoseMamba": "global-local", "SasMamba": "bidirectional"}.items():
+        mode = modes[name]
+        orders = mode_orders(scan, *mode["grid"])
+        assert [direction["order"] for direction in mode["directions"]] == orders.tolist()
+        assert [direction["adds"] is not None for direction in mode["directions"]] == [True, False, True, False]
+    windowed = modes["GLSMamba, windowed scan (LRM)"]
+    orders = pair_orders("windowed", tuple(windowed["grid"]), (4, 3))
+    assert [direction["order"] for direction in windowed["directions"]] == orders.tolist()
+
+
+def test_poses_are_those_of_the_runs_to_half_a_millimetre(report: Path) -> None:
+    view = poses_view(report, CHOICE)
+    split = load(Path("data/prepared/synthetic-sh-like/test"))
+    run = pd.read_csv(report / "measurements.csv").query("variant == 'posemamba-s'")["run"].dropna().iloc[0]
+    with np.load(Path(run) / "predictions.npz") as arrays:
+        poses = image_millimetres(arrays["best_val"], split.factor, 1000, 1000)
+    shown = np.frombuffer(base64.b64decode(view["runs"][0]["poses"][0]), "<i2").reshape(-1, 17, 3)
+    assert shown == pytest.approx(poses[: len(shown)], abs=0.5)
+    assert view["runs"][-1]["label"].startswith(("mlp", "mean-pose"))  # networks first
+    truth = np.asarray(split.joints) - np.asarray(split.joints)[:, :1]
+    error = np.linalg.norm(poses[: len(shown)] - truth[: len(shown)], axis=-1).mean()
+    assert view["runs"][0]["error"][0] == pytest.approx(error, abs=0.06)
+
+
+def test_clips_stand_at_quantiles_of_sequences() -> None:
+    sequences = np.repeat(list("abcdefghijk"), 70)
+    errors = np.repeat(np.arange(11.0)[::-1], 70)  # a is the worst
+    clips = pick_clips(errors, sequences)
+    assert {name: sequences[rows[0]] for name, rows in clips.items()} == {"typical": "f", "hard": "b"}
+    assert all(len(rows) == 60 for rows in clips.values())

@@ -1,0 +1,192 @@
+"""The site as a reader meets it: in a browser, from files, on a desk and on a phone, by keyboard and screen reader."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import browser, complaints, needs_browser
+from demo_results import DEMO, OPTIONS, count_rows, write_measurements
+from demo_site import write_report
+from playwright.sync_api import Browser, Page, expect
+
+from reports.audit.write import write_audit
+from reports.comparisons import write_comparisons
+from reports.site.build import write_site
+
+pytestmark = [pytest.mark.slow, needs_browser()]
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+RUNS = 200
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("browsed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        report = write_report(root)
+        return write_site([DEMO], report, report / "site", **OPTIONS).parent
+
+
+@pytest.fixture
+def page(chromium: Browser, site: Path) -> Iterator[Page]:
+    context = chromium.new_context(viewport=DESK)
+    yield context.new_page()
+    context.close()
+
+
+def open_page(page: Page, site: Path, name: str) -> Page:
+    file, _, anchor = name.partition("#")
+    page.goto((site / file).as_uri() + (f"#{anchor}" if anchor else ""))
+    page.wait_for_selector("html[data-ready=true]")
+    return page
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk", "phone"])
+def test_pages_have_no_errors_fit_the_window_and_are_accessible(
+    chromium: Browser, site: Path, size: dict, scheme: str
+) -> None:
+    context = chromium.new_context(viewport=size, color_scheme=scheme)
+    names = [path.relative_to(site).as_posix() for path in [*site.glob("*.html"), *list(site.glob("runs/*.html"))[:1]]]
+    assert len(names) == 9
+    for name in names:
+        page = context.new_page()
+        errors = complaints(page)
+        open_page(page, site, name).wait_for_timeout(200)
+        assert not errors, name
+        wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wider <= 0, f"{name} is {wider} pixels wider than the window"
+        found = Axe().run(page, options={"preload": False}).response["violations"]
+        serious = [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+        assert not serious, name
+        page.close()
+    context.close()
+
+
+def test_tables_sort_by_number_and_back(page: Page, site: Path) -> None:
+    open_page(page, site, "demo.html")
+    table = page.locator("#table1 table")
+    head = table.get_by_role("columnheader", name="printed").nth(0)  # parameters
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    cells = table.locator("tbody").nth(0).locator("tr td.printed:nth-of-type(2)")
+    up = cells.all_inner_texts()
+    assert up[:2] == ["0.860 M", "3.1 M"]
+    head.get_by_role("button").press("Enter")  # the keyboard does what the mouse does
+    expect(head).to_have_attribute("aria-sort", "descending")
+    assert cells.all_inner_texts()[0] == "42.3 M"
+
+
+def test_rows_are_found_by_words_and_by_verdict(page: Page, site: Path) -> None:
+    open_page(page, site, "demo.html")
+    page.get_by_label("Find rows").fill("cvpr mix")
+    visible = page.locator("#table1 tbody tr:not([hidden]):visible th[scope=row]")
+    assert visible.all_inner_texts() == ["MixSTE CVPR'22"]
+    rows = page.locator("table:has(caption) tbody tr:has(td)").count()
+    assert rows > 10
+    expect(page.locator(".found")).to_have_text(f"1 of {rows} rows")
+    page.get_by_label("Find rows").fill("")
+    page.get_by_label("Verdict").select_option("differs")
+    assert visible.all_inner_texts() == ["SasMamba"]
+
+
+def test_the_switch_shows_the_true_count_instead(page: Page, site: Path) -> None:
+    open_page(page, site, "demo.html")
+    cell = page.locator("#table1 tr", has_text="PoseMamba-S").locator("td.counted").first
+    assert "0.860 M" in cell.inner_text()
+    page.get_by_role("button", name="true", exact=True).first.click()
+    assert cell.inner_text().strip() == "1.470 M"
+    page.get_by_role("button", name="as the papers").click()
+    assert "1.470" not in cell.inner_text()
+
+
+def test_figure_1_moves_to_the_true_counts(page: Page, site: Path) -> None:
+    open_page(page, site, "demo.html")
+    chart = page.locator(".chart")
+    read = "element => element.data.map(trace => trace.x.length)"
+    assert chart.evaluate(read) == [4, 4]  # ours and others
+    page.locator("[data-chart-state=true]").click()
+    assert chart.evaluate(read) == [4]
+    page.get_by_text("The numbers as a table").click()
+    assert page.locator("#demo-figure1-chart table tbody tr").count() == 8
+
+
+def test_the_theme_stays_with_the_reader(page: Page, site: Path) -> None:
+    open_page(page, site, "demo.html")
+    page.get_by_role("button", name="Dark").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 27)"
+    assert page.get_by_role("button", name="Light").is_visible()
+
+
+def test_a_scan_walks_step_by_step(page: Page, site: Path) -> None:
+    open_page(page, site, "orders.html")
+    says = page.locator(".says")
+    page.get_by_role("button", name="Step forward").click()
+    page.get_by_role("button", name="Step forward").click()
+    expect(says).to_have_text("Step 3 of 85: reads right knee of frame 0, with the feature of right hip added.")
+    here = page.locator("svg .here")
+    before = here.get_attribute("cx"), here.get_attribute("cy")
+    page.get_by_label("direction", exact=True).select_option(label="temporal")
+    page.get_by_role("button", name="Step forward").click()
+    expect(says).to_have_text("Step 2 of 85: reads pelvis of frame 1.")
+    assert (here.get_attribute("cx"), here.get_attribute("cy")) != before
+    page.get_by_label("network", exact=True).select_option(label="GLSMamba, temporal scan")
+    page.get_by_role("button", name="Step back").click()
+    expect(says).to_have_text("Step 144 of 144: reads row 7, column 5 of frame 2.")
+
+
+def test_poses_play_and_stop(page: Page, site: Path) -> None:
+    errors = complaints(page)
+    open_page(page, site, "poses.html")
+    assert page.locator(".joints li").count() == 17
+    assert page.locator(".chart").evaluate("element => element.data.length") == 3  # truth, prediction, joints
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("document.querySelector('.viewer input[type=range]').value > 3")
+    page.get_by_role("button", name="Pause").click()
+    frame = page.locator(".viewer input[type=range]").input_value()
+    expect(page.locator(".says")).to_contain_text(f"Frame {int(frame) + 1} of 60, posemamba-s, posemamba:")
+    page.get_by_role("button", name="Turn left").click()
+    page.get_by_label("run", exact=True).select_option(index=1)
+    expect(page.locator(".says")).to_contain_text("posemamba-b")
+    assert not errors
+
+
+def test_a_link_to_a_finding_opens_it(page: Page, site: Path) -> None:
+    open_page(page, site, "audit.html#limb-order")
+    assert page.locator("#limb-order").get_attribute("open") is not None
+
+
+def test_an_index_of_many_runs_opens_at_once(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    report = tmp_path / "report"
+    known = {"scale": "quick", "dataset": "synthetic-sh-like", "metric": "mpjpe", "unit": "mm", "value": 1.0}
+    known |= {"convention": "human36m/test/best_val", "device": "CPU", "revision": "0", "recipe": "posemamba"}
+    rows = [
+        known | {"variant": f"net-{i // 4}", "seed": i % 4, "run": f"runs/net-{i // 4}/posemamba/seed{i % 4}"}
+        for i in range(RUNS)
+    ]
+    report.mkdir()
+    write_measurements([*count_rows(), *rows], report / "measurements.csv")
+    pd.DataFrame(columns=["device", "metric", "floor"]).to_csv(tmp_path / "noise.csv", index=False)
+    (tmp_path / "evidence.json").write_text("{}", encoding="utf-8")
+    csv = report / "measurements.csv"
+    write_comparisons([], csv, tmp_path / "noise.csv", report / "comparisons.csv", **OPTIONS)
+    write_audit([], csv, tmp_path / "evidence.json", report / "audit", **OPTIONS)
+    site = write_site([], report, report / "site", **OPTIONS).parent
+    context = chromium.new_context(viewport=DESK)
+    page = context.new_page()
+    began = time.monotonic()
+    open_page(page, site, "runs.html")
+    assert time.monotonic() - began < 2
+    assert page.locator("tbody tr").count() == RUNS
+    context.close()
