@@ -12,10 +12,22 @@ CONFIG := $(if $(CHOICES),--config $(CHOICES))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := all
-.PHONY: all tables figures efficiency scaling train plan resume env test lint format benchmark clean help
+.PHONY: all tables figures audit site efficiency scaling train regression baseline open plan resume env test lint format benchmark clean help
 
-all tables figures efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and the page)
+all tables figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
 	@$(SNAKEMAKE) $@ $(CONFIG) || { $(BIN)/python -m workflow.resume --advice; exit 1; }
+
+open: site  ## the site in a browser
+	@$(BIN)/python -m reports.site
+
+# Without choices: the baseline is of config.yaml as committed.
+regression: env  ## did anything get worse? today's numbers against baselines/quick-cpu.csv
+	@$(SNAKEMAKE) regression
+
+baseline: env  ## make today's numbers the baseline: make baseline reason="why"
+	@test -n "$$reason" || { echo 'error: say why: make baseline reason="..."' >&2; exit 1; }
+	@$(SNAKEMAKE) watched
+	@$(BIN)/python -m workflow.regression --accept "$$reason"
 
 plan: env  ## say what would run, why, and about how long, without running it
 	@$(BIN)/python -m workflow.preview $(CHOICES)

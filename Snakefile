@@ -1,4 +1,7 @@
-"""ssmpose: from data to page. Targets: all, tables, figures, audit, site, efficiency, scaling, train. config.yaml says what to run."""
+"""ssmpose: from data to page. config.yaml says what to run.
+
+Targets: all, tables, figures, audit, site, regression, efficiency, scaling, train.
+"""
 
 import sys
 from pathlib import Path
@@ -39,6 +42,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/scaling.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/regression.smk"
 
 
 localrules:
@@ -46,6 +50,7 @@ localrules:
     train,
     efficiency,
     scaling,
+    watched,
 
 
 rule all:

@@ -166,6 +166,16 @@ def scaled_hyper(hyper: dict, rule: dict) -> dict:
     return hyper | sizes | {key: hyper[key] * rule["drop"] for key in DROPPED if key in hyper}
 
 
+def scaled_variants(rule: dict) -> dict[str, dict]:
+    """Hyper-parameters at a scale of every variant that there is, for video or not, by name."""
+    return {
+        name: video_hyper(variant, rule["video"])
+        if variant["family"] in rule["video"]["families"]
+        else scaled_hyper(variant["hyper"], rule)
+        for name, variant in resolve_variants().items()
+    }
+
+
 def scaled_recipe(recipe: dict, rule: dict, frames: int) -> dict:
     """Recipe at a scale: its epochs, steps, learning rate and batch of clips; the whole decay is the recipe's own."""
     epochs, batch_frames = rule["epochs"], rule["batch_frames"]

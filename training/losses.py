@@ -1,7 +1,7 @@
-"""Loss terms of PoseMamba and SasMamba. A recipe (studies/recipes.yaml) names the terms and their weights.
+"""Loss terms. A recipe (studies/recipes.yaml) names the terms and their weights; video has one, of heatmaps.
 
 Both papers' code computes further terms (bone lengths, angles) with weight 0; they change nothing and are left out.
-Arrays are (B, T, J, 3): predicted and true root-relative poses in normalised image units.
+Poses are (B, T, J, 3): predicted and true, root-relative, in normalised image units.
 """
 
 from collections.abc import Callable
@@ -65,3 +65,11 @@ def weighted_loss(prediction: Tensor, target: Tensor, weights: dict[str, float])
         raise InputError("every loss term of the recipe has weight 0: give one a weight")
     total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
     return total, {name: value.item() for name, value in terms.items()}
+
+
+def heatmap_loss(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Squared difference of heatmaps (B, J, H, W), mean over joints and pixels, weighted by joint (B, J).
+
+    Source: spec glsmamba, 2.9.
+    """
+    return (weights * (heatmaps - targets).square().mean((2, 3))).mean()

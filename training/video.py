@@ -20,6 +20,7 @@ from studies.errors import InputError
 from training.batches import shuffled
 from training.clips import SELECT_ON, TABLES_SHOW, Features, Images, Persons, chunks
 from training.loop import SELECTIONS, Evaluation, Trainer
+from training.losses import heatmap_loss
 from training.run import fingerprint, start, train, write_run
 
 
@@ -51,13 +52,11 @@ class Video:
         return list(shuffled(len(self.source), self.recipe["batch"], self.recipe["steps"], seed, epoch))
 
     def loss(self, model: ClipModel, rows: Tensor, seed: int, step: int) -> tuple[Tensor, dict[str, float]]:
-        """Weighted squared difference of heatmaps, mean over joints and pixels. Source: spec glsmamba, 2.9."""
+        """`training.losses.heatmap_loss` of a batch, times the recipe's weight."""
         inputs, places, present = self.source.training(rows.numpy(), seed, step)
         targets, weights = (torch.from_numpy(made) for made in self.taught.crops.targets(places, present))
         device = next(model.parameters()).device
-        heatmaps = self.source.heatmaps(model, inputs.to(device))
-        squares = (heatmaps - targets.to(device)).square().mean((2, 3))  # (B, J)
-        value = (weights.to(device) * squares).mean()
+        value = heatmap_loss(self.source.heatmaps(model, inputs.to(device)), targets.to(device), weights.to(device))
         return self.recipe["loss"]["heatmap"] * value, {"heatmap": value.item()}
 
     def evaluate(self, model: ClipModel) -> Evaluation:

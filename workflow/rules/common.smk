@@ -1,7 +1,7 @@
 """Names and paths that the rules share. Everything is derived from PLAN; nothing is listed by hand."""
 
 from studies.closure import closure
-from studies.plan import Experiment, dataset_of, make_plan
+from studies.plan import Experiment, dataset_of, make_plan, scaled_variants
 from studies.variants import resolve_variants
 from studies.video import PRETRAINED_SEED, PRETRAINING, on_video
 

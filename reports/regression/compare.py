@@ -1,0 +1,126 @@
+"""Each watched number against the baseline: what may change by chance, what may not at all, and what did."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reports.regression.numbers import ACCURACY, IDENTITY, MEMORY, NETWORK, SPEED
+from studies.files import write_whole
+
+COLUMNS = [*IDENTITY, "unit", "before", "now", "change", "allowed", "status", "since", "reason"]
+AS_BEFORE, WORSE, BETTER, CHANGED = "as before", "worse", "better", "changed"
+MISSING, NEW, UNKNOWN = "missing", "new", "not compared"
+FAILURES = (WORSE, CHANGED, MISSING)
+STATUSES = (WORSE, CHANGED, MISSING, BETTER, NEW, UNKNOWN, AS_BEFORE)
+
+DEVIATIONS = (
+    4  # of the mean over seeds: a clean tree on another processor then fails once in tens of thousands of numbers
+)
+MEMORY_SHARE = 0.10
+SPEED_SHARE = 0.03
+ROUNDING = 1e-8  # of fingerprints, numbers of size 1 from float64 arithmetic
+
+
+def compare(now: pd.DataFrame, before: pd.DataFrame, floors: dict[tuple[str, str], float]) -> pd.DataFrame:
+    """A row for each number of either (`reports.regression.numbers`), with COLUMNS, the worst first.
+
+    floors: (device, metric) -> how far two runs with the same seed are apart.
+    """
+    usual = before[before["kind"] == ACCURACY].groupby(["dataset", "metric", "convention"])["spread"].median()
+    old = {_key(row): row for row in before.to_dict("records")}
+    new = {_key(row): row for row in now.to_dict("records")}
+    rows = []
+    for key in dict.fromkeys([*old, *new]):
+        known = dict(zip(IDENTITY, key, strict=True))
+        rows.append(known | _judge(old.get(key), new.get(key), usual, floors))
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.sort_values("status", key=lambda s: s.map(STATUSES.index), kind="stable", ignore_index=True)
+
+
+def changed(table: pd.DataFrame) -> set[tuple]:
+    """Identities of the numbers that are not as before."""
+    rows = table[~table["status"].isin((AS_BEFORE, UNKNOWN))]
+    return set(rows[IDENTITY].itertuples(index=False, name=None))
+
+
+def failed(table: pd.DataFrame) -> bool:
+    """Whether anything got worse, changed that must not, or is missing."""
+    return bool(table["status"].isin(FAILURES).any())
+
+
+def report(table: pd.DataFrame, baseline: str | Path, shown: int = 40) -> list[str]:
+    """Lines for the terminal: what is not as before, by how much, since when; then the counts."""
+    counts = Counter(table["status"])
+    lines = [_line(row) for row in table[table["status"] != AS_BEFORE].head(shown).itertuples()]
+    if (left := sum(counts.values()) - counts[AS_BEFORE] - len(lines)) > 0:
+        lines.append(f"... and {left} more")
+    lines.append(
+        f"{len(table)} numbers against {baseline}: " + ", ".join(f"{counts[s]} {s}" for s in STATUSES if counts[s])
+    )
+    if failed(table):
+        lines.append('If that is meant to be: make baseline reason="why"')
+    return lines
+
+
+def write_comparison(table: pd.DataFrame, path: str | Path) -> Path:
+    """Write what `compare` found as CSV."""
+    return write_whole(Path(path), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
+
+
+def _judge(old: dict | None, new: dict | None, usual: pd.Series, floors: dict) -> dict:
+    if old is None:
+        return {"unit": new["unit"], "now": new["value"], "status": NEW}
+    found = {"unit": old["unit"], "before": old["value"], "since": old["revision"], "reason": old["reason"]}
+    if new is None:
+        return found | {"status": MISSING}
+    change, allowed = new["value"] - old["value"], _allowed(old, new, usual, floors)
+    found |= {"now": new["value"], "change": change, "allowed": allowed}
+    if np.isnan(change) or np.isnan(allowed):
+        return found | {"status": UNKNOWN}
+    return found | {"status": AS_BEFORE if abs(change) <= allowed else _direction(old, change)}
+
+
+def _direction(old: dict, change: float) -> str:
+    if old["kind"] not in (ACCURACY, MEMORY, SPEED):
+        return CHANGED
+    return BETTER if (change > 0) == (old["metric"] == "ap") else WORSE
+
+
+def _allowed(old: dict, new: dict, usual: pd.Series, floors: dict) -> float:
+    """How far a number may move; nan where that is not known."""
+    kind = old["kind"]
+    if kind == ACCURACY:
+        return _by_seeds(old, new, usual) + floors.get((new["device"], old["metric"]), 0.0)
+    if kind in (MEMORY, SPEED):
+        return (MEMORY_SHARE if kind == MEMORY else SPEED_SHARE) * old["value"]
+    return ROUNDING * max(1.0, abs(old["value"])) if kind == NETWORK or old["metric"] == "loss" else 0.0
+
+
+def _by_seeds(old: dict, new: dict, usual: pd.Series) -> float:
+    """DEVIATIONS of the difference of two means over seeds.
+
+    Three seeds may lie close together by chance: the spread is at least the usual one of that metric on that data.
+    """
+    spreads = [old["spread"], new["spread"], usual.get((old["dataset"], old["metric"], old["convention"]), np.nan)]
+    if not np.isfinite(spreads).any():
+        return np.nan
+    return DEVIATIONS * np.nanmax(spreads) * float(np.sqrt(1 / old["seeds"] + 1 / new["seeds"]))
+
+
+def _key(row: dict) -> tuple:
+    return tuple(row[name] for name in IDENTITY)
+
+
+def _line(row: object) -> str:
+    what = " ".join(filter(None, (row.kind, row.name, row.recipe, row.dataset, row.metric, row.convention)))
+    unit = "" if row.unit in ("", "1") else f" {row.unit}"
+    since = f"since {row.since}: {row.reason}"
+    says = {
+        NEW: f": {row.now:.6g}{unit}",
+        MISSING: f": was {row.before:.6g}{unit}, is not measured today ({since})",
+        UNKNOWN: "",
+    }
+    moved = f": {row.before:.6g} -> {row.now:.6g}{unit} ({row.change:+.4g}, allowed {row.allowed:.2g}; {since})"
+    return f"{row.status:<12} {what}{says.get(row.status, moved)}"

@@ -1,0 +1,95 @@
+"""The numbers that are watched, a row each: from measurements and fingerprints, and as they stand in the baseline."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from reports.measurements import EFFICIENCY_SCALE, Choice, pick
+from studies.errors import InputError
+from studies.files import write_whole
+
+# value: mean over seeds; spread: their standard deviation; seeds: how many; revision, reason: of the last change.
+IDENTITY = ["kind", "name", "dataset", "recipe", "metric", "convention"]
+COLUMNS = [*IDENTITY, "unit", "value", "spread", "seeds", "device", "revision", "reason"]
+ACCURACY, COUNT, MEMORY, NETWORK, LOSS, SPEED = "accuracy", "count", "memory", "network", "loss", "speed"
+ACCURACIES = ("mpjpe", "p_mpjpe", "mpjve", "acceleration_error", "ap")
+COUNTS = ("params", "macs_per_clip", "macs_per_frame")
+MEMORIES = ("peak_memory", "training_memory")
+
+
+def watched(
+    measurements: pd.DataFrame, fingerprints: pd.DataFrame, speeds: pd.DataFrame, choice: Choice
+) -> pd.DataFrame:
+    """Rows with COLUMNS, revision and reason empty.
+
+    measurements : of `reports.measurements`, None to watch the rest
+    fingerprints : kind, name, metric, value of `workflow/fingerprints.py`
+    speeds : workload, ratio, device of `workflow/speed_ratios.py`; no ratio where nothing was compared
+    """
+    parts = [_accuracies(measurements, choice), _efficiency(measurements), fingerprints]
+    parts.append(
+        speeds.rename(columns={"workload": "name", "ratio": "value"}).assign(kind=SPEED, metric="time", unit="1")
+    )
+    parts = [part.reindex(columns=COLUMNS) for part in parts]
+    return _typed(pd.concat([part for part in parts if len(part)], ignore_index=True))
+
+
+def read_baseline(path: str | Path) -> pd.DataFrame:
+    """Rows of a committed baseline. Raises InputError for a file that is absent or has other columns."""
+    if not Path(path).is_file():
+        raise InputError(f'{path}: no such file; `make baseline reason="..."` writes it')
+    try:
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if list(rows.columns) != COLUMNS:
+            raise ValueError(f"columns must be {', '.join(COLUMNS)}")
+        return _typed(rows)
+    except (ValueError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{path}: is no baseline ({error}); take it from git again") from None
+
+
+def renew(
+    now: pd.DataFrame, before: pd.DataFrame | None, changed: set[tuple], revision: str, reason: str
+) -> pd.DataFrame:
+    """The next baseline: today's rows; those that did not change keep their value, revision and reason.
+
+    before : the present baseline, None for the first; changed : identities of rows that differ from it (`compare`)
+    """
+    fresh = now.assign(revision=revision, reason=reason)
+    fresh.loc[fresh["kind"] == SPEED, "value"] = 1.0
+    if before is None:
+        return fresh
+    old = before.set_index(IDENTITY, drop=False)
+    kept = [
+        old.loc[key].to_dict()
+        if (key := tuple(row[name] for name in IDENTITY)) in old.index and key not in changed
+        else row
+        for row in fresh.to_dict("records")
+    ]
+    return _typed(pd.DataFrame(kept, columns=COLUMNS))
+
+
+def write_baseline(rows: pd.DataFrame, path: str | Path) -> Path:
+    """Write a baseline, in an order that makes a good diff."""
+    ordered = rows.sort_values(IDENTITY, kind="stable")
+    return write_whole(Path(path), lambda part: ordered.to_csv(part, index=False, lineterminator="\n"))
+
+
+def _accuracies(measurements: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """Mean and spread over seeds of the epoch that tables show."""
+    mine = measurements[(measurements["run"] != "") & (measurements["scale"] == choice.scale)]
+    shown = mine["convention"].str.endswith(f"/{choice.selection}") & ~mine["convention"].str.startswith("pooled/")
+    mine = mine[shown & mine["metric"].isin(ACCURACIES)].rename(columns={"variant": "name"}).assign(kind=ACCURACY)
+    grouped = mine.groupby([*IDENTITY, "unit", "device"], sort=False)["value"]
+    return grouped.agg(value="mean", spread="std", seeds="count").reset_index()
+
+
+def _efficiency(measurements: pd.DataFrame) -> pd.DataFrame:
+    mine = pick(measurements, scale=EFFICIENCY_SCALE, run="").rename(columns={"variant": "name"})
+    counts = mine[mine["metric"].isin(COUNTS)].assign(kind=COUNT, device="")
+    return pd.concat([counts, mine[mine["metric"].isin(MEMORIES)].assign(kind=MEMORY)], ignore_index=True)
+
+
+def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+    numbers = {name: pd.to_numeric(rows[name]).astype(float) for name in ("value", "spread", "seeds")}
+    texts = {name: rows[name].astype(object).fillna("").astype(str) for name in COLUMNS if name not in numbers}
+    return pd.DataFrame(numbers | texts)[COLUMNS]

@@ -1,0 +1,138 @@
+"""The gate's judgement: what may move, what may not, what a new baseline keeps."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.measurements import Choice
+from reports.regression.compare import changed, compare, failed, report
+from reports.regression.numbers import COLUMNS, IDENTITY, read_baseline, renew, watched, write_baseline
+from studies.columns import COLUMNS as MEASURED
+from studies.errors import InputError
+
+CHOICE = Choice(scale="quick", dataset="synthetic")
+FINGERPRINTS = pd.DataFrame(
+    [("network", "a", "output", 0.5), ("loss", "recipe", "loss", 19.0)], columns=["kind", "name", "metric", "value"]
+)
+SPEEDS = pd.DataFrame({"workload": ["scan forward"], "ratio": [1.0], "device": ["CPU"], "revision": ["abc"]})
+
+
+def measurements(shift: float = 0.0, params: float = 100, memory: float = 50.0, ap: float = 30.0) -> pd.DataFrame:
+    """Three seeds of two nets, apart by about a millimetre; counts; memory."""
+    rows = []
+    known = {"scale": "quick", "recipe": "r", "device": "CPU", "revision": "0"}
+    for variant, centre in (("a", 50.0 + shift), ("b", 60.0)):
+        for seed in range(3):
+            own = {"variant": variant, "seed": seed, "run": f"runs/{variant}/{seed}"}
+            for metric, value, unit, convention, data in (
+                ("mpjpe", centre + seed - 1, "mm", "human36m/test/best_val", "synthetic-gt"),
+                ("ap", ap + seed, "%", "poseval+gt-boxes/val/best_val", "video-synthetic"),
+            ):
+                rows.append(
+                    known
+                    | own
+                    | {"metric": metric, "value": value, "unit": unit, "convention": convention, "dataset": data}
+                )
+    paper = {"scale": "paper", "variant": "a", "run": "", "dataset": "", "recipe": "", "seed": pd.NA, "revision": "0"}
+    rows.append(paper | {"metric": "params", "value": params, "unit": "1", "convention": "true", "device": "counted"})
+    rows.append(paper | {"metric": "peak_memory", "value": memory, "unit": "MiB", "convention": "c", "device": "CPU"})
+    return pd.DataFrame(rows, columns=MEASURED)  # fmt: skip
+
+
+def numbers(fingerprints: pd.DataFrame = FINGERPRINTS, ratio: float = 1.0, **moved: float) -> pd.DataFrame:
+    return watched(measurements(**moved), fingerprints, SPEEDS.assign(ratio=ratio), CHOICE)
+
+
+BEFORE = renew(numbers(), None, set(), "abc", "first")
+
+
+def found(now: pd.DataFrame) -> dict[str, int]:
+    return compare(now, BEFORE, {("CPU", "mpjpe"): 0.5})["status"].value_counts().to_dict()
+
+
+def test_the_same_numbers_are_as_before() -> None:
+    assert found(numbers()) == {"as before": len(BEFORE)}
+
+
+@pytest.mark.parametrize(
+    ("moved", "status"),
+    [
+        ({"shift": 3.7}, None),  # 4 deviations of a difference of means: 4 x 1 mm x sqrt(2/3), and the floor
+        ({"shift": 3.8}, "worse"),
+        ({"shift": -3.8}, "better"),
+        ({"ap": 26.8}, None),
+        ({"ap": 26.6}, "worse"),
+        ({"ap": 33.4}, "better"),
+        ({"params": 101}, "changed"),
+        ({"params": 99}, "changed"),
+        ({"memory": 54.9}, None),
+        ({"memory": 55.1}, "worse"),
+        ({"memory": 44.0}, "better"),
+        ({"ratio": 1.029}, None),
+        ({"ratio": 1.031}, "worse"),
+        ({"ratio": 0.9}, "better"),
+    ],
+)
+def test_each_kind_has_its_own_tolerance(moved: dict, status: str | None) -> None:
+    table = compare(numbers(**moved), BEFORE, {("CPU", "mpjpe"): 0.5})
+    assert set(table["status"]) - {"as before"} == ({status} if status else set())
+    assert failed(table) == (status in ("worse", "changed"))
+
+
+def test_fingerprints_may_differ_by_rounding_only() -> None:
+    assert set(found(numbers(FINGERPRINTS.assign(value=FINGERPRINTS["value"] + 1e-9)))) == {"as before"}
+    assert found(numbers(FINGERPRINTS.assign(value=FINGERPRINTS["value"] + 1e-6)))["changed"] == 2
+
+
+def test_what_is_gone_fails_and_what_is_new_does_not() -> None:
+    now = numbers()
+    table = compare(now[now["kind"] != "loss"], BEFORE, {})
+    assert failed(table)
+    assert table["status"].iloc[0] == "missing"  # the worst first
+    more = pd.concat([FINGERPRINTS, FINGERPRINTS.assign(name="c")])
+    assert not failed(compare(numbers(more), BEFORE, {}))
+    assert found(numbers(more))["new"] == 2
+
+
+def test_speed_that_could_not_be_compared_says_so_and_does_not_fail() -> None:
+    table = compare(numbers(ratio=float("nan")), BEFORE, {})
+    assert not failed(table)
+    assert "not compared speed scan forward time" in " ".join(report(table, "b.csv")[0].split())
+
+
+def test_the_report_says_what_by_how_much_and_since_when() -> None:
+    lines = report(compare(numbers(shift=9.0), BEFORE, {}), "baselines/quick-cpu.csv")
+    assert " ".join(lines[0].split()) == (
+        "worse accuracy a r synthetic-gt mpjpe human36m/test/best_val: 50 -> 59 mm (+9, allowed 3.3; since abc: first)"
+    )
+    assert lines[-2] == f"{len(BEFORE)} numbers against baselines/quick-cpu.csv: 1 worse, {len(BEFORE) - 1} as before"
+
+
+def test_a_new_baseline_keeps_what_did_not_change() -> None:
+    now = numbers(shift=9.0, ratio=1.02)
+    after = renew(now, BEFORE, changed(compare(now, BEFORE, {})), "def", "wider")
+    news = after[after["reason"] == "wider"]
+    assert news[["name", "metric", "value", "revision"]].to_numpy().tolist() == [["a", "mpjpe", 59.0, "def"]]
+    assert set(after.loc[after["reason"] == "first", "revision"]) == {"abc"}
+    assert after.loc[after["kind"] == "speed", "value"].tolist() == [1.0]
+    assert not failed(compare(numbers(shift=9.0), after, {}))
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e3))
+def test_a_baseline_survives_its_file(tmp_path_factory: pytest.TempPathFactory, value: float, spread: float) -> None:
+    rows = BEFORE.assign(value=value, spread=spread, reason='a "reason", with a comma')
+    path = write_baseline(rows, tmp_path_factory.mktemp("b") / "b.csv")
+    again = read_baseline(path)
+    assert again.columns.tolist() == COLUMNS
+    pd.testing.assert_frame_equal(again, rows.sort_values(IDENTITY, kind="stable", ignore_index=True))
+
+
+def test_a_baseline_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_baseline(tmp_path / "none.csv")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="is no baseline"):
+        read_baseline(tmp_path / "other.csv")

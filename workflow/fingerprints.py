@@ -1,0 +1,99 @@
+"""Fingerprints of networks and losses: what each computes, in a few numbers, to catch a change that trainings hide.
+
+    python -m workflow.fingerprints        # prints them
+
+A network in float64 with settled weights reads a settled clip. Kept are its output and the gradient at its input, each
+projected on a settled direction and divided by its length: numbers of size 1 that any other scan order, any layer more
+or less, any other gradient would change, on any machine, far beyond rounding.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+import models
+from models.examples import example_shape
+from studies.config import checked_config
+from studies.files import write_whole
+from studies.load import recipes
+from studies.plan import scaled_variants
+from studies.reading import read_yaml
+from studies.variants import scan_arguments
+from training.losses import heatmap_loss, weighted_loss
+
+COLUMNS = ("kind", "name", "metric", "value")
+SHAKEN = 0.05  # of a weight: networks start with layers of zeros, behind which nothing would show
+
+
+def network_rows(hyper: dict[str, dict]) -> Iterator[dict]:
+    """Fingerprints of variants with the hyper-parameters given by name (shrunken: `studies.plan.scaled_variants`)."""
+    for name, chosen in hyper.items():
+        for metric, value in network_fingerprint(name, chosen).items():
+            yield {"kind": "network", "name": name, "metric": metric, "value": value}
+
+
+def network_fingerprint(name: str, hyper: dict) -> dict[str, float]:
+    """`output` and `input_gradient` of one variant; no gradient where nothing of the input reaches the output."""
+    random = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    net = models.build(name, **hyper, **scan_arguments(name, "reference")).double().eval()
+    _shake(net, random)
+    clip = torch.randn(example_shape(net), generator=random, dtype=torch.float64).requires_grad_()
+    output = net(clip)
+    found = {"output": _projection(output, random)}
+    if output.requires_grad:
+        weights = torch.randn(output.shape, generator=random, dtype=torch.float64)
+        (gradient,) = torch.autograd.grad(output, clip, weights, allow_unused=True)
+        if gradient is not None:
+            found["input_gradient"] = _projection(gradient, random)
+    return found
+
+
+def loss_rows() -> Iterator[dict]:
+    """The loss of every recipe for settled predictions and targets."""
+    for name, recipe in recipes().items():
+        yield {"kind": "loss", "name": name, "metric": "loss", "value": loss_fingerprint(recipe)}
+
+
+def loss_fingerprint(recipe: dict) -> float:
+    """The recipe's loss of settled poses (2, 9, 17, 3), or of settled heatmaps (2, 15, 6, 4) for video."""
+    random = torch.Generator().manual_seed(0)
+    if recipe.get("task") == "video":
+        shapes = ((2, 15, 6, 4), (2, 15, 6, 4), (2, 15))
+        return recipe["loss"]["heatmap"] * float(heatmap_loss(*(_uniform(shape, random) for shape in shapes)))
+    prediction, target = (_uniform((2, 9, 17, 3), random) for _ in range(2))
+    return float(weighted_loss(prediction, target, recipe["loss"])[0])
+
+
+def write_fingerprints(hyper: dict[str, dict], path: str | Path) -> Path:
+    """Write all fingerprints as CSV with COLUMNS."""
+    rows = pd.DataFrame([*network_rows(hyper), *loss_rows()], columns=list(COLUMNS))
+    return write_whole(Path(path), lambda part: rows.to_csv(part, index=False, lineterminator="\n"))
+
+
+def _shake(net: nn.Module, random: torch.Generator) -> None:
+    """Move every weight a little."""
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight += SHAKEN * torch.randn(weight.shape, generator=random, dtype=torch.float64)
+
+
+def _projection(x: Tensor, random: torch.Generator) -> float:
+    """x on a settled direction, divided by its own length."""
+    x = x.detach()
+    direction = torch.randn(x.shape, generator=random, dtype=torch.float64)
+    return float((x * direction).sum() / x.norm())
+
+
+def _uniform(shape: tuple[int, ...], random: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=random, dtype=torch.float64)
+
+
+if __name__ == "__main__":
+    rule = checked_config(read_yaml("config.yaml"))["scales"]["quick"]
+    table = pd.DataFrame([*network_rows(scaled_variants(rule)), *loss_rows()], columns=list(COLUMNS))
+    table.to_csv(sys.stdout, index=False)

@@ -1,0 +1,64 @@
+# The gate: today's numbers against baselines/quick-cpu.csv. For the configuration as committed, at scale quick.
+BASELINE = "baselines/quick-cpu.csv"
+FINGERPRINTS = "results/efficiency/fingerprints.csv"
+SPEED_RATIOS = "results/efficiency/speed-ratios.csv"
+MODEL_MODULES = sorted({model_module(variant) for variant in resolve_variants()})
+
+
+rule fingerprints:
+    input:
+        names=NAMES,
+        sources=closure("workflow.fingerprints", *MODEL_MODULES),
+    output:
+        FINGERPRINTS,
+    log:
+        "results/logs/fingerprints.log",
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        hyper=scaled_variants(PLAN.config["scales"]["quick"]),
+    script:
+        "../scripts/fingerprints.py"
+
+
+# Timed alone, as the rule `speed`.
+rule speed_ratios:
+    input:
+        baseline=BASELINE if Path(BASELINE).is_file() else [],
+        sources=closure("workflow.speed_ratios", *MODEL_MODULES),
+    output:
+        SPEED_RATIOS,
+    log:
+        "results/logs/speed-ratios.log",
+    threads: 256
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    script:
+        "../scripts/speed_ratios.py"
+
+
+rule watched:
+    input:
+        f"{REPORT}/measurements.csv",
+        NOISE,
+        FINGERPRINTS,
+        SPEED_RATIOS,
+
+
+# Without an output of its own, so that it compares whenever it is asked for. Its table stays when it fails.
+rule regression:
+    input:
+        measurements=f"{REPORT}/measurements.csv",
+        fingerprints=FINGERPRINTS,
+        speeds=SPEED_RATIOS,
+        noise=NOISE,
+        baseline=BASELINE,
+    log:
+        f"results/logs/regression-{SCALE}-{DATASET}.log",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/regression.py"

@@ -1,0 +1,5 @@
+from workflow.fingerprints import write_fingerprints
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    write_fingerprints(snakemake.params.hyper, snakemake.output[0])
