@@ -12,7 +12,7 @@ CONFIG := $(if $(CHOICES),--config $(CHOICES))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := all
-.PHONY: all tables figures audit site efficiency scaling train regression baseline open plan resume env test lint format benchmark clean help
+.PHONY: all tables figures audit site efficiency scaling train regression baseline explain open plan resume env test lint format benchmark clean help
 
 all tables figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
 	@$(SNAKEMAKE) $@ $(CONFIG) || { $(BIN)/python -m workflow.resume --advice; exit 1; }
@@ -28,6 +28,9 @@ baseline: env  ## make today's numbers the baseline: make baseline reason="why"
 	@test -n "$$reason" || { echo 'error: say why: make baseline reason="..."' >&2; exit 1; }
 	@$(SNAKEMAKE) watched
 	@$(BIN)/python -m workflow.regression --accept "$$reason"
+
+explain: env  ## why did a number change: make explain a=RUN b=RUN (run folders, or git revisions)
+	@$(BIN)/python -m workflow.explain $(a) $(b)
 
 plan: env  ## say what would run, why, and about how long, without running it
 	@$(BIN)/python -m workflow.preview $(CHOICES)

@@ -29,6 +29,9 @@ except InputError as error:
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 try:
     check_folders(*WRITTEN)
     PLAN = make_plan(checked_config(config))
@@ -59,6 +62,7 @@ rule all:
         TABLES,
         FIGURES,
         SITE,
+        CRATE,
 
 
 rule train:

@@ -1,5 +1,6 @@
 """A study's table with measured numbers beside the printed ones, in long form: one row a cell."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from reports.layout import make_view
 from reports.measurements import Choice, read_measurements
 from reports.writers import write_view
 from studies.errors import InputError
+from studies.files import write_text
 from studies.load import load_study
 from studies.plan import BASELINE_RECIPE
 from studies.printed import OUT_OF_MEMORY
@@ -99,6 +101,15 @@ def write_tables(
         view = make_view(study, table, cells, Choice(**options))
         written += write_view(view, cells, Path(out_dir) / f"{study['study']}-{table['id']}")
     return written
+
+
+def write_document(stems: Sequence[str], folder: str | Path) -> Path:
+    """Write `all.tex` into the folder of tables: a document of all of them, `<stem>.tex`, for pdflatex."""
+    packages = r"\usepackage[margin=15mm]{geometry}\usepackage[T1]{fontenc}\usepackage{booktabs,graphicx}"
+    # A page a table: LaTeX holds eighteen floats at most.
+    tables = [rf"\input{{{stem}}}\clearpage" for stem in stems]
+    lines = [r"\documentclass{article}", packages, r"\begin{document}", *tables, r"\end{document}", ""]
+    return write_text(Path(folder) / "all.tex", "\n".join(lines))
 
 
 def _identity(study: dict, table: dict, row: dict, column: dict) -> dict:

@@ -14,7 +14,7 @@ from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error
 from training.loop import SELECTIONS, Evaluation, Trainer
 from training.losses import weighted_loss
-from training.run import fingerprint, start, train, write_run
+from training.run import digests, fingerprint, start, train, write_run
 
 SPLITS = ("train", "val", "test", "new")
 
@@ -68,9 +68,10 @@ def train_lifting(spec: dict, data: Path, run: Path, state: Path, sources: Seque
     task = Lifting(model, splits, spec["recipe"])
     if hasattr(model, "fit"):  # closed form, no gradient: the mean pose
         model.fit(task.clips.labels)
-    trainer = train(spec, model, task, state, fingerprint(spec, data.glob("*/card.json"), sources))
+    inputs = digests(data.glob("*/card.json"), sources)
+    trainer = train(spec, model, task, state, fingerprint(spec, inputs))
     frames = {name: len(split.frames) for name, split in splits.items()}
-    write_run(run, spec, trainer, _predictions(trainer, splits), frames, began)
+    write_run(run, spec, trainer, _predictions(trainer, splits), frames, inputs, began)
 
 
 def _predictions(trainer: Trainer, splits: dict[str, Split]) -> dict[str, np.ndarray]:

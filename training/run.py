@@ -38,17 +38,23 @@ def train(spec: dict, model: torch.nn.Module, task: Task, state: Path, fingerpri
 
 
 def write_run(
-    run: Path, spec: dict, trainer: Trainer, predictions: dict[str, np.ndarray], frames: dict[str, int], began: float
+    run: Path,
+    spec: dict,
+    trainer: Trainer,
+    predictions: dict[str, np.ndarray],
+    frames: dict[str, int],
+    inputs: dict[str, dict[str, str]],
+    began: float,
 ) -> None:
     """Write `weights*.safetensors`, `history.csv`, `predictions.npz`, `run.json` into the folder `run`.
 
-    frames : how much data each split had; began : `time.monotonic()` when the run started
+    frames : how much data each split had; inputs : of `digests`; began : `time.monotonic()` when the run started
     """
     for selection, name in WEIGHT_FILES.items():
         save_weights(run / name, trainer.best[selection]["weights"])
     write_whole(run / "history.csv", lambda path: _write_history(path, trainer.history))
     save_arrays(run / "predictions.npz", predictions)
-    summary = _summary(spec, trainer, frames, time.monotonic() - began)
+    summary = _summary(spec, trainer, frames, time.monotonic() - began) | {"inputs": inputs}
     write_text(run / "run.json", json.dumps(summary, indent=2) + "\n")
 
 
@@ -57,12 +63,24 @@ def build_model(spec: dict) -> torch.nn.Module:
     return models.build(spec["variant"], **spec["hyper"], **scan_arguments(spec["variant"], spec["backend"]))
 
 
-def fingerprint(spec: dict, files: Iterable[Path], sources: Sequence[str | Path]) -> str:
-    """Digest of all that decides a run's numbers: specification, source code, and `files` that stand for the data."""
-    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
-    for path in [*map(Path, sources), *sorted(files)]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def digests(files: Iterable[Path], sources: Sequence[str | Path]) -> dict[str, dict[str, str]]:
+    """What decides a run's numbers besides its specification, as digests by name: `sources` and `data`.
+
+    files : those that stand for the data (a split's card, weights to start from); sources : the source closure
+    """
+    return {
+        "sources": {str(path): _digest(Path(path)) for path in sources},
+        "data": {"/".join(path.parts[-3:]): _digest(path) for path in sorted(files)},
+    }
+
+
+def fingerprint(spec: dict, inputs: dict[str, dict[str, str]]) -> str:
+    """One digest of the specification and of `digests`: an old training state of another one is useless."""
+    return hashlib.sha256(json.dumps([spec, inputs], sort_keys=True).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _summary(spec: dict, trainer: Trainer, frames: dict[str, int], seconds: float) -> dict:

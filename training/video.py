@@ -21,7 +21,7 @@ from training.batches import shuffled
 from training.clips import SELECT_ON, TABLES_SHOW, Features, Images, Persons, chunks
 from training.loop import SELECTIONS, Evaluation, Trainer
 from training.losses import heatmap_loss
-from training.run import fingerprint, start, train, write_run
+from training.run import digests, fingerprint, start, train, write_run
 
 
 class Video:
@@ -119,10 +119,11 @@ def train_video(
     if weights is not None:
         take_pretrained(model, load_file(weights))
     task = Video(model, data, spec["recipe"], spec["conditions"], features)
-    files = [data / "card.json", *([weights] if weights else [])]
-    trainer = train(spec, model, task, state, fingerprint(spec, files, sources))
-    crops = {name: len(persons.instances) for name, persons in task.persons.items()}
-    write_run(run, spec, trainer, _predictions(trainer), {"train+gt-boxes": len(task.taught.instances)} | crops, began)
+    inputs = digests([data / "card.json", *([weights] if weights else [])], sources)
+    trainer = train(spec, model, task, state, fingerprint(spec, inputs))
+    crops = {"train+gt-boxes": len(task.taught.instances)}
+    crops |= {name: len(persons.instances) for name, persons in task.persons.items()}
+    write_run(run, spec, trainer, _predictions(trainer), crops, inputs, began)
 
 
 def take_pretrained(model: ClipModel, weights: dict[str, Tensor]) -> None:

@@ -37,20 +37,18 @@ def network_rows(hyper: dict[str, dict]) -> Iterator[dict]:
 
 
 def network_fingerprint(name: str, hyper: dict) -> dict[str, float]:
-    """`output` and `input_gradient` of one variant; no gradient where nothing of the input reaches the output."""
+    """`output` and `input_gradient` of one variant; less what is zero throughout (the mean pose, before training)."""
     random = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     net = models.build(name, **hyper, **scan_arguments(name, "reference")).double().eval()
     _shake(net, random)
     clip = torch.randn(example_shape(net), generator=random, dtype=torch.float64).requires_grad_()
     output = net(clip)
-    found = {"output": _projection(output, random)}
+    found = {"output": output}
     if output.requires_grad:
         weights = torch.randn(output.shape, generator=random, dtype=torch.float64)
-        (gradient,) = torch.autograd.grad(output, clip, weights, allow_unused=True)
-        if gradient is not None:
-            found["input_gradient"] = _projection(gradient, random)
-    return found
+        found["input_gradient"] = torch.autograd.grad(output, clip, weights, materialize_grads=True)[0]
+    return {metric: _projection(x, random) for metric, x in found.items() if x.any()}
 
 
 def loss_rows() -> Iterator[dict]:

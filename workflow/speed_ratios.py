@@ -27,12 +27,11 @@ import pandas as pd
 
 from studies.errors import InputError
 from studies.files import write_whole
-from workflow.workloads import WORKLOADS
+from workflow.workloads import WORKLOADS, noise
 
 ROOT = Path(__file__).resolve().parent.parent
-COLUMNS = ("workload", "ratio", "pairs", "seconds", "revision", "device", "why")
-PAIRS, MOST_PAIRS = 4, 8  # of processes: for every workload, and for one whose ratio stays above SUSPECT
-SUSPECT = 1.02
+COLUMNS = ("workload", "ratio", "noise", "pairs", "seconds", "revision", "device", "why")
+PAIRS, MOST_PAIRS = 4, 8  # of processes: for every workload, and for one that seems slower by more than noise
 TURNS, TURN_SECONDS = 10, 0.03  # of a pair, for each workload
 
 
@@ -44,7 +43,7 @@ def speed_ratios(tree: Path, base: Path, names: Sequence[str] = WORKLOADS) -> It
     quickest = dict.fromkeys(names, (math.inf, math.inf))
     pairs = dict.fromkeys(names, 0)
     for pair in range(MOST_PAIRS):
-        wanted = [name for name, (now, then) in quickest.items() if pair < PAIRS or now > SUSPECT * then]
+        wanted = [name for name, (now, then) in quickest.items() if pair < PAIRS or now > (1 + noise(name)) * then]
         for name, times in _measure(tree, base, wanted):
             quickest[name] = tuple(map(min, quickest[name], times))
             pairs[name] += 1
@@ -61,6 +60,7 @@ def write_speed_ratios(revisions: dict[str, str], device: str, path: str | Path)
     for revision in dict.fromkeys(revisions.get(name, "") for name in WORKLOADS):
         names = [name for name in WORKLOADS if revisions.get(name, "") == revision]
         rows += [row | {"revision": revision, "device": device} for row in _ratios_to(revision, names)]
+    rows = [row | {"noise": noise(row["workload"])} for row in rows]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return write_whole(Path(path), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
 

@@ -19,7 +19,6 @@ DEVIATIONS = (
     4  # of the mean over seeds: a clean tree on another processor then fails once in tens of thousands of numbers
 )
 MEMORY_SHARE = 0.10
-SPEED_SHARE = 0.03
 ROUNDING = 1e-8  # of fingerprints, numbers of size 1 from float64 arithmetic
 
 
@@ -94,7 +93,7 @@ def _allowed(old: dict, new: dict, usual: pd.Series, floors: dict) -> float:
     if kind == ACCURACY:
         return _by_seeds(old, new, usual) + floors.get((new["device"], old["metric"]), 0.0)
     if kind in (MEMORY, SPEED):
-        return (MEMORY_SHARE if kind == MEMORY else SPEED_SHARE) * old["value"]
+        return (MEMORY_SHARE if kind == MEMORY else new["spread"]) * old["value"]
     return ROUNDING * max(1.0, abs(old["value"])) if kind == NETWORK or old["metric"] == "loss" else 0.0
 
 

@@ -8,7 +8,8 @@ from reports.measurements import EFFICIENCY_SCALE, Choice, pick
 from studies.errors import InputError
 from studies.files import write_whole
 
-# value: mean over seeds; spread: their standard deviation; seeds: how many; revision, reason: of the last change.
+# value: mean over seeds; spread: their standard deviation, or what is noise of a speed; seeds: how many; revision and
+# reason: of the last change.
 IDENTITY = ["kind", "name", "dataset", "recipe", "metric", "convention"]
 COLUMNS = [*IDENTITY, "unit", "value", "spread", "seeds", "device", "revision", "reason"]
 ACCURACY, COUNT, MEMORY, NETWORK, LOSS, SPEED = "accuracy", "count", "memory", "network", "loss", "speed"
@@ -24,11 +25,13 @@ def watched(
 
     measurements : of `reports.measurements`, None to watch the rest
     fingerprints : kind, name, metric, value of `workflow/fingerprints.py`
-    speeds : workload, ratio, device of `workflow/speed_ratios.py`; no ratio where nothing was compared
+    speeds : workload, ratio, noise, device of `workflow/speed_ratios.py`; no ratio where nothing was compared
     """
     parts = [_accuracies(measurements, choice), _efficiency(measurements), fingerprints]
     parts.append(
-        speeds.rename(columns={"workload": "name", "ratio": "value"}).assign(kind=SPEED, metric="time", unit="1")
+        speeds.rename(columns={"workload": "name", "ratio": "value", "noise": "spread"}).assign(
+            kind=SPEED, metric="time", unit="1"
+        )
     )
     parts = [part.reindex(columns=COLUMNS) for part in parts]
     return _typed(pd.concat([part for part in parts if len(part)], ignore_index=True))

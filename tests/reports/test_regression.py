@@ -17,7 +17,9 @@ CHOICE = Choice(scale="quick", dataset="synthetic")
 FINGERPRINTS = pd.DataFrame(
     [("network", "a", "output", 0.5), ("loss", "recipe", "loss", 19.0)], columns=["kind", "name", "metric", "value"]
 )
-SPEEDS = pd.DataFrame({"workload": ["scan forward"], "ratio": [1.0], "device": ["CPU"], "revision": ["abc"]})
+SPEEDS = pd.DataFrame(
+    {"workload": ["scan forward"], "ratio": [1.0], "noise": [0.03], "device": ["CPU"], "revision": ["abc"]}
+)
 
 
 def measurements(shift: float = 0.0, params: float = 100, memory: float = 50.0, ap: float = 30.0) -> pd.DataFrame:

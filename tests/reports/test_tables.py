@@ -1,6 +1,7 @@
 """Tables: the right number in each cell, an honest verdict on it, and files that readers can use."""
 
 import math
+import os
 import re
 import subprocess
 from html.parser import HTMLParser
@@ -13,9 +14,10 @@ from demo_results import DEMO, OPTIONS
 from reports.layout import count_verdicts, make_view
 from reports.measurements import Choice, read_measurements, summarise
 from reports.summary import summary_lines
-from reports.tables import build_table, find_table, write_tables
+from reports.tables import build_table, find_table, write_document, write_tables
 from reports.writers import tex
 from studies.errors import InputError
+from studies.load import study_names
 
 
 @pytest.fixture(scope="module")
@@ -176,16 +178,21 @@ def test_latex_is_escaped_and_its_rows_are_even(written):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(which("pdflatex") is None, reason="needs pdflatex")
-def test_latex_compiles(written, tmp_path):
-    body = "\n".join(
-        (written / f"tables/demo-{name}.tex").read_text(encoding="utf-8") for name in ("table1", "ablation")
-    )
-    document = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}" + body + r"\end{document}"
-    (tmp_path / "a.tex").write_text(document, encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
+@pytest.mark.skipif(
+    which("pdflatex") is None and not os.environ.get("SSMPOSE_REQUIRE_LATEX"),
+    reason="no pdflatex on this machine (apt-get install texlive-latex-recommended)",
+)
+def test_every_table_of_every_study_compiles_in_one_document(measurements_csv, tmp_path):
+    stems = []
+    for study in [DEMO, *study_names()]:
+        written = write_tables(study, measurements_csv, tmp_path, **OPTIONS)
+        stems += [path.stem for path in written if path.suffix == ".tex"]
+    write_document(stems, tmp_path)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+    pages = int(re.search(r"\((\d+) pages?,", done.stdout)[1])
+    assert pages >= len(stems) > 20
 
 
 def test_the_summary_counts_printed_numbers(written):

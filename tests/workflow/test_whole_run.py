@@ -43,7 +43,7 @@ def test_every_table_and_figure_is_there_in_every_format(whole: tuple[Checkout, 
     wanted = {f"tables/mini-table1.{kind}" for kind in ("csv", "md", "tex", "html", "json")}
     wanted |= {f"figures/mini-{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
     wanted |= {f"audit/{name}" for name in ("audit.json", "claims.csv", "findings.csv", "index.html")}
-    wanted |= {"measurements.csv", "comparisons.csv"}
+    wanted |= {"measurements.csv", "comparisons.csv", "tables/all.tex", "ro-crate-metadata.json"}
     report = checkout / REPORT
     found = {p.relative_to(report).as_posix() for p in report.rglob("*") if p.is_file()}
     site = {name for name in found if name.startswith("site/")}
@@ -120,6 +120,7 @@ REPORTS = {
     "figures": {f"{REPORT}/figures/mini-{FIGURES[0]}.svg"},
     "audit": {f"{REPORT}/audit/audit.json"},
     "site": {f"{REPORT}/site"},
+    "crate": {f"{REPORT}/ro-crate-metadata.json"},
 }
 EVIDENCE = {"evidence": {"results/efficiency/evidence.json"}}  # the audit runs it: SasMamba is one of its nets
 MEASURED = REPORTS | {"measurements": {f"{REPORT}/measurements.csv"}}

@@ -61,22 +61,30 @@ SCALING = "results/efficiency/scaling"
 LENGTHS = [27, 81, 243, 729, 2187, 3888]  # frames of the clips of the scaling curve
 NAMES = ["studies/variants.yaml", "studies/recipes.yaml"]  # labels of rows and curves
 TABLE_KINDS = ["csv", "md", "tex", "html", "json"]
-TABLES = [
-    f"{REPORT}/tables/{name}-{table['id']}.{kind}"
-    for name, study in PLAN.studies.items()
-    for table in study["tables"]
-    for kind in TABLE_KINDS
+PLANNED_TABLES = [
+    (name, table) for name, study in PLAN.studies.items() for table in study["tables"]
 ]
 PLANNED_FIGURES = [
     (name, figure)
     for name, study in PLAN.studies.items()
     for figure in study.get("figures", [])
 ]
-FIGURES = [
-    f"{REPORT}/figures/{name}-{figure['id']}.{kind}"
-    for name, figure in PLANNED_FIGURES
-    for kind in ["svg", "png"]
-]
+
+
+def made_of(folder, planned, kinds):
+    """Files of planned tables or figures, with what they are: study, its table or figure, path."""
+    return [
+        (study, item, f"{REPORT}/{folder}/{study}-{item['id']}.{kind}")
+        for study, item in planned
+        for kind in kinds
+    ]
+
+
+MADE_TABLES = made_of("tables", PLANNED_TABLES, TABLE_KINDS)
+MADE_FIGURES = made_of("figures", PLANNED_FIGURES, ["svg", "png"])
+TABLES = [path for _, _, path in MADE_TABLES]
+FIGURES = [path for _, _, path in MADE_FIGURES]
+CRATE = f"{REPORT}/ro-crate-metadata.json"
 REPORT_OPTIONS = {
     key: PLAN.config[key]
     for key in ["scale", "dataset", "detector", "selection", "seeds"]
@@ -95,6 +103,17 @@ wildcard_constraints:
     family=r"[\w-]+",
     source=r"\w+",
     seed=r"\d+",
+
+
+def reported(kind, made):
+    """Files as outputs; a table's page and a drawing are shown by Snakemake's own report, by study."""
+    shown = {"caption": f"../report/{kind}.rst", "category": f"{kind.title()}s"}
+    marked = []
+    for study, item, path in made:
+        labels = {kind: item["title"]}
+        flagged = report(path, subcategory=study, labels=labels, **shown)
+        marked.append(flagged if path.endswith((".html", ".svg")) else path)
+    return marked
 
 
 def run_folder(experiment, seed):

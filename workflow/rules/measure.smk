@@ -172,7 +172,7 @@ rule comparisons:
         studies=collect("studies/{study}.yaml", study=STUDIES),
         sources=closure("reports.comparisons"),
     output:
-        COMPARISONS,
+        report(COMPARISONS, caption="../report/comparisons.rst", category="Comparisons"),
     log:
         f"results/logs/comparisons-{SCALE}-{DATASET}.log",
     resources:

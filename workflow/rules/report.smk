@@ -7,7 +7,8 @@ rule tables:
         names=NAMES,
         sources=closure("reports.tables"),
     output:
-        TABLES,
+        reported("table", MADE_TABLES),
+        document=f"{REPORT}/tables/all.tex",
     log:
         f"results/logs/tables-{SCALE}-{DATASET}.log",
     resources:
@@ -29,7 +30,7 @@ rule figures:
         names=NAMES,
         sources=closure("reports.figures"),
     output:
-        FIGURES,
+        reported("figure", MADE_FIGURES),
     log:
         f"results/logs/figures-{SCALE}-{DATASET}.log",
     threads: 2
@@ -68,6 +69,30 @@ rule site:
         "../scripts/site.py"
 
 
+# RO-Crate metadata: what each file of the folder is, for machines.
+rule crate:
+    input:
+        measurements=f"{REPORT}/measurements.csv",
+        comparisons=COMPARISONS,
+        audit=AUDIT,
+        tables=TABLES,
+        figures=FIGURES,
+        site=SITE,
+        sources=closure("reports.crate"),
+    output:
+        CRATE,
+    log:
+        f"results/logs/crate-{SCALE}-{DATASET}.log",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        studies=STUDIES,
+        options=REPORT_OPTIONS,
+    script:
+        "../scripts/crate.py"
+
+
 # What the audit finds out by running code: small experiments without data. Torch, hence a job of its own.
 rule evidence:
     input:
@@ -91,7 +116,8 @@ rule audit:
         names=[*NAMES, "studies/claims.yaml"],
         sources=closure("reports.audit.write"),
     output:
-        AUDIT,
+        AUDIT[:-1],
+        report(AUDIT[-1], caption="../report/audit.rst", category="Audit"),
     log:
         f"results/logs/audit-{SCALE}-{DATASET}.log",
     resources:

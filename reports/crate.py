@@ -1,0 +1,97 @@
+"""RO-Crate metadata of a results folder: what each file is, which papers it is about, and what made it.
+
+The crate is the folder itself (https://www.researchobject.org/ro-crate/): one `ro-crate-metadata.json` beside the
+files, readable by machines that know nothing of this project.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rocrate.model.contextentity import ContextEntity
+from rocrate.rocrate import ROCrate
+
+from reports.measurements import read_measurements
+from studies.files import write_text
+from studies.load import load_study
+
+LICENCE = "https://spdx.org/licenses/Apache-2.0"
+FORMATS = {
+    ".csv": "text/csv",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".tex": "application/x-tex",
+}
+FILES = {
+    "measurements.csv": "Every measured number: a row a number, with its convention, device, run and source revision",
+    "comparisons.csv": "Differences within tables of ablations, with intervals and corrected p-values",
+    "audit/claims.csv": "Every number and claim of the papers, with its verdict",
+    "audit/findings.csv": "What was found about the claims, with the command that makes the evidence again",
+    "audit/audit.json": "Claims and findings with their evidence",
+    "site/index.html": "The site: open it in a browser",
+}
+
+
+def write_crate(studies: Sequence[str | Path], report: str | Path, **options: object) -> Path:
+    """Write `ro-crate-metadata.json` into the folder `report`; returns its path.
+
+    studies : whose tables and figures the folder holds; options : scale, dataset and the rest of the choice
+    Its date is that of the measurements. Raises InputError where they cannot be read.
+    """
+    report = Path(report)
+    revisions = sorted(set(read_measurements(report / "measurements.csv")["revision"]) - {""})
+    crate = ROCrate()
+    crate.name = f"ssmpose results, scale {options['scale']}, {options['dataset']} motion"
+    crate.description = (
+        "Tables and figures of studies on state-space pose estimation, printed and measured side by side."
+    )
+    crate.license, crate.datePublished = LICENCE, _day(report / "measurements.csv")
+    papers = [paper for study in map(load_study, studies) if (paper := _paper(crate, study))]
+    files = [_file(crate, name, text) for name, text in FILES.items() if (report / name).is_file()]
+    for path in sorted([*report.glob("tables/*"), *report.glob("figures/*")]):
+        files.append(_file(crate, path.relative_to(report).as_posix(), f"{path.parent.name[:-1]} {path.stem}"))
+    _add_action(crate, ", ".join(revisions), options, files)
+    crate.root_dataset["about"] = papers
+    text = json.dumps(crate.metadata.generate(), indent=1, sort_keys=True)
+    return write_text(report / "ro-crate-metadata.json", text + "\n")
+
+
+def _day(path: Path) -> str:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
+
+
+def _paper(crate: ROCrate, study: dict) -> ContextEntity | None:
+    if not study["link"]:
+        return None
+    facts = {
+        "@type": "ScholarlyArticle",
+        "name": study["title"],
+        "publisher": study["venue"] or "",
+        "url": study["link"],
+    }
+    return crate.add(ContextEntity(crate, study["link"], properties=facts))
+
+
+def _file(crate: ROCrate, name: str, text: str) -> ContextEntity:
+    facts = {"name": text[:1].upper() + text[1:], "encodingFormat": FORMATS[Path(name).suffix]}
+    return crate.add_file(dest_path=name, properties=facts)
+
+
+def _add_action(crate: ROCrate, revisions: str, options: dict, files: list[ContextEntity]) -> None:
+    """What made the files: this workflow, at the revisions that the measurements name, with the chosen options."""
+    software = {"@type": "SoftwareApplication", "name": "ssmpose", "softwareVersion": revisions}
+    instrument = crate.add(ContextEntity(crate, "#ssmpose", properties=software))
+    settings = [
+        crate.add(
+            ContextEntity(crate, f"#{key}", properties={"@type": "PropertyValue", "name": key, "value": str(value)})
+        )
+        for key, value in options.items()
+    ]
+    facts = {"@type": "CreateAction", "name": "snakemake all", "description": "The workflow from data to page"}
+    action = crate.add(ContextEntity(crate, "#run", properties=facts))
+    action["instrument"], action["object"], action["result"] = instrument, settings, files
+    crate.root_dataset["mentions"] = action
