@@ -22,15 +22,17 @@ def build(name: str, **overrides: object) -> nn.Module:
     models map (B, T, 3, H, W) to heatmaps (B, J, H/4, W/4) and have `frames`, `joints`, `image` (height and width).
     Raises InputError for an unknown variant or hyper-parameter.
     """
-    spec = variant(name)
-    module, _, attribute = spec["model"].rpartition(".")
-    model = getattr(import_module(module), attribute)
-    hyper = spec["hyper"] | overrides
-    known = list(inspect.signature(model).parameters)
+    model, hyper = _model_class(name), variant(name)["hyper"] | overrides
+    known = _arguments(model)
     for key in hyper:
         if key not in known:
             raise InputError(f"variant {name!r} has no hyper-parameter {key!r} (it has: {', '.join(known)})")
     return model(**hyper)
+
+
+def scan_arguments(name: str, backend: str) -> dict[str, str]:
+    """Arguments of `build` that choose the scan's backend: none for a variant whose model takes no `backend`."""
+    return {"backend": backend} if "backend" in _arguments(_model_class(name)) else {}
 
 
 def load_published(model: nn.Module, source: str | Path | dict[str, Tensor]) -> nn.Module:
@@ -41,3 +43,12 @@ def load_published(model: nn.Module, source: str | Path | dict[str, Tensor]) -> 
     """
     room = "video" if hasattr(model, "encoder") else "lifting"
     return import_module(f"models.{room}.published").load(model, source)
+
+
+def _model_class(name: str) -> type[nn.Module]:
+    module, _, attribute = variant(name)["model"].rpartition(".")
+    return getattr(import_module(module), attribute)
+
+
+def _arguments(model: type[nn.Module]) -> list[str]:
+    return list(inspect.signature(model).parameters)

@@ -7,7 +7,6 @@ from studies.errors import InputError
 from studies.reading import check_schema, nearest, read_yaml
 
 FILE = Path(__file__).with_name("variants.yaml")
-WITHOUT_SCAN = ("baselines", "vitpose", "video-transformer")  # families
 
 
 @cache
@@ -27,11 +26,6 @@ def variant(name: str) -> dict:
     if name not in known:
         raise InputError(f"unknown variant {name!r}{nearest(name, known)}; studies/variants.yaml has all of them")
     return known[name]
-
-
-def scan_arguments(name: str, backend: str) -> dict[str, str]:
-    """Arguments of `models.build` that choose a variant's scan backend, where it has a scan."""
-    return {} if variant(name)["family"] in WITHOUT_SCAN else {"backend": backend}
 
 
 def _resolve(name: str, written: dict[str, dict], children: tuple[str, ...]) -> dict:

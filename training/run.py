@@ -13,7 +13,6 @@ import torch
 import models
 from models import ssm
 from studies.files import write_text, write_whole
-from studies.variants import scan_arguments
 from training.batches import seed_step
 from training.checkpoints import save_arrays, save_weights
 from training.loop import SELECTIONS, Task, Trainer
@@ -60,7 +59,7 @@ def write_run(
 
 def build_model(spec: dict) -> torch.nn.Module:
     """The untrained model of a run."""
-    return models.build(spec["variant"], **spec["hyper"], **scan_arguments(spec["variant"], spec["backend"]))
+    return models.build(spec["variant"], **spec["hyper"], **models.scan_arguments(spec["variant"], spec["backend"]))
 
 
 def digests(files: Iterable[Path], sources: Sequence[str | Path]) -> dict[str, dict[str, str]]:

@@ -12,7 +12,7 @@ from metrics.efficiency import CONVENTIONS, Count, count_under, latency, peak_me
 from models.examples import emitted_frames, example_shape, is_video
 from models.ssm import backend_in_use
 from studies.files import write_whole
-from studies.variants import scan_arguments, variant
+from studies.variants import variant
 from training.provenance import device_name, revision
 
 MEBIBYTE = 2**20
@@ -61,7 +61,7 @@ def memory_rows(variants: Sequence[str]) -> Iterator[dict]:
     Fused attention is a reading of its own only where attention is trained: a frozen encoder keeps no scores anyway.
     """
     for name in variants:
-        model, clip = on_meta(name, **scan_arguments(name, backend_in_use()))
+        model, clip = on_meta(name, **models.scan_arguments(name, backend_in_use()))
         trained = variant(name)["family"] in ATTENTIVE
         readings = {key: fused for key, fused in PREDICTED.items() if trained or not fused}
         for convention, fused in readings.items() if is_video(model) else ():
@@ -82,7 +82,7 @@ def time_rows(variants: Sequence[str], backend: str, runs: int, warmup: int, thr
     threads: for lifting models; models on video, which take seconds a clip, are timed with VIDEO_THREADS.
     """
     for name in variants:
-        arguments = {"name": name} | scan_arguments(name, backend)
+        arguments = {"name": name} | models.scan_arguments(name, backend)
         model = models.build(**arguments)
         threads = VIDEO_THREADS if is_video(model) else threads
         shape = example_shape(model)

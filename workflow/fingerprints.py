@@ -22,7 +22,6 @@ from studies.files import write_whole
 from studies.load import recipes
 from studies.plan import scaled_variants
 from studies.reading import read_yaml
-from studies.variants import scan_arguments
 from training.losses import heatmap_loss, weighted_loss
 
 COLUMNS = ("kind", "name", "metric", "value")
@@ -40,7 +39,7 @@ def network_fingerprint(name: str, hyper: dict) -> dict[str, float]:
     """`output` and `input_gradient` of one variant; less what is zero throughout (the mean pose, before training)."""
     random = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    net = models.build(name, **hyper, **scan_arguments(name, "reference")).double().eval()
+    net = models.build(name, **hyper, **models.scan_arguments(name, "reference")).double().eval()
     _shake(net, random)
     clip = torch.randn(example_shape(net), generator=random, dtype=torch.float64).requires_grad_()
     output = net(clip)

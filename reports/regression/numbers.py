@@ -19,7 +19,7 @@ MEMORIES = ("peak_memory", "training_memory")
 
 
 def watched(
-    measurements: pd.DataFrame, fingerprints: pd.DataFrame, speeds: pd.DataFrame, choice: Choice
+    measurements: pd.DataFrame | None, fingerprints: pd.DataFrame, speeds: pd.DataFrame, choice: Choice
 ) -> pd.DataFrame:
     """Rows with COLUMNS, revision and reason empty.
 
@@ -27,12 +27,10 @@ def watched(
     fingerprints : kind, name, metric, value of `workflow/fingerprints.py`
     speeds : workload, ratio, noise, device of `workflow/speed_ratios.py`; no ratio where nothing was compared
     """
-    parts = [_accuracies(measurements, choice), _efficiency(measurements), fingerprints]
-    parts.append(
-        speeds.rename(columns={"workload": "name", "ratio": "value", "noise": "spread"}).assign(
-            kind=SPEED, metric="time", unit="1"
-        )
-    )
+    speeds = speeds.rename(columns={"workload": "name", "ratio": "value", "noise": "spread"})
+    parts = [fingerprints, speeds.assign(kind=SPEED, metric="time", unit="1", revision="")]
+    if measurements is not None:
+        parts += [_accuracies(measurements, choice), _efficiency(measurements)]
     parts = [part.reindex(columns=COLUMNS) for part in parts]
     return _typed(pd.concat([part for part in parts if len(part)], ignore_index=True))
 
