@@ -174,8 +174,10 @@ def _copy_assets(site: Site) -> None:
     drawn = [f"{stem}.{kind}" for stem in SCALING for kind in ("svg", "csv") if (efficiency / f"{stem}.svg").is_file()]
     _copy(efficiency, site.out / "figures", drawn)
     for name, data in site.views.items():
-        for source in data.pop("files", []):
-            _copy(Path(source).parent, site.out / "data" / name, [Path(source).name])
+        for copied, source in data.pop("files", {}).items():
+            target = site.out / "data" / name / copied
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
 
 
 def _plotly_js() -> Path:

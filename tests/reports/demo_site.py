@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from shutil import copytree
 
+import cv2
 import numpy as np
 from demo_results import DEMO, OPTIONS, write_results
 
@@ -31,7 +32,26 @@ def write_report(root: Path) -> Path:
     comparisons = write_comparisons([DEMO], measurements, root / "noise.csv", report / "comparisons.csv", **OPTIONS)
     write_audit([DEMO], measurements, root / "evidence.json", report / "audit", **OPTIONS)
     write_tables(DEMO, measurements, report / "tables", comparisons, **OPTIONS)
+    write_seen(root, report / "heatmaps.npz")
     (report / "figures").mkdir()
     for figure in load_study(DEMO)["figures"]:
         (report / "figures" / f"demo-{figure['id']}.svg").write_text(SVG, encoding="utf-8")
     return report
+
+
+def write_seen(root: Path, path: Path) -> None:
+    """Heatmaps of two networks on two clips of four frames of 40 x 30 pixels; the first frame is annotated."""
+    random, arrays = np.random.default_rng(0), {}
+    joints = np.zeros((4, 15, 3))
+    joints[0] = np.concatenate([random.uniform(5, 25, (15, 2)), np.ones((15, 1))], axis=1)
+    for clip in ("alone", "in company"):
+        images = [root / f"frames/{clip}/{t}.jpg" for t in range(4)]
+        for image in images:
+            image.parent.mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(image), random.integers(0, 255, (30, 40, 3), np.uint8))
+        arrays |= {f"{clip}/images": np.array([str(image) for image in images]), f"{clip}/joints": joints}
+        arrays |= {f"{clip}/box": np.tile([5.0, 4.0, 15.0, 20.0], (4, 1))}
+        for shift, name in enumerate(("vitpose-b", "glsmamba-b"), 1):
+            arrays[f"{clip}/{name}/heatmaps"] = random.integers(0, 255, (4, 15, 4, 3), np.uint8)
+            arrays[f"{clip}/{name}/joints"] = (joints[..., :2] + [0, 3 * shift]).astype(np.float32)
+    np.savez(path, **arrays)

@@ -19,6 +19,7 @@ from reports.measurements import Choice
 from reports.site.build import write_site
 from reports.site.viewers.orders import orders_view
 from reports.site.viewers.poses import pick_clips, poses_view
+from reports.site.viewers.video import video_view
 from studies.errors import InputError
 
 CHOICE = Choice(**OPTIONS)
@@ -55,7 +56,7 @@ class Links(HTMLParser):
 
 def test_every_link_leads_somewhere_and_nothing_needs_a_network(report: Path) -> None:
     pages = {page.resolve(): Links(page) for page in (report / "site").rglob("*.html")}
-    assert len(pages) == 8 + 2 * 6  # overview, study, audit, counts, curves, scans, poses, runs; experiments
+    assert len(pages) == 9 + 2 * 6  # overview, study, audit, counts, curves, scans, poses, video, runs; experiments
     for page, links in pages.items():
         for target in links.targets:
             if target.startswith("https://example.org/"):
@@ -134,6 +135,26 @@ def test_poses_are_those_of_the_runs_to_half_a_millimetre(report: Path) -> None:
     truth = np.asarray(split.joints) - np.asarray(split.joints)[:, :1]
     error = np.linalg.norm(poses[: len(shown)] - truth[: len(shown)], axis=-1).mean()
     assert view["runs"][0]["error"][0] == pytest.approx(error, abs=0.06)
+
+
+def test_heatmaps_are_those_of_the_networks(report: Path) -> None:
+    view = video_view(report, CHOICE)
+    arrays = np.load(report / "heatmaps.npz")
+    assert [network["label"] for network in view["networks"]] == ["ViTPose-B", "GLSMamba-B"]
+    seen = view["networks"][1]["clips"][0]
+    shown = np.frombuffer(base64.b64decode(seen["heatmaps"]), np.uint8).reshape(4, 15, *view["size"])
+    assert np.array_equal(shown, arrays["alone/glsmamba-b/heatmaps"])
+    assert seen["error"] == 6.0  # pixels, in the one frame that is annotated
+    copied = [(report / "site/data/video" / name).read_bytes() for name in view["clips"][0]["frames"]]
+    assert copied == [Path(str(path)).read_bytes() for path in arrays["alone/images"]]
+
+
+def test_a_frame_that_is_gone_is_named(report: Path, tmp_path: Path) -> None:
+    arrays = dict(np.load(report / "heatmaps.npz"))
+    arrays["alone/images"] = np.array([str(tmp_path / "none.jpg")] * 4)
+    np.savez(tmp_path / "heatmaps.npz", **arrays)
+    with pytest.raises(InputError, match=r"none\.jpg: no such frame; delete .*heatmaps\.npz"):
+        video_view(tmp_path, CHOICE)
 
 
 def test_clips_stand_at_quantiles_of_sequences() -> None:

@@ -1,5 +1,6 @@
 """The site as a reader meets it: in a browser, from files, on a desk and on a phone, by keyboard and screen reader."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_pages_have_no_errors_fit_the_window_and_are_accessible(
 ) -> None:
     context = chromium.new_context(viewport=size, color_scheme=scheme)
     names = [path.relative_to(site).as_posix() for path in [*site.glob("*.html"), *list(site.glob("runs/*.html"))[:1]]]
-    assert len(names) == 9
+    assert len(names) == 10
     for name in names:
         page = context.new_page()
         errors = complaints(page)
@@ -156,6 +157,21 @@ def test_poses_play_and_stop(page: Page, site: Path) -> None:
     page.get_by_role("button", name="Turn left").click()
     page.get_by_label("run", exact=True).select_option(index=1)
     expect(page.locator(".says")).to_contain_text("posemamba-b")
+    assert not errors
+
+
+def test_heatmaps_lie_over_the_frames(page: Page, site: Path) -> None:
+    errors = complaints(page)
+    open_page(page, site, "video.html")
+    page.wait_for_selector("canvas.film")
+    says = page.locator(".says")
+    expect(says).to_have_text(re.compile(r"^Frame 1 of 4: joints are 3\.0 pixels off on average"))
+    page.get_by_label("network", exact=True).select_option(label="GLSMamba-B")
+    page.get_by_label("joint", exact=True).select_option(label="nose")
+    expect(says).to_have_text("Frame 1 of 4: the nose is 6.0 pixels off.")
+    page.get_by_role("button", name="Step forward").click()
+    expect(says).to_have_text("Frame 2 of 4: the nose is not annotated here.")
+    assert page.locator("canvas.film").evaluate("c => [c.width, c.height]") == [120, 90]
     assert not errors
 
 

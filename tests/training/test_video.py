@@ -17,6 +17,7 @@ from studies.load import recipes
 from studies.plan import Experiment, make_plan
 from training.clips import Features, Images, Persons
 from training.features import write_features
+from training.heatmaps import CLIPS, write_heatmaps
 from training.run import build_model
 from training.video import Video, take_pretrained, train_video
 from workflow.video_measurements import score_video_runs
@@ -125,6 +126,25 @@ def test_runs_repeat_and_their_predictions_score(
     start = load_file(pretrained)
     torch.testing.assert_close(state["encoder.patch_embed.weight"], start["encoder.patch_embed.weight"])  # frozen
     assert not torch.equal(state["deconvs.0.weight"], start["deconvs.0.weight"])
+
+
+def test_heatmaps_on_the_page_are_those_that_were_scored(data: Path, pretrained: Path, tmp_path: Path) -> None:
+    """In annotated frames, where boxes are not interpolated, the joints are those of the run's predictions."""
+    spec, run = spec_of("glsmamba-b", SCANS), tmp_path / "run"
+    train_video(spec, data, run, tmp_path / "state", weights=pretrained)
+    write_heatmaps([(spec, run / "weights.safetensors")], data, tmp_path / "heatmaps.npz")
+    arrays = np.load(tmp_path / "heatmaps.npz")
+    with np.load(run / "predictions.npz") as predictions:
+        scored = predictions["last/val+gt-boxes/joints"]
+    known = Videos(data).persons("val", "gt-boxes").keypoints
+    for clip in CLIPS:
+        joints = arrays[f"{clip}/joints"]
+        annotated = np.flatnonzero(joints.any((1, 2)))
+        assert 0 < len(annotated) < len(joints) == 6
+        rows = [int(np.flatnonzero((known == joints[t]).all((1, 2)))[0]) for t in annotated]
+        np.testing.assert_allclose(arrays[f"{clip}/glsmamba-b/joints"][annotated], scored[rows], atol=1e-4)
+        assert arrays[f"{clip}/glsmamba-b/heatmaps"].shape == (6, 15, 16, 12)
+        assert (arrays[f"{clip}/box"][:, 2:] > 0).all()
 
 
 def test_copies_teach_without_neighbours(data: Path, pretrained: Path, features: Path) -> None:

@@ -242,3 +242,21 @@ def figure_experiment(figure):
 FIGURE_INPUTS = sorted(
     {path for _, figure in PLANNED_FIGURES for path in figure_inputs(figure)}
 )
+
+
+def seen_networks():
+    """Of each family on video the planned network with most frames: the page of videos plays their heatmaps."""
+    found = {}
+    for experiment in PLAN.experiments:
+        spec = PLAN.spec(experiment, SEEDS[0])
+        real = spec["recipe"].get("neighbours") == "real"
+        if real and experiment.recipe != PRETRAINING:
+            family = resolve_variants()[experiment.variant]["family"]
+            frames = spec["hyper"].get("frames", 1)
+            if family not in found or frames > found[family][0]:
+                found[family] = (frames, experiment)
+    return [experiment for _, experiment in found.values()]
+
+
+SEEN = seen_networks()
+HEATMAPS = [f"{REPORT}/heatmaps.npz"] if SEEN else []

@@ -129,6 +129,27 @@ rule ssm_maps:
         "../scripts/ssm_maps.py"
 
 
+# What trained networks see in two clips, for the page that plays them: one process for all.
+rule heatmaps:
+    input:
+        data=collect("data/prepared/{dataset}", dataset={e.dataset for e in SEEN}),
+        weights=[
+            f"{run_folder(e, SEEDS[0])}/weights-best_val.safetensors" for e in SEEN
+        ],
+        sources=closure("training.heatmaps", *{model_module(e.variant) for e in SEEN}),
+    output:
+        f"{REPORT}/heatmaps.npz",
+    log:
+        f"results/logs/heatmaps-{SCALE}-{DATASET}.log",
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        specs=[PLAN.spec(e, SEEDS[0]) for e in SEEN],
+    script:
+        "../scripts/heatmaps.py"
+
+
 rule measurements:
     input:
         scores=[SCORES.format(**vars(e)) for e in PLAN.experiments],

@@ -52,6 +52,7 @@ rule site:
         tables=TABLES,
         figures=FIGURES,
         orders="results/efficiency/scan_orders.npz",
+        heatmaps=HEATMAPS,
         names=NAMES,
         sources=closure("reports.site.build"),
     output:

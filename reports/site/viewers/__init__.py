@@ -6,7 +6,12 @@ from pathlib import Path
 from reports.measurements import Choice
 from reports.site.viewers.orders import orders_view
 from reports.site.viewers.poses import poses_view
+from reports.site.viewers.video import video_view
 
 # Name of the view (its page, script and data) -> builder(report folder, choice): what it shows, with the keys name,
-# about, title, lead, note, perhaps plotly (whether it needs plotly.js) and files (to copy beside its data).
-VIEWERS: dict[str, Callable[[Path, Choice], dict | None]] = {"orders": orders_view, "poses": poses_view}
+# about, title, lead, note, perhaps plotly (whether it needs plotly.js) and files (name beside its data -> source).
+VIEWERS: dict[str, Callable[[Path, Choice], dict | None]] = {
+    "orders": orders_view,
+    "poses": poses_view,
+    "video": video_view,
+}

@@ -1,0 +1,8 @@
+from pathlib import Path
+
+from training.heatmaps import write_heatmaps
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    networks = list(zip(snakemake.params.specs, map(Path, snakemake.input.weights), strict=True))
+    write_heatmaps(networks, Path(str(snakemake.input.data)), Path(snakemake.output[0]))
