@@ -1,0 +1,120 @@
+"""The gate can fail: regressions are planted in a copy of the project, and the clean copy passes."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pandas as pd
+import pytest
+from checkout import ROOT, Checkout, only_error
+
+from models.ssm import native
+from reports.regression.numbers import COUNT, SPEED, read_baseline, write_baseline
+
+pytestmark = pytest.mark.slow
+
+ORDERS = (
+    'BIDIRECTIONAL = ("spatial", "temporal", "spatial-reversed"',
+    'BIDIRECTIONAL = ("spatial", "temporal", "spatial"',
+)
+LAYER = ("width, depth, drop_path", "width, depth + 1, drop_path")
+LOSS = ("for name, value in terms.items()]).sum()", "for name, value in list(terms.items())[:3]]).sum()")
+# Two of the workload's 44 chunks are walked twice: 4.5 % more work, whatever they compute.
+KERNEL = (
+    "          walk(path, strand, chunk, y + b",
+    "          for (int n = i % 22 ? 1 : 2; n; --n) walk(path, strand, chunk, y + b",
+)
+COUNTS = "from workflow.efficiency import *; pd.DataFrame(count_rows(count_all(['posemamba-s']))).to_csv('counts.csv')"
+
+
+@pytest.fixture(scope="module")
+def copy(new_checkout: Callable[[], Checkout]) -> Checkout:
+    """A copy with a git history of one commit, against whose kernels the speed is measured."""
+    checkout = new_checkout()
+    shutil.copy(ROOT / "config.yaml", checkout / "config.yaml")  # as committed, not the tests' own tiny one
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
+    for arguments in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "all")):
+        assert checkout.run(*git, *arguments).returncode == 0
+    revision = checkout.run("git", "rev-parse", "HEAD").stdout.strip()
+    rows = read_baseline(checkout / "baselines/quick-cpu.csv")
+    timed = (rows["kind"] == SPEED) & (rows["name"] == "scan forward")
+    rows.loc[timed, "revision"] = revision
+    write_baseline(rows[timed | (rows["kind"] != SPEED)], checkout / "baselines/quick-cpu.csv")
+    return checkout
+
+
+def gate(checkout: Checkout, *kinds: str) -> CompletedProcess:
+    return checkout.python("-m", "workflow.regression", "--fast", *kinds)
+
+
+def found(result: CompletedProcess) -> set[tuple[str, str]]:
+    """(kind, name) of the numbers that the gate fails for."""
+    assert (result.returncode, "Traceback" in result.stdout) == (1, False), result.stdout
+    return set(re.findall(r"^(?:worse|changed|missing) +(\S+) (\S+(?: forward)?)", result.stdout, flags=re.MULTILINE))
+
+
+def test_the_clean_tree_passes(copy: Checkout) -> None:
+    result = gate(copy)
+    assert result.returncode == 0, result.stdout
+    assert re.search(r"numbers against baselines/quick-cpu.csv: (\d+ new, )?\d+ as before", result.stdout), (
+        result.stdout
+    )
+
+
+def test_a_wrong_scan_order_is_caught(copy: Checkout) -> None:
+    with copy.edited("models/ssm/orders.py", *ORDERS):
+        names = found(gate(copy, "network"))
+    assert {("network", "posemamba-s"), ("network", "sasmamba")} <= names
+    assert not {("network", "mlp"), ("network", "glsmamba-b")} & names
+
+
+def test_an_extra_layer_is_caught_by_networks_and_by_counts(copy: Checkout) -> None:
+    with copy.edited("models/lifting/posemamba.py", *LAYER):
+        names = found(gate(copy, "network"))
+        assert copy.python("-c", COUNTS).returncode == 0
+    assert ("network", "posemamba-s") in names
+    assert ("network", "sasmamba") not in names
+    counted = pd.read_csv(copy / "counts.csv").set_index(["metric", "convention"])["value"]
+    rows = read_baseline(copy / "baselines/quick-cpu.csv")
+    rows = rows[(rows["kind"] == COUNT) & (rows["name"] == "posemamba-s")]
+    assert len(rows)
+    assert all(counted[row.metric, row.convention] > row.value for row in rows.itertuples())
+
+
+def test_a_lost_loss_term_is_caught(copy: Checkout) -> None:
+    with copy.edited("training/losses.py", *LOSS):
+        names = found(gate(copy, "loss"))
+    assert ("loss", "posemamba") in names
+    assert ("loss", "glsmamba") not in names
+
+
+@pytest.mark.skipif(native.available() is not None, reason=str(native.available()))
+def test_a_kernel_slower_by_a_twentieth_is_caught(copy: Checkout) -> None:
+    with copy.edited("models/ssm/scan.cpp", *KERNEL):
+        names = found(gate(copy, "speed"))
+    assert names == {("speed", "scan forward")}
+
+
+def test_a_baseline_is_changed_for_a_reason_and_from_a_revision_only(copy: Checkout) -> None:
+    assert "say why" in only_error(copy.make("baseline"))
+    assert "say why" in only_error(copy.python("-m", "workflow.regression", "--accept", " "))
+    with copy.edited("training/losses.py", *LOSS):
+        assert "commit your changes first" in only_error(copy.python("-m", "workflow.regression", "--accept", "why"))
+
+
+@contextmanager
+def without(path: Path) -> Iterator[None]:
+    text = path.read_text(encoding="utf-8")
+    path.unlink()
+    try:
+        yield
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def test_no_baseline_is_one_clear_line(copy: Checkout) -> None:
+    with without(copy / "baselines/quick-cpu.csv"):
+        assert 'make baseline reason="..."' in only_error(gate(copy))
