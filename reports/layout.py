@@ -102,6 +102,7 @@ class View:
 
     study: str
     table: str
+    title: str
     heading: str
     caption: str
     notice: str
@@ -128,6 +129,7 @@ def make_view(study: dict, table: dict, cells: pd.DataFrame, choice: Choice) -> 
     return View(
         study=study["study"],
         table=table["id"],
+        title=table["title"],
         heading=heading(table),
         caption=_caption(study, table, cells, choice),
         notice=f"Accuracies at scale {choice.scale}: {SCALES[choice.scale]}." if _data(cells) else "",

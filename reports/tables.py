@@ -105,7 +105,7 @@ def write_tables(
 
 def write_document(stems: Sequence[str], folder: str | Path) -> Path:
     """Write `all.tex` into the folder of tables: a document of all of them, `<stem>.tex`, for pdflatex."""
-    packages = r"\usepackage[margin=15mm]{geometry}\usepackage[T1]{fontenc}\usepackage{booktabs,graphicx}"
+    packages = r"\usepackage[landscape,margin=12mm]{geometry}\usepackage{booktabs,graphicx}"
     # A page a table: LaTeX holds eighteen floats at most.
     tables = [rf"\input{{{stem}}}\clearpage" for stem in stems]
     lines = [r"\documentclass{article}", packages, r"\begin{document}", *tables, r"\end{document}", ""]

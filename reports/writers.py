@@ -80,7 +80,7 @@ def latex(view: View) -> str:
         f"% {_one_line(view.study)} {_one_line(view.table)}, made by ssmpose; needs \\usepackage{{booktabs,graphicx}}",
         r"\begin{table*}[t]",
         r"  \centering",
-        rf"  \caption{{{tex(view.heading)}. {tex(view.caption)} {tex(view.notice)}}}",
+        rf"  \caption{{{tex(view.title)}. {tex(view.caption)} {tex(view.notice)}}}",
         rf"  \label{{tab:{view.study}-{view.table}}}",
         r"  \resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
         rf"  \begin{{tabular}}{{l{'r' * (view.width - 1)}}}",

@@ -96,6 +96,18 @@ def test_a_shrunken_run_does_not_pose_as_the_papers(whole: tuple[Checkout, Compl
     assert cells.loc[("posemamba", "params"), "scale"] == "paper"
 
 
+def test_snakemakes_own_report_shows_tables_and_figures_with_captions(whole: tuple[Checkout, CompletedProcess]) -> None:
+    checkout, _ = whole
+    page = checkout.folder.with_name("report.html")
+    result = checkout.snakemake("--report", str(page))
+    assert result.returncode == 0, result.stdout
+    text = page.read_text(encoding="utf-8")
+    for wanted in ("Three state-space (Mamba) papers", "Tables", "Figures", "Comparisons", "Audit", "Four rows"):
+        assert wanted in text
+    assert text.count("Printed and measured side by side") == 1  # the caption of the one table
+    assert text.count("Drawn from") == len(FIGURES)
+
+
 def test_again_there_is_nothing_to_do(whole: tuple[Checkout, CompletedProcess]) -> None:
     checkout, _ = whole
     before = checkout.times()
