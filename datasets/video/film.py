@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -90,15 +91,25 @@ def film(scene: Scene, seed: int) -> tuple[Shot, Iterator[Frame]]:
 def _frames(scene: Scene, seed: int, views: View, shapes: _Shapes, shot: Shot) -> Iterator[Frame]:
     width, height = scene.layout.size
     easel = _Easel(width, height)
-    grain = np.random.default_rng([seed, GRAIN_STREAM]).standard_normal((height + GRAIN, width + GRAIN, 3), np.float32)
+    grain = _grain(seed, width, height)
+    moments = np.arange(scene.layout.frames, dtype=float)
+    still, feet = scene.camera.at(moments), [actor.points(moments)[:, [0, 3, 6]] for actor in scene.actors]
     for f in range(scene.layout.frames):
         rng = np.random.default_rng([seed, FRAME_STREAM, scene.number, f])
-        view = scene.camera.at(np.array(float(f)))
-        background = scene.scenery.seen(view)
-        _shadows(scene, view, f, background)
+        background = scene.scenery.seen(still[f])
+        for points in feet:
+            _shadow(points[f], still[f], background)
         background = _smeared(background, _drift(views, f))
         shot.hidden[f], shot.behind_thing[f] = easel.draw(shapes, f, background, float(views.focal[f, 0]))
         yield _developed(easel.image, scene, shot, f, grain, rng)
+
+
+@lru_cache(maxsize=1)
+def _grain(seed: int, width: int, height: int) -> np.ndarray:
+    """Sensor noise of unit strength, GRAIN pixels larger than a frame; the same for all scenes of a seed."""
+    grain = np.random.default_rng([seed, GRAIN_STREAM]).standard_normal((height + GRAIN, width + GRAIN, 3), np.float32)
+    grain.flags.writeable = False
+    return grain
 
 
 class _Easel:
@@ -206,19 +217,15 @@ def _offsets(views: View) -> np.ndarray:
     return JITTER * np.stack([np.cos(turns), np.sin(turns)], -1)[:, None]
 
 
-def _shadows(scene: Scene, view: View, f: int, background: np.ndarray) -> None:
-    """A soft dark patch on the floor under everybody."""
-    for actor in scene.actors:
-        points = actor.points(np.array(float(f)))
-        low = points[[3, 6], 2].min()
-        spot = np.array([[*points[[0, 3, 6], :2].mean(0), 0.0]])
-        seen = view.to_camera(spot)
-        u, v = view.project(seen)[0]
-        size = view.focal / seen[0, 2]
-        strength = 0.5 * np.exp(-max(low - 0.1, 0) / 0.5)
-        raster.cast_shadow(
-            background, u, v, 0.32 * size, max(0.32 * size * view.position[2] / seen[0, 2], 1.0), strength
-        )
+def _shadow(points: np.ndarray, view: View, background: np.ndarray) -> None:
+    """A soft dark patch on the floor under a person, by the pelvis and both ankles (3, 3)."""
+    low = points[1:, 2].min()
+    seen = view.to_camera(np.array([[*points[:, :2].mean(0), 0.0]]))
+    u, v = view.project(seen)[0]
+    size = view.focal / seen[0, 2]
+    strength = 0.5 * np.exp(-max(low - 0.1, 0) / 0.5)
+    down = max(0.32 * size * view.position[2] / seen[0, 2], 1.0)
+    raster.cast_shadow(background, u, v, 0.32 * size, down, strength)
 
 
 def _drift(views: View, f: int) -> np.ndarray:

@@ -5,9 +5,12 @@ exposure; what was in front at a pixel is known exactly, so that hidden joints a
 """
 
 import math
+from functools import partial
 
 import numpy as np
 from numba import njit
+
+compiled = partial(njit, cache=True, error_model="numpy")  # divisions as numpy's: no check for zero at each pixel
 
 # Columns of a capsule: ends and radii in pixels, depths in metres, the angle of its texture about the axis, its length
 # in metres, row in the table of materials, and whose it is.
@@ -22,32 +25,33 @@ AMBIENT = 0.42  # of the light, where it does not shine
 NEAR = 0.25  # metres: nothing nearer is drawn
 
 
-@njit(cache=True)
+@compiled()
 def _wave(x: float) -> float:
     """A soft square wave of period 1 between 0 and 1."""
     t = abs(2.0 * (x - math.floor(x)) - 1.0)  # triangle: 1, 0, 1
     return min(1.0, max(0.0, 4.0 * t - 1.5))
 
 
-@njit(cache=True)
-def _lattice(i: int, j: int) -> float:
-    """A fixed pseudo-random number from 0 to 1 at a point of the integer lattice."""
-    h = (i * 374761393 + j * 668265263) & 0x7FFFFFFF
+@compiled()
+def _scattered(h: int) -> int:
+    """A fixed pseudo-random whole number below 2**16 for another."""
+    h &= 0x7FFFFFFF
     h = ((h ^ (h >> 13)) * 1274126177) & 0x7FFFFFFF
-    return float((h ^ (h >> 16)) & 0xFFFF) / 65535.0
+    return (h ^ (h >> 16)) & 0xFFFF
 
 
-@njit(cache=True)
+@compiled()
 def _blobs(x: float, y: float) -> float:
-    """Value noise between 0 and 1."""
+    """Value noise between 0 and 1: numbers at the points of a lattice, interpolated between them."""
     i, j = math.floor(x), math.floor(y)
     fx, fy = x - i, y - j
-    a, b = _lattice(int(i), int(j)), _lattice(int(i) + 1, int(j))
-    c, d = _lattice(int(i), int(j) + 1), _lattice(int(i) + 1, int(j) + 1)
-    return (a * (1 - fx) + b * fx) * (1 - fy) + (c * (1 - fx) + d * fx) * fy
+    h = i * 374761393 + j * 668265263
+    a, b = _scattered(h), _scattered(h + 374761393)
+    c, d = _scattered(h + 668265263), _scattered(h + 374761393 + 668265263)
+    return ((a * (1 - fx) + b * fx) * (1 - fy) + (c * (1 - fx) + d * fx) * fy) / 65535.0
 
 
-@njit(cache=True)
+@compiled()
 def _mix(material: np.ndarray, along: float, around: float) -> float:
     """Share of the second colour at a place of the surface."""
     kind = int(material[PATTERN])
@@ -63,14 +67,14 @@ def _mix(material: np.ndarray, along: float, around: float) -> float:
     return 0.0
 
 
-@njit(cache=True)
+@compiled()
 def _paint(colour: np.ndarray, y: int, x: int, material: np.ndarray, along: float, around: float, lit: float) -> None:
     mix = _mix(material, along, around)
     for c in range(3):
         colour[y, x, c] = (material[c] + mix * (material[3 + c] - material[c])) * lit
 
 
-@njit(cache=True)
+@compiled()
 def _reach(cap: np.ndarray, y: float, width: int) -> tuple[int, int]:
     """First and last column that a capsule may cover in row y: a slanting bar covers little of its bounding box."""
     r, rise = max(cap[R0], cap[R1]), cap[V1] - cap[V0]
@@ -82,7 +86,7 @@ def _reach(cap: np.ndarray, y: float, width: int) -> tuple[int, int]:
     return max(0, int(min(ua, ub) - r)), min(width - 1, int(max(ua, ub) + r) + 1)
 
 
-@njit(cache=True)
+@compiled()
 def draw_capsules(
     capsules: np.ndarray,
     materials: np.ndarray,
@@ -99,36 +103,41 @@ def draw_capsules(
     height, width = depth.shape
     for n in range(len(capsules)):
         cap = capsules[n]
+        # As numbers of their own: the compiler cannot know that writing a pixel changes no capsule.
+        u0, v0, r0, z0 = float(cap[U0]), float(cap[V0]), float(cap[R0]), float(cap[Z0])
+        wider, deeper, turn, long = cap[R1] - cap[R0], cap[Z1] - cap[Z0], cap[TURN], cap[LENGTH]
         if cap[Z0] < NEAR or cap[Z1] < NEAR:
             continue
         y0 = max(0, int(min(cap[V0] - cap[R0], cap[V1] - cap[R1])))
         y1 = min(height - 1, int(max(cap[V0] + cap[R0], cap[V1] + cap[R1])) + 1)
         ex, ey = cap[U1] - cap[U0], cap[V1] - cap[V0]
         square = ex * ex + ey * ey + 1e-9
-        material = materials[int(cap[MATERIAL])]
+        along = math.sqrt(square)
+        material, owner = materials[int(cap[MATERIAL])], int(cap[OWNER])
+        lx, ly, lz = light[0], light[1], light[2]
         for y in range(y0, y1 + 1):
             x0, x1 = _reach(cap, float(y), width)
             for x in range(x0, x1 + 1):
-                t = min(1.0, max(0.0, ((x - cap[U0]) * ex + (y - cap[V0]) * ey) / square))
-                qx, qy = x - cap[U0] - t * ex, y - cap[V0] - t * ey
-                r = cap[R0] + t * (cap[R1] - cap[R0])
+                t = min(1.0, max(0.0, ((x - u0) * ex + (y - v0) * ey) / square))
+                qx, qy = x - u0 - t * ex, y - v0 - t * ey
+                r = r0 + t * wider
                 inside = r * r - qx * qx - qy * qy
                 if inside <= 0.0:
                     continue
                 up = math.sqrt(inside)
-                z = cap[Z0] + t * (cap[Z1] - cap[Z0])
+                z = z0 + t * deeper
                 z -= up * z / focal
                 if z >= depth[y, x]:
                     continue
                 depth[y, x] = z
-                front[y, x] = int(cap[OWNER])
-                across = (qy * ex - qx * ey) / (math.sqrt(square) * r)
-                around = math.acos(min(1.0, max(-1.0, across))) - cap[TURN]
-                shine = max(0.0, (qx * light[0] + qy * light[1] - up * light[2]) / r)
-                _paint(colour, y, x, material, t * cap[LENGTH], around, AMBIENT + (1.0 - AMBIENT) * shine)
+                front[y, x] = owner
+                across = (qy * ex - qx * ey) / (along * r)
+                around = math.acos(min(1.0, max(-1.0, across))) - turn
+                shine = max(0.0, (qx * lx + qy * ly - up * lz) / r)
+                _paint(colour, y, x, material, t * long, around, AMBIENT + (1.0 - AMBIENT) * shine)
 
 
-@njit(cache=True)
+@compiled()
 def draw_triangles(
     vertices: np.ndarray,
     triangles: np.ndarray,
@@ -142,24 +151,25 @@ def draw_triangles(
     height, width = depth.shape
     for n in range(len(triangles)):
         a, b, c = vertices[triangles[n, 0]], vertices[triangles[n, 1]], vertices[triangles[n, 2]]
-        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-        if abs(area) < 1e-6 or min(a[2], b[2], c[2]) < NEAR:
+        ax, ay, az, bx, by, bz, cx, cy, cz = a[0], a[1], a[2], b[0], b[1], b[2], c[0], c[1], c[2]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if abs(area) < 1e-6 or min(az, bz, cz) < NEAR:
             continue
-        material = materials[triangles[n, 3]]
-        x0, x1 = max(0, int(min(a[0], b[0], c[0]))), min(width - 1, int(max(a[0], b[0], c[0])) + 1)
-        y0, y1 = max(0, int(min(a[1], b[1], c[1]))), min(height - 1, int(max(a[1], b[1], c[1])) + 1)
+        material, owner = materials[triangles[n, 3]], triangles[n, 4]
+        x0, x1 = max(0, int(min(ax, bx, cx))), min(width - 1, int(max(ax, bx, cx)) + 1)
+        y0, y1 = max(0, int(min(ay, by, cy))), min(height - 1, int(max(ay, by, cy)) + 1)
         for y in range(y0, y1 + 1):
             for x in range(x0, x1 + 1):
-                wb = ((x - a[0]) * (c[1] - a[1]) - (y - a[1]) * (c[0] - a[0])) / area
-                wc = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / area
+                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
+                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
                 wa = 1.0 - wb - wc
                 if wa < 0.0 or wb < 0.0 or wc < 0.0:
                     continue
-                z = wa * a[2] + wb * b[2] + wc * c[2]
+                z = wa * az + wb * bz + wc * cz
                 if z >= depth[y, x]:
                     continue
                 depth[y, x] = z
-                front[y, x] = triangles[n, 4]
+                front[y, x] = owner
                 shine = 0.0
                 for k in range(3):
                     shine += light[k] * (wa * a[3 + k] + wb * b[3 + k] + wc * c[3 + k])
@@ -167,7 +177,7 @@ def draw_triangles(
                 _paint(colour, y, x, material, along, around, AMBIENT + (1.0 - AMBIENT) * max(0.0, shine))
 
 
-@njit(cache=True)
+@compiled()
 def expose(colour: np.ndarray, depth: np.ndarray, front: np.ndarray, total: np.ndarray, covered: np.ndarray) -> None:
     """Add a sub-frame to the exposure, total (H, W, 3) and covered (H, W), and clear its buffers for the next."""
     height, width = depth.shape
@@ -181,7 +191,7 @@ def expose(colour: np.ndarray, depth: np.ndarray, front: np.ndarray, total: np.n
                 front[y, x] = NOBODY
 
 
-@njit(cache=True)
+@compiled()
 def compose(background: np.ndarray, total: np.ndarray, covered: np.ndarray, subframes: int, image: np.ndarray) -> None:
     """image (H, W, 3) uint8 of the exposure over `background`; clears the exposure."""
     height, width = covered.shape
@@ -197,7 +207,7 @@ def compose(background: np.ndarray, total: np.ndarray, covered: np.ndarray, subf
             covered[y, x] = 0
 
 
-@njit(cache=True)
+@compiled()
 def develop(image: np.ndarray, gain: float, grain: np.ndarray, strength: float, top: int, left: int) -> None:
     """Apply exposure and sensor noise in place: image * gain + strength * grain (larger than the image)."""
     height, width = image.shape[:2]
@@ -208,7 +218,7 @@ def develop(image: np.ndarray, gain: float, grain: np.ndarray, strength: float, 
                 image[y, x, c] = int(min(np.float32(255.0), max(np.float32(0.0), value)))
 
 
-@njit(cache=True)
+@compiled()
 def cast_shadow(image: np.ndarray, u: float, v: float, across: float, down: float, strength: float) -> None:
     """Darken a soft ellipse about (u, v) in place; across, down: its standard deviations in pixels."""
     height, width = image.shape[:2]
