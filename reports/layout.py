@@ -60,7 +60,8 @@ class CellView:
     """A cell's texts. `printed` is empty in a column of measured numbers only, `measured` in a column of facts.
 
     `verdict` is empty where nothing is printed; `true` is the true count's text. `outcome` says whether the number is
-    another than the reference row's, `gain` by how much; `runs` are the folders of the runs behind it.
+    another than the reference row's, `gain` by how much; `runs` are the folders of the runs behind it, `counted` the
+    variant that was counted or timed for it.
     """
 
     printed: str
@@ -73,6 +74,7 @@ class CellView:
     outcome: str = ""
     gain: str = ""
     runs: tuple[str, ...] = ()
+    counted: str = ""
 
     @property
     def symbol(self) -> str:
@@ -200,8 +202,10 @@ def _sections(cells: pd.DataFrame, rows: dict, marks: dict) -> Iterator[tuple[st
         views = []
         for row_id, row_cells in part.groupby("row", sort=False):
             row = rows.get(row_id, {})
+            variant = row.get("variant", row_id)  # the baselines' rows are no rows of the study
             texts = tuple(
-                _cell_view(cell, decimals[cell.column], cell.column in paired) for cell in row_cells.itertuples()
+                _cell_view(cell, decimals[cell.column], cell.column in paired, variant)
+                for cell in row_cells.itertuples()
             )
             row_marks = tuple(marks[key] for key in row.get("notes") or ())
             views.append(RowView(row_cells["row_label"].iloc[0], row.get("cite") or "", row_marks, texts))
@@ -215,7 +219,7 @@ def _column_decimals(cells: pd.DataFrame) -> dict[str, int]:
     return most["decimals"].astype(int).to_dict()
 
 
-def _cell_view(cell: tuple, column_decimals: int, paired: bool) -> CellView:
+def _cell_view(cell: tuple, column_decimals: int, paired: bool, variant: str) -> CellView:
     if cell.kind == "fact":
         return CellView(cell.printed or "–")
     is_printed = pd.notna(cell.printed_value)
@@ -236,6 +240,7 @@ def _cell_view(cell: tuple, column_decimals: int, paired: bool) -> CellView:
         outcome=cell.outcome,
         gain=_gain(cell, decimals),
         runs=tuple(cell.runs.split()) if isinstance(cell.runs, str) else (),
+        counted=variant if cell.kind == "efficiency" else "",
     )
 
 

@@ -15,9 +15,7 @@ MISSING, NEW, UNKNOWN = "missing", "new", "not compared"
 FAILURES = (WORSE, CHANGED, MISSING)
 STATUSES = (WORSE, CHANGED, MISSING, BETTER, NEW, UNKNOWN, AS_BEFORE)
 
-DEVIATIONS = (
-    4  # of the mean over seeds: a clean tree on another processor then fails once in tens of thousands of numbers
-)
+DEVIATIONS = 4  # of a difference of means over seeds: normal noise goes beyond it once in 16,000 numbers
 MEMORY_SHARE = 0.10
 ROUNDING = 1e-8  # of fingerprints, numbers of size 1 from float64 arithmetic
 

@@ -126,17 +126,17 @@ def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Pat
 
 def _write_pages(site: Site) -> None:
     _write(site, "index.html", "overview.html", facts=run_facts(site), counts=_verdicts(site))
-    links = run_links(site.experiments)
+    links, counted = run_links(site.experiments), counts(site)
+    linked = {variant["name"] for variant in counted if "true" in variant["by"]}
     for study in site.studies:
-        _write(site, f"{study.name}.html", "study.html", study=study, links=links, kinds=TABLE_KINDS)
+        values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS}
+        _write(site, f"{study.name}.html", "study.html", **values)
     _write(site, "audit.html", "audit.html", body=audit_body(site.audit | {"files": "audit/"}))
     scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
-    counted = counts(site)
     _write(site, "counts.html", "counts.html", counted=counted, timings=timings(site), scaling=scaling)
     if site.experiments:
         _write(site, "curves.html", "curves.html", charts=_curve_charts(site))
         _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links)
-    linked = {variant["name"] for variant in counted if "true" in variant["by"]}
     for experiment in site.experiments:
         values = {"experiment": experiment, "chart_data": run_curves(experiment), "numbers": numbers(experiment)}
         values |= {"counted": linked}

@@ -85,6 +85,7 @@ def test_a_number_links_to_the_runs_behind_it(report: Path) -> None:
     assert re.search(
         r'href="runs/synthetic-sh-like\.posemamba-s\.posemamba\.html#seed0" title="3 runs behind it"', page
     )
+    assert 'href="counts.html#true-posemamba-s" title="how it is counted"' in page
     run = (report / "site/runs/synthetic-sh-like.posemamba-s.posemamba.html").read_text(encoding="utf-8")
     for text in ('id="seed2"', "make train scale=quick", "12.5 s", "torch 2.13.0", "human36m/test/best_val"):
         assert text in run
