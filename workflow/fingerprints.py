@@ -1,5 +1,7 @@
 """Fingerprints of networks and losses: what each computes, in a few numbers, to catch a change that trainings hide.
 
+Besides, what training steps allocate, which is exact where the memory of a process scatters by a tenth.
+
     python -m workflow.fingerprints        # prints them
 
 A network in float64 with settled weights reads a settled clip. Kept are its output and the gradient at its input, each
@@ -16,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 import models
+from metrics.efficiency import predict_memory
 from models.examples import example_shape
 from studies.config import checked_config
 from studies.files import write_whole
@@ -23,8 +26,10 @@ from studies.load import recipes
 from studies.plan import scaled_variants
 from studies.reading import read_yaml
 from training.losses import heatmap_loss, weighted_loss
+from workflow.efficiency import MEBIBYTE, on_meta
 
-COLUMNS = ("kind", "name", "metric", "value")
+COLUMNS = ("kind", "name", "metric", "value", "unit")
+ALLOCATING = ("posemamba-s", "sasmamba", "glsmamba-b")  # at full size
 SHAKEN = 0.05  # of a weight: networks start with layers of zeros, behind which nothing would show
 
 
@@ -66,9 +71,22 @@ def loss_fingerprint(recipe: dict) -> float:
     return float(weighted_loss(prediction, target, recipe["loss"])[0])
 
 
+def allocation_rows() -> Iterator[dict]:
+    """Bytes that tensors hold at most in a training step of one clip at full size, in MiB (`metrics.prediction`)."""
+    for name in ALLOCATING:
+        model, clip = on_meta(name, **models.scan_arguments(name, "cpu"))
+        needed = predict_memory(model, clip, training=True, fused=False).total / MEBIBYTE
+        yield {"kind": "allocation", "name": name, "metric": "training_memory", "value": needed, "unit": "MiB"}
+
+
+def fingerprints(hyper: dict[str, dict]) -> pd.DataFrame:
+    """All rows, with COLUMNS; hyper: as of `network_rows`."""
+    return pd.DataFrame([*network_rows(hyper), *loss_rows(), *allocation_rows()], columns=list(COLUMNS))
+
+
 def write_fingerprints(hyper: dict[str, dict], path: str | Path) -> Path:
-    """Write all fingerprints as CSV with COLUMNS."""
-    rows = pd.DataFrame([*network_rows(hyper), *loss_rows()], columns=list(COLUMNS))
+    """Write all fingerprints as CSV."""
+    rows = fingerprints(hyper)
     return write_whole(Path(path), lambda part: rows.to_csv(part, index=False, lineterminator="\n"))
 
 
@@ -92,5 +110,4 @@ def _uniform(shape: tuple[int, ...], random: torch.Generator) -> Tensor:
 
 if __name__ == "__main__":
     rule = checked_config(read_yaml("config.yaml"))["scales"]["quick"]
-    table = pd.DataFrame([*network_rows(scaled_variants(rule)), *loss_rows()], columns=list(COLUMNS))
-    table.to_csv(sys.stdout, index=False)
+    fingerprints(scaled_variants(rule)).to_csv(sys.stdout, index=False)

@@ -1,6 +1,6 @@
 """The gate: today's numbers against `baselines/quick-cpu.csv`, and the deliberate change of that file.
 
-    python -m workflow.regression --fast            # what needs no training: network, loss and speed, or those named
+    python -m workflow.regression --fast            # what needs no training, or the kinds named of it
     python -m workflow.regression --accept REASON   # after `make regression`: today's numbers become the baseline
 
 `make regression` and `make baseline reason="..."` do the same after making what they read.
@@ -18,7 +18,7 @@ import pandas as pd
 from reports.comparisons import read_floors
 from reports.measurements import Choice, pick, read_measurements
 from reports.regression.compare import changed, compare, failed, report, write_comparison
-from reports.regression.numbers import LOSS, NETWORK, SPEED, read_baseline, renew, watched, write_baseline
+from reports.regression.numbers import ALLOCATION, LOSS, NETWORK, SPEED, read_baseline, renew, watched, write_baseline
 from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import scaled_variants
@@ -29,7 +29,7 @@ CHOICE = Choice(scale="quick", dataset="synthetic")
 REPORT = Path("results/quick/synthetic")
 FINGERPRINTS, SPEEDS = Path("results/efficiency/fingerprints.csv"), Path("results/efficiency/speed-ratios.csv")
 NOISE = Path("results/noise.csv")
-FAST = (NETWORK, LOSS, SPEED)
+FAST = (NETWORK, LOSS, ALLOCATION, SPEED)
 
 
 def numbers_now(measurements: Path | None, fingerprints: Path, speeds: Path) -> pd.DataFrame:

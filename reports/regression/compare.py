@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reports.regression.numbers import ACCURACY, IDENTITY, MEMORY, NETWORK, SPEED
+from reports.regression.numbers import ACCURACY, ALLOCATION, IDENTITY, LOSS, MEMORY, NETWORK, SPEED
 from studies.files import write_whole
 
 COLUMNS = [*IDENTITY, "unit", "before", "now", "change", "allowed", "status", "since", "reason"]
@@ -16,7 +16,8 @@ FAILURES = (WORSE, CHANGED, MISSING)
 STATUSES = (WORSE, CHANGED, MISSING, BETTER, NEW, UNKNOWN, AS_BEFORE)
 
 DEVIATIONS = 4  # of a difference of means over seeds: normal noise goes beyond it once in 16,000 numbers
-MEMORY_SHARE = 0.10
+MEMORY_SHARE = 0.10  # of what is predicted or allocated, which does not scatter
+PEAK_SHARE, PEAK_LEAST = 0.25, 8.0  # of a process's growth, and MiB: ten measurements of one net lay within 240 and 310
 ROUNDING = 1e-8  # of fingerprints, numbers of size 1 from float64 arithmetic
 
 
@@ -80,19 +81,22 @@ def _judge(old: dict | None, new: dict | None, usual: pd.Series, floors: dict) -
 
 
 def _direction(old: dict, change: float) -> str:
-    if old["kind"] not in (ACCURACY, MEMORY, SPEED):
+    if old["kind"] not in (ACCURACY, MEMORY, ALLOCATION, SPEED):
         return CHANGED
     return BETTER if (change > 0) == (old["metric"] == "ap") else WORSE
 
 
 def _allowed(old: dict, new: dict, usual: pd.Series, floors: dict) -> float:
     """How far a number may move; nan where that is not known."""
-    kind = old["kind"]
+    kind, value = old["kind"], abs(old["value"])
     if kind == ACCURACY:
         return _by_seeds(old, new, usual) + floors.get((new["device"], old["metric"]), 0.0)
-    if kind in (MEMORY, SPEED):
-        return (MEMORY_SHARE if kind == MEMORY else new["spread"]) * old["value"]
-    return ROUNDING * max(1.0, abs(old["value"])) if kind == NETWORK or old["metric"] == "loss" else 0.0
+    if old["metric"] == "peak_memory":
+        return max(PEAK_SHARE * value, PEAK_LEAST)
+    shares = {MEMORY: MEMORY_SHARE, ALLOCATION: MEMORY_SHARE, SPEED: new["spread"]}
+    if kind in shares:
+        return shares[kind] * value
+    return ROUNDING * max(1.0, value) if kind in (NETWORK, LOSS) else 0.0
 
 
 def _by_seeds(old: dict, new: dict, usual: pd.Series) -> float:

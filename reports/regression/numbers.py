@@ -12,7 +12,8 @@ from studies.files import write_whole
 # reason: of the last change.
 IDENTITY = ["kind", "name", "dataset", "recipe", "metric", "convention"]
 COLUMNS = [*IDENTITY, "unit", "value", "spread", "seeds", "device", "revision", "reason"]
-ACCURACY, COUNT, MEMORY, NETWORK, LOSS, SPEED = "accuracy", "count", "memory", "network", "loss", "speed"
+ACCURACY, COUNT, MEMORY, ALLOCATION = "accuracy", "count", "memory", "allocation"
+NETWORK, LOSS, SPEED = "network", "loss", "speed"
 ACCURACIES = ("mpjpe", "p_mpjpe", "mpjve", "acceleration_error", "ap")
 COUNTS = ("params", "macs_per_clip", "macs_per_frame")
 MEMORIES = ("peak_memory", "training_memory")
@@ -24,7 +25,7 @@ def watched(
     """Rows with COLUMNS, revision and reason empty.
 
     measurements : of `reports.measurements`, None to watch the rest
-    fingerprints : kind, name, metric, value of `workflow/fingerprints.py`
+    fingerprints : kind, name, metric, value, unit of `workflow/fingerprints.py`
     speeds : workload, ratio, noise, device of `workflow/speed_ratios.py`; no ratio where nothing was compared
     """
     speeds = speeds.rename(columns={"workload": "name", "ratio": "value", "noise": "spread"})

@@ -15,14 +15,21 @@ from studies.errors import InputError
 
 CHOICE = Choice(scale="quick", dataset="synthetic")
 FINGERPRINTS = pd.DataFrame(
-    [("network", "a", "output", 0.5), ("loss", "recipe", "loss", 19.0)], columns=["kind", "name", "metric", "value"]
+    [
+        ("network", "a", "output", 0.5, ""),
+        ("loss", "recipe", "loss", 19.0, ""),
+        ("allocation", "a", "training_memory", 700.0, "MiB"),
+    ],
+    columns=["kind", "name", "metric", "value", "unit"],
 )
 SPEEDS = pd.DataFrame(
     {"workload": ["scan forward"], "ratio": [1.0], "noise": [0.03], "device": ["CPU"], "revision": ["abc"]}
 )
 
 
-def measurements(shift: float = 0.0, params: float = 100, memory: float = 50.0, ap: float = 30.0) -> pd.DataFrame:
+def measurements(
+    shift: float = 0.0, params: float = 100, peak: float = 50.0, predicted: float = 50.0, ap: float = 30.0
+) -> pd.DataFrame:
     """Three seeds of two nets, apart by about a millimetre; counts; memory."""
     rows = []
     known = {"scale": "quick", "recipe": "r", "device": "CPU", "revision": "0"}
@@ -39,9 +46,14 @@ def measurements(shift: float = 0.0, params: float = 100, memory: float = 50.0, 
                     | {"metric": metric, "value": value, "unit": unit, "convention": convention, "dataset": data}
                 )
     paper = {"scale": "paper", "variant": "a", "run": "", "dataset": "", "recipe": "", "seed": pd.NA, "revision": "0"}
-    rows.append(paper | {"metric": "params", "value": params, "unit": "1", "convention": "true", "device": "counted"})
-    rows.append(paper | {"metric": "peak_memory", "value": memory, "unit": "MiB", "convention": "c", "device": "CPU"})
-    return pd.DataFrame(rows, columns=MEASURED)  # fmt: skip
+    for metric, value, unit, convention, device in (
+        ("params", params, "1", "true", "counted"),
+        ("peak_memory", peak, "MiB", "fresh process", "CPU"),
+        ("training_memory", predicted, "MiB", "predicted", "counted"),
+    ):
+        told = {"metric": metric, "value": value, "unit": unit, "convention": convention, "device": device}
+        rows.append(paper | told)
+    return pd.DataFrame(rows, columns=MEASURED)
 
 
 def numbers(fingerprints: pd.DataFrame = FINGERPRINTS, ratio: float = 1.0, **moved: float) -> pd.DataFrame:
@@ -70,9 +82,12 @@ def test_the_same_numbers_are_as_before() -> None:
         ({"ap": 33.4}, "better"),
         ({"params": 101}, "changed"),
         ({"params": 99}, "changed"),
-        ({"memory": 54.9}, None),
-        ({"memory": 55.1}, "worse"),
-        ({"memory": 44.0}, "better"),
+        ({"peak": 62.4}, None),
+        ({"peak": 62.6}, "worse"),
+        ({"peak": 37.0}, "better"),
+        ({"predicted": 54.9}, None),
+        ({"predicted": 55.1}, "worse"),
+        ({"predicted": 44.0}, "better"),
         ({"ratio": 1.029}, None),
         ({"ratio": 1.031}, "worse"),
         ({"ratio": 0.9}, "better"),
@@ -87,6 +102,7 @@ def test_each_kind_has_its_own_tolerance(moved: dict, status: str | None) -> Non
 def test_fingerprints_may_differ_by_rounding_only() -> None:
     assert set(found(numbers(FINGERPRINTS.assign(value=FINGERPRINTS["value"] + 1e-9)))) == {"as before"}
     assert found(numbers(FINGERPRINTS.assign(value=FINGERPRINTS["value"] + 1e-6)))["changed"] == 2
+    assert found(numbers(FINGERPRINTS.assign(value=FINGERPRINTS["value"] * 1.11)))["worse"] == 1  # what is allocated
 
 
 def test_what_is_gone_fails_and_what_is_new_does_not() -> None:
@@ -96,7 +112,7 @@ def test_what_is_gone_fails_and_what_is_new_does_not() -> None:
     assert table["status"].iloc[0] == "missing"  # the worst first
     more = pd.concat([FINGERPRINTS, FINGERPRINTS.assign(name="c")])
     assert not failed(compare(numbers(more), BEFORE, {}))
-    assert found(numbers(more))["new"] == 2
+    assert found(numbers(more))["new"] == 3
 
 
 def test_speed_that_could_not_be_compared_says_so_and_does_not_fail() -> None:
