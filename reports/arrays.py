@@ -15,17 +15,17 @@ class NotThere(Exception):  # noqa: N818 (it is no error: the file was not asked
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Arrays of an npz file; nothing in it is unpickled. Raises NotThere if absent, InputError if unreadable."""
     if not path.is_file():
-        raise NotThere(f"{path.name} is not there; `make figures` makes it")
+        raise NotThere(f"{path.name} is not there; `make` makes it")
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read ({error}); delete it and run `make figures`") from None
+        raise InputError(f"{path}: cannot be read ({error}); delete it and run `make` again") from None
 
 
 def read_array(path: Path, name: str) -> np.ndarray:
     """One array of an npz file. Raises InputError where the file lacks it."""
     arrays = read_arrays(path)
     if name not in arrays:
-        raise InputError(f"{path}: has no array {name!r}; delete it and run `make figures`")
+        raise InputError(f"{path}: has no array {name!r}; delete it and run `make` again")
     return arrays[name]

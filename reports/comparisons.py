@@ -52,7 +52,10 @@ def read_comparisons(path: str | Path) -> pd.DataFrame:
     """What `write_comparisons` wrote. Raises InputError for a file that is absent or has other columns."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; `make` writes it")
-    found = pd.read_csv(path, keep_default_na=True, dtype=dict.fromkeys((*IDENTITY, "reference", "why"), str))
+    try:
+        found = pd.read_csv(path, keep_default_na=True, dtype=dict.fromkeys((*IDENTITY, "reference", "why"), str))
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
+        raise InputError(f"{path}: is no CSV file; delete it and run `make` again") from None
     if list(found.columns) != list(COLUMNS):
         raise InputError(f"{path}: columns must be {', '.join(COLUMNS)}; delete the file and run `make` again")
     return found.fillna({"outcome": "", "why": ""})

@@ -95,3 +95,7 @@ def test_written_comparisons_are_read_again(measurements: pd.DataFrame, tmp_path
     path.write_text("a,b\n")
     with pytest.raises(InputError, match=r"c\.csv: columns must be"):
         read_comparisons(path)
+    for text in (b"", b"\xff\xfe\x00", b'a\n"b'):
+        path.write_bytes(text)
+        with pytest.raises(InputError, match=r"c\.csv: is no CSV file"):
+            read_comparisons(path)
