@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.human36m import (
+from datasets.published.human36m import (
     CAMERAS,
+    LIMBS,
     POSITIONS,
-    check_poses,
     read_detections,
     read_motionbert,
     read_original,
     read_positions,
 )
+from datasets.published.limbs import check_limbs
 from datasets.skeletons import JOINTS
 from studies.errors import InputError
 
@@ -81,14 +82,14 @@ def shuffled(poses: np.ndarray) -> np.ndarray:
     [
         (lambda poses: poses / 1000, "these are metres, millimetres are wanted"),
         (lambda poses: poses * 100, "these are no human poses in mm"),
-        (shuffled, "the joints are in another order"),
-        (lambda poses: np.where(np.arange(17)[:, None] == 3, np.nan, poses), "has NaN or infinite positions"),
+        (shuffled, "in another order"),
+        (lambda poses: np.where(np.arange(17)[:, None] == 3, np.nan, poses), "NaN or infinite positions"),
     ],
 )
 def test_what_is_wrong_with_poses_is_said(poses: np.ndarray, change: Callable, says: str) -> None:
-    assert check_poses(poses, "here") is poses
+    assert check_limbs(poses, LIMBS, "here") is poses
     with pytest.raises(InputError, match=f"here: .*{says}"):
-        check_poses(change(poses), "here")
+        check_limbs(change(poses), LIMBS, "here")
 
 
 def without(key: str) -> Callable[[dict], object]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from datasets.published.limbs import check_limbs
 from datasets.restricted import read_npz, read_pickle
 from datasets.skeletons import JOINTS
 from studies.errors import InputError
@@ -22,11 +23,9 @@ KEPT = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 RENAMED = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}  # as later work writes them
 LACKS_A_CAMERA = ("S11", "Directions")
 POSITIONS = "MyPoseFeatures/D3_Positions"
-LIMBS = ((1, 2), (2, 3), (4, 5), (5, 6), (11, 12), (12, 13), (14, 15), (15, 16))  # thighs, shins, arms, forearms
-LEFT_OF = {(1, 2): (4, 5), (2, 3): (5, 6), (14, 15): (11, 12), (15, 16): (12, 13)}
-LIMB_LENGTHS = (150.0, 700.0)  # mm: no human limb lies outside
-UNLIKE = 0.15  # of a limb's length: how much it may change over a take, or differ from the other side's
-UNLIKE_IN_IMAGE = 0.4  # the same in the space of images, where what is nearer is larger
+# Thighs, shins, upper arms, forearms: (right, left), each the two joints of a limb.
+LIMBS = (((1, 2), (4, 5)), ((2, 3), (5, 6)), ((14, 15), (11, 12)), ((15, 16), (12, 13)))
+UNLIKE_IN_IMAGE = 0.4  # how unlike limbs may be in the space of images, where what is nearer is larger
 
 Take = tuple[str, str]  # subject and action, such as ("S9", "Walking 1")
 
@@ -53,7 +52,7 @@ def read_original(folder: str | Path) -> dict[Take, np.ndarray]:
     """Positions (T, 17, 3) in mm, world, of every take in the official layout `S*/MyPoseFeatures/D3_Positions/*.cdf`.
 
     S11's first Directions, which lacks a camera, is left out as everywhere. Raises InputError: no file, one that is no
-    CDF, other shapes, what `check_poses` refuses.
+    CDF, other shapes, what `check_limbs` refuses.
     """
     files = sorted(Path(folder).glob(f"S*/{POSITIONS}/*.cdf"))
     if not files:
@@ -63,7 +62,7 @@ def read_original(folder: str | Path) -> dict[Take, np.ndarray]:
         name, _, again = file.stem.partition(" ")
         take = file.parts[-4], " ".join(filter(None, (RENAMED.get(name, name), again)))
         if take != LACKS_A_CAMERA:
-            found[take] = check_poses(_cdf_poses(file)[:, list(KEPT)], f"{file}")
+            found[take] = check_limbs(_cdf_poses(file)[:, list(KEPT)], LIMBS, str(file))
     return found
 
 
@@ -77,7 +76,7 @@ def read_positions(path: str | Path) -> dict[Take, np.ndarray]:
         poses = np.asarray(poses, np.float64)
         if poses.ndim != 3 or poses.shape[1:] != (RAW_JOINTS, 3):
             raise InputError(f"{path}: {' '.join(take)} is {poses.shape}; {RAW_JOINTS} joints of 3 numbers are wanted")
-        found[take] = check_poses(1000 * poses[:, list(KEPT)], f"{path}, {' '.join(take)}")
+        found[take] = check_limbs(1000 * poses[:, list(KEPT)], LIMBS, f"{path}, {' '.join(take)}")
     return found
 
 
@@ -104,35 +103,11 @@ def read_detections(path: str | Path) -> dict[Take, tuple[np.ndarray, ...]]:
 def read_motionbert(path: str | Path) -> dict[str, Frames]:
     """The splits `train` and `test` of `h36m_sh_conf_cam_source_final.pkl`.
 
-    A missing confidence is 1. Raises InputError: missing keys, other shapes, NaN, unknown cameras; what `check_poses`
+    A missing confidence is 1. Raises InputError: missing keys, other shapes, NaN, unknown cameras; what `check_limbs`
     refuses of the test split in mm.
     """
     content = read_pickle(path)
     return {split: _frames(_entry(content, split, path), f"{path}, {split}") for split in ("train", "test")}
-
-
-def check_poses(poses: np.ndarray, where: str, unlike: float = UNLIKE) -> np.ndarray:
-    """Poses (T, 17, 3) of one take as they are, if they may be human poses in mm in our order of joints.
-
-    Told by limbs: as long as human ones, as long on both sides, as long in every frame. Raises InputError that says
-    what they look like instead: not finite, in metres, joints in another order.
-    """
-    if not np.isfinite(poses).all():
-        raise InputError(f"{where}: has NaN or infinite positions; get the file again")
-    lengths = {limb: np.linalg.norm(poses[:, limb[0]] - poses[:, limb[1]], axis=-1) for limb in LIMBS}
-    typical = {limb: float(np.median(length)) for limb, length in lengths.items()}
-    middle = float(np.median(list(typical.values())))
-    if LIMB_LENGTHS[0] <= 1000 * middle <= LIMB_LENGTHS[1]:
-        raise InputError(f"{where}: limbs are {middle:.2f} long; these are metres, millimetres are wanted")
-    if not LIMB_LENGTHS[0] <= middle <= LIMB_LENGTHS[1]:
-        raise InputError(f"{where}: limbs are {middle:.0f} mm long; these are no human poses in mm")
-    for right, left in LEFT_OF.items():
-        if abs(typical[right] - typical[left]) > unlike * typical[right]:
-            raise InputError(f"{where}: {_named(right)} and {_named(left)} differ; the joints are in another order")
-    for limb, length in lengths.items():
-        if np.ptp(np.quantile(length, [0.05, 0.95])) > unlike * typical[limb]:
-            raise InputError(f"{where}: {_named(limb)} changes its length; the joints are in another order")
-    return poses
 
 
 def _cdf_poses(file: Path) -> np.ndarray:
@@ -172,10 +147,10 @@ def _frames(content: Mapping, where: str) -> Frames:
 
 
 def _check_takes(poses: np.ndarray, source: np.ndarray, where: str) -> None:
-    """`check_poses` for each run of frames with the same source."""
+    """`check_limbs` for each run of frames with the same source."""
     starts = np.flatnonzero(np.r_[True, source[1:] != source[:-1]])
     for start, stop in zip(starts, [*starts[1:], len(source)], strict=True):
-        check_poses(poses[start:stop], f"{where}, {source[start]}", UNLIKE_IN_IMAGE)
+        check_limbs(poses[start:stop], LIMBS, f"{where}, {source[start]}", UNLIKE_IN_IMAGE)
 
 
 def _takes(content: Mapping, where: str | Path) -> Iterator[tuple[Take, object]]:
@@ -189,7 +164,3 @@ def _entry(content: object, key: str, where: str | Path) -> object:
     if not isinstance(content, Mapping) or key not in content:
         raise InputError(f"{where}: has no {key!r}; is it the right file?")
     return content[key]
-
-
-def _named(limb: tuple[int, int]) -> str:
-    return " to ".join(JOINTS[joint].replace("_", " ") for joint in limb)

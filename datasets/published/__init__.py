@@ -1,0 +1,1 @@
+"""The papers' own data sets, in the forms that people have them: readers, and what prepares them for training."""
