@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Choices of config.yaml that may be given on the command line: make scale=open dataset=cmu variants=mlp,posemamba-s-27
 # (whatever is given, so that the workflow refuses what it does not know).
-CHOICES := $(filter-out PYTHON=% VENV=%,$(MAKEOVERRIDES))
+CHOICES := $(filter-out PYTHON=% VENV=% of=%,$(MAKEOVERRIDES))
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 CONFIG := $(if $(CHOICES),--config $(CHOICES))
 
@@ -12,7 +12,7 @@ CONFIG := $(if $(CHOICES),--config $(CHOICES))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := all
-.PHONY: all tables figures audit site efficiency scaling train regression baseline explain open plan resume env test lint format benchmark clean help
+.PHONY: data all tables figures audit site efficiency scaling train regression baseline explain open plan resume env test lint format benchmark clean help
 
 all tables figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
 	@$(SNAKEMAKE) $@ $(CONFIG) || { $(BIN)/python -m workflow.resume --advice; exit 1; }
@@ -28,6 +28,9 @@ baseline: env  ## make today's numbers the baseline: make baseline reason="why"
 	@test -n "$$reason" || { echo 'error: say why: make baseline reason="..."' >&2; exit 1; }
 	@$(SNAKEMAKE) watched
 	@$(BIN)/python -m workflow.regression --accept "$$reason"
+
+data: env  ## fetch what may be fetched of the papers' data, and say what a person has to do for the rest
+	@$(BIN)/python -m workflow.data $(of) $(CHOICES)
 
 explain: env  ## why did a number change: make explain a=RUN b=RUN (run folders, or git revisions)
 	@$(BIN)/python -m workflow.explain $(a) $(b)

@@ -21,7 +21,8 @@ STREAM = 1  # separates the cameras' random numbers from other uses of the same 
 @dataclass(frozen=True)
 class Camera:
     """Pinhole with distortion: focal, centre (2,) px; radial k1 k2 k3, tangential p1 p2; size (width, height) px;
-    rotation (3, 3) world to camera, position (3,) metres in the world.
+    rotation (3, 3) world to camera, position (3,) metres in the world; doubled: the factor of the tangential terms, 2
+    in Brown-Conrady's model and 1 in Human3.6M's own code.
     """
 
     focal: tuple[float, float]
@@ -31,6 +32,7 @@ class Camera:
     size: tuple[int, int]
     rotation: np.ndarray
     position: np.ndarray
+    doubled: int = 2
 
 
 # Human3.6M's published calibration of cameras 54138969, 55011271, 58860488, 60457274.
@@ -127,5 +129,5 @@ def _distort(plane: np.ndarray, camera: Camera) -> np.ndarray:
     (k1, k2, k3), (p1, p2) = camera.radial, camera.tangential
     x, y = plane[..., 0], plane[..., 1]
     r2 = x * x + y * y
-    scale = 1 + r2 * (k1 + r2 * (k2 + r2 * k3)) + 2 * (p1 * y + p2 * x)
+    scale = 1 + r2 * (k1 + r2 * (k2 + r2 * k3)) + camera.doubled * (p1 * y + p2 * x)
     return np.stack([x * scale + p2 * r2, y * scale + p1 * r2], -1)

@@ -40,6 +40,38 @@ def paper_clips(lengths: Sequence[int], frames: int) -> np.ndarray:
     return training_clips(lengths, frames, frames)
 
 
+def tailed_clips(lengths: Sequence[int], frames: int, every: int) -> np.ndarray:
+    """Clips whose starts lie `every` frames apart; what is left of a sequence is stretched to one clip more.
+
+    Arguments and result as in training_clips. Source: MotionAGFormer's clips of MPI-INF-3DHP, which SasMamba inherits.
+    """
+    _at_least_one("every", every)
+    offset, clips = 0, training_clips((), frames, every)
+    for n in lengths:
+        _at_least_one("length of a sequence", n)
+        starts = np.arange(0, max(n - frames + 1, 0), every)
+        left = starts[-1] + every if len(starts) else 0
+        found = [starts[:, None] + np.arange(frames)]
+        if left < n and (not len(starts) or (n - frames) % every):
+            found.append(left + (np.arange(frames) * (n - left - 1) // max(frames - 1, 1))[None])
+        clips = np.concatenate([clips, offset + np.concatenate(found)])
+        offset += n
+    return clips
+
+
+def centred_windows(lengths: Sequence[int], frames: int, rows: np.ndarray) -> np.ndarray:
+    """A window of `frames` frames around each of some rows; beyond the ends of a sequence its end frame is repeated.
+
+    rows: (M,) int64 of the frames in the middle, place `frames // 2` of a window. Returns (M, frames) int64 rows.
+    Source: how MPI-INF-3DHP is evaluated, one frame at a time.
+    """
+    _at_least_one("frames", frames)
+    stops = np.cumsum(lengths)
+    which = np.searchsorted(stops, rows, side="right")
+    first, last = (stops - lengths)[which], stops[which] - 1
+    return np.clip(rows[:, None] + np.arange(frames) - frames // 2, first[:, None], last[:, None])
+
+
 def _clips(lengths: Sequence[int], frames: int, starts: Callable[[int], np.ndarray]) -> np.ndarray:
     _at_least_one("frames", frames)
     offset, clips = 0, [np.empty((0, frames), np.int64)]

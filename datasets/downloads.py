@@ -1,23 +1,30 @@
 """One file from one of several roots: resumed, checked, renamed into place only when whole.
 
-urllib serves http(s):// and file:// alike. What has arrived is kept as NAME.part and continued by a Range
-request.
+urllib serves http(s):// and file:// alike. What has arrived is kept as NAME.part and continued by a Range request, if
+it came from the same address and, where the server says so (ETag, Last-Modified), of the same version: NAME.part.json
+remembers both. Parts of two versions would make a file that nobody published, and no checksum is known for many.
+
+Looked at besides: pooch (checks hashes, but starts each download again) and requests, which adds nothing here.
 """
 
 import hashlib
+import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import quote
 
 from studies.errors import InputError
+from studies.files import write_text
 
 ATTEMPTS = 4  # at each root, while the trouble looks temporary
 PAUSE = 1.0  # seconds before the second attempt; doubled each time
 TIMEOUT = 60  # seconds without a byte
+SLOWEST = 1000  # bytes a second, over WINDOW seconds: a slower answer is broken off and asked for again
+WINDOW = 60.0
 CHUNK = 1 << 18
 TEMPORARY = {408, 429, 500, 502, 503, 504}  # HTTP statuses worth another attempt
 
@@ -37,8 +44,8 @@ def download(
 ) -> str:
     """Get `name` from the first root that has it, as `target`; returns its sha256.
 
-    roots: http(s):// or file:// addresses that `name` is appended to; sha256: what it must be, None if unknown;
-    progress: told how many bytes have arrived since it was last called (negative when a part is thrown away).
+    roots: http(s):// or file:// addresses that `name` is appended to; sha256: what it must be or begin with, None if
+    unknown; progress: told how many bytes have arrived since it was last called (negative when a part is thrown away).
     Raises InputError in one line when no root gives the whole file; OSError when the disk does not take it.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,16 +71,19 @@ def _from(url: str, target: Path, sha256: str | None, progress: Progress) -> str
     resumed = part.exists()
     if resumed:
         progress(part.stat().st_size)
+    if resumed and sha256 is None and _origin(part).get("url") != url:
+        _discard(part, progress)  # of another address; nothing would tell that the two do not fit
     _whole(url, part, progress)
     found = digest(part)
-    if sha256 not in (None, found) and resumed:  # the old part may come from another root or version
+    if not found.startswith(sha256 or "") and resumed:  # the old part may come from another root or version
         _discard(part, progress)
         _whole(url, part, progress)
         found = digest(part)
-    if sha256 not in (None, found):
+    if not found.startswith(sha256 or ""):
         _discard(part, progress)
         raise _UnavailableError(f"wrong sha256, got {found[:12]}..., expected {sha256[:12]}...")
     part.replace(target)
+    _origin_file(part).unlink(missing_ok=True)
     return found
 
 
@@ -93,12 +103,16 @@ def _continue(url: str, part: Path, progress: Progress) -> None:
     """One request for the bytes that `part` lacks."""
     have = part.stat().st_size if part.exists() else 0
     try:
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        version = _origin(part).get("version")
+        headers = ({"Range": f"bytes={have}-"} | ({"If-Range": version} if version else {})) if have else {}
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as answer:
             length = answer.headers.get("Content-Length")
-            if have and getattr(answer, "status", None) != 206:  # the whole file again, as file:// does
+            if have and not _continues(answer, have):  # the whole file again, as file:// does
                 _discard(part, progress)
                 have = 0
+                if getattr(answer, "status", None) == 206:
+                    raise _InterruptedError("the server sends another piece than was asked for")
+            _remember(part, url, answer.headers)
             received = _append(_chunks(answer), part, progress)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # nothing left to send: `part` is whole or not what it should be
@@ -118,8 +132,14 @@ def _continue(url: str, part: Path, progress: Progress) -> None:
 def _chunks(answer) -> Iterator[bytes]:
     """The body in pieces; an error of the connection ends it, one of the disk does not arise here."""
     try:
-        while chunk := answer.read(CHUNK):
+        arrived, since = 0, time.monotonic()
+        while chunk := answer.read1(CHUNK):
             yield chunk
+            arrived, passed = arrived + len(chunk), time.monotonic() - since
+            if passed > WINDOW:
+                if arrived < SLOWEST * passed:
+                    raise _InterruptedError(f"only {arrived / passed:.0f} bytes a second arrived")
+                arrived, since = 0, time.monotonic()
     except (HTTPException, OSError) as error:
         raise _InterruptedError(f"connection broke ({error})") from None
 
@@ -137,3 +157,29 @@ def _append(chunks: Iterator[bytes], part: Path, progress: Progress) -> int:
 def _discard(part: Path, progress: Progress) -> None:
     progress(-part.stat().st_size)
     part.unlink()
+    _origin_file(part).unlink(missing_ok=True)
+
+
+def _continues(answer, have: int) -> bool:
+    """Whether an answer is the rest that was asked for."""
+    given = answer.headers.get("Content-Range", f"bytes {have}-")
+    return getattr(answer, "status", None) == 206 and given.startswith(f"bytes {have}-")
+
+
+def _origin_file(part: Path) -> Path:
+    return part.with_name(part.name + ".json")
+
+
+def _origin(part: Path) -> dict[str, str]:
+    """Address and version of what `part` holds."""
+    try:
+        return json.loads(_origin_file(part).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _remember(part: Path, url: str, headers: Mapping[str, str]) -> None:
+    etag = headers.get("ETag")
+    strong = etag if etag and not etag.startswith("W/") else None  # only these may be asked for with If-Range
+    version = strong or headers.get("Last-Modified")
+    write_text(_origin_file(part), json.dumps({"url": url, "version": version}))

@@ -2,25 +2,32 @@
 
 `keypoints.npy` (N, 17, 3) float32: x, y in pixels and confidence; `joints.npy` (N, 17, 3) float32, millimetres
 in the space that the card names; `factor.npy` (N,) float32, mm per pixel; `frames.parquet`: one row a frame, in
-the same order; `card.json`: where it comes from and how much of it there is.
+the same order; `card.json`: where it comes from and how much of it there is, and what it is judged by: `joints` (a
+name of `datasets.skeletons.SKELETONS`), `protocol` (of `metrics.protocols`) and `windows` (WINDOWS).
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from datasets.skeletons import JOINTS
+from datasets.clips import centred_windows, paper_clips, tailed_clips, tiling_clips, training_clips
+from datasets.skeletons import JOINTS, SKELETONS, Skeleton
 from studies.errors import InputError
 
 COLUMNS = ("sequence", "frame", "subject", "action", "camera", "width", "height")
 SPACE = "image-2.5d"
 ROWS_AT_ONCE = 65536  # rows looked through for NaN at a time
 REMEDY = "delete its folder and prepare the data set again"
+# How a network looks at a split that it is judged by: clips that cover all frames; the papers' clips, end to end, which
+# leave the tail of each sequence out; a window around each frame whose column `valid` is true.
+WINDOWS = ("tiling", "paper", "centred")
+ARRAYS = {"keypoints": (len(JOINTS), 3), "joints": (len(JOINTS), 3), "factor": ()}  # shape of a frame
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,54 @@ class Split:
         """First row and the row after the last of each sequence."""
         return sequence_bounds(self.frames["sequence"].to_numpy())
 
+    def lengths(self) -> list[int]:
+        """Frames of each sequence."""
+        return [stop - start for start, stop in self.sequences()]
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Root and mirror image of its joints."""
+        return SKELETONS[self.card["joints"]]
+
+    @property
+    def protocol(self) -> str:
+        """Whose protocol judges it."""
+        return self.card.get("protocol", "human36m")
+
+    def training_clips(self, frames: int, stride: Fraction) -> np.ndarray:
+        """Rows (M, frames) of the clips to train on, their starts `stride` clip lengths apart.
+
+        A card may say otherwise (`training_clips`): so many frames apart, with what is left stretched to a clip.
+        """
+        rule = self.card.get("training_clips")
+        if rule:
+            return tailed_clips(self.lengths(), frames, rule["every"])
+        return training_clips(self.lengths(), frames, max(1, round(frames * stride)))
+
+    def windows(self, frames: int) -> np.ndarray:
+        """Rows (M, frames) that a network of `frames` frames looks at to be judged (WINDOWS)."""
+        kind = self.card.get("windows", "tiling")
+        if kind == "centred":
+            return centred_windows(self.lengths(), frames, np.flatnonzero(self.frames["valid"]))
+        return (paper_clips if kind == "paper" else tiling_clips)(self.lengths(), frames)
+
+    def centred(self) -> bool:
+        """Whether only the middle frame of a window counts."""
+        return self.card.get("windows") == "centred"
+
+    def judged(self, frames: int) -> "Split":
+        """The rows that networks of `frames` frames are judged by."""
+        if self.card.get("windows", "tiling") == "tiling":
+            return self
+        rows = self.judged_rows(frames)
+        arrays = (array[rows] for array in (self.keypoints, self.joints, self.factor))
+        return Split(*arrays, self.frames.iloc[rows].reset_index(drop=True), self.card)
+
+    def judged_rows(self, frames: int) -> np.ndarray:
+        """Row numbers of `judged`, rising."""
+        windows = self.windows(frames)
+        return np.unique(windows[:, frames // 2] if self.centred() else windows)
+
 
 def sequence_bounds(sequence: np.ndarray) -> list[tuple[int, int]]:
     """(start, stop) of each run of equal names in (N,)."""
@@ -52,18 +107,51 @@ def sequence_bounds(sequence: np.ndarray) -> list[tuple[int, int]]:
 def write_split(folder: Path, keypoints: np.ndarray, joints: np.ndarray, factor: np.ndarray, frames: pd.DataFrame,
                 card: dict) -> None:  # fmt: skip
     """Write one split into a new folder; counts are added to the card. The same input gives the same bytes."""
-    folder.mkdir(parents=True)
-    for name, values in {"keypoints": keypoints, "joints": joints, "factor": factor}.items():
-        np.save(folder / f"{name}.npy", np.ascontiguousarray(values, np.float32), allow_pickle=False)
-    frames.to_parquet(folder / "frames.parquet", index=False)
-    counts = {
-        "frames": len(frames),
-        "sequences": len(sequence_bounds(frames["sequence"].to_numpy())),
-        "subjects": frames["subject"].nunique(),
-        "actions": frames["action"].nunique(),
-    }
-    text = json.dumps(card | {"counts": counts}, indent=2, ensure_ascii=False)
-    (folder / "card.json").write_text(text + "\n", encoding="utf-8")
+    writer = SplitWriter(folder)
+    writer.add(keypoints, joints, factor, frames)
+    writer.close(card)
+
+
+class SplitWriter:
+    """Writes a split piece by piece, so that it need not fit into memory."""
+
+    def __init__(self, folder: Path) -> None:
+        """folder: a new one."""
+        folder.mkdir(parents=True)
+        self.folder, self.frames = folder, []
+        self.files = {name: (folder / f"{name}.npy").open("wb") for name in ARRAYS}
+        self._write_headers(0)
+
+    def add(self, keypoints: np.ndarray, joints: np.ndarray, factor: np.ndarray, frames: pd.DataFrame) -> None:
+        """The next frames, as `Split` has them."""
+        for name, values in (("keypoints", keypoints), ("joints", joints), ("factor", factor)):
+            # Written, not mapped: a full disk is then an error that can be told, and no dead process.
+            self.files[name].write(np.ascontiguousarray(values, "<f4").tobytes())
+        self.frames.append(frames)
+
+    def close(self, card: dict) -> dict:
+        """Write what is left, the card last; returns it with its counts."""
+        frames = pd.concat(self.frames, ignore_index=True)
+        self._write_headers(len(frames))  # numpy leaves room in a header for any count
+        for file in self.files.values():
+            file.close()
+        frames.to_parquet(self.folder / "frames.parquet", index=False)
+        counts = {
+            "frames": len(frames),
+            "sequences": len(sequence_bounds(frames["sequence"].to_numpy())),
+            "subjects": frames["subject"].nunique(),
+            "actions": frames["action"].nunique(),
+        }
+        card = card | {"counts": counts}
+        text = json.dumps(card, indent=2, ensure_ascii=False)
+        (self.folder / "card.json").write_text(text + "\n", encoding="utf-8")
+        return card
+
+    def _write_headers(self, count: int) -> None:
+        for name, shape in ARRAYS.items():
+            self.files[name].seek(0)
+            header = {"descr": "<f4", "fortran_order": False, "shape": (count, *shape)}
+            np.lib.format.write_array_header_1_0(self.files[name], header)
 
 
 def load(folder: str | Path) -> Split:

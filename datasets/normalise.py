@@ -22,16 +22,18 @@ def normalise_keypoints(keypoints: np.ndarray, width: PerFrame, height: PerFrame
     return result.astype(np.float32)
 
 
-def normalise_labels(joints: np.ndarray, factor: np.ndarray, width: PerFrame, height: PerFrame) -> np.ndarray:
+def normalise_labels(
+    joints: np.ndarray, factor: np.ndarray, width: PerFrame, height: PerFrame, root: int = ROOT
+) -> np.ndarray:
     """Joints in 2.5D image space (mm) -> root-relative labels (N, J, 3) float32, normalised as keypoints are.
 
     joints: (N, J, 3) mm; factor: (N,) mm per pixel; width, height: pixels, (N,) or one number. joints / factor
-    is `joint3d_image` (pixels); its depth becomes z' = 2z/w. The root is joint 0 and becomes exactly 0.
+    is `joint3d_image` (pixels); its depth becomes z' = 2z/w. The root becomes exactly 0.
     """
     image = np.asarray(joints, np.float64) / np.asarray(factor, np.float64)[:, None, None]  # (N, J, 3) px
     image[..., 2] *= 2 / _column(width)
     image[..., :2] = normalise_keypoints(image[..., :2], width, height)
-    return (image - image[:, ROOT : ROOT + 1]).astype(np.float32)
+    return (image - image[:, root : root + 1]).astype(np.float32)
 
 
 def _column(values: PerFrame) -> np.ndarray:

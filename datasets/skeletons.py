@@ -1,4 +1,7 @@
-"""The 17 joints of Human3.6M as MotionBERT, PoseMamba and SasMamba order them."""
+"""The 17 joints of Human3.6M as MotionBERT, PoseMamba and SasMamba order them, and other data sets' skeletons."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -55,13 +58,29 @@ RIGHT = (1, 2, 3, 14, 15, 16)
 FLIP_PAIRS = tuple(zip(LEFT, RIGHT, strict=True))
 
 
-def _flip_order() -> tuple[int, ...]:
-    partner = dict(FLIP_PAIRS) | {right: left for left, right in FLIP_PAIRS}
+def _exchanged(pairs: Iterable[tuple[int, int]]) -> tuple[int, ...]:
+    partner = {joint: other for pair in pairs for joint, other in (pair, pair[::-1])}
     return tuple(partner.get(joint, joint) for joint in range(len(JOINTS)))
 
 
 # poses[..., FLIP_ORDER, :] exchanges left and right.
-FLIP_ORDER = _flip_order()
+FLIP_ORDER = _exchanged(FLIP_PAIRS)
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """What training needs to know of 17 joints. root: the joint that poses are relative to; flip_order: as above."""
+
+    root: int
+    flip_order: tuple[int, ...]
+
+
+# By the name that a data set's card gives. MPI-INF-3DHP: head top, neck, right and left arm, right and left leg,
+# pelvis, spine, head (spec data_metrics, 1.3).
+SKELETONS = {
+    "human3.6m-17": Skeleton(ROOT, FLIP_ORDER),
+    "mpi-inf-3dhp-17": Skeleton(14, _exchanged([(5, 2), (6, 3), (7, 4), (11, 8), (12, 9), (13, 10)])),
+}
 
 
 def bone_lengths(joints: np.ndarray) -> np.ndarray:

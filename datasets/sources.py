@@ -1,21 +1,25 @@
 """Sources of data: what the catalogue says of them, fetching them, finding them again.
 
-Raw files lie in `<folder>/<source>/`. A checksum that the catalogue does not know is written to
-`<folder>/<source>.lock.json` at the first download and holds from then on. `<folder>/<source>.fetched.json`
-says that everything is there.
+Raw files lie in `<folder>/<source>/`, or where the entry's `folder` says. A checksum that the catalogue does not know
+is written to `<folder>/<source>.lock.json` at the first download and holds from then on.
+`<folder>/<source>.fetched.json` says that everything is there.
 """
 
 import json
+import os
 import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from tqdm import tqdm
 
+from datasets.archives import unpack
 from datasets.downloads import Progress, digest, download
 from studies.errors import InputError
 from studies.files import write_text
@@ -28,21 +32,38 @@ SPEAK = 5.0  # seconds between lines of progress where there is no terminal
 
 @dataclass(frozen=True)
 class Source:
-    """An entry of the catalogue. files: name -> {size: bytes or None, sha256: hex or None}."""
+    """An entry of the catalogue (its head says what each key means).
+
+    files: name -> {size: bytes or None, sha256: hex, or how it begins, or None}.
+    """
 
     name: str
     title: str
     home: str
-    base_url: str
     accept: bool
     licence: str
-    acknowledgement: str
     files: dict[str, dict]
+    base_url: str = ""
+    acknowledgement: str = ""
+    kind: str = "auto"
+    folder: str = ""
+    benchmark: str = ""
+    way: str = ""
+    token: str = ""
+    steps: str = ""
+    at_once: int = 1
+    instead: str = ""
+    unpack: tuple[dict, ...] = ()
+
+    def place(self, raw: Path) -> Path:
+        """Where its files lie below the folder of all raw data."""
+        return raw / (self.folder or self.name)
 
 
 def catalogue(path: Path = CATALOGUE) -> dict[str, Source]:
     """All sources, by name."""
-    return {name: Source(name, **entry) for name, entry in read_yaml(path).items()}
+    entries = {name: entry | {"unpack": tuple(entry.get("unpack", ()))} for name, entry in read_yaml(path).items()}
+    return {name: Source(name, **entry) for name, entry in entries.items()}
 
 
 def source(name: str, path: Path = CATALOGUE) -> Source:
@@ -56,30 +77,71 @@ def source(name: str, path: Path = CATALOGUE) -> Source:
 def fetch(
     name: str, folder: str | Path, *, mirror: str | None = None, accept: bool = False, catalogue_file: Path = CATALOGUE
 ) -> None:
-    """Bring all files of a source into `folder/<name>/`, and write `folder/<name>.fetched.json` last.
+    """Bring all files of a source to their place in `folder`, unpack them, and write `folder/<name>.fetched.json` last.
 
     mirror: roots to try before the real site, separated by commas: http(s)://, file:// or a folder; accept: the
     user has accepted the licence. Files that are there and whole are not fetched again; a download that was cut
-    goes on where it stopped. Raises InputError: unknown source, licence not accepted, disk full or read-only,
-    or a file that no root gives with the right sha256.
+    goes on where it stopped. Raises InputError: unknown source, licence not accepted, no token where one is needed,
+    disk full or read-only, a file that no root gives with the right sha256, an archive that is damaged or a trap.
     """
     entry, folder = source(name, catalogue_file), Path(folder)
     print(f"{entry.title} ({entry.home})\nlicence: {entry.licence}", file=sys.stderr)
     if entry.accept and not accept:
         raise InputError(f"sources.{name}.accept: read the licence at {entry.home}; set it to true to accept it")
+    if entry.token and not os.environ.get(entry.token):
+        raise InputError(f"{name}: needs the token that {entry.home} gives to people; put it into ${entry.token}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         known = _locked(entry, folder)
-        missing = [file for file in entry.files if not _whole(folder / name / file, known[file])]
+        missing = [file for file in entry.files if not _whole(entry.place(folder) / file, known[file])]
         _check_space(entry, missing, folder)
         with _progress(entry, missing) as progress:
-            for file in missing:
-                known[file] = download(file, _roots(entry, mirror), folder / name / file, known[file], progress)
-                _write_lock(entry, folder, known)
+            _download_all(entry, folder, missing, known, _roots(entry, mirror), progress)
+        unpack_all(entry, folder)
         marker = {"source": name, "url": entry.base_url, "sha256": known}
         write_text(folder / f"{name}.fetched.json", json.dumps(marker, indent=1) + "\n")
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); free space or fix permissions") from None
+
+
+def _download_all(
+    entry: Source, folder: Path, missing: Sequence[str], known: dict, roots: list[str], progress: Progress
+) -> None:
+    """Download the missing files, several at once where the site does not mind; each is locked as it arrives."""
+    one_at_a_time = Lock()
+
+    def get(file: str) -> None:
+        found = download(file, roots, entry.place(folder) / file, known[file], progress)
+        with one_at_a_time:
+            known[file] = found
+            _write_lock(entry, folder, known)
+
+    with ThreadPoolExecutor(entry.at_once) as workers:
+        jobs = [workers.submit(get, file) for file in missing]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            workers.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def unpack_all(entry: Source, folder: Path) -> None:
+    """Unpack a source's archives where the catalogue says so, unless that was done with the very same files."""
+    place = entry.place(folder)
+    for rule in entry.unpack:
+        archives = sorted(place.glob(rule["files"]))
+        if not archives:  # of a source that is placed by hand, and unpacked already
+            continue
+        marker = place / f".{archives[0].name}.unpacked.json"
+        done = {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in archives}
+        if marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) == done:
+            continue
+        print(f"{entry.name}: unpacking {', '.join(done)}", file=sys.stderr)
+        count = unpack(archives, place / rule.get("into", ""), rule.get("keep", ["*"]), os.environ.get(entry.token))
+        if not count:
+            raise InputError(f"{archives[0]}: holds none of {', '.join(rule['keep'])}; is it the right file?")
+        write_text(marker, json.dumps(done))
 
 
 def verified(name: str, folder: Path | None, files: Sequence[str]) -> dict[str, str]:
@@ -91,7 +153,7 @@ def verified(name: str, folder: Path | None, files: Sequence[str]) -> dict[str, 
         raise InputError(f"{name}: raw files are needed; fetch them and say in which folder they are (raw_dir)")
     known = _locked(source(name), folder)
     for file in files:
-        path = folder / name / file
+        path = source(name).place(folder) / file
         if not path.is_file():
             raise InputError(f"{path}: is missing; fetch the source {name!r} first")
         if not _whole(path, known[file]):
@@ -121,7 +183,7 @@ def _locked(entry: Source, folder: Path) -> dict[str, str | None]:
 
 
 def _write_lock(entry: Source, folder: Path, known: dict[str, str | None]) -> None:
-    there = {file: folder / entry.name / file for file in entry.files if known[file]}
+    there = {file: entry.place(folder) / file for file in entry.files if known[file]}
     files = {
         file: {"sha256": known[file], "size": path.stat().st_size} for file, path in there.items() if path.exists()
     }
@@ -130,7 +192,7 @@ def _write_lock(entry: Source, folder: Path, known: dict[str, str | None]) -> No
 
 
 def _whole(path: Path, sha256: str | None) -> bool:
-    return path.is_file() and sha256 is not None and digest(path) == sha256
+    return path.is_file() and sha256 is not None and digest(path).startswith(sha256)
 
 
 def _check_space(entry: Source, missing: Sequence[str], folder: Path) -> None:
@@ -152,14 +214,20 @@ def _progress(entry: Source, missing: Sequence[str]) -> Iterator[Progress]:
         with tqdm(total=total or None, unit="B", unit_scale=True, desc=entry.name) as bar:
             yield bar.update
         return
-    done, spoken = 0, time.monotonic()
+    began = spoken = time.monotonic()
+    done = 0
 
     def tell(received: int) -> None:
         nonlocal done, spoken
         done += received
-        if time.monotonic() - spoken > SPEAK:
-            spoken = time.monotonic()
-            print(f"{entry.name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB", file=sys.stderr)
+        now = time.monotonic()
+        if now - spoken > SPEAK:
+            spoken = now
+            rate = max(done / (now - began), 1)
+            left = f", about {(total - done) / rate / 60:.0f} min left" if total > done else ""
+            print(
+                f"{entry.name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s{left}", file=sys.stderr
+            )
 
     yield tell
     print(f"{entry.name}: done, {done / 1e6:.1f} MB", file=sys.stderr)

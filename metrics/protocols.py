@@ -151,12 +151,14 @@ def mpi_inf_3dhp(
     height: Array | float,
     *,
     activity: Array | None = None,
+    resamples: Resamples | None = None,
 ) -> dict:
     """MPI-INF-3DHP's test set: MPJPE over 17 joints, PCK and AUC over 14, all valid frames pooled.
 
     predictions: (N, 17, 3) network outputs, normalised; targets: (N, 17, 3) mm, `univ_annot3`; valid: (N,)
     1 or True where the frame counts (rows that do not may hold NaN); sequence: (N,) names, TS1 to TS6;
-    width, height: pixels of the test image, (N,) or one number; activity: (N,) labels or None.
+    width, height: pixels of the test image, (N,) or one number; activity: (N,) labels or None; resamples: as for
+    `human36m`, over frames.
 
     The root is joint 14. Outputs are scaled by half the *test* image's width, so by 1024 mm a unit in TS1-4
     and 960 in TS5 and 6, although training always used 1024: that is what was published.
@@ -176,7 +178,8 @@ def mpi_inf_3dhp(
     target = _rooted(_finite("valid targets", np.asarray(targets)[keep]), MPI_INF_3DHP_ROOT)
     rows = np.arange(len(predicted))
     values = {name: (metric(*_pck_joints(name, predicted, target)), rows) for name, metric in PER_FRAME.items()}
-    result = _means(values) | {"per_sequence": _by_group(values, _names("sequence", sequence, n)[keep])}
+    result = _means(values) | _resampled(values, resamples, keep, np.zeros(len(predicted), int))
+    result |= {"per_sequence": _by_group(values, _names("sequence", sequence, n)[keep])}
     if activity is not None:
         result["per_activity"] = _by_group(values, _names("activity", activity, n)[keep])
     per_joint = joint_distances(predicted, target).mean(0).tolist()

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reports.measurements import EFFICIENCY_SCALE, Choice, pick, summarise
+from reports.measurements import EFFICIENCY_SCALE, NO_SUCH_DATA, Choice, pick, summarise
 from reports.verdicts import (
     BENCHMARKS,
     NO_BOXES,
@@ -10,6 +10,7 @@ from reports.verdicts import (
     NO_MODEL,
     NO_ROOM,
     NOT_RUN,
+    NOT_THEIRS,
     Verdict,
     judge_accuracy,
     judge_efficiency,
@@ -17,6 +18,11 @@ from reports.verdicts import (
     judge_missing,
     same_digits,
 )
+from studies.benchmarks import departures
+from studies.columns import CONDITION
+from studies.load import recipes
+from studies.paper import DETECTORS, PAPER
+from studies.plan import VIDEO_STANDS_FOR
 from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
 
 CELL_FIELDS = (
@@ -92,12 +98,44 @@ def accuracy_cell(
     found = pick(mine, metric=column["metric"], convention=convention)
     if found.empty:
         return cell | _why_no_accuracy(printed, mine, runs, data, convention, column)._asdict()
-    judged = (column["benchmark"], data) if "benchmark" in column else (benchmark,)
-    verdict = judge_accuracy(printed, summarise(found["value"]), choice, *judged)
+    verdict = _judge(printed, mine, found, column, choice, benchmark)
     shown = summarise(found["value"] / _factor(cell["unit"]))
     spread = {"n": shown.n, "sd": shown.sd, "low": shown.low, "high": shown.high}
     runs_used = {"device": found["device"].iloc[0], "runs": " ".join(found["run"])}
     return cell | _measured(printed, shown.mean) | spread | verdict._asdict() | runs_used
+
+
+def _judge(
+    printed: Printed | None,
+    mine: pd.DataFrame,
+    found: pd.DataFrame,
+    column: dict,
+    choice: Choice,
+    benchmark: str | None,
+) -> Verdict:
+    """Verdict on an accuracy; mine: all rows of the runs, found: those of the column."""
+    data = choice.column_data(column)
+    benchmark = column.get("benchmark", benchmark)
+    if choice.scale != PAPER:
+        return judge_accuracy(
+            printed, summarise(found["value"]), choice, benchmark, data if "benchmark" in column else None
+        )
+    benchmark = VIDEO_STANDS_FOR if benchmark == "video" else benchmark
+    less = _departures(mine, str(benchmark))
+    if column.get("input") == "detected" and choice.detector != DETECTORS[0]:
+        less.append(f"key points of {choice.detector}")
+    return judge_accuracy(printed, summarise(found["value"]), choice, benchmark, benchmark, less)
+
+
+def _departures(mine: pd.DataFrame, benchmark: str) -> list[str]:
+    """What of the paper's data or training is missing behind an experiment's runs, by their rows `condition`."""
+    rows = pick(mine, metric=CONDITION)
+    known = {name: int(value) for name, value in zip(rows["convention"], rows["value"], strict=True)}
+    less = departures(benchmark, known)
+    whole = recipes().get(mine["recipe"].iloc[0], {}).get("epochs", 0)
+    if known.get("epochs", whole) < whole:
+        less.append(f"{known['epochs']} of {whole} epochs")
+    return less + ([f"epochs of {known['steps']} steps"] if "steps" in known else [])
 
 
 def accuracy_convention(column: dict, choice: Choice) -> str:
@@ -133,7 +171,7 @@ def _protocol(column: dict, choice: Choice) -> str:
     if "benchmark" in column:
         parts = [column["protocol"], f"{column['boxes']}-boxes", column.get("neighbours", "")]
         return "+".join(filter(None, parts))
-    elsewhere = column["protocol"] == "mpi-inf-3dhp" != choice.dataset
+    elsewhere = column["protocol"] == "mpi-inf-3dhp" and choice.scale != PAPER
     return "pooled" if elsewhere else column["protocol"]
 
 
@@ -159,7 +197,9 @@ def _why_no_accuracy(
     printed: Printed | None, mine: pd.DataFrame, runs: pd.DataFrame, data: str, convention: str, column: dict
 ) -> Verdict:
     """Why a variant has no number here: no data, no such split, not selected in the config, or protocol not scored."""
-    if data in BENCHMARKS and runs.empty:
+    if data == NO_SUCH_DATA:
+        return judge_missing(printed, NOT_THEIRS)
+    if data.removeprefix("video-") in BENCHMARKS and runs.empty:
         return judge_missing(printed, NO_DATA)
     if column.get("boxes") == "unstated":
         return judge_missing(printed, NO_BOXES)

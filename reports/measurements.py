@@ -8,8 +8,9 @@ from scipy.special import stdtrit  # scipy.stats has the same, and takes a secon
 
 from studies.columns import COLUMNS
 from studies.errors import InputError
-from studies.plan import BASELINES
+from studies.plan import BASELINES, dataset_of
 
+NO_SUCH_DATA = "no data set of the papers"
 EFFICIENCY_SCALE = "paper"  # efficiency is always measured at full paper size
 
 
@@ -18,7 +19,8 @@ class Choice:
     """Which of the accuracies a report shows; the keys of config.yaml.
 
     scale      quick, open or paper
-    dataset    motion that was trained and tested on (synthetic, cmu, ...)
+    dataset    motion that was trained and tested on (synthetic, cmu, ...); at scale paper what tables and figures are
+               about that do not say so
     detector   preset of the 2D detections behind columns with detected input
     selection  which epoch: last, best_val or best_test
     seeds      seeds that were asked for; figures of single runs show the first
@@ -37,10 +39,8 @@ class Choice:
         return f"{self.dataset}-{'gt' if keypoints == 'gt' else self.detector}"
 
     def column_data(self, column: dict) -> str:
-        """Data set of an accuracy column: prepared key points, rendered videos, or a benchmark by its own name."""
-        if "benchmark" not in column:
-            return self.data(column["input"])
-        return f"video-{self.dataset}" if column["benchmark"] == "video" else column["benchmark"]
+        """Data set of an accuracy column: prepared key points, videos, or a benchmark of which there are none."""
+        return dataset_of(column, vars(self)) or column.get("benchmark") or NO_SUCH_DATA
 
 
 @dataclass(frozen=True)

@@ -7,23 +7,16 @@ not comparable  measured under other conditions than the paper's, or the paper p
 not run         no measurement; the reason says why
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from reports.measurements import Choice, Summary
+from studies.benchmarks import BENCHMARKS
 from studies.printed import Printed, agrees
 
 REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN = "reproduced", "differs", "not comparable", "not run"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN)
 ACCURACY_TOLERANCE = 0.5  # in the printed unit (mm, or points of a percentage)
-BENCHMARKS = {
-    "human36m": "Human3.6M",
-    "mpi-inf-3dhp": "MPI-INF-3DHP",
-    "posetrack17": "PoseTrack2017",
-    "posetrack18": "PoseTrack2018",
-    "posetrack21": "PoseTrack21",
-    "jhmdb": "Sub-JHMDB",
-}
 CONDITIONS = {
     "quick": "scale quick: a shrunken net on {data} motion",
     "long": "scale long: a shrunken net on {data} motion",
@@ -33,6 +26,7 @@ CONDITIONS = {
 NO_PRINT = "the paper prints no value"
 NO_MODEL = "no implementation yet"
 NO_DATA = "data needs registration"
+NOT_THEIRS = "no data of the papers; measured at the other scales"
 NO_ROOM = "not trained: the paper prints out of memory"
 NO_BOXES = "the paper does not say which boxes; the columns of both kinds do"
 
@@ -56,11 +50,16 @@ def judge_efficiency(printed: Printed | None, measured: float, convention: str, 
 
 
 def judge_accuracy(
-    printed: Printed | None, measured: Summary, choice: Choice, benchmark: str | None, data: str | None = None
+    printed: Printed | None,
+    measured: Summary,
+    choice: Choice,
+    benchmark: str | None,
+    data: str | None = None,
+    departures: Sequence[str] = (),
 ) -> Verdict:
     """Verdict on an error or percentage, in base units: comparable only at scale `paper` on the benchmark's data.
 
-    data: what was measured on, where it is not the configured motion.
+    data: what was measured on, where it is not the configured motion; departures: what was less than the paper's.
     """
     data = data or choice.dataset
     if printed is None:
@@ -70,6 +69,8 @@ def judge_accuracy(
         return Verdict(
             NOT_COMPARABLE, f"{condition}; the printed number is for {BENCHMARKS.get(benchmark, 'other data')}"
         )
+    if departures:
+        return Verdict(NOT_COMPARABLE, f"scale paper, but with {', '.join(departures)}")
     near = abs(printed.from_base(measured.mean) - printed.value) <= ACCURACY_TOLERANCE
     rule = f"mean of {measured.n} seeds within {ACCURACY_TOLERANCE} of the printed number"
     return Verdict(REPRODUCED, rule) if near else Verdict(DIFFERS, f"not the {rule}")

@@ -14,3 +14,5 @@ COLUMNS = [
     "run",
     "revision",
 ]
+# Metric of rows that say how much data and training was behind a run at scale `paper`: what verdicts ask for.
+CONDITION = "condition"

@@ -2,9 +2,11 @@
 
 from studies.errors import InputError
 from studies.load import study_names
-from studies.reading import check_schema, nearest
+from studies.paper import DATASET, DETECTORS, PAPER, paper_rule
+from studies.reading import ROOT, check_schema, nearest, read_yaml
 from studies.variants import resolve_variants
 
+CATALOGUE = ROOT / "datasets/catalogue.yaml"
 LISTS = ("studies", "variants", "seeds")
 
 
@@ -19,9 +21,27 @@ def checked_config(config: dict) -> dict:
     if config["variants"] != "all":
         _known(config["variants"], list(resolve_variants()), "variant", "variants")
     _known(config["timing"]["variants"], list(resolve_variants()), "variant", "timing.variants")
-    if config["scale"] == "paper":
+    _known(list(config["sources"]), list(read_yaml(CATALOGUE)), "source", "sources")
+    return _as_meant(config)
+
+
+def _as_meant(config: dict) -> dict:
+    """`auto` replaced by what it stands for, and scale `paper` in the form of the others."""
+    paper = config["scale"] == PAPER
+    rules = config["scales"] | {PAPER: paper_rule(config["scales"][PAPER])}
+    selections = "best_val" if not paper or rules[PAPER]["hold_out"] else "best_test"
+    meant = {"detector": DETECTORS[0] if paper else "sh-like", "selection": selections}
+    chosen = {key: value for key, value in meant.items() if config[key] == "auto"}
+    config = config | chosen | {"scales": rules} | ({"dataset": DATASET} if paper else {})
+    if (config["detector"] in DETECTORS) != paper:
+        wanted = "sh or cpn" if paper else "sh-like or hard"
         raise InputError(
-            "scale: paper needs Human3.6M and MPI-INF-3DHP, which this version does not read; use quick, long or open"
+            f"config.yaml: detector: {config['detector']!r} is not for scale {config['scale']}; say {wanted}"
+        )
+    if paper and config["selection"] == "best_val" and not rules[PAPER]["hold_out"]:
+        raise InputError(
+            "config.yaml: selection: best_val needs scales.paper.hold_out: true; the papers train on all their "
+            "training data and select on test (best_test)"
         )
     return config
 

@@ -30,6 +30,8 @@ def study_names() -> list[str]:
 def load_study(name_or_path: str | Path) -> dict:
     """A study as its file says it (workflow/schemas/study.schema.yaml), checked.
 
+    Each column of lifted poses has besides, as `about`, the data set that its table is about.
+
     name_or_path: a name of `study_names()`, or the path of a YAML file.
     Raises InputError for an unknown name, an unreadable file, or the first mistake in it: unknown or missing keys,
     ids given twice, cells of no column, values that are no numbers, names of variants, recipes, tables, columns,
@@ -41,6 +43,10 @@ def load_study(name_or_path: str | Path) -> dict:
     resolve_variants()
     for where, what in _mistakes(study, path.stem):
         raise InputError(f"{display(path)}: {place(where)}: {what}")
+    for table in study["tables"]:
+        for column in table["columns"]:
+            if "input" in column:  # a column is then enough to know what it is measured on
+                column["about"] = table["benchmark"]
     return study
 
 

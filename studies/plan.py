@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from studies.load import load_study, recipes
+from studies.paper import PAPER
 from studies.variants import resolve_variants
 from studies.video import (
     AUGMENTING,
@@ -25,6 +26,8 @@ BASELINES = ("mean-pose", "mlp")
 BASELINE_RECIPE = "baseline"
 SCALED = ("depth", "width", "frames")
 DROPPED = ("dropout", "drop_path")
+VIDEO_STANDS_FOR = "posetrack17"  # at scale `paper`: what the columns of our rendered videos are measured on
+ONLY_PRESET = {"mpi-inf-3dhp": "gt"}  # of data sets without a detector's keypoints
 
 
 @dataclass(frozen=True, order=True)
@@ -148,15 +151,22 @@ def study_experiments(study: dict, config: dict) -> list[Experiment]:
     return [e for e in found if config["variants"] == "all" or e.variant in config["variants"]]
 
 
-def dataset_of(column: dict, config: dict) -> str | None:
-    """Data set that fills an accuracy column: ground-truth keypoints, or those of the configured detector.
+def dataset_of(item: dict, config: dict) -> str | None:
+    """Data set that fills an accuracy column, or that a figure is drawn from; None where the scale has none.
 
-    For video: videos rendered from the configured motion; None for data that need registration.
+    Of lifted poses: ground-truth keypoints, or those of the configured detector, of the configured motion; at scale
+    `paper` of what the table is about (`about`). Of video: videos rendered from the configured motion; at scale `paper`
+    the column's own.
     """
-    if "benchmark" in column:
-        return f"video-{config['dataset']}" if column["benchmark"] == "video" else None
-    preset = "gt" if column["input"] == "gt" else config["detector"]
-    return f"{config['dataset']}-{preset}"
+    paper = config["scale"] == PAPER
+    if "benchmark" in item:
+        rendered = item["benchmark"] == "video"
+        if paper:
+            return f"video-{VIDEO_STANDS_FOR if rendered else item['benchmark']}"
+        return f"video-{config['dataset']}" if rendered else None
+    base = item.get("about", config["dataset"]) if paper else config["dataset"]
+    preset = "gt" if "gt" in (item["input"], ONLY_PRESET.get(base)) else config["detector"]
+    return base and f"{base}-{preset}"
 
 
 def scaled_hyper(hyper: dict, rule: dict) -> dict:
@@ -178,15 +188,20 @@ def scaled_variants(rule: dict) -> dict[str, dict]:
 
 def scaled_recipe(recipe: dict, rule: dict, frames: int) -> dict:
     """Recipe at a scale: its epochs, steps, learning rate and batch of clips; the whole decay is the recipe's own."""
-    epochs, batch_frames = rule["epochs"], rule["batch_frames"]
-    return recipe | {
-        "batch": max(1, batch_frames // frames) if batch_frames else recipe["batch"],
-        "epochs": epochs,
-        "steps": rule["steps"],
-        "learning_rate": recipe["learning_rate"] * rule["learning_rate"],
-        "decay": recipe["decay"] ** (recipe["epochs"] / epochs),
-        "schedule": rule["schedule"],
-    }
+    epochs, batch_frames = rule["epochs"] or recipe["epochs"], rule["batch_frames"]
+    own = {key: rule[key] for key in ("hold_out",) if key in rule}
+    return (
+        recipe
+        | own
+        | {
+            "batch": max(1, batch_frames // frames) if batch_frames else recipe["batch"],
+            "epochs": epochs,
+            "steps": rule["steps"],
+            "learning_rate": recipe["learning_rate"] * rule["learning_rate"],
+            "decay": recipe["decay"] ** (recipe["epochs"] / epochs),
+            "schedule": rule["schedule"],
+        }
+    )
 
 
 def _families(studies: dict[str, dict]) -> dict[str, list[str]]:

@@ -3,7 +3,7 @@
 Imported while Snakemake parses the workflow: jsonschema (70 ms) is imported only where a schema is checked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +51,13 @@ def read_yaml(path: str | Path) -> dict:
     if not isinstance(content, dict):
         raise InputError(f"{shown}: must be a mapping of keys to values")
     return content
+
+
+def with_choices(config: dict, arguments: Sequence[str]) -> dict:
+    """A config with `key=value` arguments in place of its own keys. Raises InputError for one of another form."""
+    if strange := [a for a in arguments if "=" not in a]:
+        raise InputError(f"{strange[0]!r}: say key=value, as in scale=open")
+    return config | {key: yaml.safe_load(value) for key, value in (a.split("=", 1) for a in arguments)}
 
 
 def check_schema(data: object, schema: str, file: str | Path) -> None:

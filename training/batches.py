@@ -3,7 +3,7 @@
 What a batch holds depends on seed and step alone, not on a generator's past: a resumed run needs no random state.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.clips import training_clips
 from datasets.lifting import Split
 from datasets.normalise import normalise_keypoints, normalise_labels
 from datasets.skeletons import FLIP_ORDER
@@ -20,24 +19,27 @@ from studies.errors import InputError
 
 @dataclass(frozen=True)
 class ClipSet:
-    """Normalised frames of a split, and the clips over them.
+    """Normalised frames of one or several splits, and the clips over them.
 
     inputs (N, J, C) keypoints, C = 2 (x, y) or 3 (with confidence); labels (N, J, 3) root-relative poses;
-    clips (M, T) row indices.
+    clips (M, T) row indices; flip_order: what exchanges left and right.
     """
 
     inputs: Tensor
     labels: Tensor
     clips: Tensor
+    flip_order: tuple[int, ...] = FLIP_ORDER
 
     @classmethod
-    def of(cls, split: Split, frames: int, stride: Fraction, in_channels: int) -> "ClipSet":
+    def of(cls, splits: Sequence[Split], frames: int, stride: Fraction, in_channels: int) -> "ClipSet":
         """Clips of `frames` frames whose starts lie `stride` clip lengths apart (spec: T/3 in training)."""
-        lengths = [stop - start for start, stop in split.sequences()]
-        clips = training_clips(lengths, frames, max(1, round(frames * stride)))
+        first = np.cumsum([0, *(len(split.frames) for split in splits)])
+        clips = np.concatenate([a + s.training_clips(frames, stride) for a, s in zip(first[:-1], splits, strict=True)])
         if not len(clips):
             raise InputError(f"no training clip of {frames} frames in the data: choose fewer frames")
-        return cls(model_inputs(split, in_channels), model_labels(split), torch.from_numpy(np.asarray(clips)))
+        inputs = torch.cat([model_inputs(split, in_channels) for split in splits])
+        labels = torch.cat([model_labels(split) for split in splits])
+        return cls(inputs, labels, torch.from_numpy(clips), splits[0].skeleton.flip_order)
 
     def epoch(self, batch: int, steps: int | None, seed: int, epoch: int) -> Iterator[Tensor]:
         """Clip indices (batch, T) of each step, as `shuffled`."""
@@ -47,7 +49,8 @@ class ClipSet:
         """Inputs (B, T, J, C) and labels (B, T, J, 3) of a batch, each clip mirrored with probability `flip`."""
         inputs, labels = self.inputs[rows], self.labels[rows]
         mirrored = (torch.rand(len(rows), generator=generator) < flip)[:, None, None, None]
-        return torch.where(mirrored, mirror(inputs), inputs), torch.where(mirrored, mirror(labels), labels)
+        turned = mirror(inputs, self.flip_order), mirror(labels, self.flip_order)
+        return torch.where(mirrored, turned[0], inputs), torch.where(mirrored, turned[1], labels)
 
 
 def shuffled(count: int, batch: int, steps: int | None, seed: int, epoch: int) -> Iterator[Tensor]:
@@ -73,12 +76,13 @@ def model_inputs(split: Split, in_channels: int) -> Tensor:
 def model_labels(split: Split) -> Tensor:
     """Root-relative poses (N, J, 3) float32 in normalised image units."""
     width, height = split.frames["width"].to_numpy(), split.frames["height"].to_numpy()
-    return torch.from_numpy(normalise_labels(np.asarray(split.joints), np.asarray(split.factor), width, height))
+    arrays = np.asarray(split.joints), np.asarray(split.factor)
+    return torch.from_numpy(normalise_labels(*arrays, width, height, split.skeleton.root))
 
 
-def mirror(poses: Tensor) -> Tensor:
+def mirror(poses: Tensor, flip_order: tuple[int, ...] = FLIP_ORDER) -> Tensor:
     """Mirror image of poses (..., J, C): x negated, left and right joints exchanged. Its own inverse."""
-    mirrored = poses[..., FLIP_ORDER, :].clone()
+    mirrored = poses[..., flip_order, :].clone()
     mirrored[..., 0] *= -1
     return mirrored
 

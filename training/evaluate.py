@@ -4,10 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from datasets.clips import tiling_clips
 from datasets.lifting import Split
 from metrics.lifting import average_windows
-from metrics.protocols import human36m
+from metrics.protocols import human36m, mpi_inf_3dhp
 from training.batches import mirror, model_inputs
 
 FRAMES_AT_ONCE = 1024  # frames of a batch at evaluation, whatever the clip length
@@ -15,36 +14,42 @@ FRAMES_AT_ONCE = 1024  # frames of a batch at evaluation, whatever the clip leng
 
 @torch.no_grad()
 def predict(model: nn.Module, split: Split, flip_test: bool) -> np.ndarray:
-    """Normalised poses (N, J, 3) float32 for all N rows of a split.
+    """Normalised poses (N, J, 3) float32 for all N rows of a split; NaN in rows that it is not judged by.
 
-    Clips tile each sequence, the last one flush with its end, so that models of any clip length answer for the same
-    frames; frames that two clips cover are averaged. With `flip_test`, the mean of the prediction and of the mirrored
-    prediction for the mirrored input (spec section 4, item 1).
+    What the network looks at the split decides (`datasets.lifting.WINDOWS`): where clips tile each sequence, the last
+    one flush with its end, models of any clip length answer for the same frames. Frames that two clips cover are
+    averaged. With `flip_test`, the mean of the prediction and of the mirrored prediction for the mirrored input (spec
+    section 4, item 1).
     """
     model.eval()
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    inputs = model_inputs(split, model.in_channels)
-    clips = torch.from_numpy(np.asarray(tiling_clips([b - a for a, b in split.sequences()], model.frames)))
+    inputs, order = model_inputs(split, model.in_channels), split.skeleton.flip_order
+    windows = torch.from_numpy(np.asarray(split.windows(model.frames)))
     outputs = []
-    for rows in clips.split(max(1, FRAMES_AT_ONCE // model.frames)):
-        outputs.append(_forward(model, inputs[rows].to(device), flip_test).cpu())
-    return average_windows(torch.cat(outputs).numpy(), clips.numpy(), len(inputs)).astype(np.float32)
+    for rows in windows.split(max(1, FRAMES_AT_ONCE // model.frames)):
+        output = _forward(model, inputs[rows].to(device), order if flip_test else None)
+        outputs.append((output[:, model.frames // 2, None] if split.centred() else output).cpu())
+    if split.centred():
+        windows = windows[:, model.frames // 2, None]
+    return average_windows(torch.cat(outputs).numpy(), windows.numpy(), len(inputs)).astype(np.float32)
 
 
-def validation_error(predictions: np.ndarray, split: Split) -> float:
-    """P1 in millimetres under the Human3.6M protocol: what best epochs are selected by."""
-    frames = split.frames
-    return human36m(
-        predictions,
-        split.joints,
-        split.factor,
-        frames["width"].to_numpy(),
-        frames["height"].to_numpy(),
-        frames["action"].to_numpy(),
-        frames["sequence"].to_numpy(),
-    )["mpjpe"]
+def validation_error(predictions: np.ndarray, split: Split, frames: int) -> float:
+    """P1 in millimetres under the split's protocol: what best epochs are selected by.
+
+    predictions : (N, J, 3) of a network of `frames` frames, from `predict`
+    """
+    predictions = predictions[split.judged_rows(frames)]
+    split = split.judged(frames)
+    table = {name: split.frames[name].to_numpy() for name in ("width", "height", "action", "sequence")}
+    if split.protocol == "mpi-inf-3dhp":
+        sizes = table["width"], table["height"]
+        return mpi_inf_3dhp(predictions, split.joints, np.ones(len(predictions)), table["sequence"], *sizes)["mpjpe"]
+    return human36m(predictions, split.joints, split.factor, *table.values())["mpjpe"]
 
 
-def _forward(model: nn.Module, clips: Tensor, flip_test: bool) -> Tensor:
+def _forward(model: nn.Module, clips: Tensor, flip_order: tuple[int, ...] | None) -> Tensor:
     output = model(clips)  # (B, T, J, 3)
-    return (output + mirror(model(mirror(clips)))) / 2 if flip_test else output
+    if flip_order is None:
+        return output
+    return (output + mirror(model(mirror(clips, flip_order)), flip_order)) / 2

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from datasets.lifting import Split, load
+from studies.errors import InputError
 from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error
-from training.loop import SELECTIONS, Evaluation, Trainer
+from training.loop import Evaluation, Trainer
 from training.losses import weighted_loss
 from training.run import digests, fingerprint, start, train, write_run
 
@@ -27,8 +28,13 @@ class Lifting:
     lower_is_better = True
 
     def __init__(self, model: nn.Module, splits: dict[str, Split], recipe: dict) -> None:
-        self.splits, self.recipe = splits, recipe
-        self.clips = ClipSet.of(splits["train"], model.frames, Fraction(recipe["stride"]), model.in_channels)
+        self.splits, self.recipe = dict(splits), recipe
+        taught = [self.splits["train"]]
+        if not recipe.get("hold_out", True) and "val" in splits:  # as the papers do: nothing to select by
+            taught.append(self.splits.pop("val"))
+        elif recipe.get("hold_out", True) and "val" not in splits:
+            raise InputError("the data has no split 'val' to select epochs by; say hold_out: false for this scale")
+        self.clips = ClipSet.of(taught, model.frames, Fraction(recipe["stride"]), model.in_channels)
 
     def epoch(self, seed: int, epoch: int) -> list[Tensor]:
         """Rows (B, T) of the clips of each step."""
@@ -41,14 +47,16 @@ class Lifting:
         return weighted_loss(model(inputs.to(device)), labels.to(device), self.recipe["loss"])
 
     def evaluate(self, model: nn.Module) -> Evaluation:
-        """P1 on validation and test, and the predictions for test."""
-        poses = {name: predict(model, self.splits[name], self.recipe["flip_test"]) for name in ("val", "test")}
-        errors = {name: validation_error(poses[name], self.splits[name]) for name in poses}
-        return Evaluation(errors["val"], errors["test"], {"test": torch.from_numpy(poses["test"])})
+        """P1 on validation, where something is held out, and test, and the predictions for test."""
+        judged = {name: self.splits[name] for name in ("val", "test") if name in self.splits}
+        poses = {name: predict(model, split, self.recipe["flip_test"]) for name, split in judged.items()}
+        errors = {name: validation_error(poses[name], split, model.frames) for name, split in judged.items()}
+        return Evaluation(errors.get("val"), errors["test"], {"test": torch.from_numpy(poses["test"])})
 
     def describe(self, found: Evaluation) -> str:
         """P1 of both."""
-        return f"P1 validation {found.val:.1f} mm, test {found.test:.1f} mm"
+        chosen = "" if found.val is None else f" validation {found.val:.1f} mm,"
+        return f"P1{chosen} test {found.test:.1f} mm"
 
 
 def train_lifting(spec: dict, data: Path, run: Path, state: Path, sources: Sequence[str | Path] = ()) -> None:
@@ -76,9 +84,9 @@ def train_lifting(spec: dict, data: Path, run: Path, state: Path, sources: Seque
 
 def _predictions(trainer: Trainer, splits: dict[str, Split]) -> dict[str, np.ndarray]:
     """Predictions (N, J, 3) by selection for the test split, and as `new_<selection>` for unseen bodies."""
-    arrays = {selection: trainer.best[selection]["predictions"]["test"].numpy() for selection in SELECTIONS}
+    arrays = {selection: kept["predictions"]["test"].numpy() for selection, kept in trainer.best.items()}
     answers: dict[int, np.ndarray] = {}  # by epoch: selections may have chosen the same
-    for selection in SELECTIONS if "new" in splits else ():
+    for selection in trainer.best if "new" in splits else ():
         epoch = trainer.best[selection]["epoch"]
         if epoch not in answers:
             trainer.model.load_state_dict(trainer.best[selection]["weights"])

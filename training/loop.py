@@ -22,7 +22,7 @@ class Evaluation(NamedTuple):
     """What a task finds out about a model after an epoch.
 
     val, test : the number that selects epochs, on the data to select by (None where there is only one epoch to choose
-        from) and on the data that tables show
+        from, or nothing was held out) and on the data that tables show
     predictions : arrays to keep for the selected epochs
     """
 
@@ -59,8 +59,8 @@ class Trainer:
     """Trains `model` in place; every epoch is evaluated.
 
     After `run`, `history` has a dict an epoch and `best` maps each selection rule to {"score", "epoch", "weights",
-    "predictions"}: `last`, `best_val` (best on the data to select by) and `best_test` (best on the data that tables
-    show: what the papers report). A tie keeps the earlier epoch.
+    "predictions"}: `last`, `best_val` (best on the data to select by, if there are any) and `best_test` (best on the
+    data that tables show: what the papers report). A tie keeps the earlier epoch.
 
     Parameters
     ----------
@@ -142,7 +142,8 @@ class Trainer:
         self.history.append(row | dict(zip(self.task.columns, (found.val, found.test), strict=True)))
         self.losses = {}
         self._keep("last", found.test, epoch, found, always=True)
-        self._keep("best_val", found.val, epoch, found)
+        if found.val is not None or self.recipe["epochs"] == 1:  # the only epoch is the best one
+            self._keep("best_val", found.val, epoch, found)
         self._keep("best_test", found.test, epoch, found)
         left = self.seconds / epoch * (self.recipe["epochs"] - epoch)
         shown = self.task.describe(found)

@@ -49,8 +49,8 @@ def write_run(
 
     frames : how much data each split had; inputs : of `digests`; began : `time.monotonic()` when the run started
     """
-    for selection, name in WEIGHT_FILES.items():
-        save_weights(run / name, trainer.best[selection]["weights"])
+    for selection, kept in trainer.best.items():
+        save_weights(run / WEIGHT_FILES[selection], kept["weights"])
     write_whole(run / "history.csv", lambda path: _write_history(path, trainer.history))
     save_arrays(run / "predictions.npz", predictions)
     summary = _summary(spec, trainer, frames, time.monotonic() - began) | {"inputs": inputs}
@@ -84,7 +84,7 @@ def _digest(path: Path) -> str:
 
 def _summary(spec: dict, trainer: Trainer, frames: dict[str, int], seconds: float) -> dict:
     metric = trainer.task.metric
-    selected = {s: {"epoch": trainer.best[s]["epoch"], metric: trainer.best[s]["score"]} for s in SELECTIONS}
+    selected = {s: {"epoch": kept["epoch"], metric: kept["score"]} for s, kept in trainer.best.items()}
     return {
         "spec": spec,
         "selected": selected,  # of the split to select by for best_val, of the split that tables show for the others

@@ -19,7 +19,7 @@ from models.video.clips import ClipModel
 from studies.errors import InputError
 from training.batches import shuffled
 from training.clips import SELECT_ON, TABLES_SHOW, Features, Images, Persons, chunks
-from training.loop import SELECTIONS, Evaluation, Trainer
+from training.loop import Evaluation, Trainer
 from training.losses import heatmap_loss
 from training.run import digests, fingerprint, start, train, write_run
 
@@ -143,8 +143,8 @@ def take_pretrained(model: ClipModel, weights: dict[str, Tensor]) -> None:
 def _predictions(trainer: Trainer) -> dict[str, np.ndarray]:
     return {
         f"{selection}/{name}": tensor.numpy()
-        for selection in SELECTIONS
-        for name, tensor in trainer.best[selection]["predictions"].items()
+        for selection, kept in trainer.best.items()
+        for name, tensor in kept["predictions"].items()
     }
 
 

@@ -12,11 +12,12 @@ import pandas as pd
 
 from datasets.lifting import Split, load
 from datasets.normalise import normalise_keypoints
-from metrics.protocols import human36m, pooled
+from metrics.protocols import human36m, mpi_inf_3dhp, pooled
 from metrics.statistics import resample
-from studies.columns import COLUMNS
+from studies.columns import COLUMNS, CONDITION
 from studies.errors import InputError
 from studies.files import write_whole
+from studies.paper import PAPER
 
 UNITS = {
     "mpjpe": "mm",
@@ -47,11 +48,29 @@ def _score_run(run: Path, splits: dict[str, Split]) -> Iterator[dict]:
             split, _, selection = ("test_" + name if not name.startswith("new_") else name).partition("_")
             case = (split, epochs[selection])
             if case not in scored:
-                scored[case] = protocol_values(predictions[name], splits[split])
+                scored[case] = protocol_values(predictions[name], splits[split], clip_length(record["spec"]))
             for protocol, values in scored[case].items():
                 known = identity | {"convention": f"{protocol}/{split}/{selection}"}
                 for metric, unit in UNITS.items():
-                    yield known | {"metric": metric, "value": values[metric], "unit": unit} | _drawn(values, metric)
+                    measured = {"metric": metric, "value": values.get(metric), "unit": unit}
+                    yield known | measured | _drawn(values, metric)
+    if record["spec"]["scale"] == PAPER:
+        yield from _conditions(identity, record, splits["test"])
+
+
+def _conditions(identity: dict, record: dict, test: Split) -> Iterator[dict]:
+    """How much data and training was behind a run at scale `paper`: a number made with less is not the paper's."""
+    judged = int(test.frames["valid"].sum()) if "valid" in test.frames else len(test.frames)
+    recipe, frames = record["spec"]["recipe"], record["frames"]
+    train = frames["train"] + (0 if recipe["hold_out"] else frames.get("val", 0))
+    found = {"train": train, "test": judged, "epochs": recipe["epochs"], "steps": recipe["steps"]}
+    for convention, value in found.items():
+        yield identity | {"metric": CONDITION, "value": value, "unit": "", "convention": convention}
+
+
+def clip_length(spec: dict) -> int:
+    """Frames of a network's clips; baselines look at one."""
+    return spec.get("hyper", {}).get("frames", 1)
 
 
 def _drawn(values: dict, metric: str) -> dict:
@@ -71,15 +90,19 @@ def run_identity(run: Path, record: dict) -> dict:
     }
 
 
-def protocol_values(predictions: np.ndarray, split: Split) -> dict[str, dict]:
-    """Every metric of predictions (N, 17, 3) under each protocol that the split's keypoints allow.
+def protocol_values(predictions: np.ndarray, split: Split, clip: int = 1) -> dict[str, dict]:
+    """Every metric of predictions (N, 17, 3) under each protocol that the split and its keypoints allow.
 
+    clip: frames of the network's clips, which may decide what it is judged by (`datasets.lifting.WINDOWS`).
     `human36m` means over actions, `pooled` over frames; `human36m-gt2d` overwrites predicted x and y with the input's,
     which measures depth only and makes sense for ground-truth keypoints alone. Each protocol's values hold those in
     resamples of the takes as well.
     """
+    predictions, split = predictions[split.judged_rows(clip)], split.judged(clip)
     frames = split.frames
     width, height = frames["width"].to_numpy(), frames["height"].to_numpy()
+    if split.protocol == "mpi-inf-3dhp":
+        return {"mpi-inf-3dhp": _mpi_inf_3dhp(predictions, split, width, height)}
     arrays = (predictions, split.joints, split.factor, width, height)
     labels = (frames["action"].to_numpy(), frames["sequence"].to_numpy())
     names, cluster = np.unique(takes(frames), return_inverse=True)
@@ -89,6 +112,16 @@ def protocol_values(predictions: np.ndarray, split: Split) -> dict[str, dict]:
         keypoints = normalise_keypoints(np.asarray(split.keypoints), width, height)[..., :2]
         values["human36m-gt2d"] = human36m(*arrays, *labels, keypoints=keypoints, **drawn)
     return {protocol: found | {CLUSTERS: len(names)} for protocol, found in values.items()}
+
+
+def _mpi_inf_3dhp(predictions: np.ndarray, split: Split, width: np.ndarray, height: np.ndarray) -> dict:
+    frames = split.frames
+    names, cluster = np.unique(frames["sequence"], return_inverse=True)
+    drawn = {"resamples": (cluster, resample(len(names)))}
+    labels = {"activity": frames["action"].to_numpy()} if frames["action"].nunique() > 1 else {}
+    every = np.ones(len(frames))
+    found = mpi_inf_3dhp(predictions, split.joints, every, frames["sequence"], width, height, **labels, **drawn)
+    return found | {CLUSTERS: len(names)}
 
 
 def takes(frames: pd.DataFrame) -> list[str]:

@@ -14,12 +14,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import yaml
-
 from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import Experiment, Plan, make_plan
-from studies.reading import read_yaml
+from studies.reading import read_yaml, with_choices
 from studies.video import on_video
 
 SECONDS_TO_START = 4.0  # imports, reading data, predictions
@@ -111,11 +109,7 @@ def preview(plan: Plan, text: str) -> str:
 
 def main(arguments: list[str]) -> None:
     """Print the preview of the config with `key=value` overrides; raises InputError for what Snakemake refuses."""
-    config = read_yaml("config.yaml")
-    if strange := [a for a in arguments if "=" not in a]:
-        raise InputError(f"{strange[0]!r}: say key=value, as in scale=open")
-    given = {key: yaml.safe_load(value) for key, value in (a.split("=", 1) for a in arguments)}
-    plan = make_plan(checked_config(config | given))
+    plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
     command = [str(Path(sys.executable).with_name("snakemake")), "--dry-run", "all"]
     command += ["--config", *arguments] if arguments else []
     result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -5,7 +5,7 @@ later work uses them. Facts about the forms: spec data_metrics, 1.3.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +24,16 @@ SIZES = {"TS5": (1920, 1080), "TS6": (1920, 1080)}  # pixels; of all others:
 SIZE = (2048, 2048)
 SEQUENCE = re.compile(r"(S\d+)[/ ](Seq\d+)$")
 
+APART = 10.0  # pixels between key points and projected joints: more is another camera's calibration
+LOOKED_AT = 100  # frames, to tell that
+
 View = tuple[np.ndarray, np.ndarray]  # key points (F, 17, 2) in pixels, joints (F, 17, 3) in mm in the camera's axes
+Views = dict[int, View]  # by camera
+Name = tuple[str, str]  # subject and sequence, such as ("S1", "Seq2")
 
 
 @dataclass(frozen=True)
-class TestSequence:
+class Sequence:
     """keypoints (F, 17, 2) px; joints (F, 17, 3) mm; valid (F,) bool: frames that are scored; activity (F,): 1 to 7, or
     None where the form has none; size: of the image, pixels.
     """
@@ -49,18 +54,19 @@ class Calibration:
     extrinsic: np.ndarray
 
 
-def read_training(folder: str | Path) -> dict[tuple[str, str], dict[int, View]]:
-    """By subject and sequence, such as ("S1", "Seq2"), each of CAMERAS, from `S*/Seq*/annot.mat` below `folder`.
+def read_training(folder: str | Path) -> Iterator[tuple[Name, Views]]:
+    """Each sequence below `folder`, seen by each of CAMERAS, from its `S*/Seq*/annot.mat`; one at a time.
 
-    Raises InputError: no such file, one that is no MATLAB file, other shapes, what `check_limbs` refuses.
+    Where its `camera.calibration` is there too, it must project the joints onto the key points. Raises InputError: no
+    such file, one that is no MATLAB file, other shapes, another calibration, what `check_limbs` refuses.
     """
     files = sorted(Path(folder).glob("S*/Seq*/annot.mat"))
     if not files:
         raise InputError(f"{folder}: holds no S*/Seq*/annot.mat; unpack the training set there")
-    return {(file.parts[-3], file.parts[-2]): _annotations(file) for file in files}
+    return (((file.parts[-3], file.parts[-2]), _annotations(file)) for file in files)
 
 
-def read_test(folder: str | Path) -> dict[str, TestSequence]:
+def read_test(folder: str | Path) -> dict[str, Sequence]:
     """By name, TS1 to TS6, from `TS*/annot_data.mat` below `folder`. Raises InputError as `read_training`."""
     files = sorted(Path(folder).glob("TS*/annot_data.mat"))
     if not files:
@@ -84,9 +90,9 @@ def read_calibration(path: str | Path) -> dict[int, Calibration]:
     return found
 
 
-def read_stmo_training(path: str | Path) -> dict[tuple[str, str], dict[int, View]]:
-    """What `read_training` gives, from P-STMO's `data_train_3dhp.npz`. Raises InputError as it does."""
-    found: dict[tuple[str, str], dict[int, View]] = {}
+def read_stmo_training(path: str | Path) -> dict[Name, Views]:
+    """What `read_training` gives, by name, from P-STMO's `data_train_3dhp.npz`. Raises InputError as it does."""
+    found: dict[Name, Views] = {}
     for name, (views, *_) in _stmo(path).items():
         match = SEQUENCE.search(name)
         if match is None or not isinstance(views, Mapping):
@@ -97,21 +103,23 @@ def read_stmo_training(path: str | Path) -> dict[tuple[str, str], dict[int, View
     return found
 
 
-def read_stmo_test(path: str | Path) -> dict[str, TestSequence]:
+def read_stmo_test(path: str | Path) -> dict[str, Sequence]:
     """What `read_test` gives, without activities, from P-STMO's `data_test_3dhp.npz`. Raises InputError as it does."""
     found = {}
     for name, sequence in _stmo(path).items():
         where = f"{path}, {name}"
         keypoints, joints = _view(sequence, where, checked=False)
         valid = np.asarray(_entry(sequence, "valid", where)).ravel().astype(bool)
-        found[name] = _checked(TestSequence(keypoints, joints, valid, None, SIZES.get(name, SIZE)), where)
+        found[name] = _checked(Sequence(keypoints, joints, valid, None, SIZES.get(name, SIZE)), where)
     return found
 
 
-def _annotations(file: Path) -> dict[int, View]:
+def _annotations(file: Path) -> Views:
     from scipy.io import loadmat  # scipy.io takes a while
 
-    cells = _read(file, lambda: loadmat(file))
+    cells = _read(file, lambda: loadmat(file, variable_names=["annot2", "annot3", "univ_annot3"]))
+    if (calibration := file.with_name("camera.calibration")).is_file():
+        _check_calibration(cells, calibration, file)
     found = {}
     for camera in CAMERAS:
         points, poses = (_cell(cells, key, camera, file) for key in ("annot2", "univ_annot3"))
@@ -120,6 +128,21 @@ def _annotations(file: Path) -> dict[int, View]:
         check_limbs(kept[1], LIMBS, f"{file}, camera {camera}")
         found[camera] = kept
     return found
+
+
+def _check_calibration(cells: Mapping, calibration: Path, file: Path) -> None:
+    """Raise InputError unless the cameras project the joints onto the key points."""
+    cameras = read_calibration(calibration)
+    for number in CAMERAS:
+        if number not in cameras:
+            raise InputError(f"{calibration}: lacks camera {number}; get it again")
+        points, poses = (_cell(cells, key, number, file)[:LOOKED_AT] for key in ("annot2", "annot3"))
+        projected = poses.reshape(len(poses), RAW_JOINTS, 3) @ cameras[number].intrinsic[:3, :3].T
+        apart = projected[..., :2] / projected[..., 2:] - points.reshape(len(points), RAW_JOINTS, 2)
+        if not np.median(np.linalg.norm(apart, axis=-1)) < APART:
+            raise InputError(
+                f"{calibration}: camera {number} does not project the joints of {file.name} onto its points"
+            )
 
 
 def _cell(cells: Mapping, key: str, camera: int, file: Path) -> np.ndarray:
@@ -134,7 +157,7 @@ def _cell(cells: Mapping, key: str, camera: int, file: Path) -> np.ndarray:
     return array
 
 
-def _test_sequence(file: Path) -> TestSequence:
+def _test_sequence(file: Path) -> Sequence:
     import h5py  # wanted for this form only
 
     def read() -> dict[str, np.ndarray]:
@@ -147,10 +170,10 @@ def _test_sequence(file: Path) -> TestSequence:
     )
     valid, activity = (np.asarray(_entry(arrays, key, file)).ravel() for key in ("valid_frame", "activity_annotation"))
     size = SIZES.get(file.parent.name, SIZE)
-    return _checked(TestSequence(keypoints, joints, valid.astype(bool), activity.astype(int), size), str(file))
+    return _checked(Sequence(keypoints, joints, valid.astype(bool), activity.astype(int), size), str(file))
 
 
-def _checked(sequence: TestSequence, where: str) -> TestSequence:
+def _checked(sequence: Sequence, where: str) -> Sequence:
     count = len(sequence.keypoints)
     if sequence.keypoints.shape != (count, JOINTS, 2) or sequence.joints.shape != (count, JOINTS, 3):
         shapes = f"{sequence.keypoints.shape} and {sequence.joints.shape}"

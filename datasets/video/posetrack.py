@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from datasets.video.images import read_image
+from datasets.video.posetrack_mat import read_mat
 from datasets.video.sequences import JOINTS, Persons, Sequence, box_around, finite, in_order, persons, polygon
 from studies.errors import InputError
 from studies.files import write_text
@@ -54,7 +55,7 @@ REMEDY = "fetch or convert the file again"
 
 
 def read_sequence(path: str | Path, root: str | Path, *, check_images: bool = True) -> Sequence:
-    """One sequence of an annotation file in any of the three layouts.
+    """One sequence of an annotation file in any of the three layouts; that of 2017 as JSON or as .mat.
 
     root: the folder below which the file's image names lie; check_images: whether every frame must be there. A file
     that gives no width and height costs one decoded frame. Raises InputError naming the file and the entry: not
@@ -62,7 +63,7 @@ def read_sequence(path: str | Path, root: str | Path, *, check_images: bool = Tr
     annotation without its image, an image that is missing.
     """
     path, root = Path(path), Path(root)
-    content = read_json(path)
+    content = read_mat(path) if path.suffix == ".mat" else read_json(path)
     try:
         sequence = _read_2017(content, path, root) if "annolist" in content else _read_2018(content, path, root)
     except (KeyError, IndexError, TypeError, ValueError) as error:

@@ -1,5 +1,6 @@
 """MPI-INF-3DHP's forms: official and preprocessed files agree, and what is wrong with a file is said in one line."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def files(shared: Path) -> Path:
 def stmo(folder: Path, files: Path, change: Callable[[dict], object] = lambda data: None) -> tuple[Path, Path]:
     """P-STMO's two files, made from the official ones."""
     training, test = {}, {}
-    for (subject, sequence), views in read_training(files).items():
+    for (subject, sequence), views in read_training(files):
         cameras = {str(camera): {"data_2d": points, "data_3d": poses} for camera, (points, poses) in views.items()}
         training[f"{subject} {sequence}"] = [cameras, 25]
     for name, sequence in read_test(files / "mpi_inf_3dhp_test_set").items():
@@ -40,7 +41,7 @@ def stmo(folder: Path, files: Path, change: Callable[[dict], object] = lambda da
 
 def test_official_and_preprocessed_files_agree(files: Path, tmp_path: Path) -> None:
     training, test = stmo(tmp_path, files)
-    original, later = read_training(files), read_stmo_training(training)
+    original, later = dict(read_training(files)), read_stmo_training(training)
     assert set(original) == set(later) == {("S1", "Seq1"), ("S1", "Seq2")}
     for sequence, views in original.items():
         assert tuple(views) == tuple(later[sequence]) == CAMERAS
@@ -66,12 +67,23 @@ def test_calibrated_cameras_project_poses_onto_key_points(files: Path) -> None:
         assert cameras[number].size == (2048, 2048)
 
 
+def test_a_calibration_of_other_cameras_is_refused(files: Path, tmp_path: Path) -> None:
+    shutil.copytree(files / "S1", tmp_path / "S1")
+    calibration = tmp_path / "S1/Seq1/camera.calibration"
+    calibration.write_text(calibration.read_text(encoding="utf-8").replace("intrinsic   1", "intrinsic   2"))
+    with pytest.raises(InputError, match="does not project the joints"):
+        dict(read_training(tmp_path))
+
+
 def test_files_of_another_kind_are_named(files: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no S\*/Seq\*/annot\.mat"):
         read_training(tmp_path)
     with pytest.raises(InputError, match=r"holds no TS\*/annot_data\.mat"):
         read_test(tmp_path)
-    for name, read in (("S1/Seq1/annot.mat", read_training), ("TS1/annot_data.mat", read_test)):
+    for name, read in (
+        ("S1/Seq1/annot.mat", lambda folder: dict(read_training(folder))),
+        ("TS1/annot_data.mat", read_test),
+    ):
         source = next(files.rglob(name))
         for content in (b"", b"<html>", source.read_bytes()[:3000]):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

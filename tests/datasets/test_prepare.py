@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     def read_only(*_: object, **__: object) -> None:  # permissions do not stop root, who may run the tests
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(np, "save", read_only)
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", read_only)
     with pytest.raises(InputError, match=r"data: cannot be written \(Read-only file system\)"):
         prepare("synthetic-gt", tmp_path / "data")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

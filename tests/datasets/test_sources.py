@@ -1,11 +1,15 @@
 """Downloads from a loopback server that misbehaves, and from folders: whole files, or one clear line."""
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,6 +30,7 @@ class Site(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.cuts, self.status, self.ranges = 0, 0, True
+        self.body, self.trickle = BODY, False
         self.served: list[int] = []  # body bytes of each answer
 
     @property
@@ -40,16 +45,31 @@ class _Answer(BaseHTTPRequestHandler):
         if self.server.status or self.path != "/data.bin":
             return self.send_error(self.server.status or 404)
         asked = self.headers.get("Range") if self.server.ranges else None
+        etag = f'"{hashlib.md5(self.server.body).hexdigest()}"'
+        if self.headers.get("If-Range") not in (None, etag):
+            asked = None
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-        body = BODY[start:]
+        body = self.server.body[start:]
         self.send_response(206 if asked else 200)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", etag)
         self.end_headers()
         if self.server.cuts:
             self.server.cuts -= 1
             body = body[: len(body) // 2]
+        if self.server.trickle:
+            return self._trickle(body)
         self.server.served.append(len(body))
         self.wfile.write(body)
+
+    def _trickle(self, body: bytes) -> None:
+        """A few bytes now and then, until nobody listens any more."""
+        self.server.trickle = False
+        with contextlib.suppress(OSError):
+            for start in range(0, len(body), 10):
+                self.wfile.write(body[start : start + 10])
+                self.wfile.flush()
+                time.sleep(0.02)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -116,10 +136,10 @@ def test_a_download_goes_on_after_giving_up(site: Site, entry, tmp_path: Path) -
     ) as caught:
         fetch("toy", tmp_path / "raw", catalogue_file=entry())
     assert "\n" not in str(caught.value)
-    assert _left(tmp_path / "raw") == ["toy/data.bin.part"]
+    assert _left(tmp_path / "raw") == ["toy/data.bin.part", "toy/data.bin.part.json"]
     fetch("toy", tmp_path / "raw", catalogue_file=entry())
     assert sum(site.served) == len(BODY)
-    assert not list((tmp_path / "raw").rglob("*.part"))
+    assert not list((tmp_path / "raw").rglob("*.part*"))
 
 
 def test_a_server_without_ranges_starts_again(site: Site, entry, tmp_path: Path) -> None:
@@ -134,6 +154,73 @@ def test_a_stale_part_is_thrown_away(site: Site, entry, tmp_path: Path) -> None:
     (tmp_path / "raw/toy/data.bin.part").write_bytes(b"something else")
     fetch("toy", tmp_path / "raw", catalogue_file=entry())
     assert (tmp_path / "raw/toy/data.bin").read_bytes() == BODY
+
+
+def test_a_new_version_in_mid_download_starts_again(site: Site, entry, tmp_path: Path) -> None:
+    """No checksum is known, so nothing else would tell that the two halves belong to different files."""
+    site.cuts = downloads.ATTEMPTS
+    with pytest.raises(InputError):
+        fetch("toy", tmp_path / "raw", catalogue_file=entry(sha256=None))
+    site.body = BODY[::-1]
+    fetch("toy", tmp_path / "raw", catalogue_file=entry(sha256=None))
+    assert (tmp_path / "raw/toy/data.bin").read_bytes() == site.body
+
+
+def test_a_part_from_elsewhere_is_not_continued(site: Site, entry, tmp_path: Path) -> None:
+    (tmp_path / "raw/toy").mkdir(parents=True)
+    (tmp_path / "raw/toy/data.bin.part").write_bytes(b"something else")
+    fetch("toy", tmp_path / "raw", catalogue_file=entry(sha256=None))
+    assert (tmp_path / "raw/toy/data.bin").read_bytes() == BODY
+
+
+def test_a_trickle_is_broken_off(site: Site, entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "WINDOW", 0.2)
+    monkeypatch.setattr(downloads, "SLOWEST", 100_000)
+    site.trickle = True
+    fetch("toy", tmp_path / "raw", catalogue_file=entry())
+    assert (tmp_path / "raw/toy/data.bin").read_bytes() == BODY
+    assert site.served[-1] < len(BODY)  # what had arrived was kept
+
+
+def test_wrong_bytes_of_the_right_length_are_never_used(site: Site, entry, tmp_path: Path) -> None:
+    site.body = bytes(len(BODY))
+    with pytest.raises(InputError, match="wrong sha256"):
+        fetch("toy", tmp_path / "raw", catalogue_file=entry())
+    assert not _left(tmp_path / "raw")
+
+
+def test_the_beginning_of_a_sha256_is_enough(entry, tmp_path: Path) -> None:
+    fetch("toy", tmp_path / "raw", catalogue_file=entry(sha256=GOOD[:8]))
+    with pytest.raises(InputError, match="wrong sha256"):
+        fetch("toy", tmp_path / "other", catalogue_file=entry(sha256="01234567"))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from datasets import downloads
+from datasets.sources import fetch
+real = downloads._append
+def slowly(chunks, part, progress):
+    for chunk in chunks:
+        real(iter([chunk[:1000]]), part, progress)
+        print("got some", flush=True)
+        __import__("time").sleep(60)
+downloads._append = slowly
+fetch("toy", Path(sys.argv[1]), catalogue_file=Path(sys.argv[2]))
+"""
+
+
+def test_a_killed_download_goes_on(site: Site, entry, tmp_path: Path) -> None:
+    path = entry(sha256=None)
+    command = [sys.executable, "-c", KILLED, tmp_path / "raw", path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        process.stdout.readline()
+        process.kill()
+    assert (tmp_path / "raw/toy/data.bin.part").stat().st_size == 1000
+    fetch("toy", tmp_path / "raw", catalogue_file=path)
+    assert (tmp_path / "raw/toy/data.bin").read_bytes() == BODY
+    assert site.served[-1] == len(BODY) - 1000
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_box_settings_and_neighbours_are_never_mixed():
 
 def test_where_the_data_are_there_the_box_setting_decides():
     """A number for boxes that the paper does not state is compared with none."""
-    own = {"scale": "paper", "dataset": "posetrack17"}
+    own = {"scale": "paper", "dataset": "video-posetrack17"}
     _, cell = cells(row("poseval+gt-boxes/val/last", 87.0, **own), scale="paper")
     assert cell.loc[("ours", "gt"), "measured"] == 87
     assert cell.loc[("ours", "mean"), "verdict"] == "not run"

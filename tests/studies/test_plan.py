@@ -127,7 +127,9 @@ def test_memory_is_predicted_for_the_rows_that_show_it() -> None:
         ({"variants": "posemamba-z"}, "unknown variant 'posemamba-z'; did you mean 'posemamba-"),
         ({"studies": "posemama"}, "unknown study 'posemama'; did you mean 'posemamba'?"),
         ({"seeds": "zero"}, "seeds"),
-        ({"scale": "paper"}, "scale: paper needs Human3.6M"),
+        ({"scale": "paper", "detector": "hard"}, "detector: 'hard' is not for scale paper; say sh or cpn"),
+        ({"detector": "cpn"}, "detector: 'cpn' is not for scale quick; say sh-like or hard"),
+        ({"scale": "paper", "selection": "best_val"}, "best_val needs scales.paper.hold_out: true"),
     ],
 )
 def test_mistakes_in_the_config_end_in_one_line(changes: dict, words: str) -> None:

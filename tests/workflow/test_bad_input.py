@@ -28,7 +28,7 @@ def shared_checkout(new_checkout: Callable[[], Checkout]) -> Checkout:
         ("variants=posemamba-z", "variants: unknown variant 'posemamba-z'; did you mean 'posemamba-"),
         ("studies=posemama", "studies: unknown study 'posemama'; did you mean 'posemamba'?"),
         ("seeds=one", "config.yaml: seeds"),
-        ("scale=paper", "scale: paper needs Human3.6M and MPI-INF-3DHP"),
+        ("detector=cpn", "detector: 'cpn' is not for scale quick; say sh-like or hard"),
     ],
 )
 def test_a_mistake_in_a_choice_ends_in_one_line(shared_checkout: Checkout, mistake: str, words: str) -> None:
@@ -86,7 +86,7 @@ def test_truncated_data_fail_the_training_and_leave_no_result(checkout: Checkout
 def small_source(checkout: Checkout, tmp_path: Path) -> Path:
     """Make `cmu` a source of one small file; the mirror that the copy's config names."""
     path, mirror = checkout / "datasets/catalogue.yaml", tmp_path / "mirror"
-    catalogue = yaml.safe_load(path.read_text(encoding="utf-8"))
+    catalogue = {"cmu": yaml.safe_load(path.read_text(encoding="utf-8"))["cmu"]}
     facts = {"size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
     catalogue["cmu"] |= {"base_url": (tmp_path / "nowhere").as_uri(), "files": {"one.txt": facts}}
     path.write_text(yaml.safe_dump(catalogue), encoding="utf-8")

@@ -169,7 +169,7 @@ SASMAMBA_COUNTS = {kind: {f"results/efficiency/sasmamba-{file}.csv"} for kind, f
             id="hyper-parameter",
         ),
         pytest.param("studies/mini.yaml", "title: Four rows", "title: Rows", REPORTS, id="study"),
-        pytest.param("config.yaml", "selection: best_val", "selection: last", REPORTS, id="selection"),
+        pytest.param("config.yaml", "selection: auto", "selection: last", REPORTS, id="selection"),
     ],
 )
 def test_an_edit_reruns_what_depends_on_it_and_nothing_else(

@@ -1,8 +1,10 @@
 """Names and paths that the rules share. Everything is derived from PLAN; nothing is listed by hand."""
 
+from datasets.published import MODULES
 from studies.closure import closure
 from studies.plan import Experiment, dataset_of, make_plan, scaled_variants
 from studies.variants import resolve_variants
+from workflow.data import wanted
 from studies.video import PRETRAINED_SEED, PRETRAINING, on_video
 
 
@@ -37,11 +39,10 @@ AUDIT = [  # audit.json first
     f"{REPORT}/audit/{name}"
     for name in ("audit.json", "claims.csv", "findings.csv", "index.html")
 ]
-RUN_FILES = [
-    "weights.safetensors",
-    "weights-best_val.safetensors",
-    "weights-best_test.safetensors",
-]
+RUN_FILES = ["weights.safetensors", "weights-best_test.safetensors"]
+if PLAN.rule.get("hold_out", True) or PLAN.rule["epochs"] == 1:
+    RUN_FILES.append("weights-best_val.safetensors")
+LOOKED_INTO = RUN_FILES[-1]  # the weights whose maps and heatmaps are drawn
 RUN_FILES += ["history.csv", "predictions.npz", "run.json"]
 TIMED = {
     family: [v for v in names if v in PLAN.config["timing"]["variants"]]
@@ -91,8 +92,10 @@ REPORT_OPTIONS = {
 }
 
 
-# Rules that do the same for both kinds of data sets tell them apart by these.
+# Rules that do the same for both kinds of data sets tell them apart by these, and by who made them.
 LIFTED, FILMED = r"(?!video-)[\w-]+", r"video-[\w-]+"
+OURS, RENDERED = r"(synthetic|cmu)[\w-]*", r"video-(synthetic|cmu)[\w-]*"
+PUBLISHED = r"(human36m|mpi-inf-3dhp)-\w+"
 
 
 wildcard_constraints:
@@ -147,17 +150,28 @@ def run_spec(wildcards):
 
 def run_memory(wildcards):
     """Megabytes a training may take: the states of long, wide clips dominate."""
-    return 10000 if SCALE == "open" else 2000
+    return 10000 if SCALE in ("open", "paper") else 2000
 
 
 def run_minutes(wildcards):
     """Wall-clock limit of a training, for clusters."""
-    return 30 if SCALE == "quick" else 24 * 60
+    return {"quick": 30, "paper": 14 * 24 * 60}.get(SCALE, 24 * 60)
 
 
 def raw_marker(wildcards):
     """What shows that the raw files of a data set were fetched; the synthetic one needs none."""
     return [] if "synthetic" in wildcards.dataset else ["data/raw/cmu.fetched.json"]
+
+
+def published_module(wildcards):
+    return MODULES[wildcards.dataset.rpartition("-")[0]]
+
+
+def published_files(wildcards):
+    """Raw files that are there, for data to be prepared again when they change; none, and the rule says what to do."""
+    folder = Path("data/raw", wildcards.dataset.rpartition("-")[0])
+    kinds = (".npz", ".pkl", ".mat", ".cdf", ".xml", ".calibration")
+    return sorted(str(path) for path in folder.rglob("*") if path.suffix in kinds)
 
 
 def prepare_sources(wildcards):

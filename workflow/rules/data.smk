@@ -10,9 +10,21 @@ rule fetch:
         mem_mb=500,
         runtime=120,
     params:
-        settings=lookup("{source}", within=PLAN.config["sources"]),
+        settings=lambda wildcards: PLAN.config["sources"].get(wildcards.source, {}),
     script:
         "../scripts/fetch.py"
+
+
+# Fetches what may be fetched and prints what a person has to do; fails as long as something is missing.
+rule data:
+    log:
+        "results/logs/data.log",
+    localrule: True
+    params:
+        benchmarks=wanted(PLAN.config),
+        settings=PLAN.config["sources"],
+    script:
+        "../scripts/data.py"
 
 
 rule prepare:
@@ -24,12 +36,36 @@ rule prepare:
     log:
         "results/logs/prepare-{dataset}.log",
     wildcard_constraints:
-        dataset=LIFTED,
+        dataset=OURS,
     resources:
         mem_mb=4000,
         runtime=30,
     script:
         "../scripts/prepare.py"
+
+
+# The papers' own data, from files that a person puts into data/raw or that `snakemake data` fetched.
+rule convert:
+    input:
+        raw=published_files,
+        sources=lambda wildcards: closure(
+            "datasets.published.convert", published_module(wildcards)
+        ),
+    output:
+        folder=directory("data/prepared/{dataset}"),
+    log:
+        "results/logs/prepare-{dataset}.log",
+    wildcard_constraints:
+        dataset=PUBLISHED,
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        form=lambda wildcards: PLAN.config["forms"][
+            wildcards.dataset.rpartition("-")[0]
+        ],
+    script:
+        "../scripts/convert.py"
 
 
 rule render:
@@ -41,7 +77,7 @@ rule render:
     log:
         "results/logs/prepare-{dataset}.log",
     wildcard_constraints:
-        dataset=FILMED,
+        dataset=RENDERED,
     priority: 1
     resources:
         mem_mb=4000,

@@ -114,7 +114,7 @@ rule scan_orders:
 rule ssm_maps:
     input:
         data="data/prepared/{dataset}",
-        weights=f"{RUN}/weights-best_val.safetensors",
+        weights=f"{RUN}/{LOOKED_INTO}",
         sources=map_sources,
     output:
         f"{RUN}/ssm_maps.npz",
@@ -133,9 +133,7 @@ rule ssm_maps:
 rule heatmaps:
     input:
         data=collect("data/prepared/{dataset}", dataset={e.dataset for e in SEEN}),
-        weights=[
-            f"{run_folder(e, SEEDS[0])}/weights-best_val.safetensors" for e in SEEN
-        ],
+        weights=[f"{run_folder(e, SEEDS[0])}/{LOOKED_INTO}" for e in SEEN],
         sources=closure("training.heatmaps", *{model_module(e.variant) for e in SEEN}),
     output:
         f"{REPORT}/heatmaps.npz",

@@ -5,4 +5,4 @@ from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
     settings = snakemake.params.settings
-    fetch(snakemake.wildcards.source, Path("data/raw"), mirror=settings["mirror"], accept=settings["accept"])
+    fetch(snakemake.wildcards.source, Path("data/raw"), **settings)

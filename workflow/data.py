@@ -1,0 +1,45 @@
+"""Get the papers' data, or say what a person has to do: python -m workflow.data [data sets] [key=value ...].
+
+The data sets are those that the configured studies print numbers for, or those that are named. The exit status is not 0
+as long as one of them is missing.
+"""
+
+import sys
+from pathlib import Path
+
+from datasets.todo import get_data
+from studies.benchmarks import BENCHMARKS
+from studies.config import checked_config
+from studies.errors import InputError
+from studies.load import load_study
+from studies.reading import nearest, read_yaml, with_choices
+
+RAW = Path("data/raw")
+
+
+def wanted(config: dict) -> list[str]:
+    """Data sets that the configured studies print numbers for."""
+    tables = [table for name in config["studies"] for table in load_study(name)["tables"]]
+    named = [table["benchmark"] for table in tables]
+    named += [column.get("benchmark") for table in tables for column in table["columns"]]
+    return [name for name in BENCHMARKS if name in named]
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status: 0 when everything is there."""
+    config = checked_config(with_choices(read_yaml("config.yaml"), [a for a in arguments if "=" in a]))
+    named = [a for a in arguments if "=" not in a]
+    if strange := [name for name in named if name not in BENCHMARKS]:
+        raise InputError(f"unknown data set {strange[0]!r}{nearest(strange[0], BENCHMARKS)}")
+    missing = get_data(named or wanted(config), RAW, config["sources"])
+    if missing:
+        print(f"\n{len(missing)} data sets are not there yet: {', '.join(BENCHMARKS[name] for name in missing)}. "
+              "Do one way of each, then run this again; docs/papers-data.md has more.")  # fmt: skip
+    return bool(missing)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except InputError as error:
+        sys.exit(f"error: {error}")
