@@ -12,9 +12,10 @@ CONFIG := $(if $(CHOICES),--config $(CHOICES))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := all
-.PHONY: data all tables figures audit site efficiency scaling train regression baseline explain open plan resume env test lint format benchmark clean help
+.PHONY: data bill doctor all tables figures audit site efficiency scaling train regression baseline explain open plan resume env test lint format benchmark clean help
 
 all tables figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
+	@$(BIN)/python -m workflow.bill --check $(CHOICES)
 	@$(SNAKEMAKE) $@ $(CONFIG) || { $(BIN)/python -m workflow.resume --advice; exit 1; }
 
 open: site  ## the site in a browser
@@ -28,6 +29,12 @@ baseline: env  ## make today's numbers the baseline: make baseline reason="why"
 	@test -n "$$reason" || { echo 'error: say why: make baseline reason="..."' >&2; exit 1; }
 	@$(SNAKEMAKE) watched
 	@$(BIN)/python -m workflow.regression --accept "$$reason"
+
+bill: env  ## what the runs that are still to do will cost: hours, disk
+	@$(BIN)/python -m workflow.bill $(CHOICES)
+
+doctor: env  ## is everything there and sound? data, environment, device, kernels, disk
+	@$(BIN)/python -m workflow.doctor $(CHOICES)
 
 data: env  ## fetch what may be fetched of the papers' data, and say what a person has to do for the rest
 	@$(BIN)/python -m workflow.data $(of) $(CHOICES)

@@ -1,6 +1,6 @@
 """ssmpose: from data to page. config.yaml says what to run.
 
-Targets: data, all, tables, figures, audit, site, regression, efficiency, scaling, train.
+Targets: doctor, data, all, tables, figures, audit, site, regression, efficiency, scaling, train.
 """
 
 import sys

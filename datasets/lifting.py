@@ -84,9 +84,10 @@ class Split:
 
     def judged(self, frames: int) -> "Split":
         """The rows that networks of `frames` frames are judged by."""
-        if self.card.get("windows", "tiling") == "tiling":
-            return self
-        rows = self.judged_rows(frames)
+        return self if self.card.get("windows", "tiling") == "tiling" else self.take(self.judged_rows(frames))
+
+    def take(self, rows: np.ndarray) -> "Split":
+        """Some of its rows."""
         arrays = (array[rows] for array in (self.keypoints, self.joints, self.factor))
         return Split(*arrays, self.frames.iloc[rows].reset_index(drop=True), self.card)
 

@@ -6,22 +6,30 @@ from pathlib import Path
 import numpy as np
 
 from datasets.topdown import Instances, detector_boxes, ground_truth_boxes, joined
+from datasets.topdown_joints import JHMDB, POSETRACK, JointSet
 from datasets.video.boxes import Boxes, read_boxes
-from datasets.video.posetrack import read_sequence
+from datasets.video.jhmdb import read_jhmdb
+from datasets.video.posetrack import read_json, read_sequence
 from datasets.video.sequences import Sequence
 from studies.errors import InputError
 
+FOLDS = (1, 2, 3)  # of Sub-JHMDB
 EVERY_EIGHTH = 8  # training videos that select epochs instead of teaching
 
 
 class Videos:
     """The sequences of a prepared video data set and the persons in them; each file is read once.
 
-    Splits are val, and two parts of the data's training videos: dev (every eighth of them) and train (the others).
+    Splits are val, and two parts of the data's training videos: dev (every eighth of them) and train (the others), or
+    all of them where nothing is held out to select epochs by.
     """
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, data: Path, hold_out: bool = True, seed: int = 0) -> None:
+        """seed: of the run; Sub-JHMDB has three splits, and each run gets one: with seeds 0, 1, 2 the mean over seeds
+        is the mean over splits."""
+        self.data, self.hold_out, self.fold = data, hold_out, seed % len(FOLDS) + 1
+        card = data / "card.json"
+        self.kind = read_json(card).get("joints", "posetrack-15") if card.is_file() else "posetrack-15"
         self._annotated: dict[str, list[Sequence]] = {}  # by folder of annotations
         self._persons: dict[tuple[str, str], Instances] = {}  # by split and kind of boxes
 
@@ -29,9 +37,11 @@ class Videos:
         """Sequences of a split."""
         folder = self._folder(split)
         if folder not in self._annotated:
-            self._annotated[folder] = read_split(self.data, folder)
+            jhmdb = self.data / f"annotations/Sub{self.fold}_{'test' if folder == 'val' else 'train'}.json"
+            whole = read_jhmdb(jhmdb, self.data) if self.kind == "jhmdb-15" else read_split(self.data, folder)
+            self._annotated[folder] = whole
         found = self._annotated[folder]
-        if split == "val":
+        if split == "val" or not self.hold_out:
             return found
         return [s for i, s in enumerate(found, 1) if (i % EVERY_EIGHTH == 0) == (split == "dev")]
 
@@ -42,6 +52,15 @@ class Videos:
             true = boxes == "gt-boxes"
             self._persons[split, boxes] = annotated_boxes(sequences) if true else detected_boxes(sequences, found)
         return self._persons[split, boxes]
+
+    @property
+    def joints(self) -> JointSet:
+        """Which joints are annotated."""
+        return JHMDB if self.kind == "jhmdb-15" else POSETRACK
+
+    def boxed(self, condition: str) -> bool:
+        """Whether the data has the boxes of a condition (`training.clips.Persons`, without the split)."""
+        return condition.startswith("gt-boxes") or (self.data / "boxes/val.json").is_file()
 
     @staticmethod
     def _folder(split: str) -> str:

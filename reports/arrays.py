@@ -1,5 +1,6 @@
 """Reading the arrays that runs and measurements left behind; nothing in a file is unpickled."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -10,6 +11,11 @@ from studies.errors import InputError
 
 class NotThere(Exception):  # noqa: N818 (it is no error: the file was not asked for)
     """An ingredient is not there; the message says which, and what would make it."""
+
+
+def answered(outputs: Iterable[np.ndarray]) -> np.ndarray:
+    """Row numbers for which all networks gave an answer, (N, J, 3) each; NaN stands where none was asked for."""
+    return np.flatnonzero(np.logical_and.reduce([np.isfinite(array).all((1, 2)) for array in outputs]))
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

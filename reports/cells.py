@@ -9,6 +9,7 @@ from reports.verdicts import (
     NO_DATA,
     NO_MODEL,
     NO_ROOM,
+    NOT_COMPARABLE,
     NOT_RUN,
     NOT_THEIRS,
     Verdict,
@@ -21,8 +22,8 @@ from reports.verdicts import (
 from studies.benchmarks import departures
 from studies.columns import CONDITION
 from studies.load import recipes
-from studies.paper import DETECTORS, PAPER
-from studies.plan import VIDEO_STANDS_FOR
+from studies.paper import DETECTORS, PAPER, PUBLISHED
+from studies.plan import VIDEO_STANDS_FOR, benchmark_of
 from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
 
 CELL_FIELDS = (
@@ -131,6 +132,8 @@ def _departures(mine: pd.DataFrame, benchmark: str) -> list[str]:
     """What of the paper's data or training is missing behind an experiment's runs, by their rows `condition`."""
     rows = pick(mine, metric=CONDITION)
     known = {name: int(value) for name, value in zip(rows["convention"], rows["value"], strict=True)}
+    if mine["recipe"].iloc[0] == PUBLISHED:  # trained elsewhere
+        known = {name: value for name, value in known.items() if name == "test"}
     less = departures(benchmark, known)
     whole = recipes().get(mine["recipe"].iloc[0], {}).get("epochs", 0)
     if known.get("epochs", whole) < whole:
@@ -193,16 +196,28 @@ def _measured(printed: Printed | None, value: float) -> dict:
     return {"measured": value, "difference": value - printed.value if printed else None}
 
 
+def _either_boxes(printed: Printed | None, mine: pd.DataFrame, convention: str, column: dict) -> Verdict:
+    """A paper that does not say which boxes it used is compared with none; what both kinds give is said."""
+    found = pick(mine, metric=column["metric"])
+    kinds = {"a detector's boxes": "detected", "true boxes": "gt"}
+    asked = {words: convention.replace("unstated", kind) for words, kind in kinds.items()}
+    values = {words: found.loc[found["convention"] == name, "value"] for words, name in asked.items()}
+    told = [f"{value.mean():.1f} with {words}" for words, value in values.items() if len(value)]
+    if not told:
+        return judge_missing(printed, NO_BOXES)
+    return Verdict(NOT_COMPARABLE, f"the paper does not say which boxes: {' and '.join(told)}")
+
+
 def _why_no_accuracy(
     printed: Printed | None, mine: pd.DataFrame, runs: pd.DataFrame, data: str, convention: str, column: dict
 ) -> Verdict:
     """Why a variant has no number here: no data, no such split, not selected in the config, or protocol not scored."""
     if data == NO_SUCH_DATA:
         return judge_missing(printed, NOT_THEIRS)
-    if data.removeprefix("video-") in BENCHMARKS and runs.empty:
+    if runs.empty and (data in BENCHMARKS or benchmark_of(data) in BENCHMARKS):
         return judge_missing(printed, NO_DATA)
     if column.get("boxes") == "unstated":
-        return judge_missing(printed, NO_BOXES)
+        return _either_boxes(printed, mine, convention, column)
     split = convention.split("/")[1]
     splits = set(runs["convention"].str.split("/").str[1])
     if splits and split not in splits:

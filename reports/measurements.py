@@ -1,6 +1,7 @@
 """Reading `measurements.csv`, the one file of numbers, and choosing from it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +26,7 @@ class Choice:
     selection  which epoch: last, best_val or best_test
     seeds      seeds that were asked for; figures of single runs show the first
     baselines  variants that every table with accuracies shows besides its own rows
+    published  data set -> variants whose published weights were judged on it; their rows come twice
     """
 
     scale: str
@@ -33,6 +35,7 @@ class Choice:
     selection: str = "best_val"
     seeds: tuple[int, ...] = ()
     baselines: tuple[str, ...] = BASELINES
+    published: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def data(self, keypoints: str) -> str:
         """Prepared data set of a column's input: ground-truth keypoints (`gt`) or detected ones (`detected`)."""

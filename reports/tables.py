@@ -13,6 +13,7 @@ from reports.writers import write_view
 from studies.errors import InputError
 from studies.files import write_text
 from studies.load import load_study
+from studies.paper import PUBLISHED
 from studies.plan import BASELINE_RECIPE
 from studies.printed import OUT_OF_MEMORY
 from studies.variants import resolve_variants
@@ -38,7 +39,7 @@ def build_table(
     """
     choice = Choice(**options)
     cells = []
-    for row in [*table["rows"], *baseline_rows(table, choice)]:
+    for row in [*with_published(table, choice), *baseline_rows(table, choice)]:
         for column in table["columns"]:
             cells.append(_identity(study, table, row, column) | _cell(table, row, column, measurements, choice))
     found = pd.DataFrame(cells, columns=[*IDENTITY, *CELL_FIELDS])
@@ -52,6 +53,19 @@ def _compared(comparisons: pd.DataFrame | None) -> pd.DataFrame:
     return comparisons.rename(columns={"difference": "gain", "low": "gain_low", "high": "gain_high"})[
         [*KEYS, *COMPARED]
     ]
+
+
+def with_published(table: dict, choice: Choice) -> list[dict]:
+    """Rows of a table, and after each whose published weights were judged one for these, which prints the same."""
+    columns = [column for column in table["columns"] if column["kind"] == "accuracy"]
+    judged = {name for column in columns for name in choice.published.get(choice.column_data(column), ())}
+    found = []
+    for row in table["rows"]:
+        found.append(row)
+        if row.get("variant") in judged and row.get("cells"):
+            copy = {"id": f"{row['id']}-published", "label": f"{row['label']}, published weights", "recipe": PUBLISHED}
+            found.append(row | copy)
+    return found
 
 
 def baseline_rows(table: dict, choice: Choice) -> list[dict]:

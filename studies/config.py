@@ -1,13 +1,14 @@
 """The config at the door: checked against its schema and against what exists, before anything is planned."""
 
+from studies.benchmarks import BENCHMARKS
 from studies.errors import InputError
 from studies.load import study_names
-from studies.paper import DATASET, DETECTORS, PAPER, paper_rule
+from studies.paper import COCO, DATASET, DETECTORS, PAPER, WEIGHTED, paper_rule
 from studies.reading import ROOT, check_schema, nearest, read_yaml
 from studies.variants import resolve_variants
 
 CATALOGUE = ROOT / "datasets/catalogue.yaml"
-LISTS = ("studies", "variants", "seeds")
+LISTS = ("studies", "variants", "seeds", "benchmarks")
 
 
 def checked_config(config: dict) -> dict:
@@ -20,8 +21,13 @@ def checked_config(config: dict) -> dict:
     _known(config["studies"], study_names(), "study", "studies")
     if config["variants"] != "all":
         _known(config["variants"], list(resolve_variants()), "variant", "variants")
+    if config["benchmarks"] != "all":
+        _known(config["benchmarks"], list(BENCHMARKS), "data set", "benchmarks")
     _known(config["timing"]["variants"], list(resolve_variants()), "variant", "timing.variants")
     _known(list(config["sources"]), list(read_yaml(CATALOGUE)), "source", "sources")
+    for dataset, files in config["weights"].items():
+        _known([dataset], [*WEIGHTED, COCO], "data set", "weights")
+        _known(list(files), list(resolve_variants()), "variant", f"weights.{dataset}")
     return _as_meant(config)
 
 

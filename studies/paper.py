@@ -6,6 +6,9 @@ Imported while Snakemake parses the workflow: nothing heavy may be imported here
 PAPER = "paper"
 DATASET = "human36m"  # what is meant where a table or a figure does not name its data set
 DETECTORS = ("sh", "cpn")  # whose keypoints Human3.6M comes with
+PUBLISHED = "published"  # the recipe of weights that are judged as they are
+COCO = "coco"  # in the config's `weights`: encoders that networks for video start from
+WEIGHTED = ("human36m-sh", "human36m-cpn", "human36m-gt", "mpi-inf-3dhp-gt")  # data sets that weights may be for
 ALL_OF_IT = {"epochs": None, "steps": None, "learning_rate": 1, "schedule": "decay"}
 UNCHANGED = ALL_OF_IT | {
     "depth": 1,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from studies.load import load_study, recipes
-from studies.paper import PAPER
+from studies.paper import COCO, PAPER, PUBLISHED
 from studies.variants import resolve_variants
 from studies.video import (
     AUGMENTING,
@@ -93,6 +93,18 @@ class Plan:
         spec = self.spec(experiment, PRETRAINED_SEED)
         return reads_features(spec["hyper"], spec["recipe"])
 
+    def published(self, experiment: Experiment) -> str | None:
+        """The published file whose weights a run judges, or that the pretraining of an encoder starts from."""
+        dataset = {PUBLISHED: experiment.dataset, PRETRAINING: COCO}.get(experiment.recipe)
+        paper = self.config["scale"] == PAPER
+        return self.config["weights"].get(dataset, {}).get(experiment.variant) if paper else None
+
+    @property
+    def published_variants(self) -> dict[str, list[str]]:
+        """Data set -> variants of which published weights are judged on it."""
+        judged = [e for e in self.experiments if e.recipe == PUBLISHED]
+        return {e.dataset: [other.variant for other in judged if other.dataset == e.dataset] for e in judged}
+
     def features(self, dataset: str, encoder: str) -> dict:
         """Description of an encoder's features: its pretraining, and all that the networks which read them need."""
         readers = [e for e in self.experiments if e.dataset == dataset and self._reads(e, encoder)]
@@ -122,7 +134,9 @@ class Plan:
         return {
             "hyper": video_hyper(resolve_variants()[experiment.variant], rule),
             "recipe": video_recipe(recipes()[experiment.recipe], changes),
-            "conditions": conditions(list(self.studies.values()), experiment.variant, experiment.recipe),
+            "conditions": conditions(
+                list(self.studies.values()), experiment, lambda column: dataset_of(column, self.config)
+            ),
         }
 
 
@@ -142,13 +156,27 @@ def study_experiments(study: dict, config: dict) -> list[Experiment]:
     for table in study["tables"]:
         columns = [column for column in table["columns"] if column["kind"] == "accuracy"]
         for dataset, lifting in {dataset_of(column, config): "input" in column for column in columns}.items():
-            if dataset is None:
+            if dataset is None or not _chosen(dataset, config):
                 continue
             found += [Experiment(dataset, name, BASELINE_RECIPE) for name in BASELINES if lifting]
             found += [Experiment(dataset, row["variant"], row["recipe"]) for row in table["rows"] if "recipe" in row]
+            given = config["weights"].get(dataset, {})
+            named = [row["variant"] for row in table["rows"] if row.get("variant") in given]
+            found += [Experiment(dataset, variant, PUBLISHED) for variant in named]
     left_out = config["scales"].get(config["scale"], {}).get("video", {}).get("leave_out", ())
     found = [e for e in found if e.variant not in left_out]
     return [e for e in found if config["variants"] == "all" or e.variant in config["variants"]]
+
+
+def benchmark_of(dataset: str) -> str:
+    """What prepared data were made of: posetrack17 of video-posetrack17, human36m of human36m-sh."""
+    return dataset.removeprefix("video-") if on_video(dataset) else dataset.rpartition("-")[0]
+
+
+def _chosen(dataset: str, config: dict) -> bool:
+    """Whether the config asks for runs on a data set; it may leave out some of the papers'."""
+    chosen = config["benchmarks"]
+    return config["scale"] != PAPER or chosen == "all" or benchmark_of(dataset) in chosen
 
 
 def dataset_of(item: dict, config: dict) -> str | None:

@@ -3,7 +3,12 @@
 Imported while Snakemake parses the workflow: nothing heavy may be imported here.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from studies.plan import Experiment
 
 PRETRAINING = "pretraining"  # the recipe that makes the encoders which the other recipes start from
 TABLES_BY = "gt-boxes"  # what `best_test` selects by, whatever tables show
@@ -40,6 +45,7 @@ def video_recipe(recipe: dict, rule: dict) -> dict:
     epochs = rule["epochs"] or recipe["epochs"]
     milestones = [max(1, round(m * epochs / recipe["epochs"])) for m in recipe["milestones"]]
     given = {key: rule[key] for key in ("batch", "sigma", "enlarge") if rule[key] is not None}
+    given |= {"hold_out": rule["hold_out"]} if "hold_out" in rule else {}
     changed = {
         "epochs": epochs,
         "milestones": milestones,
@@ -56,15 +62,20 @@ def reads_features(hyper: dict, recipe: dict) -> bool:
     return bool(recipe["draws"]) and hyper.get("freeze_encoder", True) and recipe["neighbours"] != "shuffled"
 
 
-def conditions(studies: list[dict], variant: str, recipe: str) -> list[str]:
-    """Boxes and neighbours that tables show of a run on rendered video: `gt-boxes`, `detected-boxes+copies`, ..."""
+def conditions(studies: list[dict], experiment: "Experiment", dataset_of: Callable[[dict], str | None]) -> list[str]:
+    """Boxes and neighbours that tables show of an experiment on video: `gt-boxes`, `detected-boxes+copies`, ...
+
+    dataset_of : the data set that fills a column. Where a paper does not say which boxes, both kinds are wanted.
+    """
+    asked = (experiment.variant, experiment.recipe)
     found = [
-        condition(column)
+        condition(column | {"boxes": boxes})
         for study in studies
         for table in study["tables"]
-        if any((row.get("variant"), row.get("recipe")) == (variant, recipe) for row in table["rows"])
+        if any((row.get("variant"), row.get("recipe")) == asked for row in table["rows"])
         for column in table["columns"]
-        if column.get("benchmark") == "video"
+        if "benchmark" in column and dataset_of(column) == experiment.dataset
+        for boxes in (("detected", "gt") if column["boxes"] == "unstated" else (column["boxes"],))
     ]
     return sorted(set(found))
 

@@ -45,10 +45,15 @@ class ClipSet:
         """Clip indices (batch, T) of each step, as `shuffled`."""
         yield from (self.clips[rows] for rows in shuffled(len(self.clips), batch, steps, seed, epoch))
 
-    def batch(self, rows: Tensor, flip: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Inputs (B, T, J, C) and labels (B, T, J, 3) of a batch, each clip mirrored with probability `flip`."""
-        inputs, labels = self.inputs[rows], self.labels[rows]
-        mirrored = (torch.rand(len(rows), generator=generator) < flip)[:, None, None, None]
+    def batch(
+        self, rows: Tensor, flip: float, generator: torch.Generator, part: slice = slice(None)
+    ) -> tuple[Tensor, Tensor]:
+        """Inputs (B, T, J, C) and labels (B, T, J, 3) of a batch, each clip mirrored with probability `flip`.
+
+        part : the rows that are wanted; the random numbers are those of the whole batch
+        """
+        inputs, labels = self.inputs[rows[part]], self.labels[rows[part]]
+        mirrored = (torch.rand(len(rows), generator=generator) < flip)[part, None, None, None]
         turned = mirror(inputs, self.flip_order), mirror(labels, self.flip_order)
         return torch.where(mirrored, turned[0], inputs), torch.where(mirrored, turned[1], labels)
 
@@ -92,9 +97,9 @@ def step_generator(seed: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed(_mix(seed, step, 1))
 
 
-def seed_step(seed: int, step: int) -> None:
-    """Seed the global generator (DropPath, dropout draw from it) for one training step."""
-    torch.manual_seed(_mix(seed, step, 2))
+def seed_step(seed: int, step: int, process: int = 0) -> None:
+    """Seed the global generator (DropPath, dropout draw from it) for one training step, of one of several processes."""
+    torch.manual_seed(_mix(seed, step, 2, *([process] if process else [])))
 
 
 def _mix(*numbers: int) -> int:

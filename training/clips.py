@@ -10,10 +10,10 @@ from datasets.topdown import Shape, TopDown
 from datasets.topdown_augment import Augmentation
 from datasets.topdown_boxes import Videos
 from datasets.topdown_heatmaps import flip_average
-from datasets.topdown_joints import POSETRACK
+from datasets.topdown_joints import JHMDB
 from models.video.clips import ClipModel
 from studies.errors import InputError
-from training.scoring import video_ap
+from training.scoring import person_pck, video_ap
 
 AT_ONCE = 32  # clips of a batch at evaluation
 STRIDE = 4  # pixels of the crop to one of the heatmap
@@ -31,13 +31,13 @@ class Persons:
 
     def __init__(self, videos: Videos, condition: str, recipe: dict, image: tuple[int, int], frames: int) -> None:
         split, boxes, *neighbours = condition.split("+")
-        self.recipe = recipe
+        self.recipe, self.joints = recipe, videos.joints
         self.sequences, self.instances = videos.sequences(split), videos.persons(split, boxes)
         shape = Shape(image[1], image[0], STRIDE, recipe["sigma"], recipe["enlarge"])
         self.crops = TopDown(
             [s.images for s in self.sequences],
             self.instances,
-            POSETRACK,
+            videos.joints,
             shape,
             frames,
             neighbours[0] if neighbours else "real",
@@ -52,7 +52,9 @@ class Persons:
         return Augmentation(r["rotation"], r["rotation_chance"], r["scaling"], r["half_body"], flip_chance=r["flip"])
 
     def score(self, joints: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-        """AP of predictions (N, 15, 2) in image pixels with scores (N, 15), as `training.scoring.video_ap`."""
+        """AP, or PCK of Sub-JHMDB, of predictions (N, 15, 2) in image pixels with scores (N, 15)."""
+        if self.joints is JHMDB:
+            return person_pck(self.instances, joints)
         return video_ap(self.sequences, self.instances, joints, scores)
 
 
@@ -80,7 +82,8 @@ class Images:
         if not flip_test:
             return heatmaps
         turned = model(clips.flip(-1))
-        return torch.from_numpy(flip_average(heatmaps.cpu().numpy(), turned.cpu().numpy(), POSETRACK.flip).copy())
+        flip = self.persons.joints.flip
+        return torch.from_numpy(flip_average(heatmaps.cpu().numpy(), turned.cpu().numpy(), flip).copy())
 
 
 class Features:

@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+import models
 from datasets.lifting import Split, load
 from studies.errors import InputError
 from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error
-from training.loop import Evaluation, Trainer
+from training.loop import WHOLE, Evaluation, Trainer
 from training.losses import weighted_loss
 from training.run import digests, fingerprint, start, train, write_run
+from training.team import ALONE, Team
 
 SPLITS = ("train", "val", "test", "new")
 
@@ -40,11 +42,13 @@ class Lifting:
         """Rows (B, T) of the clips of each step."""
         return list(self.clips.epoch(self.recipe["batch"], self.recipe["steps"], seed, epoch))
 
-    def loss(self, model: nn.Module, rows: Tensor, seed: int, step: int) -> tuple[Tensor, dict[str, float]]:
-        """The recipe's loss of a batch of clips."""
+    def loss(
+        self, model: nn.Module, rows: Tensor, seed: int, step: int, part: slice = WHOLE
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The recipe's loss of a part of a batch of clips."""
         device = next(model.parameters()).device
-        inputs, labels = self.clips.batch(rows, self.recipe["flip"], step_generator(seed, step))
-        return weighted_loss(model(inputs.to(device)), labels.to(device), self.recipe["loss"])
+        inputs, labels = self.clips.batch(rows, self.recipe["flip"], step_generator(seed, step), part)
+        return weighted_loss(model(inputs.to(device)).float(), labels.to(device), self.recipe["loss"])
 
     def evaluate(self, model: nn.Module) -> Evaluation:
         """P1 on validation, where something is held out, and test, and the predictions for test."""
@@ -59,7 +63,15 @@ class Lifting:
         return f"P1{chosen} test {found.test:.1f} mm"
 
 
-def train_lifting(spec: dict, data: Path, run: Path, state: Path, sources: Sequence[str | Path] = ()) -> None:
+def train_lifting(
+    spec: dict,
+    data: Path,
+    run: Path,
+    state: Path,
+    sources: Sequence[str | Path] = (),
+    weights: Path | None = None,
+    team: Team = ALONE,
+) -> None:
     """Train one run and write its results; a killed training goes on from its state.
 
     Parameters
@@ -69,6 +81,8 @@ def train_lifting(spec: dict, data: Path, run: Path, state: Path, sources: Seque
     run : folder for `weights*.safetensors`, `history.csv`, `predictions.npz`, `run.json`, written at the end
     state : folder for what a killed training resumes from; no output of the workflow
     sources : files whose change makes an old state useless
+    weights : published ones, which are judged as they are instead of training
+    team : the processes that train together
     """
     began = time.monotonic()
     splits = {name: load(data / name) for name in SPLITS if (data / name).is_dir()}
@@ -76,8 +90,12 @@ def train_lifting(spec: dict, data: Path, run: Path, state: Path, sources: Seque
     task = Lifting(model, splits, spec["recipe"])
     if hasattr(model, "fit"):  # closed form, no gradient: the mean pose
         model.fit(task.clips.labels)
-    inputs = digests(data.glob("*/card.json"), sources)
-    trainer = train(spec, model, task, state, fingerprint(spec, inputs))
+    if weights is not None:
+        models.load_published(model, weights).requires_grad_(False)
+    inputs = digests([*data.glob("*/card.json"), *([weights] if weights else [])], sources)
+    trainer = train(spec, model, task, state, fingerprint(spec, inputs), team)
+    if not team.leads:
+        return
     frames = {name: len(split.frames) for name, split in splits.items()}
     write_run(run, spec, trainer, _predictions(trainer, splits), frames, inputs, began)
 

@@ -8,14 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from training.batches import seed_step
 from training.checkpoints import load_state, save_state
 from training.optimiser import Optimiser
+from training.team import ALONE, Team, of_device
 
 SECONDS_BETWEEN_SAVES = 30
 SELECTIONS = ("last", "best_val", "best_test")
+WHOLE = slice(None)
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Evaluation(NamedTuple):
@@ -45,8 +49,10 @@ class Task(Protocol):
     def epoch(self, seed: int, epoch: int) -> list[Tensor]:
         """Row numbers of the batch of each step."""
 
-    def loss(self, model: nn.Module, rows: Tensor, seed: int, step: int) -> tuple[Tensor, dict[str, float]]:
-        """Loss of a batch, and the value of each of its terms."""
+    def loss(
+        self, model: nn.Module, rows: Tensor, seed: int, step: int, part: slice = WHOLE
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Mean loss of a part of a batch, and each of its terms; all parts see the batch's random draws."""
 
     def evaluate(self, model: nn.Module) -> Evaluation:
         """Judge a model as it is."""
@@ -67,6 +73,7 @@ class Trainer:
     recipe : resolved recipe (studies/recipes.yaml at a scale)
     state_dir, fingerprint : where the state is kept and what it must belong to (`training.checkpoints.load_state`)
     report : called with one line of text after every epoch
+    team : the processes that train together; one of them evaluates and writes
     """
 
     def __init__(
@@ -78,7 +85,9 @@ class Trainer:
         state_dir: Path,
         fingerprint: str,
         report: Callable[[str], None] = print,
+        team: Team = ALONE,
     ) -> None:
+        self.team = team
         self.model, self.task, self.recipe, self.seed = model, task, recipe, seed
         self.state_dir, self.fingerprint, self.report = state_dir, fingerprint, report
         self.step, self.seconds = 0, 0.0
@@ -124,19 +133,36 @@ class Trainer:
 
     def _train_step(self, rows: Tensor, learning_rate: float) -> None:
         started = time.monotonic()
-        seed_step(self.seed, self.step)
+        seed_step(self.seed, self.step, self.team.rank)
         self.model.train()
-        loss, terms = self.task.loss(self.model, rows, self.seed, self.step)
-        loss.backward()
+        terms: dict[str, float] = {}
+        for part in self.team.parts(len(rows), self.recipe.get("accumulate", 1)):
+            share = (part.stop - part.start) / len(rows)
+            for name, value in self._backward(rows, part, share).items():
+                terms[name] = terms.get(name, 0.0) + share * value
+        self.team.sum_gradients(self.model.parameters())
         self.optimiser.step(learning_rate)
-        for name, value in {"loss": loss.item(), **terms}.items():
+        for name, value in self.team.sum_numbers(terms, self._device()).items():
             self.losses[name] = self.losses.get(name, 0.0) + value
         self.step += 1
         self.seconds += time.monotonic() - started
 
+    def _backward(self, rows: Tensor, part: slice, share: float) -> dict[str, float]:
+        """Add the gradients of a part of a batch; the loss and its terms."""
+        precision = PRECISIONS[self.recipe.get("precision", "float32")]
+        mixed = precision is not torch.float32
+        with torch.autocast(self._device().type, precision, enabled=mixed):
+            loss, terms = self.task.loss(self.model, rows, self.seed, self.step, part)
+        (share * loss).backward()
+        return {"loss": loss.item(), **terms}
+
+    def _device(self) -> torch.device:
+        return of_device(self.model.parameters())
+
     def _end_epoch(self, epoch: int, rate: float, steps: int = 1) -> None:
         """Evaluate, extend the history, keep the best weights."""
-        found = self.task.evaluate(self.model)
+        found = self.task.evaluate(self.model) if self.team.leads else Evaluation(None, None, {})
+        found = found._replace(**dict(zip(("val", "test"), self._agreed(found), strict=True)))
         means = {name: total / steps for name, total in self.losses.items()}
         row = {"epoch": epoch, "step": self.step, "learning_rate": rate} | means
         self.history.append(row | dict(zip(self.task.columns, (found.val, found.test), strict=True)))
@@ -146,8 +172,13 @@ class Trainer:
             self._keep("best_val", found.val, epoch, found)
         self._keep("best_test", found.test, epoch, found)
         left = self.seconds / epoch * (self.recipe["epochs"] - epoch)
-        shown = self.task.describe(found)
-        self.report(f"epoch {epoch}/{self.recipe['epochs']}  {shown}  about {left / 60:.0f} min of training left")
+        if self.team.leads:
+            shown = self.task.describe(found)
+            self.report(f"epoch {epoch}/{self.recipe['epochs']}  {shown}  about {left / 60:.0f} min of training left")
+
+    def _agreed(self, found: Evaluation) -> list[float | None]:
+        """The leader's numbers: all processes stop at the same epoch."""
+        return self.team.from_leader([found.val, found.test], self._device())
 
     def _keep(self, selection: str, score: float | None, epoch: int, found: Evaluation, always: bool = False) -> None:
         if always or selection not in self.best or self._better(score, self.best[selection]["score"]):
@@ -164,6 +195,8 @@ class Trainer:
         return bool(patience and self.history) and len(self.history) - self.best["best_test"]["epoch"] > patience
 
     def _save(self) -> None:
+        if not self.team.leads:
+            return
         state = {key: getattr(self, key) for key in ("fingerprint", "step", "seconds", "history", "losses", "best")}
         save_state(
             self.state_dir,

@@ -17,6 +17,7 @@ from training.batches import seed_step
 from training.checkpoints import save_arrays, save_weights
 from training.loop import SELECTIONS, Task, Trainer
 from training.provenance import provenance
+from training.team import ALONE, Team
 
 WEIGHT_FILES = {"last": "weights.safetensors"} | {s: f"weights-{s}.safetensors" for s in SELECTIONS[1:]}
 
@@ -31,9 +32,9 @@ def start(spec: dict) -> torch.nn.Module:
     return build_model(spec).to(device)
 
 
-def train(spec: dict, model: torch.nn.Module, task: Task, state: Path, fingerprint: str) -> Trainer:
+def train(spec: dict, model: torch.nn.Module, task: Task, state: Path, fingerprint: str, team: Team = ALONE) -> Trainer:
     """Train to the end; a killed training goes on from its state in the folder `state`."""
-    return Trainer(model, task, spec["recipe"], spec["seed"], state, fingerprint).run()
+    return Trainer(model, task, spec["recipe"], spec["seed"], state, fingerprint, team=team).run()
 
 
 def write_run(
@@ -91,6 +92,7 @@ def _summary(spec: dict, trainer: Trainer, frames: dict[str, int], seconds: floa
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
         "frames": frames,
         "steps": trainer.step,
+        "processes": trainer.team.size,
         "seconds": {"training": round(trainer.seconds, 2), "whole": round(seconds, 2)},
         "backend": ssm.backend_in_use(spec["backend"], next(iter(trainer.model.state_dict().values())).device.type),
         **provenance(),

@@ -1,4 +1,4 @@
-"""PoseTrack's AP of top-down predictions on a prepared video data set. No torch in here: scoring needs none."""
+"""PoseTrack's AP and Sub-JHMDB's PCK of top-down predictions on a prepared video data set. No torch in here."""
 
 from collections.abc import Sequence as List
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from datasets.topdown import Instances
 from datasets.video.sequences import Sequence
+from metrics.pck import MEAN_GROUPS, MEAN_JOINTS, box_size, jhmdb_columns, pck
 from metrics.poseval import PoseTrackAP, Scene, annotated, pool, posetrack_ap, predicted
 from metrics.statistics import resample
 
@@ -20,6 +21,17 @@ GROUPS = {
     "Ankl": "ap_ankle",
 }  # poseval's columns -> names of measurements
 HIDDEN = "ap_hidden"
+PCK_GROUPS = {
+    MEAN_JOINTS: "pck",
+    MEAN_GROUPS: "pck_groups",
+    "Head": "pck_head",
+    "Sho": "pck_shoulder",
+    "Elb": "pck_elbow",
+    "Wri": "pck_wrist",
+    "Hip": "pck_hip",
+    "Knee": "pck_knee",
+    "Ank": "pck_ankle",
+}  # columns of metrics.pck -> names of measurements
 
 
 def video_ap(
@@ -33,6 +45,31 @@ def video_ap(
     """
     found = _score(sequences, instances, joints, scores, None)
     return _named({name: ap.columns for name, ap in found.items()})
+
+
+def person_pck(instances: Instances, joints: np.ndarray) -> dict[str, float]:
+    """PCK@0.2 of Sub-JHMDB in percent by name: `pck` (the mean of 15 joints, as mmpose has it), `pck_groups` (of the
+    seven groups, as papers' columns), `pck_head`, ...
+
+    instances : persons by their true boxes, whose longer side is the person's size; joints (N, 15, 2) pixels
+    """
+    truth, size = instances.keypoints[..., :2], box_size(instances.box)
+    by_joint = pck(joints, truth, size, present=instances.keypoints.any(-1))
+    columns = jhmdb_columns(by_joint)
+    return {name: columns[column] for column, name in PCK_GROUPS.items()}
+
+
+def resampled_pck(instances: Instances, joints: np.ndarray) -> dict[str, np.ndarray]:
+    """What `person_pck` gives, in resamples of the clips (`metrics.statistics.resample`), (R,) each."""
+    clips = np.unique(instances.sequence, return_inverse=True)[1]
+    near = np.linalg.norm(joints - instances.keypoints[..., :2], axis=-1) < 0.2 * box_size(instances.box)[:, None]
+    present = instances.keypoints.any(-1)
+    counts = resample(clips.max() + 1)  # (R, Q)
+    hits, all_of = (np.stack([np.bincount(clips, w, counts.shape[1]) for w in a.T]) for a in (near & present, present))
+    with np.errstate(invalid="ignore"):
+        shares = 100 * (counts @ hits.T) / (counts @ all_of.T)  # (R, 15)
+    columns = [jhmdb_columns(share) for share in shares]
+    return {name: np.array([c[column] for c in columns]) for column, name in PCK_GROUPS.items()}
 
 
 def resampled_ap(

@@ -14,14 +14,17 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+import models
 from datasets.topdown_boxes import Videos
+from datasets.topdown_joints import JHMDB
 from models.video.clips import ClipModel
 from studies.errors import InputError
 from training.batches import shuffled
 from training.clips import SELECT_ON, TABLES_SHOW, Features, Images, Persons, chunks
-from training.loop import Evaluation, Trainer
+from training.loop import WHOLE, Evaluation, Trainer
 from training.losses import heatmap_loss
 from training.run import digests, fingerprint, start, train, write_run
+from training.team import ALONE, Team
 
 
 class Video:
@@ -35,13 +38,24 @@ class Video:
     columns = ("dev_ap", "val_ap")
     lower_is_better = False
 
-    def __init__(self, model: ClipModel, data: Path, recipe: dict, conditions: Sequence[str], features: Path | None):
+    def __init__(
+        self,
+        model: ClipModel,
+        data: Path,
+        recipe: dict,
+        conditions: Sequence[str],
+        features: Path | None,
+        seed: int = 0,
+    ) -> None:
         self.recipe, self.frames, self.folder = recipe, model.frames, features
-        shown = [f"val+{condition}" for condition in conditions]
-        videos = Videos(data)
+        hold_out = recipe.get("hold_out", True)
+        videos = Videos(data, hold_out, seed)
+        self.key = "pck" if videos.joints is JHMDB else "ap"
+        shown = [f"val+{condition}" for condition in conditions if videos.boxed(condition)]
+        selecting = [SELECT_ON] if hold_out and recipe["epochs"] > 1 else []
         self.persons = {
             condition: Persons(videos, condition, recipe, model.image, model.frames)
-            for condition in dict.fromkeys([SELECT_ON] * (recipe["epochs"] > 1) + [TABLES_SHOW, *shown])
+            for condition in dict.fromkeys([*selecting, TABLES_SHOW, *shown])
         }
         taught = _among("train+gt-boxes", recipe["neighbours"])
         self.taught = Persons(videos, taught, recipe, model.image, model.frames)
@@ -51,18 +65,22 @@ class Video:
         """Rows (B,) of each step."""
         return list(shuffled(len(self.source), self.recipe["batch"], self.recipe["steps"], seed, epoch))
 
-    def loss(self, model: ClipModel, rows: Tensor, seed: int, step: int) -> tuple[Tensor, dict[str, float]]:
-        """`training.losses.heatmap_loss` of a batch, times the recipe's weight."""
-        inputs, places, present = self.source.training(rows.numpy(), seed, step)
+    def loss(
+        self, model: ClipModel, rows: Tensor, seed: int, step: int, part: slice = WHOLE
+    ) -> tuple[Tensor, dict[str, float]]:
+        """`training.losses.heatmap_loss` of a part of a batch, times the recipe's weight."""
+        inputs, places, present = self.source.training(rows[part].numpy(), seed, step)
         targets, weights = (torch.from_numpy(made) for made in self.taught.crops.targets(places, present))
         device = next(model.parameters()).device
-        value = heatmap_loss(self.source.heatmaps(model, inputs.to(device)), targets.to(device), weights.to(device))
+        value = heatmap_loss(
+            self.source.heatmaps(model, inputs.to(device)).float(), targets.to(device), weights.to(device)
+        )
         return self.recipe["loss"]["heatmap"] * value, {"heatmap": value.item()}
 
     def evaluate(self, model: ClipModel) -> Evaluation:
         """AP with true boxes, on the videos that select and on those that tables show; predictions for the latter."""
         answers = {condition: self.predict(model, condition) for condition in self.persons}
-        ap = {c: self.persons[c].score(*answers[c])["ap"] for c in (SELECT_ON, TABLES_SHOW) if c in answers}
+        ap = {c: self.persons[c].score(*answers[c])[self.key] for c in (SELECT_ON, TABLES_SHOW) if c in answers}
         kept = {condition: answer for condition, answer in answers.items() if condition != SELECT_ON}
         tensors = {
             f"{condition}/{name}": torch.from_numpy(array)
@@ -105,12 +123,16 @@ def train_video(
     sources: Sequence[str | Path] = (),
     weights: Path | None = None,
     features: Path | None = None,
+    published: Path | None = None,
+    team: Team = ALONE,
 ) -> None:
     """Train one run and write its results, as `training.lifting.train_lifting`.
 
     data : folder of the prepared video data set
     weights : of a pretrained ViTPose with the same encoder, to start from; None starts from random numbers
     features : of that encoder (`training.features`), where it stays frozen
+    published : a ViTPose's file for the pretraining to start from, as `models.load_published`
+    team : the processes that train together
     `predictions.npz` holds, for each selection and condition, `<selection>/<split>+<condition>/joints` (N, 15, 2) in
     pixels and `/scores` (N, 15); persons in the order of `Persons.instances`.
     """
@@ -118,9 +140,13 @@ def train_video(
     model = start(spec)
     if weights is not None:
         take_pretrained(model, load_file(weights))
-    task = Video(model, data, spec["recipe"], spec["conditions"], features)
-    inputs = digests([data / "card.json", *([weights] if weights else [])], sources)
-    trainer = train(spec, model, task, state, fingerprint(spec, inputs))
+    if published is not None:
+        models.load_published(model, published)
+    task = Video(model, data, spec["recipe"], spec["conditions"], features, spec["seed"])
+    inputs = digests([data / "card.json", *(path for path in (weights, published) if path)], sources)
+    trainer = train(spec, model, task, state, fingerprint(spec, inputs), team)
+    if not team.leads:
+        return
     crops = {"train+gt-boxes": len(task.taught.instances)}
     crops |= {name: len(persons.instances) for name, persons in task.persons.items()}
     write_run(run, spec, trainer, _predictions(trainer), crops, inputs, began)

@@ -22,7 +22,8 @@ def wanted(config: dict) -> list[str]:
     tables = [table for name in config["studies"] for table in load_study(name)["tables"]]
     named = [table["benchmark"] for table in tables]
     named += [column.get("benchmark") for table in tables for column in table["columns"]]
-    return [name for name in BENCHMARKS if name in named]
+    chosen = BENCHMARKS if config["benchmarks"] == "all" else config["benchmarks"]
+    return [name for name in BENCHMARKS if name in named and name in chosen]
 
 
 def main(arguments: list[str]) -> int:

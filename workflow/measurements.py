@@ -28,6 +28,9 @@ UNITS = {
     "pck3d": "%",
     "auc3d": "%",
 }
+GROUPS = "groups"  # of a row, besides COLUMNS: its value in each group of frames
+GROUP_KINDS = ("action", "sequence", "activity")
+GROUP_COLUMNS = ("seed", "convention", "metric", "unit", "kind", "group", "value")
 RESAMPLED, CLUSTERS = "resampled", "clusters"  # of a row, besides COLUMNS: (R,) its value in resamples of Q clusters
 COMPARED = ("mpjpe", "p_mpjpe", "mpjve", "acceleration_error")  # metrics that tables compare variants by
 
@@ -53,7 +56,7 @@ def _score_run(run: Path, splits: dict[str, Split]) -> Iterator[dict]:
                 known = identity | {"convention": f"{protocol}/{split}/{selection}"}
                 for metric, unit in UNITS.items():
                     measured = {"metric": metric, "value": values.get(metric), "unit": unit}
-                    yield known | measured | _drawn(values, metric)
+                    yield known | measured | _drawn(values, metric) | {GROUPS: _groups(values, metric)}
     if record["spec"]["scale"] == PAPER:
         yield from _conditions(identity, record, splits["test"])
 
@@ -71,6 +74,15 @@ def _conditions(identity: dict, record: dict, test: Split) -> Iterator[dict]:
 def clip_length(spec: dict) -> int:
     """Frames of a network's clips; baselines look at one."""
     return spec.get("hyper", {}).get("frames", 1)
+
+
+def _groups(values: dict, metric: str) -> dict[str, dict[str, float]]:
+    """Kind of group (action, sequence, activity) -> group -> the metric's value in it."""
+    kinds = {kind: values.get(f"per_{kind}", {}) for kind in GROUP_KINDS}
+    return {
+        kind: {name: group[metric] for name, group in groups.items() if group.get(metric) is not None}
+        for kind, groups in kinds.items()
+    }
 
 
 def _drawn(values: dict, metric: str) -> dict:
@@ -135,6 +147,18 @@ def write_measurements(rows: Iterable[dict], path: Path) -> None:
     rows = [{key: row.get(key) for key in COLUMNS} for row in rows]
     table = pd.DataFrame(rows, columns=COLUMNS, dtype=object)  # counts stay whole numbers
     write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
+
+
+def write_groups(rows: Iterable[dict], path: Path) -> None:
+    """Write what rows hold of groups as CSV (GROUP_COLUMNS), whole or not at all."""
+    found = [
+        {key: row[key] for key in GROUP_COLUMNS[:4]} | {"kind": kind, "group": name, "value": value}
+        for row in rows
+        for kind, groups in row.get(GROUPS, {}).items()
+        for name, value in groups.items()
+    ]
+    table = pd.DataFrame(found, columns=list(GROUP_COLUMNS))
+    write_whole(path, lambda part: table.to_csv(part, index=False, lineterminator="\n"))
 
 
 def write_resamples(rows: Iterable[dict], path: Path) -> None:

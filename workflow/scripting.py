@@ -2,11 +2,14 @@
 
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from studies.errors import InputError
+
+OPTIONAL = ("weights", "features", "published")  # inputs of a training that not every one has
 
 
 @contextmanager
@@ -29,7 +32,17 @@ def logged(log: str | Path) -> Iterator[None]:
             raise
 
 
-def runs_of_job(outputs: Iterable[str], spec: dict, states: str) -> Iterator[tuple[dict, Path, Path]]:
-    """Specification, folder and state folder of each run of a job, by the folders `seed<number>` of its outputs."""
-    for folder in dict.fromkeys(Path(output).parent for output in outputs):
-        yield spec | {"seed": int(folder.name.removeprefix("seed"))}, folder, Path(states, folder.name)
+def jobs_of_rule(task: str, snakemake: Any) -> Iterator[dict]:
+    """What `training.launch.launch` trains in a job: a `task` for each folder `seed<number>` of its outputs."""
+    given = {key: str(value) for key in OPTIONAL if (value := snakemake.input.get(key))}
+    threads = max(1, snakemake.threads // snakemake.params.processes)
+    for folder in dict.fromkeys(Path(output).parent for output in snakemake.output):
+        yield given | {
+            "task": task,
+            "spec": snakemake.params.spec | {"seed": int(folder.name.removeprefix("seed"))},
+            "data": str(snakemake.input.data),
+            "run": str(folder),
+            "state": str(Path(snakemake.params.state, folder.name)),
+            "sources": list(map(str, snakemake.input.sources)),
+            "threads": threads,
+        }

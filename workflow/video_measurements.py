@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from datasets.topdown_boxes import Videos
-from training.scoring import resampled_ap, video_ap
+from datasets.topdown_joints import JHMDB
+from studies.columns import CONDITION
+from studies.paper import PAPER
+from training.scoring import person_pck, resampled_ap, resampled_pck, video_ap
 from workflow.measurements import CLUSTERS, RESAMPLED, run_identity
 
 JOINTS, SCORES = "joints", "scores"
@@ -18,12 +21,17 @@ JOINTS, SCORES = "joints", "scores"
 
 def score_video_runs(runs: Sequence[Path], data: Path) -> list[dict]:
     """Measurements of finished runs (folders with `run.json` and `predictions.npz`) on the video data they used."""
-    videos = Videos(data)
-    return [row for run in runs for row in _score_run(run, videos)]
+    videos: dict[int, Videos] = {}  # by fold
+    rows = []
+    for run in runs:
+        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        fresh = Videos(data, seed=record["spec"]["seed"])
+        rows += _score_run(run, record, videos.setdefault(fresh.fold, fresh))
+    return rows
 
 
-def _score_run(run: Path, videos: Videos) -> Iterator[dict]:
-    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+def _score_run(run: Path, record: dict, videos: Videos) -> Iterator[dict]:
+    protocol = "jhmdb-person" if videos.joints is JHMDB else "poseval"
     epochs = {selection: chosen["epoch"] for selection, chosen in record["selected"].items()}
     scored: dict[tuple[str, int], tuple[dict, dict]] = {}  # selections that chose the same epoch share their scores
     with np.load(run / "predictions.npz", allow_pickle=False) as predictions:
@@ -34,14 +42,29 @@ def _score_run(run: Path, videos: Videos) -> Iterator[dict]:
                 scores = predictions[f"{selection}/{condition}/{SCORES}"]
                 scored[case] = _score(condition, videos, predictions[key], scores)
             split, _, boxes = condition.partition("+")
-            known = run_identity(run, record) | {"unit": "%", "convention": f"poseval+{boxes}/{split}/{selection}"}
+            known = run_identity(run, record) | {"unit": "%", "convention": f"{protocol}+{boxes}/{split}/{selection}"}
             values, resampled = scored[case]
             known[CLUSTERS] = len(videos.sequences(split))
             for metric, value in values.items():
                 yield known | {"metric": metric, "value": value, RESAMPLED: resampled[metric]}
+    if record["spec"]["scale"] == PAPER:
+        yield from (run_identity(run, record) | row for row in _conditions(record, videos))
 
 
 def _score(condition: str, videos: Videos, joints: np.ndarray, scores: np.ndarray) -> tuple[dict, dict]:
     split, boxes, *_ = condition.split("+")
-    found = (videos.sequences(split), videos.persons(split, boxes), joints, scores)
+    instances = videos.persons(split, boxes)
+    if videos.joints is JHMDB:
+        return person_pck(instances, joints), resampled_pck(instances, joints)
+    found = (videos.sequences(split), instances, joints, scores)
     return video_ap(*found), resampled_ap(*found)
+
+
+def _conditions(record: dict, videos: Videos) -> Iterator[dict]:
+    """How much data and training was behind a run at scale `paper` (`workflow.measurements`)."""
+    recipe = record["spec"]["recipe"]
+    taught = len(videos.sequences("train")) + len(videos.sequences("dev"))
+    found = {"train": taught, "test": len(videos.sequences("val"))}
+    found |= {"epochs": recipe["epochs"], "steps": recipe["steps"]}
+    for convention, value in found.items():
+        yield {"metric": CONDITION, "value": value, "unit": "", "convention": convention}

@@ -6,4 +6,10 @@ MODULES = {
     "human36m": "datasets.published.human36m_convert",
     "mpi-inf-3dhp": "datasets.published.mpi_inf_3dhp_convert",
 }
+VIDEO = {
+    "video-posetrack17": "datasets.published.posetrack_convert",
+    "video-posetrack18": "datasets.published.posetrack_convert",
+    "video-posetrack21": "datasets.published.posetrack_convert",
+    "video-jhmdb": "datasets.published.jhmdb_convert",
+}
 PRESETS = {"human36m": ("gt", "sh", "cpn"), "mpi-inf-3dhp": ("gt",)}

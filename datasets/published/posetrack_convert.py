@@ -6,6 +6,7 @@ prepared folder links to them.
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from studies.reading import nearest
 
 YEARS = ("posetrack17", "posetrack18", "posetrack21")
 BOXES = "boxes/val.json"
+UNIQUE = 10_000  # more than the frames of any video
 LICENCE = "PoseTrack: research (posetrack.net)"
 
 
@@ -84,8 +86,10 @@ def describe(year: str, card: dict) -> str:
 
 
 def _converted(files: list[Path], raw: Path, folder: Path) -> Iterator[Sequence]:
-    for path in files:
+    for number, path in enumerate(files, 1):
         sequence = read_sequence(path, raw)
+        if sequence.image_ids.max() < UNIQUE:  # 2017 numbers the frames of each video from 0
+            sequence = replace(sequence, image_ids=number * UNIQUE + sequence.image_ids)
         write_text(folder / f"{sequence.name}.json", json.dumps(as_json(sequence, raw)) + "\n")
         yield sequence
 
@@ -105,7 +109,9 @@ def _boxes(path: Path, sequences: list[Sequence], folder: Path) -> str:
     known = {int(number) for sequence in sequences for number in sequence.image_ids}
     inside = np.isin(boxes.image_id, list(known))
     if not inside.any():
-        raise InputError(f"{path}: none of its images is in the annotations of val; is it of another year?")
+        raise InputError(
+            f"{path}: none of its images is in the annotations of val; is it of another year? (2017: by image_name)"
+        )
     write_boxes(Boxes(boxes.image_id[inside], boxes.box[inside], boxes.score[inside]), folder / BOXES)
     return f"{inside.sum():,} of {len(inside):,} in frames of val"
 

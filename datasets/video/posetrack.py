@@ -215,7 +215,7 @@ def _person_2017(rect: dict, frame: int, path: Path) -> dict[str, Any] | None:
         joint = _only(point["id"])
         if joint not in range(len(JOINTS)):
             raise InputError(f"{where} has the key point {joint}, which PoseTrack's 15 do not; {REMEDY}")
-        keypoints[joint] = _only(point["x"]), _only(point["y"]), _only(point.get("is_visible", 1))
+        keypoints[int(joint)] = _only(point["x"]), _only(point["y"]), _only(point.get("is_visible", 1))
     finite(keypoints, where)
     return {
         "frame": frame,

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import register_flop_formula
 from models.compiled import C_TYPES
 from models.deform import native, reference
 from models.deform.inputs import DeformInputs
+from models.precision import in_full
 
 
 def deform_conv(x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
@@ -37,8 +38,8 @@ def deform_conv(x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor
     The native kernel computes it for float32 and float64 on a CPU where there is a compiler, and counts tensors on the
     meta device; the reference everything else. Raises ValueError for shapes that do not belong together.
     """
-    inputs = DeformInputs(x, offsets, masks, weight, bias).check()
-    if x.is_meta or (x.device.type == "cpu" and x.dtype in C_TYPES and native.available() is None):
+    inputs = DeformInputs(*in_full(x, offsets, masks, weight, bias)).check()
+    if x.is_meta or (x.device.type == "cpu" and inputs.x.dtype in C_TYPES and native.available() is None):
         return torch.ops.ssmpose.deform_conv(*inputs)
     return reference.deform_conv(inputs)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
+from models.precision import in_full
 from models.ssm.backends import backend as find_backend
 from models.ssm.backends import resolve
 from models.ssm.inputs import ScanInputs
@@ -56,10 +57,10 @@ def selective_scan(
     y : (batch, L, E)
 
     Raises InputError for an unknown or unavailable backend, ValueError for shapes that do not belong together and (on a
-    CPU, where looking costs little) for orders that are no permutations.
+    CPU, where looking costs little) for orders that are no permutations. Under `torch.autocast` it computes in float32.
     """
-    inputs = ScanInputs(u, delta, A, B, C, D, delta_bias, orders, dt_proj).check()
-    name = resolve(backend, u.device.type, u.dtype)
+    inputs = ScanInputs(*in_full(u, delta, A, B, C, D, delta_bias, orders, dt_proj)).check()
+    name = resolve(backend, u.device.type, inputs.u.dtype)
     keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)
     return torch.ops.ssmpose.selective_scan(*inputs, delta_softplus, keep, name)[0]
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from datasets.lifting import Split, load
 from metrics.lifting import image_millimetres, mpjpe
+from reports.arrays import answered
 from reports.figures.skeleton import bare, draw_bones, project
 from reports.figures.sources import NotDrawn, Sources, read_array, recipe_of
 from reports.figures.style import BLUE, FAINT, ORANGE, SOFT, note
@@ -80,27 +81,30 @@ def _predictions(figure: dict, sources: Sources) -> tuple[Split, np.ndarray, lis
         raise NotDrawn(f"none of {', '.join(figure['variants'])} was trained by recipe {figure['recipe']} on {data}")
     if not folder.is_dir():
         raise NotDrawn(f"dataset {data} has no split {figure['split']}")
-    split = load(folder)
+    whole = load(folder)
+    outputs = {
+        v: _outputs(figure, sources.run(data, v, recipe_of(v, figure["recipe"])), whole, sources) for v in variants
+    }
+    rows = answered(outputs.values())
+    split = whole.take(rows)
     truth = _rooted(np.asarray(split.joints, dtype=float))
-    return (
-        split,
-        truth,
-        [
-            _panel(v, figure, sources.run(data, v, recipe_of(v, figure["recipe"])), split, truth, sources)
-            for v in variants
-        ],
-    )
+    return split, truth, [_panel(v, array[rows], split, truth) for v, array in outputs.items()]
 
 
-def _panel(variant: str, figure: dict, run: Path, split: Split, truth: np.ndarray, sources: Sources) -> Panel:
+def _outputs(figure: dict, run: Path, split: Split, sources: Sources) -> np.ndarray:
+    """What a network said of all rows of a split, (N, 17, 3), normalised."""
     selection = sources.choice.selection
     name = selection if figure["split"] == "test" else f"{figure['split']}_{selection}"
     outputs = read_array(run / "predictions.npz", name)
-    if outputs.shape != truth.shape:
+    if outputs.shape != split.joints.shape:
         raise InputError(
-            f"{run / 'predictions.npz'}: {name} has shape {outputs.shape}, the data {truth.shape}; delete the run's "
-            "folder and train again"
+            f"{run / 'predictions.npz'}: {name} has shape {outputs.shape}, the data {split.joints.shape}; delete the "
+            "run's folder and train again"
         )
+    return outputs
+
+
+def _panel(variant: str, outputs: np.ndarray, split: Split, truth: np.ndarray) -> Panel:
     sizes = (split.frames[key].to_numpy() for key in ("width", "height"))
     predicted = image_millimetres(outputs, split.factor, *sizes)
     return Panel(resolve_variants()[variant]["label"], predicted, mpjpe(predicted, truth))

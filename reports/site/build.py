@@ -139,6 +139,7 @@ def _write_pages(site: Site) -> None:
         _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links)
     for experiment in site.experiments:
         values = {"experiment": experiment, "chart_data": run_curves(experiment), "numbers": numbers(experiment)}
+        values["groups"] = experiment.groups(site.choice.selection)
         values |= {"counted": linked}
         _write(site, f"runs/{experiment.id}.html", "experiment.html", root="../", **values)
     for name, data in site.views.items():

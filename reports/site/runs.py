@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from studies.errors import InputError
+from studies.paper import PAPER
+from studies.plan import benchmark_of
 from studies.variants import resolve_variants
 
 
@@ -30,7 +32,9 @@ class Run:
         spec = self.record.get("spec", {})
         data = spec.get("dataset", "")
         motion = data.removeprefix("video-").split("-")[0]
-        choices = f"scale={spec.get('scale', 'quick')} dataset={motion}" if spec else ""
+        scale = spec.get("scale", "quick")
+        where = f"benchmarks={benchmark_of(data)}" if scale == PAPER else f"dataset={motion}"
+        choices = f"scale={scale} {where}" if spec else ""
         return f"make train {choices} variants={spec.get('variant', '')} seeds={self.seed}"
 
 
@@ -44,6 +48,24 @@ class Experiment:
     label: str
     runs: tuple[Run, ...]
     numbers: pd.DataFrame = field(repr=False)
+
+    def groups(self, selection: str) -> dict[str, pd.DataFrame]:
+        """Errors by action, sequence or activity, means over seeds: kind -> groups as rows, metrics as columns.
+
+        selection : which epoch; empty where its folder was moved away, or for networks on video.
+        """
+        path = Path(self.runs[0].folder).parent / "groups.csv"
+        if not path.is_file():
+            return {}
+        rows = pd.read_csv(path, dtype={"group": str})
+        first = rows.loc[rows["convention"].str.endswith(f"/test/{selection}"), "convention"]
+        if first.empty:
+            return {}
+        mine = rows[rows["convention"] == first.iloc[0]]
+        return {
+            kind: table.pivot_table(index="group", columns="metric", values="value", sort=False)
+            for kind, table in mine.groupby("kind", sort=False)
+        }
 
     @property
     def id(self) -> str:

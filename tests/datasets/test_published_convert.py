@@ -2,6 +2,8 @@
 
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -199,3 +201,33 @@ def test_the_report_says_what_is_missing(raw: Path) -> None:
     report = (raw.parent / "out/report.md").read_text(encoding="utf-8")
     assert "400 train frames of 1,559,752 and 600 test frames of 566,920" in report
     assert "Not scored, their ground truth is shifted: s_09_act_10_subact_02." in report
+
+
+KILLED = """
+import sys, time
+from datasets import lifting
+from datasets.published.convert import convert
+real = lifting.SplitWriter.add
+def slowly(self, *arrays):
+    real(self, *arrays)
+    print("wrote some", flush=True)
+    time.sleep(60)
+lifting.SplitWriter.add = slowly
+convert("human36m-sh", sys.argv[1], sys.argv[2])
+"""
+
+
+def test_a_killed_conversion_starts_again_and_ends_with_the_same_bytes(raw: Path, tmp_path: Path) -> None:
+    convert("human36m-sh", tmp_path / "whole", raw)
+    with subprocess.Popen([sys.executable, "-c", KILLED, tmp_path / "out", raw], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.kill()
+    assert not (tmp_path / "out").exists()
+    assert (tmp_path / ".out.part").is_dir()
+    convert("human36m-sh", tmp_path / "out", raw)
+    assert not (tmp_path / ".out.part").exists()
+    one, other = (
+        {p.relative_to(tmp_path / name).as_posix(): p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()}
+        for name in ("whole", "out")
+    )
+    assert one == other

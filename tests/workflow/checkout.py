@@ -15,7 +15,10 @@ from workflow.preview import jobs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
-STUDIES = [Path(__file__).with_name(name) for name in ("mini.yaml", "mini-video.yaml", "mini-paper.yaml")]
+STUDIES = [
+    Path(__file__).with_name(name)
+    for name in ("mini.yaml", "mini-video.yaml", "mini-paper.yaml", "mini-paper-video.yaml")
+]
 PROFILE = ["--workflow-profile", "workflow/profiles/default", "--cores", "2"]
 TINY = {"depth": "1/10", "width": "1/8", "frames": "1/9", "epochs": 2, "steps": 3, "learning_rate": 10}
 TINY |= {"seeds_together": False}

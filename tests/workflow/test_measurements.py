@@ -13,6 +13,7 @@ from studies.errors import InputError
 from workflow.measurements import (
     CLUSTERS,
     COLUMNS,
+    GROUPS,
     RESAMPLED,
     UNITS,
     collect_measurements,
@@ -107,7 +108,7 @@ def test_a_run_becomes_a_row_a_metric_protocol_and_selection(data: Path, tmp_pat
     protocols = 3 if load(data / "test").card["preset"] == "gt" else 2
     assert len(rows) == protocols * 3 * len(UNITS)
     assert {row["convention"] for row in rows} >= {f"human36m/test/{s}" for s in ("last", "best_val", "best_test")}
-    assert all(set(row) - {RESAMPLED, CLUSTERS} == set(COLUMNS) for row in rows)
+    assert all(set(row) - {RESAMPLED, CLUSTERS, GROUPS} == set(COLUMNS) for row in rows)
     assert {(row["variant"], row["recipe"], row["seed"], row["revision"]) for row in rows} == {("v", "r", 3, "abc")}
 
 

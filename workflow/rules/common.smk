@@ -1,6 +1,6 @@
 """Names and paths that the rules share. Everything is derived from PLAN; nothing is listed by hand."""
 
-from datasets.published import MODULES
+from datasets.published import MODULES, VIDEO
 from studies.closure import closure
 from studies.plan import Experiment, dataset_of, make_plan, scaled_variants
 from studies.variants import resolve_variants
@@ -15,6 +15,7 @@ def model_module(variant):
 SCALE = PLAN.config["scale"]
 DATASET = PLAN.config["dataset"]
 SEEDS = PLAN.config["seeds"]
+PROCESSES = PLAN.config["processes"]
 STUDIES = list(PLAN.studies)
 REPORT = f"results/{SCALE}/{DATASET}"
 EXPERIMENT = f"results/runs/{SCALE}/{{dataset}}/{{variant}}/{{recipe}}"
@@ -90,12 +91,15 @@ REPORT_OPTIONS = {
     key: PLAN.config[key]
     for key in ["scale", "dataset", "detector", "selection", "seeds"]
 }
+if PLAN.published_variants:
+    REPORT_OPTIONS["published"] = PLAN.published_variants
 
 
 # Rules that do the same for both kinds of data sets tell them apart by these, and by who made them.
 LIFTED, FILMED = r"(?!video-)[\w-]+", r"video-[\w-]+"
 OURS, RENDERED = r"(synthetic|cmu)[\w-]*", r"video-(synthetic|cmu)[\w-]*"
 PUBLISHED = r"(human36m|mpi-inf-3dhp)-\w+"
+PUBLISHED_VIDEO = r"video-(posetrack\d+|jhmdb)"
 
 
 wildcard_constraints:
@@ -133,6 +137,11 @@ def job_runs(template):
     return collect(template, seed=SEEDS, allow_missing=True) if together else template
 
 
+def published_weights(wildcards):
+    """A published file that the runs of a job judge or start from, where the config names one."""
+    return PLAN.published(experiment_of(wildcards)) or []
+
+
 def job_spec(wildcards):
     """What the runs of a job have in common. The seeds stand in the names of their folders."""
     return PLAN.spec(experiment_of(wildcards), seed=None)
@@ -165,6 +174,16 @@ def raw_marker(wildcards):
 
 def published_module(wildcards):
     return MODULES[wildcards.dataset.rpartition("-")[0]]
+
+
+def published_annotations(wildcards):
+    """Raw annotations that are there; frames are many and do not change."""
+    folder = Path("data/raw", wildcards.dataset.removeprefix("video-"))
+    tops = [
+        top for top in folder.glob("*") if top.name not in ("images", "Rename_Images")
+    ]
+    kinds = (".json", ".mat", ".txt")
+    return sorted(str(p) for top in tops for p in top.rglob("*") if p.suffix in kinds)
 
 
 def published_files(wildcards):
@@ -243,7 +262,8 @@ def figure_inputs(figure):
         maps = f"{run_folder(experiment, SEEDS[0])}/ssm_maps.npz"
         return [maps] if experiment in PLAN.experiments else []
     if figure["kind"].startswith("poses"):
-        return [f"data/prepared/{dataset_of(figure, PLAN.config)}"]
+        dataset = dataset_of(figure, PLAN.config)
+        return [f"data/prepared/{dataset}"] if dataset in PLAN.datasets else []
     return []
 
 

@@ -27,6 +27,17 @@ rule data:
         "../scripts/data.py"
 
 
+# What `make doctor` prints; fails if something stops the run.
+rule doctor:
+    log:
+        "results/logs/doctor.log",
+    localrule: True
+    params:
+        plan=lambda wildcards: PLAN.config,
+    script:
+        "../scripts/doctor.py"
+
+
 rule prepare:
     input:
         raw=raw_marker,
@@ -66,6 +77,23 @@ rule convert:
         ],
     script:
         "../scripts/convert.py"
+
+
+rule convert_video:
+    input:
+        raw=published_annotations,
+        sources=lambda wildcards: closure(VIDEO[wildcards.dataset]),
+    output:
+        folder=directory("data/prepared/{dataset}"),
+    log:
+        "results/logs/prepare-{dataset}.log",
+    wildcard_constraints:
+        dataset=PUBLISHED_VIDEO,
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    script:
+        "../scripts/convert_video.py"
 
 
 rule render:

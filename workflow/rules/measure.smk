@@ -6,6 +6,7 @@ rule score:
     output:
         scores=SCORES,
         resamples=RESAMPLES,
+        groups=f"{EXPERIMENT}/groups.csv",
     log:
         "results/logs/score-{dataset}-{variant}-{recipe}.log",
     wildcard_constraints:

@@ -2,6 +2,7 @@
 rule train_run:
     input:
         data="data/prepared/{dataset}",
+        weights=published_weights,
         sources=run_sources,
     output:
         [job_runs(f"{RUN}/{file}") for file in RUN_FILES],
@@ -9,13 +10,14 @@ rule train_run:
         TRAIN_LOG,
     wildcard_constraints:
         dataset=LIFTED,
-    threads: 1
+    threads: PROCESSES
     resources:
         mem_mb=run_memory,
         runtime=run_minutes,
     params:
         spec=job_spec,
         state=STATES,
+        processes=PROCESSES,
     script:
         "../scripts/train.py"
 
@@ -25,6 +27,7 @@ rule train_run:
 rule pretrain:
     input:
         data="data/prepared/{dataset}",
+        published=published_weights,
         sources=run_sources,
     output:
         collect(f"{PRETRAINED}/{{file}}", file=RUN_FILES, allow_missing=True),
@@ -34,13 +37,14 @@ rule pretrain:
         dataset=FILMED,
         recipe=PRETRAINING,
     priority: 1
-    threads: 1
+    threads: PROCESSES
     resources:
         mem_mb=run_memory,
         runtime=run_minutes,
     params:
         spec=job_spec,
         state=STATES,
+        processes=PROCESSES,
     script:
         "../scripts/train_video.py"
 
@@ -77,12 +81,13 @@ rule train_video:
     wildcard_constraints:
         dataset=FILMED,
         recipe=rf"(?!{PRETRAINING}\b)[\w-]+",
-    threads: 1
+    threads: PROCESSES
     resources:
         mem_mb=run_memory,
         runtime=run_minutes,
     params:
         spec=job_spec,
         state=STATES,
+        processes=PROCESSES,
     script:
         "../scripts/train_video.py"

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from workflow.measurements import score_runs, write_measurements, write_resamples
+from workflow.measurements import score_runs, write_groups, write_measurements, write_resamples
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
@@ -8,3 +8,4 @@ with logged(snakemake.log[0]):
     rows = score_runs(runs, Path(snakemake.input.data))
     write_measurements(rows, Path(snakemake.output.scores))
     write_resamples(rows, Path(snakemake.output.resamples))
+    write_groups(rows, Path(snakemake.output.groups))

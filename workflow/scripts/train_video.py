@@ -1,12 +1,6 @@
-from pathlib import Path
-
-import torch
-
-from training.video import train_video
-from workflow.scripting import logged, runs_of_job
+from training.launch import launch
+from workflow.scripting import jobs_of_rule, logged
 
 with logged(snakemake.log[0]):
-    torch.set_num_threads(snakemake.threads)
-    given = {key: Path(str(snakemake.input.get(key))) for key in ("weights", "features") if snakemake.input.get(key)}
-    for spec, run, state in runs_of_job(snakemake.output, snakemake.params.spec, snakemake.params.state):
-        train_video(spec, Path(snakemake.input.data), run, state, snakemake.input.sources, **given)
+    for job in jobs_of_rule("video", snakemake):
+        launch(job, snakemake.params.processes)

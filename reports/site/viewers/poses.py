@@ -8,7 +8,7 @@ import numpy as np
 from datasets.lifting import Split, load
 from datasets.skeletons import BONES, JOINTS
 from metrics.lifting import image_millimetres, mpjpe
-from reports.arrays import NotThere, read_array
+from reports.arrays import NotThere, answered, read_array
 from reports.measurements import Choice, pick, read_measurements
 from studies.plan import BASELINES
 
@@ -29,13 +29,14 @@ def poses_view(report: Path, choice: Choice) -> dict | None:
     runs = runs.sort_values("variant", key=lambda names: names.isin(BASELINES), kind="stable")  # networks first
     if runs.empty or not folder.is_dir():
         return None
-    split = load(folder)
-    truth = _rooted(np.asarray(split.joints, float))
-    predicted = {
-        row.Index: pose for row in runs.itertuples() if (pose := _predictions(Path(row.run), split, choice)) is not None
-    }
-    if not predicted:
+    outputs = {row.Index: _outputs(Path(row.run), choice) for row in runs.itertuples()}
+    outputs = {index: array for index, array in outputs.items() if array is not None}
+    if not outputs:
         return None
+    rows = answered(outputs.values())
+    split = load(folder).take(rows)
+    truth = _rooted(np.asarray(split.joints, float))
+    predicted = {index: _millimetres(array[rows], split) for index, array in outputs.items()}
     clips = pick_clips(mpjpe(next(iter(predicted.values())), truth), split.frames["sequence"].to_numpy())
     return {
         "name": "poses",
@@ -67,12 +68,15 @@ def packed(poses: np.ndarray) -> str:
     return base64.b64encode(np.round(poses).astype("<i2").tobytes()).decode()
 
 
-def _predictions(run: Path, split: Split, choice: Choice) -> np.ndarray | None:
-    """Predicted poses (N, 17, 3) in mm of the test split; None where the run's folder was moved away."""
+def _outputs(run: Path, choice: Choice) -> np.ndarray | None:
+    """What a network said of the test split, (N, 17, 3), normalised; None where the run's folder was moved away."""
     try:
-        outputs = read_array(run / "predictions.npz", choice.selection)
+        return read_array(run / "predictions.npz", choice.selection)
     except NotThere:
         return None
+
+
+def _millimetres(outputs: np.ndarray, split: Split) -> np.ndarray:
     width, height = (split.frames[key].to_numpy() for key in ("width", "height"))
     return image_millimetres(outputs, split.factor, width, height, None)
 

@@ -1,0 +1,157 @@
+"""Sub-JHMDB to prepared video data: COCO's form as pose toolboxes have it, of each of its three splits.
+
+The official files are MATLAB's: joints a clip, masks whose outline is the person's box, lists of the splits.
+"""
+
+import json
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from datasets.folders import code_digest, whole_folder
+from datasets.video.jhmdb import FIRST, JOINTS, read_jhmdb
+from datasets.video.posetrack import read_json
+from datasets.video.sequences import Sequence
+from studies.errors import InputError
+from studies.files import write_text
+
+FOLDS = (1, 2, 3)
+SPLITS = {"train": "1", "test": "2"}  # as the lists number them
+SIZE = (320, 240)
+FRAMES = "Rename_Images"
+LICENCE = "JHMDB: research, cite the paper"
+
+
+def convert_jhmdb(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
+    """Write `annotations/Sub{1,2,3}_{train,test}.json`, a link to the frames, `report.md` and `card.json`.
+
+    raw_dir: the folder with a folder for each source; in `jhmdb/` lie the official folders or the JSON files, and the
+    frames as `Rename_Images/CLASS/CLIP/00001.png`. Raises InputError: files that are missing or not as they should be.
+    """
+    raw = Path(raw_dir) / "jhmdb"
+    found = sorted(raw.rglob("Sub[123]_*.json"))
+    with whole_folder(Path(out_dir)) as folder:
+        (folder / "annotations").mkdir()
+        places = {place.name: place for place in raw.glob(f"{FRAMES}/*/*") if place.is_dir()}
+        made = _from_json(found, places, raw) if found else _from_lists(raw, places)
+        for key, content in made:
+            write_text(folder / f"annotations/{key}.json", json.dumps(content) + "\n")
+        if (raw / FRAMES).is_dir():
+            (folder / FRAMES).symlink_to((raw / FRAMES).resolve(), target_is_directory=True)
+        counts = {path.stem: _counts(read_jhmdb(path, folder)) for path in sorted(folder.glob("annotations/*.json"))}
+        card = {
+            "dataset": name,
+            "joints": "jhmdb-15",
+            "form": "coco" if found else "original",
+            "licence": LICENCE,
+            "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.published.jhmdb_convert")},
+            "counts": counts,
+        }
+        write_text(folder / "report.md", _describe(card))
+        write_text(folder / "card.json", json.dumps(card, indent=1) + "\n")
+
+
+def _from_json(files: list[Path], places: dict[str, Path], raw: Path) -> Iterator[tuple[str, dict]]:
+    """The toolboxes' files, with image names that lead to the official frames."""
+    for path in files:
+        content = read_json(path)
+        for image in content.get("images", ()):
+            parts = Path(image["file_name"]).parts
+            if len(parts) < 2 or parts[-2] not in places:
+                raise InputError(f"{path}: no folder {FRAMES}/*/{parts[-2:][0]} below {raw}; unpack the frames there")
+            image["file_name"] = (places[parts[-2]] / parts[-1]).relative_to(raw).as_posix()
+        yield path.stem, content
+
+
+def _from_lists(raw: Path, places: dict[str, Path]) -> Iterator[tuple[str, dict]]:
+    """From the official lists, joints and masks."""
+    lists = sorted(raw.rglob("*_test_split_[123].txt"))
+    if not lists:
+        raise InputError(
+            f"{raw}: holds neither Sub*_*.json nor *_test_split_*.txt; `make data` says where they come from"
+        )
+    clips: dict[str, dict] = {}  # each is in all three lists
+    for fold in FOLDS:
+        for split, number in SPLITS.items():
+            names = [clip for path in lists if path.stem.endswith(str(fold)) for clip in _listed(path, number)]
+            for kind, clip in names:
+                if clip not in clips:
+                    clips[clip] = _clip(kind, clip, len(clips) + 1, raw, places)
+            parts = [clips[clip] for _, clip in names]
+            yield (
+                f"Sub{fold}_{split}",
+                {
+                    "images": [image for part in parts for image in part["images"]],
+                    "annotations": [annotation for part in parts for annotation in part["annotations"]],
+                    "categories": [{"id": 1, "name": "person", "keypoints": list(JOINTS)}],
+                },
+            )
+
+
+def _listed(path: Path, number: str) -> list[tuple[str, str]]:
+    """Class and clip of each line `NAME.avi 1|2` with that number."""
+    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if strange := [row for row in rows if len(row) != 2 or row[1] not in SPLITS.values()]:
+        raise InputError(f"{path}: {' '.join(strange[0])!r} is no line such as 'clip.avi 1'; get the file again")
+    kind = path.name.rpartition("_test_split_")[0]
+    return [(kind, row[0].removesuffix(".avi")) for row in rows if row[1] == number]
+
+
+def _clip(kind: str, clip: str, number: int, raw: Path, places: dict[str, Path]) -> dict[str, list]:
+    """Images and annotations of a clip, in pixels from 1 as the toolboxes' files have them."""
+    points = _mat(raw, f"joint_positions/{kind}/{clip}/joint_positions.mat", "pos_img")  # (2, 15, T), from 1
+    masks = _mat(raw, f"puppet_mask/{kind}/{clip}/puppet_mask.mat", "part_mask")  # (240, 320, T)
+    if points.shape[:2] != (2, len(JOINTS)) or points.shape[2:] != masks.shape[2:]:
+        raise InputError(f"{raw}: {clip} has joints {points.shape} and masks {masks.shape}; get its files again")
+    if clip not in places:
+        raise InputError(f"{raw}: no folder {FRAMES}/{kind}/{clip}; unpack the frames there")
+    images, annotations = [], []
+    for frame in range(points.shape[2]):
+        image_id = number * 10_000 + frame + 1
+        name = (places[clip] / f"{frame + 1:05d}.png").relative_to(raw).as_posix()
+        images.append({"id": image_id, "file_name": name, "width": SIZE[0], "height": SIZE[1], "is_labeled": True})
+        keypoints = np.concatenate([points[:, :, frame].T, np.full((len(JOINTS), 1), 2.0)], 1)
+        box = _outline(masks[:, :, frame], f"{raw}: {clip}, frame {frame + 1}")
+        entry = {"id": image_id, "image_id": image_id, "track_id": 0, "category_id": 1}
+        annotations.append(entry | {"keypoints": keypoints.ravel().tolist(), "bbox": box})
+    return {"images": images, "annotations": annotations}
+
+
+def _outline(mask: np.ndarray, where: str) -> list[float]:
+    """Box x, y, width, height around what a mask covers, from 1."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        raise InputError(f"{where}: its mask is empty; get the file again")
+    x, y = columns[0], rows[0]
+    return [x + FIRST, y + FIRST, float(columns[-1] - x + 1), float(rows[-1] - y + 1)]
+
+
+def _mat(raw: Path, name: str, key: str) -> np.ndarray:
+    from scipy.io import loadmat  # scipy.io takes a while
+
+    path = next((raw / top / name for top in ("", "sub_jhmdb") if (raw / top / name).is_file()), raw / name)
+    try:
+        return np.asarray(loadmat(path, variable_names=[key])[key], float)
+    except FileNotFoundError:
+        raise InputError(f"{path}: is missing; unpack the official archives there") from None
+    except Exception as error:  # scipy raises what it likes on bytes that are not its own
+        raise InputError(f"{path}: has no {key} or is damaged ({error}); get it again") from None
+
+
+def _counts(sequences: list[Sequence]) -> dict[str, int]:
+    return {"clips": len(sequences), "frames": sum(len(sequence.images) for sequence in sequences)}
+
+
+def _describe(card: dict) -> str:
+    rows = [f"| {name} | {counts['clips']} | {counts['frames']:,} |" for name, counts in card["counts"].items()]
+    head = [
+        "# Sub-JHMDB",
+        "",
+        f"Made of {card['form']} files ({card['licence']}).",
+        "",
+        "| | clips | frames |",
+        "|---|---|---|",
+    ]
+    return "\n".join([*head, *rows, "", "The papers' have 316 clips, about 11,200 frames.", ""])

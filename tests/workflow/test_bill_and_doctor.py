@@ -1,0 +1,104 @@
+"""Before a run: what it will cost, and whether everything is there and sound."""
+
+import json
+from pathlib import Path
+
+import pytest
+from checkout import ROOT, Checkout, only_error
+
+from studies.config import checked_config
+from studies.plan import Experiment, make_plan
+from studies.reading import read_yaml
+from workflow import bill, doctor
+from workflow.bill import Cost, counted, describe, over_budget, work
+
+
+def plan(**changes: object):
+    return make_plan(checked_config(read_yaml(ROOT / "config.yaml") | changes))
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without data and results."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_work_is_what_the_papers_schedules_multiply_to(elsewhere: Path) -> None:
+    """PoseMamba-S on Human3.6M: 120 epochs of every third clip forward and backward, and of all test clips twice."""
+    mine = plan(scale="paper", studies=["posemamba"])
+    spec = mine.spec(Experiment("human36m-sh", "posemamba-s", "posemamba"), 0)
+    macs, weights = counted("posemamba-s", json.dumps(spec["hyper"], sort_keys=True))
+    assert weights > 850_000
+    assert work(spec, macs) == pytest.approx(120 * macs * (3 * 1_559_752 / 81 + 2 * 566_920 / 243))
+    shown = mine.spec(Experiment("human36m-sh", "posemamba-s", "published"), 0)
+    assert work(shown, macs) == pytest.approx(macs * 2 * 566_920 / 243)
+    windows = mine.spec(Experiment("mpi-inf-3dhp-gt", "posemamba-s-27", "mpi-inf-3dhp"), 0)
+    assert work(windows, 1.0) == pytest.approx(300 * (3 * 1_052_736 / 9 + 2 * 2929))
+
+
+def test_finished_runs_cost_nothing(elsewhere: Path) -> None:
+    mine = plan(scale="paper", studies=["posemamba"], variants=["posemamba-s"], seeds=[0])
+    before = bill.bill(mine, {"lifting": 1e12})
+    done = elsewhere / "results/runs/paper/human36m-sh/posemamba-s/posemamba/seed0/run.json"
+    done.parent.mkdir(parents=True)
+    done.write_text("{}")
+    after = bill.bill(mine, {"lifting": 1e12})
+    assert len(after) == len(before) - 1
+    assert sum(cost.hours for cost in after) < sum(cost.hours for cost in before)
+
+
+def test_a_budget_is_kept() -> None:
+    experiment = Experiment("human36m-sh", "posemamba-s", "posemamba")
+    costs = [Cost(experiment, seed, 30.0, 2**30, None) for seed in (0, 1)]
+    assert over_budget(costs, {"hours": 61, "disk_gib": None}) is None
+    assert over_budget(costs, {"hours": 59, "disk_gib": None}) == (
+        "budget.hours: these runs need about 60.0, the budget is 59"
+    )
+    assert "budget.disk_gib: these runs need about 2.0" in over_budget(costs, {"hours": None, "disk_gib": 1})
+    assert "60.00 h" in describe(costs, 1)
+    assert "30.00 h on 2 of them" in describe(costs, 2)
+
+
+@pytest.mark.slow
+def test_make_starts_nothing_above_the_budget(checkout: Checkout) -> None:
+    checkout.configure(lambda config: config.update(budget={"hours": 1e-9, "disk_gib": None}))
+    line = only_error(checkout.make("tables"))
+    assert "budget.hours: these runs need about" in line
+    assert "raise the budget in config.yaml" in line
+    assert not (checkout / "data/prepared").exists()
+
+
+def states(findings: list[doctor.Finding]) -> dict[str, str]:
+    return {finding.what: finding.state for finding in findings}
+
+
+def test_a_sound_checkout_has_nothing_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(ROOT)
+    findings = doctor.examine(plan(), tmp_path / "raw", tmp_path / "prepared")
+    assert "WRONG" not in states(findings).values()
+    assert doctor.report(findings).endswith("nothing stops this run")
+
+
+def test_missing_data_and_broken_data_are_wrong_with_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(ROOT)
+    mine = plan(scale="paper", studies=["posemamba"], benchmarks=["human36m"])
+    (tmp_path / "raw/human36m").mkdir(parents=True)
+    (tmp_path / "prepared/human36m-gt/train").mkdir(parents=True)
+    findings = doctor.examine(mine, tmp_path / "raw", tmp_path / "prepared")
+    found = {finding.what: finding for finding in findings}
+    assert found["Human3.6M"].state == "WRONG"
+    assert "make data of=human36m" in found["Human3.6M"].found
+    assert "MPI-INF-3DHP" not in found
+    assert found["human36m-gt"].state == "WRONG"
+    assert "card.json: is missing" in found["human36m-gt"].found
+    assert "2 to mend first: Human3.6M, human36m-gt" in doctor.report(findings)
+    (tmp_path / "raw/human36m/h36m_sh_conf_cam_source_final.pkl").write_bytes(b"x")
+    assert states(doctor.examine(mine, tmp_path / "raw", tmp_path / "none"))["Human3.6M"] == "ok"
+
+
+def test_another_version_than_the_pinned_one_is_noted(elsewhere: Path) -> None:
+    (elsewhere / "requirements.txt").write_text("numpy==0.1\nno-such-package==2.0  # why\n")
+    found = {finding.what: finding for finding in doctor.examine(plan(), elsewhere, elsewhere)}["packages"]
+    assert found.state == "note"
+    assert "(pinned 0.1), no-such-package missing (pinned 2.0)" in found.found
