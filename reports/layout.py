@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.measurements import Choice
+from reports.measurements import NO_SUCH_DATA, Choice
 from reports.verdicts import BENCHMARKS, NOT_RUN, VERDICTS
 from studies.printed import OUT_OF_MEMORY
 
@@ -32,7 +32,7 @@ SCALES = {
     "quick": "shrunken nets trained for minutes: the errors show that the path works, not how good the models are",
     "long": "shrunken nets trained for an hour or two: what is compared is parts of a network, not the papers' models",
     "open": "paper-size nets on open motion data, with a shorter schedule than the papers'",
-    "paper": "the papers' own data and schedules",
+    "paper": "the papers' own nets, data and schedules; a number made with less of the last two says so",
 }
 SELECTIONS = {
     "last": "the last epoch",
@@ -306,7 +306,7 @@ def _has_accuracy(cells: pd.DataFrame) -> bool:
 
 def _data(cells: pd.DataFrame) -> list[str]:
     """Data sets of a table's accuracies, without the benchmarks of which nothing is measured."""
-    here = cells["measured"].notna() | ~cells["dataset"].isin(BENCHMARKS)
+    here = cells["measured"].notna() | ~cells["dataset"].isin([*BENCHMARKS, NO_SUCH_DATA])
     return list(dict.fromkeys(cells.loc[here, "dataset"].dropna()))
 
 

@@ -11,7 +11,7 @@ from studies.columns import COLUMNS
 from studies.errors import InputError
 from studies.plan import BASELINES, dataset_of
 
-NO_SUCH_DATA = "no data set of the papers"
+NO_SUCH_DATA = "no data"
 EFFICIENCY_SCALE = "paper"  # efficiency is always measured at full paper size
 
 

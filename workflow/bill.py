@@ -36,13 +36,13 @@ STATE_COPIES = 3 + 3  # a state holds the weights, two moments, and the best wei
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run: hours, bytes on the disk, MiB of memory of a step (None where it is not predicted)."""
+    """Of one run: hours, bytes on the disk, bytes of memory of a training step of one process."""
 
     experiment: Experiment
     seed: int
     hours: float
     disk: float
-    memory: float | None
+    memory: float
 
 
 def bill(plan: Plan, speeds: dict[str, float]) -> list[Cost]:
@@ -98,10 +98,33 @@ def _frames(split: Path) -> int:
 def _cost(plan: Plan, experiment: Experiment, seed: int, speeds: dict[str, float]) -> Cost:
     spec = plan.spec(experiment, seed)
     kind = "video" if on_video(experiment.dataset) else "lifting"
-    macs, weights = counted(experiment.variant, json.dumps(spec["hyper"], sort_keys=True))
+    hyper = json.dumps(spec["hyper"], sort_keys=True)
+    macs, weights = counted(experiment.variant, hyper)
     kept = 2 + plan.rule.get("hold_out", True)
     disk = 4 * weights * (kept + STATE_COPIES) + kept * FRAME_BYTES * _clips(spec)[1] * spec["hyper"].get("frames", 1)
-    return Cost(experiment, seed, work(spec, macs) / speeds[kind] / 3600, disk, None)
+    batch = -(-spec["recipe"]["batch"] // (plan.config["processes"] * spec["recipe"].get("accumulate", 1)))
+    pair, further = step_memory(experiment.variant, hyper)
+    memory = pair + (batch - 2) * further
+    return Cost(experiment, seed, work(spec, macs) / speeds[kind] / 3600, disk, memory)
+
+
+@cache
+def step_memory(variant: str, hyper: str) -> tuple[float, float]:
+    """Bytes of a training step of two clips, and of each clip more, predicted from a pass over shapes alone.
+
+    Two, because batch normalisation refuses to train on one frame.
+    """
+    import models
+    from metrics.efficiency import predict_memory
+    from models.ssm import backend_in_use
+    from workflow.efficiency import on_meta
+
+    arguments = json.loads(hyper) | models.scan_arguments(variant, backend_in_use())
+    model, clip = on_meta(variant, **arguments)
+    if not any(p.requires_grad for p in model.parameters()):
+        return 0, 0
+    found = predict_memory(model, clip.new_empty((2, *clip.shape[1:])), training=True, fused=False)
+    return found.total, found.growth / 2
 
 
 @cache
@@ -166,16 +189,22 @@ def describe(costs: list[Cost], processes: int) -> str:
     for cost in costs:
         by_experiment.setdefault(cost.experiment, []).append(cost)
     lines = [
-        f"{sum(c.hours for c in many):10.2f} h {sum(c.disk for c in many) / 2**20:9.0f} MiB  "
-        f"{e.variant} on {e.dataset}, recipe {e.recipe}, {len(many)} run{'s' * (len(many) > 1)}"
+        f"{_sums(many)}  {e.variant} on {e.dataset}, recipe {e.recipe}, {len(many)} run{'s' * (len(many) > 1)}"
         for e, many in sorted(by_experiment.items(), key=lambda item: -sum(c.hours for c in item[1]))
     ]
     hours, disk = sum(c.hours for c in costs), sum(c.disk for c in costs)
-    total = f"{hours:10.2f} h {disk / 2**20:9.0f} MiB  {len(costs)} runs, one after the other on this device"
+    total = f"{_sums(costs)}  {len(costs)} runs, one after the other on this device"
     shared = [f"{hours / processes:10.2f} h on {processes} of them, at best"] if processes > 1 else []
     free = shutil.disk_usage(".").free
     short = [f"the disk has {free / GIBIBYTE:.0f} GiB free, which is not enough"] if disk > free else []
-    return "\n".join([*lines, total, *shared, *short])
+    head = "     hours    memory         disk"
+    return "\n".join([head, *lines, total, *shared, *short])
+
+
+def _sums(costs: list[Cost]) -> str:
+    hours, disk = sum(c.hours for c in costs), sum(c.disk for c in costs)
+    memory = max(c.memory for c in costs)
+    return f"{hours:10.2f} h {memory / GIBIBYTE:7.1f} GiB {disk / 2**20:9.0f} MiB"
 
 
 def main(arguments: list[str]) -> None:

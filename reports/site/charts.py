@@ -169,4 +169,7 @@ def _score(history: pd.DataFrame) -> str:
 
 
 def _score_name(found: Sequence[Experiment]) -> str:
-    return "AP" if found[0].dataset.startswith("video-") else "Validation P1 (mm)"
+    if found[0].dataset.startswith("video-"):
+        return "AP"
+    selecting = any(_score(run.history) == "val_mpjpe" for experiment in found for run in experiment.runs)
+    return "Validation P1 (mm)" if selecting else "Test P1 (mm)"

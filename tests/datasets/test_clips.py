@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets.clips import paper_clips, tiling_clips, training_clips
+from datasets.clips import centred_windows, paper_clips, tailed_clips, tiling_clips, training_clips
 from studies.errors import InputError
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=6)
@@ -57,3 +57,38 @@ def test_the_papers_drop_the_tail() -> None:
 def test_senseless_numbers_are_refused(arguments: tuple) -> None:
     with pytest.raises(InputError, match="must be at least 1"):
         training_clips(*arguments)
+
+
+MPI_INF_3DHP = [6416, 12430, 6502, 6081, 12488, 12283, 6171, 6675, 12820, 12312, 6188, 6145, 6239, 6320, 6468, 6054]
+
+
+def test_clips_of_mpi_inf_3dhp_are_as_many_as_are_known() -> None:
+    """A third party's 117,024 (spec, 5) is the count for clips of 9 frames; those of 27 and 81 are fewer."""
+    counts = {frames: 8 * len(tailed_clips(MPI_INF_3DHP, frames, 9)) for frames in (9, 27, 81)}
+    assert counts == {9: 117_024, 27: 116_768, 81: 116_000}
+
+
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=4), frames=st.integers(1, 20), every=st.integers(1, 12)
+)
+def test_tailed_clips_stay_in_their_sequence_and_reach_its_end(lengths: list[int], frames: int, every: int) -> None:
+    clips = tailed_clips(lengths, frames, every)
+    ends = np.cumsum(lengths)
+    sequence = np.searchsorted(ends, clips, side="right")
+    assert (sequence == sequence[:, :1]).all()
+    assert (np.diff(clips, axis=1) >= 0).all()
+    for end in ends:
+        left = end - 1 - clips[clips < end].max()  # frames after the last that a clip of this sequence shows
+        assert left < every
+
+
+@given(data=st.data(), lengths=st.lists(st.integers(1, 30), min_size=1, max_size=4), frames=st.integers(1, 15))
+def test_windows_are_centred_and_repeat_the_ends(data: st.DataObject, lengths: list[int], frames: int) -> None:
+    total, ends = sum(lengths), np.cumsum(lengths)
+    rows = np.array(data.draw(st.lists(st.integers(0, total - 1), min_size=1, max_size=5)))
+    windows = centred_windows(lengths, frames, rows)
+    assert (windows[:, frames // 2] == rows).all()
+    for window, row in zip(windows, rows, strict=True):
+        which = np.searchsorted(ends, row, side="right")
+        wanted = row + np.arange(frames) - frames // 2
+        assert (window == np.clip(wanted, ends[which] - lengths[which], ends[which] - 1)).all()

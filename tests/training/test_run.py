@@ -15,13 +15,14 @@ import torch
 from safetensors.torch import load_file
 
 import models
+from datasets.lifting import load
 from datasets.prepare import prepare
 from studies.errors import InputError
 from studies.load import recipes
 from studies.plan import scaled_hyper, scaled_recipe
 from studies.variants import resolve_variants
 from training.checkpoints import load_state
-from training.lifting import train_lifting
+from training.lifting import Lifting, train_lifting
 
 RULE = {"depth": "1/10", "width": "1/8", "frames": "1/27", "epochs": 2, "steps": 6, "learning_rate": 5}
 RULE |= {"batch_frames": 36, "drop": 1, "schedule": "decay"}
@@ -112,7 +113,7 @@ CHILD = """
 import json, sys
 from pathlib import Path
 import training.loop
-from training.lifting import train_lifting
+from training.lifting import Lifting, train_lifting
 training.loop.SECONDS_BETWEEN_SAVES = 0  # save after every step
 spec, data, run, state = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
 train_lifting(spec, data, run, state)
@@ -163,3 +164,22 @@ def test_predictions_of_a_full_disk_leave_nothing_behind(data: Path, tmp_path: P
         train_lifting(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state")
     assert not (tmp_path / "run/run.json").exists()
     assert not list((tmp_path / "run").glob("*predictions*"))
+
+
+def test_nothing_is_held_out_where_the_recipe_says_so(data: Path, tmp_path: Path) -> None:
+    """As the papers train: on all training data, without a best epoch on validation."""
+    spec = spec_of("posemamba-s", "posemamba")
+    spec["recipe"] |= {"hold_out": False}
+    train_lifting(spec, data, tmp_path / "run", tmp_path / "state")
+    record = json.loads((tmp_path / "run/run.json").read_text(encoding="utf-8"))
+    assert set(record["selected"]) == {"last", "best_test"}
+    assert not (tmp_path / "run/weights-best_val.safetensors").exists()
+    history = pd.read_csv(tmp_path / "run/history.csv")
+    assert history["val_mpjpe"].isna().all()
+    splits = {name: load(data / name) for name in ("train", "val", "test")}
+    model = models.build("posemamba-s", **spec["hyper"])
+    whole = Lifting(model, splits, spec["recipe"]).clips
+    kept = Lifting(model, splits, spec["recipe"] | {"hold_out": True}).clips
+    assert len(whole.inputs) == len(kept.inputs) + len(splits["val"].frames)
+    with pytest.raises(InputError, match="no split 'val' to select epochs by"):
+        Lifting(model, {"train": splits["train"], "test": splits["test"]}, spec["recipe"] | {"hold_out": True})

@@ -50,7 +50,7 @@ def test_finished_runs_cost_nothing(elsewhere: Path) -> None:
 
 def test_a_budget_is_kept() -> None:
     experiment = Experiment("human36m-sh", "posemamba-s", "posemamba")
-    costs = [Cost(experiment, seed, 30.0, 2**30, None) for seed in (0, 1)]
+    costs = [Cost(experiment, seed, 30.0, 2**30, 2**30) for seed in (0, 1)]
     assert over_budget(costs, {"hours": 61, "disk_gib": None}) is None
     assert over_budget(costs, {"hours": 59, "disk_gib": None}) == (
         "budget.hours: these runs need about 60.0, the budget is 59"
