@@ -15,7 +15,6 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: data bill doctor all tables figures audit site efficiency scaling train regression baseline explain open plan resume env test lint format benchmark clean help
 
 all tables figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
-	@$(BIN)/python -m workflow.bill --check $(CHOICES)
 	@$(SNAKEMAKE) $@ $(CONFIG) || { $(BIN)/python -m workflow.resume --advice; exit 1; }
 
 open: site  ## the site in a browser

@@ -81,6 +81,17 @@ rule scaling:
         f"{TOKENS}.svg",
 
 
+onstart:
+    if any(PLAN.config["budget"].values()):
+        from workflow.bill import keep_to_budget  # imports torch
+
+        try:
+            keep_to_budget(PLAN)
+        except InputError as error:
+            cancel_timers()
+            sys.exit(f"error: {error}")
+
+
 onsuccess:
     from reports.summary import summary_lines
 

@@ -22,13 +22,11 @@ from metrics.joint_errors import (
     within_sequences,
 )
 from metrics.statistics import resampled_mean
+from studies.benchmarks import CAMERA_SUFFIX, HUMAN36M_BLOCKED
 from studies.errors import InputError
 
 JOINTS = 17
 HUMAN36M_ROOT = 0
-# Takes whose ground truth is shifted (Greeting, SittingDown, Waiting of S9); sources without their camera.
-HUMAN36M_BLOCKED = ("s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01")
-CAMERA_SUFFIX = 6  # characters of "_ca_01"
 MPI_INF_3DHP_ROOT = 14
 MPI_INF_3DHP_PCK_JOINTS = slice(0, 14)  # all but pelvis, spine and head
 

@@ -1,5 +1,7 @@
 """The config at the door: checked against its schema and against what exists, before anything is planned."""
 
+from pathlib import Path
+
 from studies.benchmarks import BENCHMARKS
 from studies.errors import InputError
 from studies.load import study_names
@@ -49,6 +51,11 @@ def _as_meant(config: dict) -> dict:
             "config.yaml: selection: best_val needs scales.paper.hold_out: true; the papers train on all their "
             "training data and select on test (best_test)"
         )
+    if paper:
+        for dataset, files in config["weights"].items():
+            for variant, file in files.items():
+                if not Path(file).is_file():
+                    raise InputError(f"config.yaml: weights.{dataset}.{variant}: {file} is no file; check the path")
     return config
 
 

@@ -1,8 +1,8 @@
-"""What a run will cost, before it costs it: python -m workflow.bill [--check] [key=value ...].
+"""What a run will cost, before it costs it: python -m workflow.bill [key=value ...].
 
 Hours, memory and disk of the trainings that are still to do, from counted multiply-accumulates and a speed that is
-measured on this machine: one training step of a network of each kind. With --check it only compares with the budget
-that config.yaml sets, and ends with status 1 above it.
+measured on this machine: one training step of a network of each kind. Above the budget that config.yaml sets the
+workflow starts nothing.
 """
 
 import json
@@ -208,20 +208,22 @@ def _sums(costs: list[Cost]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the bill, or with --check compare it with the budget; raises InputError above that."""
-    check = "--check" in arguments
-    choices = [argument for argument in arguments if argument != "--check"]
-    plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), choices)))
-    budget = plan.config["budget"]
-    if check and all(limit is None for limit in budget.values()):
-        return
-    kinds = {"video" if on_video(e.dataset) else "lifting" for e, _ in unfinished(plan)}
-    costs = bill(plan, measured_speeds(kinds))
-    if not check:
-        print(describe(costs, plan.config["processes"]))
-    if above := over_budget(costs, budget):
+    """Print the bill of the config with `key=value` overrides; raises InputError above its budget."""
+    plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
+    print(describe(_costs(plan), plan.config["processes"]))
+    keep_to_budget(plan)
+
+
+def keep_to_budget(plan: Plan) -> None:
+    """Raise InputError, with the remedy, if the runs that are still to do cost more than the config's budget."""
+    if above := over_budget(_costs(plan), plan.config["budget"]):
         remedy = "choose fewer variants, studies or seeds, or raise the budget in config.yaml"
         raise InputError(f"{above}; {remedy}")
+
+
+def _costs(plan: Plan) -> list[Cost]:
+    kinds = {"video" if on_video(e.dataset) else "lifting" for e, _ in unfinished(plan)}
+    return bill(plan, measured_speeds(kinds))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,7 @@ import numpy as np
 from datasets.lifting import Split, load
 from datasets.published.human36m import LIMBS as HUMAN36M_LIMBS
 from datasets.published.mpi_inf_3dhp import LIMBS as MPI_INF_3DHP_LIMBS
-from metrics.protocols import CAMERA_SUFFIX, HUMAN36M_BLOCKED
-from studies.benchmarks import AMOUNTS, BENCHMARKS, departures
+from studies.benchmarks import AMOUNTS, BENCHMARKS, CAMERA_SUFFIX, HUMAN36M_BLOCKED, departures
 
 LIMBS = {"human3.6m-17": HUMAN36M_LIMBS, "mpi-inf-3dhp-17": MPI_INF_3DHP_LIMBS}
 NAMES = ("thigh", "shin", "upper arm", "forearm")

@@ -128,6 +128,13 @@ def test_memory_is_predicted_for_the_rows_that_show_it() -> None:
         ({"studies": "posemama"}, "unknown study 'posemama'; did you mean 'posemamba'?"),
         ({"seeds": "zero"}, "seeds"),
         ({"scale": "paper", "detector": "hard"}, "detector: 'hard' is not for scale paper; say sh or cpn"),
+        (
+            {"scale": "paper", "weights": {"human36m-sh": {"posemamba-s": "nowhere.bin"}}},
+            "weights.human36m-sh.posemamba-s: nowhere.bin is no file",
+        ),
+        ({"weights": {"human36m-hs": {}}}, "weights: unknown data set 'human36m-hs'; did you mean 'human36m-sh'?"),
+        ({"benchmarks": "human36"}, "benchmarks: unknown data set 'human36'; did you mean 'human36m'?"),
+        ({"sources": {"cmuu": {}}}, "sources: unknown source 'cmuu'; did you mean 'cmu'?"),
         ({"detector": "cpn"}, "detector: 'cpn' is not for scale quick; say sh-like or hard"),
         ({"scale": "paper", "selection": "best_val"}, "best_val needs scales.paper.hold_out: true"),
     ],
