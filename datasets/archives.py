@@ -29,7 +29,7 @@ def unpack(archives: Sequence[Path], folder: Path, keep: Sequence[str] = ("*",),
 
     keep: patterns of the names that are wanted; password: of a zip. Files appear whole; ones that are there already are
     written again. Raises InputError in one line: no archive, cut or damaged, wrong password, a name that leads out of
-    the folder, a link or device, or more inside than an archive of its size may hold.
+    the folder, a link or device, more inside than an archive of its size may hold, or a disk that does not take it.
     """
     most = MOST_INFLATED * max(sum(path.stat().st_size for path in archives), CHUNK)
     shown = archives[0]
@@ -39,6 +39,8 @@ def unpack(archives: Sequence[Path], folder: Path, keep: Sequence[str] = ("*",),
         return _write_all(_tarred(archives, keep), folder, most, shown)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise InputError(f"{shown}: is damaged or no archive ({error}); delete it and get it again") from None
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror or error}); free the disk") from None
 
 
 def _write_all(members: Iterator[tuple[str, IO[bytes]]], folder: Path, most: int, shown: Path) -> int:

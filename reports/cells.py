@@ -23,7 +23,7 @@ from studies.benchmarks import departures
 from studies.columns import CONDITION
 from studies.load import recipes
 from studies.paper import DETECTORS, PAPER, PUBLISHED
-from studies.plan import VIDEO_STANDS_FOR, benchmark_of
+from studies.plan import benchmark_of
 from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
 
 CELL_FIELDS = (
@@ -121,7 +121,7 @@ def _judge(
         return judge_accuracy(
             printed, summarise(found["value"]), choice, benchmark, data if "benchmark" in column else None
         )
-    benchmark = VIDEO_STANDS_FOR if benchmark == "video" else benchmark
+    benchmark = column.get("about", benchmark)
     less = _departures(mine, str(benchmark))
     if column.get("input") == "detected" and choice.detector != DETECTORS[0]:
         less.append(f"key points of {choice.detector}")

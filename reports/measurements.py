@@ -9,6 +9,7 @@ from scipy.special import stdtrit  # scipy.stats has the same, and takes a secon
 
 from studies.columns import COLUMNS
 from studies.errors import InputError
+from studies.paper import PAPER
 from studies.plan import BASELINES, dataset_of
 
 NO_SUCH_DATA = "no data"
@@ -43,7 +44,9 @@ class Choice:
 
     def column_data(self, column: dict) -> str:
         """Data set of an accuracy column: prepared key points, videos, or a benchmark of which there are none."""
-        return dataset_of(column, vars(self)) or column.get("benchmark") or NO_SUCH_DATA
+        found = dataset_of(column, vars(self))
+        printed = column.get("benchmark") if self.scale != PAPER else None
+        return found or printed or NO_SUCH_DATA
 
 
 @dataclass(frozen=True)

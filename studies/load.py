@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from studies.errors import InputError
+from studies.paper import VIDEO_STANDS_FOR
 from studies.printed import OUT_OF_MEMORY, parse_printed
 from studies.reading import ROOT, check_schema, display, nearest, place, read_yaml
 from studies.variants import resolve_variants
@@ -30,7 +31,7 @@ def study_names() -> list[str]:
 def load_study(name_or_path: str | Path) -> dict:
     """A study as its file says it (workflow/schemas/study.schema.yaml), checked.
 
-    Each column of lifted poses has besides, as `about`, the data set that its table is about.
+    Each column of accuracies has besides, as `about`, the data set of the papers that it is about, or None.
 
     name_or_path: a name of `study_names()`, or the path of a YAML file.
     Raises InputError for an unknown name, an unreadable file, or the first mistake in it: unknown or missing keys,
@@ -43,11 +44,23 @@ def load_study(name_or_path: str | Path) -> dict:
     resolve_variants()
     for where, what in _mistakes(study, path.stem):
         raise InputError(f"{display(path)}: {place(where)}: {what}")
-    for table in study["tables"]:
-        for column in table["columns"]:
-            if "input" in column:  # a column is then enough to know what it is measured on
-                column["about"] = table["benchmark"]
+    _say_what_columns_are_about(study)
     return study
+
+
+def _say_what_columns_are_about(study: dict) -> None:
+    """A column is then enough to know what it is measured on at scale `paper`.
+
+    Our rendered videos stand for PoseTrack2017 in a study that prints numbers for videos; a study of ours has none.
+    """
+    columns = [(table, column) for table in study["tables"] for column in table["columns"]]
+    prints = any(column.get("benchmark", "video") != "video" for _, column in columns)
+    for table, column in columns:
+        if "input" in column:
+            column["about"] = table["benchmark"]
+        elif "benchmark" in column:
+            rendered = VIDEO_STANDS_FOR if prints else None
+            column["about"] = rendered if column["benchmark"] == "video" else column["benchmark"]
 
 
 def recipes(path: str | Path = RECIPES) -> dict[str, dict]:

@@ -5,6 +5,7 @@ Imported while Snakemake parses the workflow: nothing heavy may be imported here
 
 PAPER = "paper"
 DATASET = "human36m"  # what is meant where a table or a figure does not name its data set
+VIDEO_STANDS_FOR = "posetrack17"  # what the columns of our rendered videos are measured on
 DETECTORS = ("sh", "cpn")  # whose keypoints Human3.6M comes with
 PUBLISHED = "published"  # the recipe of weights that are judged as they are
 COCO = "coco"  # in the config's `weights`: encoders that networks for video start from

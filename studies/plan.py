@@ -26,7 +26,6 @@ BASELINES = ("mean-pose", "mlp")
 BASELINE_RECIPE = "baseline"
 SCALED = ("depth", "width", "frames")
 DROPPED = ("dropout", "drop_path")
-VIDEO_STANDS_FOR = "posetrack17"  # at scale `paper`: what the columns of our rendered videos are measured on
 ONLY_PRESET = {"mpi-inf-3dhp": "gt"}  # of data sets without a detector's keypoints
 
 
@@ -188,10 +187,9 @@ def dataset_of(item: dict, config: dict) -> str | None:
     """
     paper = config["scale"] == PAPER
     if "benchmark" in item:
-        rendered = item["benchmark"] == "video"
         if paper:
-            return f"video-{VIDEO_STANDS_FOR if rendered else item['benchmark']}"
-        return f"video-{config['dataset']}" if rendered else None
+            return f"video-{about}" if (about := item.get("about", item["benchmark"])) else None
+        return f"video-{config['dataset']}" if item["benchmark"] == "video" else None
     base = item.get("about", config["dataset"]) if paper else config["dataset"]
     preset = "gt" if "gt" in (item["input"], ONLY_PRESET.get(base)) else config["detector"]
     return base and f"{base}-{preset}"

@@ -1,6 +1,8 @@
 """Archives: whole files come out, in one piece or many; traps are refused in one line and write nothing outside."""
 
+import errno
 import io
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -169,3 +171,18 @@ def _crc_step(value: int) -> int:
     for _ in range(8):
         value = (value >> 1) ^ (0xEDB88320 if value & 1 else 0)
     return value
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tar(tmp_path / "archive")
+    real = Path.replace
+
+    def full(path: Path, target: Path) -> Path:
+        if target.name == "two.bin":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(InputError, match=r"out: cannot be written \(No space left on device\); free the disk"):
+        unpack([archive], tmp_path / "out")
+    assert set(read(tmp_path / "out")) == {"a/one.txt"}

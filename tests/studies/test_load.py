@@ -64,7 +64,7 @@ def test_a_sound_study_loads_as_written(study_file):
     path = study_file()
     assert load_study(path) == load_study(str(path))
     loaded = load_study(path)
-    abouts = [column.pop("about") for table in loaded["tables"] for column in table["columns"] if "input" in column]
+    abouts = [column.pop("about") for table in loaded["tables"] for column in table["columns"] if "about" in column]
     assert set(abouts) == {"human36m"}
     assert loaded == yaml.safe_load(STUDY)
 

@@ -144,3 +144,16 @@ def test_mistakes_in_the_config_end_in_one_line(changes: dict, words: str) -> No
         checked_config(config(**changes))
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_at_scale_paper_columns_are_measured_on_what_they_are_about():
+    """Each paper's tables on its own data; our own studies, which no paper prints, on nothing."""
+    asked = checked_config(config() | {"scale": "paper", "studies": ["posemamba", "glsmamba"]})
+    datasets = make_plan(asked).datasets
+    assert datasets == [
+        "human36m-gt", "human36m-sh", "mpi-inf-3dhp-gt",
+        "video-jhmdb", "video-posetrack17", "video-posetrack18", "video-posetrack21",
+    ]  # fmt: skip
+    assert make_plan(asked | {"benchmarks": ["human36m"]}).datasets == ["human36m-gt", "human36m-sh"]
+    ours = checked_config(config() | {"scale": "paper", "studies": ["open-motion", "open-video"]})
+    assert make_plan(ours).experiments == ()
