@@ -22,7 +22,7 @@ from datasets.todo import is_there
 from studies.benchmarks import BENCHMARKS
 from studies.config import checked_config
 from studies.errors import InputError
-from studies.paper import PAPER
+from studies.paper import COCO, PAPER
 from studies.plan import Plan, make_plan
 from studies.reading import read_yaml, with_choices
 from studies.video import on_video
@@ -45,7 +45,15 @@ class Finding(NamedTuple):
 
 def examine(plan: Plan, raw: Path = RAW, prepared: Path = Path("data/prepared")) -> list[Finding]:
     """All findings, in the order in which a run would meet them."""
-    checks = (_environment(), _device(plan), _kernels(plan), _places(), _raw(plan, raw), _prepared(plan, prepared))
+    checks = (
+        _environment(),
+        _device(plan),
+        _kernels(plan),
+        _places(),
+        _weights(plan),
+        _raw(plan, raw),
+        _prepared(plan, prepared),
+    )
     return [finding for check in checks for finding in check]
 
 
@@ -120,6 +128,17 @@ def _places() -> Iterator[Finding]:
     locked = any(Path(".snakemake/locks").glob("*")) and not owners(Path.cwd())
     if locked:
         yield Finding("note", "an earlier run", "was killed: `make resume` goes on from where it was")
+
+
+def _weights(plan: Plan) -> Iterator[Finding]:
+    """Published weights that the config names and no run uses: nothing else would say so."""
+    starts = {start.variant for e in plan.experiments if on_video(e.dataset) and (start := plan.pretraining(e))}
+    used = plan.published_variants | {COCO: sorted(starts)}
+    for dataset, files in plan.config["weights"].items():
+        for variant in files:
+            if variant not in used.get(dataset, ()):
+                told = f"not used: no selected table asks for {variant} on it at scale {plan.config['scale']}"
+                yield Finding("note", f"weights.{dataset}", told)
 
 
 def _raw(plan: Plan, raw: Path) -> Iterator[Finding]:

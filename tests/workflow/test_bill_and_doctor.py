@@ -97,6 +97,15 @@ def test_missing_data_and_broken_data_are_wrong_with_a_remedy(monkeypatch: pytes
     assert states(doctor.examine(mine, tmp_path / "raw", tmp_path / "none"))["Human3.6M"] == "ok"
 
 
+def test_weights_that_no_run_uses_are_noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(ROOT)
+    weights = {"human36m-sh": {"posemamba-s": str(tmp_path / "a"), "glsmamba-b": str(tmp_path / "a")}}
+    (tmp_path / "a").touch()
+    mine = plan(scale="paper", studies=["posemamba"], weights=weights)
+    notes = [f for f in doctor.examine(mine, tmp_path, tmp_path) if f.what.startswith("weights")]
+    assert [note.found.split(" on ")[0] for note in notes] == ["not used: no selected table asks for glsmamba-b"]
+
+
 def test_another_version_than_the_pinned_one_is_noted(elsewhere: Path) -> None:
     (elsewhere / "requirements.txt").write_text("numpy==0.1\nno-such-package==2.0  # why\n")
     found = {finding.what: finding for finding in doctor.examine(plan(), elsewhere, elsewhere)}["packages"]
