@@ -72,7 +72,7 @@ def _write(content: IO[bytes], target: Path, left: int, shown: Path) -> int:
 def _plain(name: str, shown: Path) -> PurePosixPath:
     """A member's name, if it leads downwards only."""
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or not path.parts:
+    if path.is_absolute() or not path.parts or ".." in path.parts or ":" in path.parts[0]:
         raise InputError(f"{shown}: holds {name!r}, which leads out of its folder; do not trust this file")
     return path
 

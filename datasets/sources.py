@@ -138,9 +138,9 @@ def unpack_all(entry: Source, folder: Path) -> None:
         if marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) == done:
             continue
         print(f"{entry.name}: unpacking {', '.join(done)}", file=sys.stderr)
-        count = unpack(archives, place / rule.get("into", ""), rule.get("keep", ["*"]), os.environ.get(entry.token))
-        if not count:
-            raise InputError(f"{archives[0]}: holds none of {', '.join(rule['keep'])}; is it the right file?")
+        keep = rule.get("keep", ["*"])
+        if not unpack(archives, place, keep, os.environ.get(entry.token)):
+            raise InputError(f"{archives[0]}: holds none of {', '.join(keep)}; is it the right file?")
         write_text(marker, json.dumps(done))
 
 

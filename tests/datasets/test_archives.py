@@ -74,7 +74,9 @@ def device(info: tarfile.TarInfo) -> None:
     info.type, info.size = tarfile.CHRTYPE, 0
 
 
-@pytest.mark.parametrize("name", ["../out.txt", "/tmp/ssmpose-out.txt", "a/../../out.txt", "..\\out.txt", "C:/out.txt"])
+@pytest.mark.parametrize(
+    "name", ["../out.txt", "/tmp/ssmpose-out.txt", "a/../../out.txt", "..\\out.txt", "C:/out.txt", "."]
+)
 @pytest.mark.parametrize("make", [tar, zipped])
 def test_names_that_lead_out_are_refused(make: Callable, name: str, tmp_path: Path) -> None:
     archive = make(tmp_path / "archive", {"fine": b"1", name: b"2"})

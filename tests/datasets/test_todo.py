@@ -84,6 +84,19 @@ def test_a_file_that_was_placed_by_hand_completes_the_other(
     assert get_data(["jhmdb"], tmp_path / "raw", {}, entries) == ["jhmdb"]
 
 
+@pytest.mark.parametrize("keep", [None, ["*.mat"]])
+def test_an_archive_without_the_wanted_files_is_named(
+    keep: list[str] | None, entries: Path, mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    with zipfile.ZipFile(mirror / "labels.zip", "w") as archive:
+        archive.writestr("folder/", "")
+    text = json.loads(entries.read_text(encoding="utf-8"))
+    text["labels"]["unpack"] = [{"files": "labels.zip"} | ({"keep": keep} if keep else {})]
+    entries.write_text(json.dumps(text), encoding="utf-8")
+    assert get_data(["jhmdb"], tmp_path / "raw", {"labels": {"accept": True}}, entries) == ["jhmdb"]
+    assert f"labels.zip: holds none of {(keep or ['*'])[0]}; is it the right file?" in capsys.readouterr().err
+
+
 def test_what_cannot_be_fetched_is_said_and_stays_on_the_list(
     entries: Path, mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
