@@ -46,17 +46,16 @@ def tailed_clips(lengths: Sequence[int], frames: int, every: int) -> np.ndarray:
     Arguments and result as in training_clips. Source: MotionAGFormer's clips of MPI-INF-3DHP, which SasMamba inherits.
     """
     _at_least_one("every", every)
-    offset, clips = 0, training_clips((), frames, every)
-    for n in lengths:
-        _at_least_one("length of a sequence", n)
+
+    def cut(n: int) -> np.ndarray:
         starts = np.arange(0, max(n - frames + 1, 0), every)
         left = starts[-1] + every if len(starts) else 0
-        found = [starts[:, None] + np.arange(frames)]
-        if left < n and (not len(starts) or (n - frames) % every):
-            found.append(left + (np.arange(frames) * (n - left - 1) // max(frames - 1, 1))[None])
-        clips = np.concatenate([clips, offset + np.concatenate(found)])
-        offset += n
-    return clips
+        whole = starts[:, None] + np.arange(frames)
+        if left >= n or (len(starts) and (n - frames) % every == 0):
+            return whole
+        return np.concatenate([whole, left + (np.arange(frames) * (n - left - 1) // max(frames - 1, 1))[None]])
+
+    return _joined(lengths, frames, cut)
 
 
 def centred_windows(lengths: Sequence[int], frames: int, rows: np.ndarray) -> np.ndarray:
@@ -73,12 +72,19 @@ def centred_windows(lengths: Sequence[int], frames: int, rows: np.ndarray) -> np
 
 
 def _clips(lengths: Sequence[int], frames: int, starts: Callable[[int], np.ndarray]) -> np.ndarray:
+    def cut(n: int) -> np.ndarray:
+        return starts(n)[:, None] + np.arange(frames) if n >= frames else _stretched(n, frames)[None]
+
+    return _joined(lengths, frames, cut)
+
+
+def _joined(lengths: Sequence[int], frames: int, cut: Callable[[int], np.ndarray]) -> np.ndarray:
+    """The clips that `cut` makes of each sequence's frames, counted from 0, as rows of all sequences."""
     _at_least_one("frames", frames)
     offset, clips = 0, [np.empty((0, frames), np.int64)]
     for n in lengths:
         _at_least_one("length of a sequence", n)
-        rows = starts(n)[:, None] + np.arange(frames) if n >= frames else _stretched(n, frames)[None]
-        clips.append(offset + rows)  # (clips of this sequence, frames)
+        clips.append(offset + cut(n))  # (clips of this sequence, frames)
         offset += n
     return np.concatenate(clips)
 

@@ -82,19 +82,18 @@ class Split:
         """Whether only the middle frame of a window counts."""
         return self.card.get("windows") == "centred"
 
-    def judged(self, frames: int) -> "Split":
-        """The rows that networks of `frames` frames are judged by."""
-        return self if self.card.get("windows", "tiling") == "tiling" else self.take(self.judged_rows(frames))
+    def judged(self, frames: int) -> "tuple[np.ndarray | slice, Split]":
+        """Numbers of the rows that networks of `frames` frames are judged by, rising, and these rows."""
+        if self.card.get("windows", "tiling") == "tiling":
+            return slice(None), self
+        windows = self.windows(frames)
+        rows = np.unique(windows[:, frames // 2] if self.centred() else windows)
+        return rows, self.take(rows)
 
     def take(self, rows: np.ndarray) -> "Split":
         """Some of its rows."""
         arrays = (array[rows] for array in (self.keypoints, self.joints, self.factor))
         return Split(*arrays, self.frames.iloc[rows].reset_index(drop=True), self.card)
-
-    def judged_rows(self, frames: int) -> np.ndarray:
-        """Row numbers of `judged`, rising."""
-        windows = self.windows(frames)
-        return np.unique(windows[:, frames // 2] if self.centred() else windows)
 
 
 def sequence_bounds(sequence: np.ndarray) -> list[tuple[int, int]]:

@@ -27,9 +27,10 @@ class Videos:
     def __init__(self, data: Path, hold_out: bool = True, seed: int = 0) -> None:
         """seed: of the run; Sub-JHMDB has three splits, and each run gets one: with seeds 0, 1, 2 the mean over seeds
         is the mean over splits."""
-        self.data, self.hold_out, self.fold = data, hold_out, seed % len(FOLDS) + 1
+        self.data, self.hold_out, self.fold = data, hold_out, fold_of(seed)
         card = data / "card.json"
-        self.kind = read_json(card).get("joints", "posetrack-15") if card.is_file() else "posetrack-15"
+        jhmdb = card.is_file() and read_json(card).get("joints") == "jhmdb-15"
+        self.joints: JointSet = JHMDB if jhmdb else POSETRACK  # which are annotated
         self._annotated: dict[str, list[Sequence]] = {}  # by folder of annotations
         self._persons: dict[tuple[str, str], Instances] = {}  # by split and kind of boxes
 
@@ -37,9 +38,7 @@ class Videos:
         """Sequences of a split."""
         folder = self._folder(split)
         if folder not in self._annotated:
-            jhmdb = self.data / f"annotations/Sub{self.fold}_{'test' if folder == 'val' else 'train'}.json"
-            whole = read_jhmdb(jhmdb, self.data) if self.kind == "jhmdb-15" else read_split(self.data, folder)
-            self._annotated[folder] = whole
+            self._annotated[folder] = self._read(folder)
         found = self._annotated[folder]
         if split == "val" or not self.hold_out:
             return found
@@ -53,18 +52,24 @@ class Videos:
             self._persons[split, boxes] = annotated_boxes(sequences) if true else detected_boxes(sequences, found)
         return self._persons[split, boxes]
 
-    @property
-    def joints(self) -> JointSet:
-        """Which joints are annotated."""
-        return JHMDB if self.kind == "jhmdb-15" else POSETRACK
-
     def boxed(self, condition: str) -> bool:
         """Whether the data has the boxes of a condition (`training.clips.Persons`, without the split)."""
         return condition.startswith("gt-boxes") or (self.data / "boxes/val.json").is_file()
 
+    def _read(self, folder: str) -> list[Sequence]:
+        if self.joints is POSETRACK:
+            return read_split(self.data, folder)
+        name = f"Sub{self.fold}_{'test' if folder == 'val' else 'train'}.json"
+        return read_jhmdb(self.data / "annotations" / name, self.data)
+
     @staticmethod
     def _folder(split: str) -> str:
         return "val" if split == "val" else "train"
+
+
+def fold_of(seed: int) -> int:
+    """The split of Sub-JHMDB, 1 to 3, that runs with a seed get."""
+    return seed % len(FOLDS) + 1
 
 
 def read_split(data: Path, split: str) -> list[Sequence]:

@@ -39,8 +39,8 @@ def validation_error(predictions: np.ndarray, split: Split, frames: int) -> floa
 
     predictions : (N, J, 3) of a network of `frames` frames, from `predict`
     """
-    predictions = predictions[split.judged_rows(frames)]
-    split = split.judged(frames)
+    rows, split = split.judged(frames)
+    predictions = predictions[rows]
     table = {name: split.frames[name].to_numpy() for name in ("width", "height", "action", "sequence")}
     if split.protocol == "mpi-inf-3dhp":
         sizes = table["width"], table["height"]

@@ -210,13 +210,18 @@ def _sums(costs: list[Cost]) -> str:
 def main(arguments: list[str]) -> None:
     """Print the bill of the config with `key=value` overrides; raises InputError above its budget."""
     plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
-    print(describe(_costs(plan), plan.config["processes"]))
-    keep_to_budget(plan)
+    costs = _costs(plan)
+    print(describe(costs, plan.config["processes"]))
+    _refuse_above(costs, plan.config["budget"])
 
 
 def keep_to_budget(plan: Plan) -> None:
     """Raise InputError, with the remedy, if the runs that are still to do cost more than the config's budget."""
-    if above := over_budget(_costs(plan), plan.config["budget"]):
+    _refuse_above(_costs(plan), plan.config["budget"])
+
+
+def _refuse_above(costs: list[Cost], budget: dict) -> None:
+    if above := over_budget(costs, budget):
         remedy = "choose fewer variants, studies or seeds, or raise the budget in config.yaml"
         raise InputError(f"{above}; {remedy}")
 

@@ -58,15 +58,19 @@ def _score_run(run: Path, splits: dict[str, Split]) -> Iterator[dict]:
                     measured = {"metric": metric, "value": values.get(metric), "unit": unit}
                     yield known | measured | _drawn(values, metric) | {GROUPS: _groups(values, metric)}
     if record["spec"]["scale"] == PAPER:
-        yield from _conditions(identity, record, splits["test"])
+        test, frames = splits["test"].frames, record["frames"]
+        judged = int(test["valid"].sum()) if "valid" in test else len(test)
+        held_out = 0 if record["spec"]["recipe"]["hold_out"] else frames.get("val", 0)
+        yield from condition_rows(identity, record, frames["train"] + held_out, judged)
 
 
-def _conditions(identity: dict, record: dict, test: Split) -> Iterator[dict]:
-    """How much data and training was behind a run at scale `paper`: a number made with less is not the paper's."""
-    judged = int(test.frames["valid"].sum()) if "valid" in test.frames else len(test.frames)
-    recipe, frames = record["spec"]["recipe"], record["frames"]
-    train = frames["train"] + (0 if recipe["hold_out"] else frames.get("val", 0))
-    found = {"train": train, "test": judged, "epochs": recipe["epochs"], "steps": recipe["steps"]}
+def condition_rows(identity: dict, record: dict, train: int, test: int) -> Iterator[dict]:
+    """How much data and training was behind a run at scale `paper`: a number made with less is not the paper's.
+
+    train, test : as `studies.benchmarks.AMOUNTS` counts them
+    """
+    recipe = record["spec"]["recipe"]
+    found = {"train": train, "test": test, "epochs": recipe["epochs"], "steps": recipe["steps"]}
     for convention, value in found.items():
         yield identity | {"metric": CONDITION, "value": value, "unit": "", "convention": convention}
 
@@ -110,8 +114,8 @@ def protocol_values(predictions: np.ndarray, split: Split, clip: int = 1) -> dic
     which measures depth only and makes sense for ground-truth keypoints alone. Each protocol's values hold those in
     resamples of the takes as well.
     """
-    predictions, split = predictions[split.judged_rows(clip)], split.judged(clip)
-    frames = split.frames
+    rows, split = split.judged(clip)
+    predictions, frames = predictions[rows], split.frames
     width, height = frames["width"].to_numpy(), frames["height"].to_numpy()
     if split.protocol == "mpi-inf-3dhp":
         return {"mpi-inf-3dhp": _mpi_inf_3dhp(predictions, split, width, height)}

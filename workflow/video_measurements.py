@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.topdown_boxes import Videos
+from datasets.topdown_boxes import Videos, fold_of
 from datasets.topdown_joints import JHMDB
-from studies.columns import CONDITION
 from studies.paper import PAPER
 from training.scoring import person_pck, resampled_ap, resampled_pck, video_ap
-from workflow.measurements import CLUSTERS, RESAMPLED, run_identity
+from workflow.measurements import CLUSTERS, RESAMPLED, condition_rows, run_identity
 
 JOINTS, SCORES = "joints", "scores"
 
@@ -25,8 +24,10 @@ def score_video_runs(runs: Sequence[Path], data: Path) -> list[dict]:
     rows = []
     for run in runs:
         record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        fresh = Videos(data, seed=record["spec"]["seed"])
-        rows += _score_run(run, record, videos.setdefault(fresh.fold, fresh))
+        fold = fold_of(record["spec"]["seed"])
+        if fold not in videos:
+            videos[fold] = Videos(data, seed=record["spec"]["seed"])
+        rows += _score_run(run, record, videos[fold])
     return rows
 
 
@@ -48,7 +49,8 @@ def _score_run(run: Path, record: dict, videos: Videos) -> Iterator[dict]:
             for metric, value in values.items():
                 yield known | {"metric": metric, "value": value, RESAMPLED: resampled[metric]}
     if record["spec"]["scale"] == PAPER:
-        yield from (run_identity(run, record) | row for row in _conditions(record, videos))
+        taught = len(videos.sequences("train")) + len(videos.sequences("dev"))
+        yield from condition_rows(run_identity(run, record), record, taught, len(videos.sequences("val")))
 
 
 def _score(condition: str, videos: Videos, joints: np.ndarray, scores: np.ndarray) -> tuple[dict, dict]:
@@ -58,13 +60,3 @@ def _score(condition: str, videos: Videos, joints: np.ndarray, scores: np.ndarra
         return person_pck(instances, joints), resampled_pck(instances, joints)
     found = (videos.sequences(split), instances, joints, scores)
     return video_ap(*found), resampled_ap(*found)
-
-
-def _conditions(record: dict, videos: Videos) -> Iterator[dict]:
-    """How much data and training was behind a run at scale `paper` (`workflow.measurements`)."""
-    recipe = record["spec"]["recipe"]
-    taught = len(videos.sequences("train")) + len(videos.sequences("dev"))
-    found = {"train": taught, "test": len(videos.sequences("val"))}
-    found |= {"epochs": recipe["epochs"], "steps": recipe["steps"]}
-    for convention, value in found.items():
-        yield {"metric": CONDITION, "value": value, "unit": "", "convention": convention}

@@ -109,7 +109,7 @@ def test_mpi_inf_3dhp_is_the_same_from_official_and_preprocessed_files(raw: Path
     for split, arrays in original.items():
         same(arrays, later[split], atol=1e-3)
         assert (arrays.frames["valid"] == later[split].frames["valid"]).all()
-    judged = original["test"].judged(27)
+    _, judged = original["test"].judged(27)
     assert len(judged.frames) == original["test"].frames["valid"].sum() == 53
     size = judged.frames["width"].to_numpy(), judged.frames["height"].to_numpy()
     relative = judged.joints.astype(float) - judged.joints[:, 14:15]
