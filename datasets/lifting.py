@@ -71,11 +71,17 @@ class Split:
             return tailed_clips(self.lengths(), frames, rule["every"])
         return training_clips(self.lengths(), frames, max(1, round(frames * stride)))
 
-    def windows(self, frames: int) -> np.ndarray:
-        """Rows (M, frames) that a network of `frames` frames looks at to be judged (WINDOWS)."""
+    def windows(self, frames: int, one_by_one: bool = False) -> np.ndarray:
+        """Rows (M, frames) that a network of `frames` frames looks at to be judged (WINDOWS).
+
+        one_by_one : a window around each frame that is judged, for networks that answer for the middle frame alone
+        """
         kind = self.card.get("windows", "tiling")
         if kind == "centred":
             return centred_windows(self.lengths(), frames, np.flatnonzero(self.frames["valid"]))
+        if one_by_one:
+            rows = self.judged(frames)[0]
+            return centred_windows(self.lengths(), frames, np.arange(len(self.frames))[rows])
         return (paper_clips if kind == "paper" else tiling_clips)(self.lengths(), frames)
 
     def centred(self) -> bool:

@@ -50,8 +50,8 @@ def count(model: nn.Module, example: Tensor, convention: str = "true") -> Count:
     example: an input of any batch size, of the model's own shape, (B, T, J, C) for lifting models. On the
     meta device (`torch.empty(1, 243, 17, 2, device="meta")`) nothing is computed, so that the largest model
     takes a second and no memory; the model itself may be anywhere, for a copy of it follows the example.
-    The model is left as it was. convention: "true", "paper", "paper-leaf" or "fvcore" (see this module; the
-    last takes the CPU in place of the meta device, and as long as a forward pass).
+    The model is left as it was. convention: one of CONVENTIONS (see this module; fvcore
+    takes the CPU in place of the meta device, and as long as a forward pass).
     Raises InputError for an unknown convention, or for a model that fvcore cannot trace.
     Source of the paper conventions: specification of PoseMamba and SasMamba, sections 6 and 7 (C1, C2, C5).
     """
@@ -103,28 +103,42 @@ class _Watched:
     """A copy of a model after one forward pass in evaluation mode, and what was seen of it.
 
     flops: torch's counter; rest: elements written by operators without a formula; layers: layer -> the sum of its
-    rule in RULES over every call of it, for every layer that has one.
+    rule in RULES over every call of it, for every layer that has one and was called; older: the same in older releases
+    of the profiler; normalised: elements that norms wrote.
     """
+
+    rest: "_Uncounted"
 
     def __init__(self, model: nn.Module, example: Tensor) -> None:
         self.model = _shadow(model, example.device).eval()
         self.layers: Counter[str] = Counter()
+        self.older: Counter[str] = Counter()
+        self.normalised = 0
         for name, layer in self.model.named_modules():
             if type(layer) in RULES:
                 layer.register_forward_hook(partial(self._tally, name))  # dies with this copy of the model
-        self.flops, rest = FlopCounterMode(display=False), _Uncounted()
+        self.flops, self.rest = FlopCounterMode(display=False), _Uncounted()
+        for layer in self.opaque().values():
+            layer.register_forward_pre_hook(lambda *_: self.rest.enter(1))
+            layer.register_forward_hook(lambda *_: self.rest.enter(-1))
         # Fused attention on the CPU counts as 0 in torch's counter; its plain form counts in full.
         fast_path = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
         try:
-            with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), rest, self.flops:
+            with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), self.rest, self.flops:
                 self.model(example)
         finally:
             torch.backends.mha.set_fastpath_enabled(fast_path)
-        self.rest = rest.elements
+
+    def opaque(self) -> dict[str, nn.Module]:
+        """Modules that a published code runs as one kernel with its scan, by name."""
+        return {name: m for name, m in self.model.named_modules() if getattr(m, "opaque", False)}
 
     def _tally(self, name: str, layer: nn.Module, x: tuple[Tensor, ...], y: Tensor) -> None:
         self.layers[name] += RULES[type(layer)](layer, x[0], y)
+        is_norm = RULES[type(layer)] is _norm
+        self.older[name] += 0 if is_norm else RULES[type(layer)](layer, x[0], y) + _biases(layer, y)
+        self.normalised += is_norm * y.numel()
 
 
 # --- true -------------------------------------------------------------------------------------------------
@@ -137,23 +151,30 @@ MOVES |= {"fill_", "full", "full_like", "ones", "ones_like", "scalar_tensor"}
 
 
 class _Uncounted(TorchDispatchMode):
-    """Tallies the operators that have no MAC formula, by the elements that they write."""
+    """Tallies the operators that have no MAC formula, by the elements that they write; `multiplied` outside kernels."""
 
     def __init__(self) -> None:
         super().__init__()
         self.elements: Counter[str] = Counter()
+        self.multiplied = self.kernels = 0
+
+    def enter(self, kernels: int) -> None:
+        """So many more opaque modules are being run (fewer, if negative)."""
+        self.kernels += kernels
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         packet = func.overloadpacket
         if packet not in flop_registry and packet.__name__ not in MOVES and not func.is_view:
             first = out[0] if isinstance(out, (tuple, list)) else out
-            self.elements[packet.__name__] += first.numel() if isinstance(first, Tensor) else 0
+            written = first.numel() if isinstance(first, Tensor) else 0
+            self.elements[packet.__name__] += written
+            self.multiplied += written if packet.__name__ in ("mul", "mul_") and not self.kernels else 0
         return out
 
 
 def _count_true(watched: _Watched) -> tuple[int, int, list[str]]:
-    excluded = [f"{op}: {n:,} elements" for op, n in watched.rest.most_common() if n]
+    excluded = [f"{op}: {n:,} elements" for op, n in watched.rest.elements.most_common() if n]
     for op, n in watched.flops.get_flop_counts().get("Global", {}).items():
         if op._qualified_op_name.split("::")[0] != "aten":  # an operator with a formula of its own
             excluded.append(f"{op._qualified_op_name}: all but the {n // 2:,} MACs of its formula")
@@ -178,6 +199,18 @@ def _norm(layer: nn.LayerNorm, x: Tensor, y: Tensor) -> int:
     return x.numel() * (4 if affine else 2)
 
 
+def _softmax(layer: nn.Softmax, x: Tensor, y: Tensor) -> int:
+    """exp, sum and division of n numbers: 3 n - 1."""
+    n = x.shape[layer.dim]
+    return x.numel() // n * (3 * n - 1)
+
+
+def _biases(layer: nn.Module, y: Tensor) -> int:
+    """What older releases count of a convolution besides."""
+    convolves = RULES[type(layer)] is _convolution
+    return y.numel() if convolves and layer.bias is not None else 0
+
+
 Rule = Callable[[nn.Module, Tensor, Tensor], int]
 # The profiler looks a layer's exact type up: a subclass of nn.Linear is as invisible as a custom layer.
 RULES: dict[type[nn.Module], Rule] = {
@@ -186,24 +219,27 @@ RULES: dict[type[nn.Module], Rule] = {
     **dict.fromkeys([nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d], _convolution),
     **dict.fromkeys([nn.LayerNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d], _norm),
     **dict.fromkeys([nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d], _norm),
+    nn.Softmax: _softmax,
 }
 
 
 def _count_paper(watched: _Watched) -> tuple[int, int, list[str]]:
-    return _count_layers(watched, lambda layer: type(layer) in RULES)
+    return _count_layers(watched, lambda name, layer: name in watched.layers, watched.layers)
 
 
 def _count_paper_leaf(watched: _Watched) -> tuple[int, int, list[str]]:
-    return _count_layers(watched, lambda layer: next(layer.children(), None) is None)
+    return _count_layers(watched, lambda _, layer: next(layer.children(), None) is None, watched.older)
 
 
-def _count_layers(watched: _Watched, visible: Callable[[nn.Module], bool]) -> tuple[int, int, list[str]]:
+def _count_layers(
+    watched: _Watched, visible: Callable[[str, nn.Module], bool], macs: Counter[str]
+) -> tuple[int, int, list[str]]:
     """Parameters of the visible layers, MACs of the layers with a rule."""
     seen: dict[int, int] = {}
     unseen: Counter[str] = Counter()
-    for layer in watched.model.modules():
+    for path, layer in watched.model.named_modules():
         for name, p in layer.named_parameters(recurse=False):
-            if visible(layer):
+            if visible(path, layer):
                 seen[id(p)] = p.numel()
             else:
                 unseen[f"{type(layer).__name__}.{name}"] += p.numel()
@@ -215,7 +251,24 @@ def _count_layers(watched: _Watched, visible: Callable[[nn.Module], bool]) -> tu
     )
     excluded += [f"{name}: MACs of {n} layers" for name, n in sorted(silent.items())]
     excluded.append("MACs of everything functional: einsum, matmul, attention products, scans, gates")
-    return sum(seen.values()), watched.layers.total(), excluded
+    return sum(seen.values()), macs.total(), excluded
+
+
+# --- operators --------------------------------------------------------------------------------------------
+
+
+def _count_operators(watched: _Watched) -> tuple[int, int, list[str]]:
+    by_module, root = watched.flops.get_flop_counts(), type(watched.model).__name__
+    inside = {name: _native(by_module.get(f"{root}.{name}", {})) for name in watched.opaque()}
+    params, _, excluded = _count_true(watched)
+    excluded += [f"{name}: {n:,} MACs in one kernel" for name, n in inside.items()]
+    products = _native(by_module.get("Global", {})) - sum(inside.values())
+    return params, products + watched.normalised + watched.rest.multiplied, excluded
+
+
+def _native(counts: dict) -> int:
+    """MACs of PyTorch's own operators."""
+    return sum(n for op, n in counts.items() if op._qualified_op_name.split("::")[0] == "aten") // 2
 
 
 # --- fvcore -----------------------------------------------------------------------------------------------
@@ -266,5 +319,6 @@ WATCHED: dict[str, Callable[[_Watched], tuple[int, int, list[str]]]] = {
     "true": _count_true,
     "paper": _count_paper,
     "paper-leaf": _count_paper_leaf,
+    "operators": _count_operators,
 }
 CONVENTIONS = (*WATCHED, "fvcore")

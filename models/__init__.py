@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from models.examples import is_video
 from studies.errors import InputError
 from studies.variants import resolve_variants, variant
 
@@ -41,7 +42,7 @@ def load_published(model: nn.Module, source: str | Path | dict[str, Tensor]) -> 
     Video models take a ViTPose's. source : checkpoint file, or its weights as a dictionary. Raises InputError for
     everything that does not fit.
     """
-    room = "video" if hasattr(model, "encoder") else "lifting"
+    room = "video" if is_video(model) else "lifting"
     return import_module(f"models.{room}.published").load(model, source)
 
 

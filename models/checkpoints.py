@@ -1,7 +1,10 @@
 """Reading published checkpoint files, and saying in one line what does not fit. Nothing untrusted is unpickled."""
 
+import math
 import pickle
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,54 @@ from torch import Tensor
 from studies.errors import InputError
 
 REFUSED = ("unsupported global", "unsupported class", "unrecognized")  # how torch says: not a type that I unpickle
+MAKERS_OF_STATES = ("__randomstate_ctor", "__bit_generator_ctor")
 DAMAGED = "is damaged or no torch checkpoint: download it again"
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How published code keeps the weights of a network: a model says it as its attribute `published`.
+
+    containers : keys of the file under the first of which, that is there, the weights are; a file may also be the
+        plain dictionary of weights
+    renamed : (pattern, replacement as of `re.sub`) from our names to theirs; every rule is applied, one after the other
+    reshaped : (pattern of our names, what makes their shape of ours); the numbers stay in their order
+    frames : keys of theirs by which a clip length shows, and along which axis, where T is baked into the weights
+    frames_each : frames for one step along that axis
+    """
+
+    containers: tuple[str, ...]
+    renamed: tuple[tuple[str, str | Callable[[re.Match], str]], ...]
+    reshaped: tuple[tuple[str, Callable[[Shape], Shape]], ...] = ()
+    frames: Mapping[str, int] = field(default_factory=dict)
+    frames_each: int = 1
+
+    def name(self, ours: str) -> str:
+        """Their key for one of our names."""
+        for pattern, replacement in self.renamed:
+            ours = re.sub(pattern, replacement, ours)
+        return ours
+
+    def shape(self, ours: str, shape: Shape) -> Shape:
+        """Their shape of one of our weights."""
+        for pattern, change in self.reshaped:
+            if re.search(pattern, ours):
+                return change(shape)
+        return shape
+
+    @staticmethod
+    def one_axis_more(shape: Shape) -> Shape:
+        return 1, *shape
+
+    @staticmethod
+    def one_axis_less(shape: Shape) -> Shape:
+        return shape[1:]
+
+    @staticmethod
+    def first_two_in_one(shape: Shape) -> Shape:
+        return math.prod(shape[:2]), *shape[2:]
 
 
 def read_checkpoint(path: Path) -> dict:
@@ -28,7 +78,7 @@ def read_checkpoint(path: Path) -> dict:
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     try:
-        with torch.serialization.safe_globals(_numpy_scalars()):
+        with torch.serialization.safe_globals(_numpy_scalars() + _numpy_random_states()):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if any(sign in str(error).lower() for sign in REFUSED):
@@ -55,6 +105,15 @@ def _numpy_scalars() -> list:
     scalar = np._core.multiarray.scalar
     dtypes = [type(np.dtype(kind)) for kind in ("float32", "float64", "int32", "int64")]
     return [(scalar, "numpy.core.multiarray.scalar"), (scalar, "numpy._core.multiarray.scalar"), np.dtype, *dtypes]
+
+
+def _numpy_random_states() -> list:
+    """What a pickled `numpy.random.RandomState` refers to: VideoPose3D's descendants save one beside the weights."""
+    made_by = [(getattr(np.random._pickle, name), f"numpy.random._pickle.{name}") for name in MAKERS_OF_STATES]
+    reconstruct = np._core.multiarray._reconstruct
+    arrays = [(reconstruct, f"{core}.multiarray._reconstruct") for core in ("numpy.core", "numpy._core")]
+    dtypes = [type(np.dtype(kind)) for kind in ("uint32", "uint64")]
+    return [*made_by, *arrays, np.ndarray, np.random.RandomState, np.random.MT19937, *dtypes]
 
 
 def unwrap(content: dict, containers: tuple[str, ...], where: str) -> dict[str, Tensor]:

@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from models.lifting.evaluation import emits_one
+
 SHAPED_BY = ("frames", "joints", "in_channels", "image")  # attributes of models that this module reads
 
 
@@ -16,5 +18,5 @@ def example_shape(model: nn.Module) -> tuple[int, ...]:
 
 
 def emitted_frames(model: nn.Module) -> int:
-    """Frames of a clip that get a pose: all of them from lifting models, the middle one from video models."""
-    return 1 if is_video(model) else model.frames
+    """Frames of a clip that get a pose: the middle one from video models and some lifting models, else all of them."""
+    return 1 if is_video(model) or emits_one(model) else model.frames

@@ -9,6 +9,7 @@ from reports.verdicts import (
     NO_DATA,
     NO_MODEL,
     NO_ROOM,
+    NOT_BY_ITS_OWN,
     NOT_COMPARABLE,
     NOT_RUN,
     NOT_THEIRS,
@@ -25,6 +26,7 @@ from studies.load import recipes
 from studies.paper import DETECTORS, PAPER, PUBLISHED
 from studies.plan import benchmark_of
 from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
+from studies.variants import resolve_variants
 
 CELL_FIELDS = (
     "unit",
@@ -62,13 +64,13 @@ def efficiency_cell(text: str, row: dict, column: dict, measurements: pd.DataFra
     convention = column["convention"]
     cell |= {"convention": convention, "scale": EFFICIENCY_SCALE}
     if "variant" not in row:
-        return cell | judge_missing(printed, NO_MODEL)._asdict()
+        return cell | judge_missing(printed, row.get("missing", NO_MODEL))._asdict()
     found = pick(measurements, scale=EFFICIENCY_SCALE, variant=row["variant"], metric=column["metric"])
     values = dict(zip(found["convention"], found["value"], strict=True))  # base units
     if convention not in values:
         reason = f"{column['metric']} not measured under convention `{convention}`"
         return cell | judge_missing(printed, reason)._asdict()
-    same = same_digits(printed, values, convention)
+    same = same_digits(printed, values | _by_length(row, column, values), convention)
     verdict = judge_efficiency(printed, values[convention], convention, same)
     factor = _factor(cell["unit"])
     return (
@@ -83,6 +85,24 @@ def efficiency_cell(text: str, row: dict, column: dict, measurements: pd.DataFra
     )
 
 
+def _by_length(row: dict, column: dict, values: dict[str, float]) -> dict[str, float]:
+    """Counts that a paper may have meant, which have the clip length in them once too often or too seldom.
+
+    A pass times T; and for a frame, a pass divided by T of a network that answers for one frame, or the paper's own
+    number for a pass, as it is printed, divided by T.
+    """
+    variant = resolve_variants()[row["variant"]]
+    frames = variant["hyper"]["frames"]
+    if column["metric"] == "macs_per_clip":
+        return {f"{name} x T": value * frames for name, value in values.items()}
+    if column["metric"] != "macs_per_frame":
+        return {}
+    clip = next((text for key, text in row.get("cells", {}).items() if key == "macs"), "")
+    printed = parse_printed(clip, "G")
+    found = {f"{name}/T": value / frames for name, value in values.items()}
+    return found | ({"printed MACs/T": printed.value * printed.factor / frames} if printed else {})
+
+
 def accuracy_cell(
     text: str, row: dict, column: dict, measurements: pd.DataFrame, choice: Choice, benchmark: str | None
 ) -> dict:
@@ -91,9 +111,10 @@ def accuracy_cell(
     data, convention = choice.column_data(column), accuracy_convention(column, choice)
     cell |= {"convention": convention, "scale": choice.scale, "dataset": data}
     if "variant" not in row:
-        return cell | judge_missing(printed, NO_MODEL)._asdict()
+        return cell | judge_missing(printed, row.get("missing", NO_MODEL))._asdict()
     if "recipe" not in row:
-        return cell | judge_missing(printed, NO_ROOM)._asdict()
+        reason = NO_ROOM if OUT_OF_MEMORY in row.get("cells", {}).values() else NOT_BY_ITS_OWN
+        return cell | judge_missing(printed, reason)._asdict()
     runs = pick(measurements, scale=choice.scale, dataset=data)
     mine = pick(runs, variant=row["variant"], recipe=row["recipe"])
     found = pick(mine, metric=column["metric"], convention=convention)
@@ -144,7 +165,7 @@ def _departures(mine: pd.DataFrame, benchmark: str) -> list[str]:
 def accuracy_convention(column: dict, choice: Choice) -> str:
     """Protocol, split and selection of epochs under which an accuracy column is measured."""
     split = column.get("split", "val" if "benchmark" in column else "test")
-    return f"{_protocol(column, choice)}/{split}/{choice.selection}"
+    return f"{_protocol(column, choice)}/{split}/{column.get('selection', choice.selection)}"
 
 
 def accuracy_rows(row: dict, column: dict, measurements: pd.DataFrame, choice: Choice) -> pd.DataFrame:

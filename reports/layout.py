@@ -4,6 +4,7 @@ Nothing here knows a file format; `reports.writers` turns a View into Markdown, 
 """
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,7 +25,11 @@ LEGEND = {
 CONVENTIONS = {
     "true": "every trainable weight, and every multiply-accumulate including projections, scan and sampling",
     "paper": "what the papers' profiler (thop) sees; it skips weights and operations that it does not know",
-    "paper-leaf": "the papers' profiler in its older form, which counts every leaf module",
+    "paper-leaf": "the papers' profiler in its older form, which counts every leaf module, and no norms",
+    "operators": "a tracer of operators (torchprofile), to which a published scan kernel is nothing",
+    "here": "true counts of an evaluated frame in this project, the mirrored pass included",
+    "released": "true counts of an evaluated frame as the released code evaluates, the mirrored pass included",
+    "measured": "median of some runs on this machine, at full paper size, batch 1",
     "fvcore": "fvcore's rules: one fused multiply-add is one, an unknown operation is nothing",
     "predicted": "worked out from the sizes of the tensors, not measured",
 }
@@ -294,7 +299,8 @@ def _who(cells: pd.DataFrame) -> str:
 def _conventions(cells: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Meaning of each counting convention that the table names; `true` stands beside every count."""
     used = set(cells.loc[cells["kind"] == "efficiency", "convention"])
-    used |= {name.removesuffix("/2") for text in cells["matches"].dropna() for name in text.split(", ")}
+    matched = (name for text in cells["matches"].dropna() for name in text.split(", "))
+    used |= {re.split("[/ ]", name)[0] for name in matched}
     for name, meaning in CONVENTIONS.items():
         if name in used or (name == "true" and used):
             yield name, meaning

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from reports.measurements import Choice, Summary
 from studies.benchmarks import BENCHMARKS
-from studies.printed import Printed, agrees
+from studies.printed import Printed, agrees, cut_off
 
 REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN = "reproduced", "differs", "not comparable", "not run"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN)
@@ -25,6 +25,7 @@ CONDITIONS = {
 }
 NO_PRINT = "the paper prints no value"
 NO_MODEL = "no implementation yet"
+NOT_BY_ITS_OWN = "not trained as its own paper trains it; the study equal-terms has it"
 NO_DATA = "data needs registration"
 NOT_THEIRS = "no data of the papers; measured at the other scales"
 NO_ROOM = "not trained: the paper prints out of memory"
@@ -90,14 +91,16 @@ def judge_missing(printed: Printed | None, reason: str) -> Verdict:
 
 
 def same_digits(printed: Printed | None, values: Mapping[str, float], own: str) -> list[str]:
-    """Conventions other than the column's `own` whose value (base units), or half of it, rounds to the printed digits.
+    """Conventions other than the column's `own` whose value (base units) gives the printed digits.
 
-    Halves are in because some papers report a profiler's count divided by two (SasMamba's 1.3 G).
+    Besides the conventions themselves: what they give cut off instead of rounded, and half of it, for some papers report
+    a profiler's count divided by two (SasMamba's 1.3 G).
     """
     if printed is None:
         return []
-    halves = {f"{name}/2": value / 2 for name, value in values.items()}
-    return [name for name, value in {**values, **halves}.items() if name != own and agrees(printed, value)]
+    found = [name for name, value in values.items() if name != own and agrees(printed, value)]
+    found += [f"{name} cut off" for name, value in values.items() if cut_off(printed, value)]
+    return found + [f"{name}/2" for name, value in values.items() if agrees(printed, value / 2)]
 
 
 def _join(names: list[str]) -> str:

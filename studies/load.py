@@ -137,7 +137,6 @@ def _repeated(where: tuple, items: list[dict]) -> Iterator[Mistake]:
 
 def _table_mistakes(where: tuple, table: dict) -> Iterator[Mistake]:
     columns = {column["id"]: column for column in table["columns"]}
-    trained = any(column["kind"] == "accuracy" for column in table["columns"])
     yield from _repeated((*where, "columns"), table["columns"])
     yield from _repeated((*where, "rows"), table["rows"])
     yield from _memory_mistakes(where, table)
@@ -147,8 +146,6 @@ def _table_mistakes(where: tuple, table: dict) -> Iterator[Mistake]:
     for i, row in enumerate(table["rows"]):
         at = (*where, "rows", i)
         yield from _unknown_names(at, row)
-        if trained and "variant" in row and "recipe" not in row and OUT_OF_MEMORY not in row.get("cells", {}).values():
-            yield at, "key 'recipe' is missing: the table has accuracies, so its variants are trained"
         for note in row.get("notes", []):
             if note not in table.get("footnotes", {}):
                 yield (*at, "notes"), f"unknown footnote {note!r}{nearest(note, table.get('footnotes', {}))}"

@@ -24,8 +24,8 @@ from studies.video import (
 
 BASELINES = ("mean-pose", "mlp")
 BASELINE_RECIPE = "baseline"
-SCALED = ("depth", "width", "frames")
-DROPPED = ("dropout", "drop_path")
+SCALED = {"depth": "depth", "width": "width", "frames": "frames", "central": "frames", "coefficients": "frames"}
+DROPPED = ("dropout", "drop_path", "part_drop")
 ONLY_PRESET = {"mpi-inf-3dhp": "gt"}  # of data sets without a detector's keypoints
 
 
@@ -121,11 +121,11 @@ class Plan:
         return start is not None and start.variant == encoder and self.reads_features(experiment)
 
     def _lifting_spec(self, experiment: Experiment) -> dict:
+        recipe = recipes()[experiment.recipe]
         hyper = scaled_hyper(resolve_variants()[experiment.variant]["hyper"], self.rule)
-        return {
-            "hyper": hyper,
-            "recipe": scaled_recipe(recipes()[experiment.recipe], self.rule, hyper["frames"]),
-        }
+        if "channels" in recipe:  # the same input for all
+            hyper["in_channels"] = recipe["channels"]
+        return {"hyper": hyper, "recipe": scaled_recipe(recipe, self.rule, hyper["frames"])}
 
     def _video_spec(self, experiment: Experiment) -> dict:
         rule = self.rule["video"]
@@ -197,7 +197,7 @@ def dataset_of(item: dict, config: dict) -> str | None:
 
 def scaled_hyper(hyper: dict, rule: dict) -> dict:
     """Hyper-parameters at a scale: sizes times the rule's fraction, at least 1; drop rates times `drop`."""
-    factors = {key: Fraction(rule[key]) for key in SCALED if key in hyper}
+    factors = {key: Fraction(rule[of]) for key, of in SCALED.items() if key in hyper}
     sizes = {key: max(1, int(hyper[key] * factor + Fraction(1, 2))) for key, factor in factors.items()}
     return hyper | sizes | {key: hyper[key] * rule["drop"] for key in DROPPED if key in hyper}
 

@@ -20,6 +20,7 @@ UNITS: dict[str, tuple[str, int]] = {
     "%": ("percentage", 1),
     "MiB": ("memory", 1),
     "GiB": ("memory", 1024),
+    "ms": ("time", 1),
 }
 OUT_OF_MEMORY = "OOM"  # printed where a network did not fit on the paper's device
 NO_VALUE = ("", "-", OUT_OF_MEMORY)  # what a cell holds where the paper prints no number
@@ -72,6 +73,12 @@ def parse_printed(text: str, unit: str | None = None) -> Printed | None:
     if unit and UNITS[unit][0] != kind:
         raise InputError(f"printed value {text!r}: its unit does not fit its column's unit {unit!r}")
     return Printed(text, float(cell["number"]), len(cell["fraction"] or ""), own, factor, cell["mark"])
+
+
+def cut_off(printed: Printed, measured: float) -> bool:
+    """Whether a measured value, in base units, has the printed digits and more, which rounding would not have dropped."""
+    steps = math.floor(measured / printed.factor * 10**printed.decimals)
+    return steps == round(printed.value * 10**printed.decimals) and not agrees(printed, measured)
 
 
 def agrees(printed: Printed, measured: float) -> bool:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from datasets.lifting import Split
 from metrics.lifting import average_windows
 from metrics.protocols import human36m, mpi_inf_3dhp
+from models.lifting.evaluation import emits_one
 from training.batches import mirror, model_inputs
 
 FRAMES_AT_ONCE = 1024  # frames of a batch at evaluation, whatever the clip length
@@ -18,18 +19,19 @@ def predict(model: nn.Module, split: Split, flip_test: bool) -> np.ndarray:
 
     What the network looks at the split decides (`datasets.lifting.WINDOWS`): where clips tile each sequence, the last
     one flush with its end, models of any clip length answer for the same frames. Frames that two clips cover are
-    averaged. With `flip_test`, the mean of the prediction and of the mirrored prediction for the mirrored input (spec
+    averaged. A network that answers for the middle frame alone goes from frame to frame. With `flip_test`, the mean of the prediction and of the mirrored prediction for the mirrored input (spec
     section 4, item 1).
     """
     model.eval()
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     inputs, order = model_inputs(split, model.in_channels), split.skeleton.flip_order
-    windows = torch.from_numpy(np.asarray(split.windows(model.frames)))
+    windows = torch.from_numpy(np.asarray(split.windows(model.frames, emits_one(model))))
     outputs = []
     for rows in windows.split(max(1, FRAMES_AT_ONCE // model.frames)):
         output = _forward(model, inputs[rows].to(device), order if flip_test else None)
-        outputs.append((output[:, model.frames // 2, None] if split.centred() else output).cpu())
-    if split.centred():
+        keep_middle = split.centred() and not emits_one(model)
+        outputs.append((output[:, model.frames // 2, None] if keep_middle else output).cpu())
+    if split.centred() or emits_one(model):
         windows = windows[:, model.frames // 2, None]
     return average_windows(torch.cat(outputs).numpy(), windows.numpy(), len(inputs)).astype(np.float32)
 
@@ -49,7 +51,7 @@ def validation_error(predictions: np.ndarray, split: Split, frames: int) -> floa
 
 
 def _forward(model: nn.Module, clips: Tensor, flip_order: tuple[int, ...] | None) -> Tensor:
-    output = model(clips)  # (B, T, J, 3)
+    output = model(clips)  # (B, T, J, 3), or (B, 1, J, 3) of the middle frame
     if flip_order is None:
         return output
     return (output + mirror(model(mirror(clips, flip_order)), flip_order)) / 2

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import models
 from datasets.lifting import Split, load
+from models.lifting.evaluation import emits_one
 from studies.errors import InputError
 from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error
@@ -48,7 +49,15 @@ class Lifting:
         """The recipe's loss of a part of a batch of clips."""
         device = next(model.parameters()).device
         inputs, labels = self.clips.batch(rows, self.recipe["flip"], step_generator(seed, step), part)
-        return weighted_loss(model(inputs.to(device)).float(), labels.to(device), self.recipe["loss"])
+        inputs, labels = inputs.to(device), labels.to(device)
+        if not emits_one(model):
+            return weighted_loss(model(inputs).float(), labels, self.recipe["loss"])
+        middle = labels[:, model.frames // 2, None]
+        if not hasattr(model, "both"):
+            return weighted_loss(model(inputs).float(), middle, self.recipe["loss"])
+        pairs = zip(model.both(inputs), (labels, middle), strict=True)
+        (every, _), (one, terms) = (weighted_loss(p.float(), truth, self.recipe["loss"]) for p, truth in pairs)
+        return every + one, terms
 
     def evaluate(self, model: nn.Module) -> Evaluation:
         """P1 on validation, where something is held out, and test, and the predictions for test."""

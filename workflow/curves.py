@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 import models
 from metrics.efficiency import predict_memory
 from models.examples import SHAPED_BY, example_shape
-from models.lifting.attention import AttentionStack
+from models.lifting.mixste import MixSTE
 from studies.errors import InputError
 from studies.variants import variant
 from training.losses import mpjpe
@@ -116,7 +116,7 @@ def _lifting(contestant: str, frames: int, backend: str) -> nn.Module:
     if contestant not in STACKS:
         return models.build("posemamba-s", frames=frames, drop_path=0.0, backend=backend)
     hyper = variant("posemamba-s")["hyper"]
-    return AttentionStack(frames, hyper["width"], hyper["depth"], STACKS[contestant], drop_path=0.0)
+    return MixSTE(frames, hyper["width"], hyper["depth"], STACKS[contestant], drop_path=0.0)
 
 
 def _video(contestant: str, tokens: int, backend: str) -> nn.Module:

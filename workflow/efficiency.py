@@ -8,16 +8,18 @@ import torch
 from torch import Tensor, nn
 
 import models
-from metrics.efficiency import CONVENTIONS, Count, count_under, latency, peak_memory, predict_memory, throughput
+from metrics.efficiency import CONVENTIONS, Count, count, count_under, latency, peak_memory, predict_memory, throughput
 from models.examples import emitted_frames, example_shape, is_video
+from models.lifting.evaluation import passes_here, released
 from models.ssm import backend_in_use
 from studies.files import write_whole
 from studies.variants import variant
 from training.provenance import device_name, revision
 
 MEBIBYTE = 2**20
-# fvcore runs the network, on zeros: seconds for a lifting network, minutes for some of those on video.
-VIDEO_CONVENTIONS = tuple(name for name in CONVENTIONS if name != "fvcore")
+# fvcore runs the network, on zeros, which takes minutes for some of those on video, and does not see fused attention,
+# which the peers are made of: it counts those families alone.
+TRACED = ("baselines", "posemamba", "sasmamba")
 # Whether attention is fused. `predicted` is the reading that is held against a printed "OOM": without a fused kernel.
 PREDICTED = {"predicted": False, "predicted-fused": True}
 ATTENTIVE = ("vitpose", "video-transformer")  # families that train layers of attention
@@ -29,7 +31,7 @@ def count_all(variants: Sequence[str]) -> dict[tuple[str, str], tuple[Count, int
     counted = {}
     for name in variants:
         model, clip = on_meta(name)
-        conventions = VIDEO_CONVENTIONS if is_video(model) else CONVENTIONS
+        conventions = [c for c in CONVENTIONS if c != "fvcore" or variant(name)["family"] in TRACED]
         for convention, result in count_under(conventions, model, clip).items():
             counted[name, convention] = result, emitted_frames(model)
     return counted
@@ -43,15 +45,25 @@ def on_meta(name: str, **overrides: object) -> tuple[nn.Module, Tensor]:
 
 
 def count_rows(counted: dict[tuple[str, str], tuple[Count, int]]) -> Iterator[dict]:
-    """Measurements: trainable parameters, MACs a clip, MACs an evaluated frame.
-
-    `paper-leaf` is a rule for parameters only: its MACs are those of `paper` and are not repeated.
-    """
+    """Measurements: trainable parameters, MACs a clip, MACs an evaluated frame."""
     for (name, convention), (result, frames) in counted.items():
         yield _row(name, "params", result.params, "1", convention, "counted")
-        if convention != "paper-leaf":
-            yield _row(name, "macs_per_clip", result.macs, "MAC", convention, "counted")
-            yield _row(name, "macs_per_frame", result.macs / frames, "MAC", convention, "counted")
+        yield _row(name, "macs_per_clip", result.macs, "MAC", convention, "counted")
+        yield _row(name, "macs_per_frame", result.macs / frames, "MAC", convention, "counted")
+
+
+def evaluated_rows(variants: Sequence[str]) -> Iterator[dict]:
+    """Measurements: true MACs of an evaluated frame, mirrored passes and overlapping windows and all.
+
+    `here`: as this project evaluates, `released`: as the released code of the network does.
+    """
+    for name in variants:
+        model, clip = on_meta(name)
+        if not is_video(model):
+            macs = count(model, clip).macs
+            passes = {"here": passes_here(model, flip=True), "released": released(model).passes(model.frames)}
+            for convention, share in passes.items():
+                yield _row(name, "macs_per_evaluated_frame", float(macs * share), "MAC", convention, "counted")
 
 
 def memory_rows(variants: Sequence[str]) -> Iterator[dict]:
@@ -90,6 +102,8 @@ def time_rows(variants: Sequence[str], backend: str, runs: int, warmup: int, thr
         convention = f"median of {runs} after {warmup}, batch 1, {threads} thread{'s' * (threads > 1)}"
         yield _row(name, "latency", 1e3 * timed["median"], "ms", convention)
         yield _row(name, "latency_iqr", 1e3 * timed["iqr"], "ms", convention)
+        per_frame = 1e3 * timed["median"] / emitted_frames(model)
+        yield _row(name, "latency_per_frame", per_frame, "ms", "measured")
         yield _row(name, "throughput", throughput(timed, emitted_frames(model)), "frames/s", convention)
         peak = peak_memory("models:build", arguments, shape, threads=threads)["peak"]
         yield _row(name, "peak_memory", peak / MEBIBYTE, "MiB", f"fresh process, batch 1, {threads} threads")

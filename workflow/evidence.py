@@ -33,7 +33,7 @@ def limb_order() -> dict:
     """Whether the limb scan visits tokens in another order than the bidirectional scan, and which joints it reads."""
     ours, plain = (mode_orders(mode, FRAMES, JOINTS) for mode in ("global-local", "bidirectional"))
     net = models.build("posemamba-s", **TINY)
-    near = net.space_blocks[0].scan.neighbours[0].tolist()
+    near = net.space_blocks[0].mixer.neighbours[0].tolist()
     return {
         "same_order": bool(torch.equal(ours, plain)),
         "joints_in_the_first_frame": (ours[0, :JOINTS] % JOINTS).tolist(),
@@ -46,7 +46,7 @@ def limb_order() -> dict:
 def one_sequence() -> dict:
     """How far a spatial scan reaches: tokens in one sequence, and whether the last frame still sees the first."""
     net = models.build("posemamba-s", **TINY).double().eval()
-    scan = net.space_blocks[0].scan
+    scan = net.space_blocks[0].mixer
     random = torch.Generator().manual_seed(0)
     tokens = torch.randn(1, 9 * JOINTS, 2 * TINY["width"], generator=random, dtype=torch.float64)
     touched = tokens.clone()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from models.lifting.blocks import check_clips
+from models.lifting.parts import check_clips
 
 
 class MeanPose(nn.Module):
@@ -20,7 +20,7 @@ class MeanPose(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, C) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, any_length=True)
+        check_clips(self, keypoints, length="any")
         return self.pose.expand(*keypoints.shape[:2], -1, -1)
 
 
@@ -49,7 +49,7 @@ class ResidualMLP(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, C) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, any_length=True)
+        check_clips(self, keypoints, length="any")
         x = self.first(keypoints.reshape(-1, self.joints * self.in_channels))  # (B T, width)
         for block in self.blocks:
             x = x + block(x)

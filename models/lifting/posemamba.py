@@ -2,7 +2,10 @@
 
 from torch import nn
 
-from models.lifting.blocks import Block, Lifter, ScanOperator
+from models.checkpoints import Layout
+from models.lifting.lifter import FRAMES, RENAMED, RESHAPED, SCAN, Lifter
+from models.lifting.parts import Block
+from models.lifting.scan import ScanOperator
 from models.ssm.orders import LIMB_NEIGHBOURS
 from studies.errors import InputError
 
@@ -16,6 +19,8 @@ class PoseMamba(Lifter):
 
     Raises InputError for unknown names, and for the limb scan of another skeleton than Human3.6M's 17 joints.
     """
+
+    published = Layout(("model_pos", "model"), RENAMED + SCAN, RESHAPED, FRAMES)
 
     def __init__(
         self,

@@ -1,7 +1,10 @@
 """SasMamba: a structure-aware stride state space model (arXiv 2511.08872)."""
 
-from models.lifting.blocks import Block, Lifter, ScanOperator
+from models.checkpoints import Layout
 from models.lifting.deform import DeformableConv
+from models.lifting.lifter import FRAMES, RENAMED, RESHAPED, SCAN, Lifter
+from models.lifting.parts import Block
+from models.lifting.scan import ScanOperator
 from models.ssm.orders import stride_neighbours
 
 
@@ -14,6 +17,8 @@ class SasMamba(Lifter):
 
     Raises InputError for unknown names and even kernels.
     """
+
+    published = Layout(("model_pos", "model"), RENAMED + SCAN, RESHAPED, FRAMES)
 
     def __init__(
         self,

@@ -71,7 +71,7 @@ def ssm_maps(model: nn.Module, clip: Tensor) -> tuple[Tensor, Tensor]:
     """
     if not hasattr(model, "time_blocks"):
         raise InputError(f"{type(model).__name__} has no scan to draw a map of: choose a PoseMamba or SasMamba variant")
-    operator, seen = model.time_blocks[-1].scan, []
+    operator, seen = model.time_blocks[-1].mixer, []
     hook = operator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     training = model.training
     try:

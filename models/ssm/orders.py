@@ -36,6 +36,9 @@ SCAN_MODES: dict[str, tuple[str, str, str, str]] = {
     "bs-bt": ("spatial-backward", "temporal-backward", "spatial-backward", "temporal-backward"),
 }
 
+# STAMPose's two directions along time: joint after joint in both.
+ALONG_TIME = ("temporal", "temporal-backward")
+
 # PoseMamba's limb scan: the joint whose feature is added at each of the 17 positions. It is the limb order
 # 0 | 0 1 2 3 | 0 4 5 6 | 8 11 12 13 | 8 14 15 16 laid over the positions, as the published code does.
 LIMB_NEIGHBOURS = (0, 0, 1, 2, 3, 0, 4, 5, 6, 8, 11, 12, 13, 8, 14, 15, 16)
@@ -118,7 +121,13 @@ def mode_orders(mode: str, frames: int, joints: int, device: torch.device | None
     """
     if mode not in SCAN_MODES:
         raise InputError(f"unknown scan mode {mode!r}{nearest(mode, SCAN_MODES)}")
-    return _to_keep(lambda name: scan_order(name, frames, joints), SCAN_MODES[mode], device)
+    return named_orders(SCAN_MODES[mode], frames, joints, device)
+
+
+@cache
+def named_orders(names: tuple[str, ...], frames: int, joints: int, device: torch.device | None = None) -> Tensor:
+    """Orders (K, T * J) int64 of those names over a grid, kept as those of `mode_orders` are."""
+    return _to_keep(lambda name: scan_order(name, frames, joints), names, device)
 
 
 @cache

@@ -76,7 +76,34 @@ def test_paper_sees_leaf_layers_of_known_types_by_hand(device):
 def test_paper_leaf_sees_the_parameters_of_every_leaf():
     result = count(Sampler(), example(), "paper-leaf")
     assert result.params == SEEN + D * (D + 1)
-    assert result.macs == LINEAR + CONV + 2 * NORM
+    assert result.macs == LINEAR + CONV + TOKENS * D  # no norms, but the convolution's biases
+
+
+def test_operators_sees_every_product_but_nothing_of_a_kernel():
+    class Kernel(nn.Linear):
+        opaque = True
+
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * super().forward(x)
+
+    model = nn.Sequential(nn.Linear(4, 4), Kernel(4, 4), nn.LayerNorm(4))
+    model.append(nn.Softmax(-1))
+    result = count(model, torch.zeros(3, 4, device="meta"), "operators")
+    assert result.params == 2 * 20 + 8
+    assert result.macs == 3 * 4 * 4 + 3 * 4  # the first layer, and an operation an element of the norm
+
+
+def test_layers_that_are_never_called_are_invisible_to_the_papers_profiler():
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.idle = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.used(x)
+
+    x = torch.zeros(1, 4, device="meta")
+    assert [count(Idle(), x, name).params for name in ("paper", "paper-leaf", "true")] == [20, 40, 40]
 
 
 def test_fvcore_has_its_own_rule():
@@ -144,7 +171,7 @@ def test_tied_weights_count_once():
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
     model[1].weight = model[0].weight
     x = torch.zeros(1, 4, device="meta")
-    assert [count(model, x, c).params for c in CONVENTIONS] == [16 + 4 + 4] * 4
+    assert [count(model, x, c).params for c in CONVENTIONS] == [16 + 4 + 4] * len(CONVENTIONS)
     assert count(model, x).macs == 32
 
 

@@ -64,7 +64,7 @@ def test_attention_of_a_model_gives_back_its_scan(name):
     """The operator's own tokens and directions: weights times what each pair of directions reads, plus the skip D."""
     torch.manual_seed(0)
     model = models.build(name, frames=3, width=4, depth=1, backend="reference").double().eval()
-    operator, x = model.time_blocks[-1].scan, torch.randn(1, 3, 17, 4, dtype=torch.float64)
+    operator, x = model.time_blocks[-1].mixer, torch.randn(1, 3, 17, 4, dtype=torch.float64)
     tokens, _ = operator.tokens_and_gate(x)
     total = torch.zeros(51, 8, dtype=torch.float64)
     for inputs in operator.scan_inputs(*tokens, 3, 17):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 import models
-from models.lifting.blocks import Block
+from models.lifting.parts import Block
 from models.ssm.orders import SCAN_MODES
 from studies.errors import InputError
 
@@ -59,7 +59,7 @@ def test_published_and_exact_gradients(build, scan, kernel):
         model(ours[None]).pow(2).sum().backward()
         torch.testing.assert_close(ours.grad, x.grad, rtol=1e-9, atol=1e-9)
         theirs = leaf["STEblocks.0.op.in_proj.weight"].grad
-        torch.testing.assert_close(model.space_blocks[0].scan.in_proj.weight.grad, theirs, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(model.space_blocks[0].mixer.in_proj.weight.grad, theirs, rtol=1e-9, atol=1e-9)
         by_mode[gradient] = ours.grad
     relative = (by_mode["published"] - by_mode["exact"]).norm() / by_mode["exact"].norm()
     assert relative > 0.01
@@ -131,7 +131,7 @@ def test_other_skeletons_without_the_limb_scan():
 
 def test_initial_values_of_the_scan():
     torch.manual_seed(0)
-    scan = models.build("posemamba-b", depth=1).space_blocks[0].scan
+    scan = models.build("posemamba-b", depth=1).space_blocks[0].mixer
     assert torch.equal(scan.D, torch.ones(4, 256))
     torch.testing.assert_close(scan.A_log.exp(), torch.arange(1.0, 17).expand(4, 256, 16))
     _assert_uniform(scan.x_proj, 256**-0.5)
@@ -147,8 +147,8 @@ def test_initial_values_of_the_modules(name):
     torch.manual_seed(0)
     model = models.build(name, depth=1)
     block = model.space_blocks[0]
-    fan_ins = {block.scan.in_proj: 128, block.scan.out_proj: 256, block.mlp.fc1: 128, model.head: 128}
-    conv = block.scan.conv
+    fan_ins = {block.mixer.in_proj: 128, block.mixer.out_proj: 256, block.mlp.fc1: 128, model.head: 128}
+    conv = block.mixer.conv
     fan_ins |= {conv: 9} if isinstance(conv, nn.Conv2d) else {conv.offset_conv: 9 * 256, conv.dcn: 9}
     for module, fan_in in fan_ins.items():
         _assert_uniform(module.weight, fan_in**-0.5)
@@ -176,7 +176,7 @@ def test_norms_have_the_published_epsilons():
     model = models.build("posemamba-s", depth=1)
     block = model.time_blocks[0]
     assert {n.eps for n in (model.space_norm, model.time_norm, block.norm1, block.norm2)} == {1e-6}
-    assert {n.eps for n in (model.head_norm, block.scan.norm)} == {1e-5}
+    assert {n.eps for n in (model.head_norm, block.mixer.norm)} == {1e-5}
 
 
 def test_paths_are_dropped_more_often_with_depth():

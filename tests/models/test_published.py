@@ -47,7 +47,7 @@ def test_official_files_load_and_compute_what_they_say(tmp_path, name, key, kern
 def test_values_land_where_they_belong():
     given = weights()
     loaded = models.load_published(model(), given)
-    scan = loaded.time_blocks[1].scan
+    scan = loaded.time_blocks[1].mixer
     assert torch.equal(scan.A_log[3, 7], given["TTEblocks.1.op.A_logs"][3 * 2 * WIDTH + 7])
     assert torch.equal(scan.D[2, 5], given["TTEblocks.1.op.Ds"][2 * 2 * WIDTH + 5])
     assert torch.equal(loaded.frame_table[4], given["Temporal_pos_embed"][0, 4])
@@ -143,5 +143,5 @@ def test_files_that_are_no_checkpoint_are_named(tmp_path, write, message):
 
 
 def test_models_without_published_weights_are_named():
-    with pytest.raises(InputError, match="published weights exist for PoseMamba and SasMamba, not for ResidualMLP"):
+    with pytest.raises(InputError, match="no published weights are known of ResidualMLP"):
         models.load_published(models.build("mlp", width=4), {})

@@ -106,12 +106,12 @@ def test_shares_cover_a_batch_once(count: int, size: int, accumulate: int) -> No
 
 
 def test_published_weights_are_judged_as_they_are(data: Path, tmp_path: Path) -> None:
-    from models.lifting.published import published_name, published_shape
+    from models.lifting.published import published_weights
 
     found = spec_of("posemamba-s", "published")
     model = models.build("posemamba-s", **found["hyper"])
     state = model.state_dict()
-    theirs = {f"module.{published_name(n)}": t.reshape(published_shape(n, t)) for n, t in state.items()}
+    theirs = {f"module.{key}": tensor for key, tensor in published_weights(model).items()}
     path = tmp_path / "published.bin"
     torch.save({"model_pos": theirs, "epoch": 3}, path)
     train_lifting(found, data, tmp_path / "run", tmp_path / "state", weights=path)

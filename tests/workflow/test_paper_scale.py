@@ -33,11 +33,10 @@ def write_published(path: Path) -> None:
     import torch
 
     import models
-    from models.lifting.published import published_name, published_shape
+    from models.lifting.published import published_weights
 
     torch.manual_seed(0)
-    state = models.build("posemamba-s-27").state_dict()
-    torch.save({"model_pos": {published_name(n): t.reshape(published_shape(n, t)) for n, t in state.items()}}, path)
+    torch.save({"model_pos": published_weights(models.build("posemamba-s-27"))}, path)
 
 
 def cells(checkout: Checkout, table: str) -> pd.DataFrame:

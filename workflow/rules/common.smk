@@ -46,7 +46,11 @@ if PLAN.rule.get("hold_out", True) or PLAN.rule["epochs"] == 1:
 LOOKED_INTO = RUN_FILES[-1]  # the weights whose maps and heatmaps are drawn
 RUN_FILES += ["history.csv", "predictions.npz", "run.json"]
 TIMED = {
-    family: [v for v in names if v in PLAN.config["timing"]["variants"]]
+    family: [
+        v
+        for v in names
+        if v in {*PLAN.config["timing"]["variants"], *PLAN.shown("latency_per_frame")}
+    ]
     for family, names in PLAN.families.items()
 }
 # Whose training steps' memory a table shows: predicting it takes longer than counting.

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from workflow.efficiency import count_all, count_rows, memory_rows, write_excluded
+from workflow.efficiency import count_all, count_rows, evaluated_rows, memory_rows, write_excluded
 from workflow.measurements import write_measurements
 from workflow.scripting import logged
 
@@ -8,4 +8,5 @@ with logged(snakemake.log[0]):
     variants = snakemake.params.variants
     counted = count_all(variants)
     write_excluded(counted, Path(snakemake.output.excluded))
-    write_measurements([*count_rows(counted), *memory_rows(snakemake.params.remembered)], Path(snakemake.output.counts))
+    rows = [*count_rows(counted), *evaluated_rows(variants), *memory_rows(snakemake.params.remembered)]
+    write_measurements(rows, Path(snakemake.output.counts))

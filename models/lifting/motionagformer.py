@@ -1,0 +1,83 @@
+"""MotionAGFormer: an attention and a graph branch side by side (Mehraban et al., WACV 2024, arXiv 2310.16288)."""
+
+import torch
+from torch import Tensor, nn
+
+from models.checkpoints import Layout
+from models.lifting.graphs import GraphMixer
+from models.lifting.parts import Attention, Fusion, Head, ScaledBlock, check_clips, human36m_only
+
+# Names of the published code, ours -> theirs; what is built on MotionAGFormer has them too.
+RENAMED = (
+    (r"^embedding\.", "joints_embed."),
+    (r"^joint_table$", "pos_embed"),
+    (r"\.scale(\d)$", r".layer_scale_\1"),
+    (r"\.mixer\.out\.", ".mixer.proj."),
+    (r"^(layers\.\d+)\.fusion\.share\.", r"\1.fusion."),
+    (r"^head\.norm\.", "norm."),
+    (r"^head\.representation\.", "rep_logit.fc."),
+    (r"^head\.out\.", "head."),
+)
+GRAPH = ((r"\.mixer\.norm\.", ".mixer.batch_norm."),)
+RESHAPED = ((r"^joint_table$", Layout.one_axis_more),)
+FRAMES = {"layers.0.graph_temporal.mixer.batch_norm.weight": 0}
+
+
+class MotionAGFormer(nn.Module):
+    """Keypoints (B, T, J, 3), the third channel the confidence, to 3D joints (B, T, J, 3), T exactly `frames`.
+
+    normalise : of the graphs, "published" or "scaled" (`models.lifting.graphs.GraphMixer`)
+
+    Raises InputError where `heads` do not divide the width, and for other joints than Human3.6M's 17.
+    Source: specification of the peers, 4.1.
+    """
+
+    published = Layout(("model",), RENAMED + GRAPH, RESHAPED, FRAMES)
+
+    def __init__(
+        self,
+        frames: int,
+        width: int,
+        depth: int,
+        heads: int = 8,
+        drop_path: float = 0.0,
+        in_channels: int = 3,
+        joints: int = 17,
+        mlp_ratio: int = 4,
+        normalise: str = "published",
+    ) -> None:
+        super().__init__()
+        human36m_only("MotionAGFormer", joints)
+        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+        self.embedding = nn.Linear(in_channels, width)
+        self.joint_table = nn.Parameter(torch.zeros(joints, width))
+        self.layers = nn.ModuleList(_Layer(frames, width, heads, mlp_ratio, drop_path, normalise) for _ in range(depth))
+        self.head = Head(width, eps=1e-5)
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """(B, T, J, in_channels) -> (B, T, J, 3)."""
+        check_clips(self, keypoints, "exactly")
+        x = self.embedding(keypoints) + self.joint_table  # (B, T, J, width)
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(x)
+
+
+class _Layer(nn.Module):
+    """Both branches on the same input, each over joints and then over frames, and their weighted mean."""
+
+    def __init__(self, frames: int, width: int, heads: int, mlp_ratio: int, drop_path: float, normalise: str) -> None:
+        super().__init__()
+
+        def block(mixer: nn.Module) -> ScaledBlock:
+            return ScaledBlock(width, mixer, mlp_ratio, drop_path)
+
+        self.att_spatial = block(Attention(width, heads, bias=False))
+        self.att_temporal = block(Attention(width, heads, over_frames=True, bias=False))
+        self.graph_spatial = block(GraphMixer(width, normalise=normalise))
+        self.graph_temporal = block(GraphMixer(width, frames, normalise))
+        self.fusion = Fusion(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, J, width) -> (B, T, J, width)."""
+        return self.fusion(self.att_temporal(self.att_spatial(x)), self.graph_temporal(self.graph_spatial(x)))

@@ -1,0 +1,174 @@
+"""Parts that lifting networks share: the check of their input, attention, MLP, residual blocks, fusion and head.
+
+Nothing here is one paper's own. What the papers' profiler sees decides the shape of a part: a layer that is a module
+there is a module here, and what it calls as a function stays a function (metrics/counting.py).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from studies.errors import InputError
+
+REPRESENTATION = 512  # features of a joint before the last layer, in MotionBERT and what descends from it
+
+
+def check_clips(model: nn.Module, keypoints: Tensor, length: str = "at most") -> None:
+    """Raise InputError unless clips (B, T, J, C) fit a model's `joints`, `in_channels` and `frames`.
+
+    length : whether T may be "at most" `frames` (a table of positions), must be "exactly" that (weights that depend on
+        T), or may be "any"
+    """
+    name = type(model).__name__
+    if keypoints.ndim != 4:
+        raise InputError(f"{name} takes clips (B, T, J, C), not a tensor of shape {tuple(keypoints.shape)}")
+    _, T, J, C = keypoints.shape
+    if model.joints != J:
+        raise InputError(f"{name} was built for {model.joints} joints, the clip has {J}: convert its skeleton")
+    if model.in_channels != C:
+        raise InputError(f"{name} was built for {model.in_channels} channels, the clip has {C}: set in_channels={C}")
+    if (length == "at most" and model.frames < T) or (length == "exactly" and model.frames != T):
+        raise InputError(f"{name} was built for {model.frames} frames, the clip has {T}: build it with frames={T}")
+
+
+def human36m_only(name: str, joints: int) -> None:
+    """Raise InputError for a network that has Human3.6M's skeleton in it, unless it is built for its 17 joints."""
+    if joints != 17:
+        raise InputError(f"{name} has the skeleton of Human3.6M's 17 joints in it, not one of {joints}")
+
+
+def drop_path(branch: Tensor, rate: float, training: bool) -> Tensor:
+    """Zero a residual branch (B, ...) for some clips, scale up that of the others (stochastic depth)."""
+    if not training or rate == 0:
+        return branch
+    keep = 1 - rate
+    return branch * branch.new_empty(len(branch), *[1] * (branch.ndim - 1)).bernoulli_(keep).div_(keep)
+
+
+def rising(rate: float, depth: int) -> list[float]:
+    """Rates of `depth` blocks, from 0 to `rate` in even steps."""
+    return [rate * i / max(1, depth - 1) for i in range(depth)]
+
+
+class MLP(nn.Module):
+    """Linear, GELU, Linear on the last axis."""
+
+    def __init__(self, width: int, hidden: int, bias: bool = True) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden, bias)
+        self.fc2 = nn.Linear(hidden, width, bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., width) -> (..., width)."""
+        return self.fc2(F.gelu(self.fc1(x)))
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention of the tokens (..., tokens, width), or with `over_frames` of the frames of each joint.
+
+    q, k and v are one linear layer, with a bias if `bias` says so; the output has one always. Uses torch's
+    `scaled_dot_product_attention`, whose fused kernel never writes the weights to memory.
+    Raises InputError where `heads` do not divide the width.
+    """
+
+    def __init__(self, width: int, heads: int, over_frames: bool = False, bias: bool = True) -> None:
+        super().__init__()
+        if width % heads:
+            raise InputError(f"heads={heads} do not divide width={width}: choose a divisor")
+        self.heads, self.over_frames = heads, over_frames
+        self.qkv = nn.Linear(width, 3 * width, bias)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., tokens, width) -> the same; with `over_frames` (B, T, J, width) -> the same."""
+        x = x.transpose(1, 2) if self.over_frames else x  # (..., tokens, width)
+        y = self.out(attend(*split_heads(self.qkv(x), self.heads))).view(x.shape)
+        return y.transpose(1, 2) if self.over_frames else y
+
+
+def split_heads(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """q, k and v (sequences, heads, tokens, width / heads) of (..., tokens, 3 width), which is packed [q|k|v]."""
+    qkv = qkv.flatten(0, -3).unflatten(-1, (3, heads, -1))  # attention is fused on a CPU only with one batch axis
+    return qkv.permute(2, 0, 3, 1, 4).unbind(0)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, scale: float | None = None) -> Tensor:
+    """softmax(q k^T scale) v of (sequences, heads, tokens, d), heads side by side: (sequences, tokens, heads d)."""
+    return F.scaled_dot_product_attention(q, k, v, scale=scale).transpose(1, 2).flatten(2)
+
+
+class Block(nn.Module):
+    """x + mixer(norm(x)), then x + MLP(norm(x)); each branch is dropped for whole clips in training.
+
+    PoseMamba, eq. 8, with the residuals and dropped paths of the published code; the same around attention is the
+    block of MixSTE and of most networks after it. eps : of the two norms
+    """
+
+    def __init__(
+        self,
+        width: int,
+        mixer: nn.Module,
+        mlp_ratio: int,
+        drop_path: float,
+        eps: tuple[float, float] = (1e-6, 1e-6),
+        mlp_bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.drop_path = drop_path
+        self.norm1 = nn.LayerNorm(width, eps=eps[0])
+        self.mixer = mixer
+        self.norm2 = nn.LayerNorm(width, eps=eps[1])
+        self.mlp = MLP(width, mlp_ratio * width, mlp_bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, ..., width) -> (B, ..., width)."""
+        x = x + drop_path(self.mixer(self.norm1(x)), self.drop_path, self.training)
+        return x + drop_path(self.mlp(self.norm2(x)), self.drop_path, self.training)
+
+
+class ScaledBlock(nn.Module):
+    """x + s1 mixer(norm(x)), then x + s2 MLP(norm(x)), with learnable scales of 1e-5 at the start, one a channel.
+
+    The unit of MotionAGFormer (arXiv 2310.16288) and of the networks built on it.
+    """
+
+    def __init__(self, width: int, mixer: nn.Module, mlp_ratio: int, drop_path: float) -> None:
+        super().__init__()
+        self.drop_path = drop_path
+        self.norm1, self.mixer = nn.LayerNorm(width), mixer
+        self.norm2, self.mlp = nn.LayerNorm(width), MLP(width, mlp_ratio * width)
+        self.scale1, self.scale2 = (nn.Parameter(torch.full((width,), 1e-5)) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, J, width) -> (B, T, J, width)."""
+        x = x + drop_path(self.scale1 * self.mixer(self.norm1(x)), self.drop_path, self.training)
+        return x + drop_path(self.scale2 * self.mlp(self.norm2(x)), self.drop_path, self.training)
+
+
+class Fusion(nn.Module):
+    """Weighted mean of two branches; a linear layer on both says the weights, half and half at the start."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.share = nn.Linear(2 * width, 2)
+        nn.init.zeros_(self.share.weight)
+        nn.init.constant_(self.share.bias, 0.5)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Two of (B, T, J, width) -> one."""
+        share = self.share(torch.cat((first, second), -1)).softmax(-1)
+        return first * share[..., :1] + second * share[..., 1:]
+
+
+class Head(nn.Module):
+    """Norm, width -> 512, tanh, 512 -> 3: the tail of MotionBERT and of what descends from it."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=eps)
+        self.representation = nn.Linear(width, REPRESENTATION)
+        self.out = nn.Linear(REPRESENTATION, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, J, width) -> (B, T, J, 3)."""
+        return self.out(self.representation(self.norm(x)).tanh())

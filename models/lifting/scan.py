@@ -1,0 +1,119 @@
+"""Selective scans in lifting networks: their weights, and the four-way operator that PoseMamba and SasMamba share.
+
+The papers' networks differ only in the operator's local convolution and in the neighbours added before the scan.
+Weights that are applied with plain functions (x_proj, dt_proj, A_log, D) are parameters of their own; everything else
+is a module that is called, because conventions of counting tell the two apart.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.ssm import selective_scan
+from models.ssm.backends import resolve
+from models.ssm.initial import initialise
+from models.ssm.inputs import ScanInputs
+from models.ssm.orders import mode_orders
+from studies.errors import InputError
+
+DIRECTIONS = 4
+GRADIENTS = ("published", "exact")
+
+
+class Scan(nn.Module):
+    """Weights of a selective scan in K directions over tokens of `inner` channels, and what the engine reads of them.
+
+    rank : of the step sizes. `initialise_scan` fills the weights; a subclass calls it when its other layers stand.
+    """
+
+    def __init__(self, inner: int, rank: int, d_state: int, directions: int, backend: str) -> None:
+        super().__init__()
+        resolve(backend)  # unknown names stop here, not in the first batch
+        self.d_state, self.rank, self.backend = d_state, rank, backend
+        self.x_proj = nn.Parameter(torch.empty(directions, rank + 2 * d_state, inner))
+        self.dt_proj = nn.Parameter(torch.empty(directions, inner, rank))
+        self.dt_bias = nn.Parameter(torch.empty(directions, inner))
+        self.A_log = nn.Parameter(torch.empty(directions, inner, d_state))
+        self.D = nn.Parameter(torch.ones(directions, inner))
+
+    def initialise_scan(self) -> None:
+        """Starting values as Mamba's."""
+        initialise(self.x_proj, self.dt_proj, self.dt_bias, self.A_log)
+
+    def read(self, tokens: Tensor, orders: Tensor | None, part: slice = slice(None)) -> ScanInputs:
+        """What the scans of some directions take that read tokens (B, L, inner); orders (K, L) or None: as they lie."""
+        weight = self.x_proj[part]  # (K, rank + 2 N, inner)
+        features = F.linear(tokens, weight.flatten(0, 1)).unflatten(-1, weight.shape[:2]).transpose(1, 2)
+        delta, B, C = features.split((self.rank, self.d_state, self.d_state), -1)  # (B, K, L, ...)
+        A = -torch.exp(self.A_log[part])
+        return ScanInputs(tokens, delta, A, B, C, self.D[part], self.dt_bias[part], orders, self.dt_proj[part])
+
+
+class ScanOperator(Scan):
+    """Gate, local convolution and a selective scan in four directions over the grid.
+
+    PoseMamba, eq. 8, with the gate and the projections of the published code.
+
+    Parameters
+    ----------
+    conv : local convolution (B, 2 width, T, J) -> the same
+    mode : scan mode (`models.ssm.orders.SCAN_MODES`)
+    neighbours : index lists of joints; directions 0 and 2 read each token plus those of these joints in its frame
+    gradient : "published" treats the added neighbours as constants when it differentiates, as the published kernels do;
+        "exact" gives the derivative
+    """
+
+    def __init__(
+        self,
+        width: int,
+        conv: nn.Module,
+        mode: str,
+        neighbours: Sequence[Sequence[int]],
+        gradient: str,
+        d_state: int,
+        backend: str,
+    ) -> None:
+        inner = 2 * width
+        super().__init__(inner, math.ceil(width / 16), d_state, DIRECTIONS, backend)
+        if gradient not in GRADIENTS:
+            raise InputError(f"unknown gradient {gradient!r}: choose {' or '.join(GRADIENTS)}")
+        mode_orders(mode, 1, 1)  # unknown names stop here, not in the first batch
+        self.mode, self.gradient = mode, gradient
+        self.register_buffer("neighbours", torch.tensor(neighbours, dtype=torch.int64), persistent=False)
+        self.in_proj = nn.Linear(width, 2 * inner, bias=False)
+        self.conv = conv
+        self.norm = nn.LayerNorm(inner)
+        self.out_proj = nn.Linear(inner, width, bias=False)
+        self.initialise_scan()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, J, width) -> (B, T, J, width)."""
+        tokens, gate = self.tokens_and_gate(x)
+        y = self.scan(*tokens, x.shape[1], x.shape[2])
+        return self.out_proj(self.norm(y).view_as(gate) * F.silu(gate))
+
+    def tokens_and_gate(self, x: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        """What directions 0/2 and 1/3 read, each (B, T * J, inner) in grid order, and the gate (B, T, J, inner)."""
+        u, gate = self.in_proj(x).chunk(2, -1)
+        u = F.silu(self.conv(u.permute(0, 3, 1, 2))).permute(0, 2, 3, 1).contiguous()  # (B, T, J, inner)
+        local = u
+        for joints in self.neighbours:
+            near = u.index_select(2, joints)
+            local = local + (near.detach() if self.gradient == "published" else near)
+        return (local.flatten(1, 2), u.flatten(1, 2)), gate
+
+    def scan(self, local: Tensor, plain: Tensor, frames: int, joints: int) -> Tensor:
+        """Sum (B, T * J, inner) of the four directions' outputs, each on the token it was read from."""
+        pairs = self.scan_inputs(local, plain, frames, joints)
+        first, second = (selective_scan(*pair, backend=self.backend) for pair in pairs)
+        return first + second
+
+    def scan_inputs(self, local: Tensor, plain: Tensor, frames: int, joints: int) -> tuple[ScanInputs, ScanInputs]:
+        """What the scans of directions 0 and 2, which read `local`, and of 1 and 3, which read `plain`, take."""
+        orders = mode_orders(self.mode, frames, joints, plain.device)
+        pairs = (slice(0, None, 2), local), (slice(1, None, 2), plain)
+        first, second = (self.read(tokens, orders[pair], pair) for pair, tokens in pairs)
+        return first, second
