@@ -20,6 +20,7 @@ MAKERS_OF_STATES = ("__randomstate_ctor", "__bit_generator_ctor")
 DAMAGED = "is damaged or no torch checkpoint: download it again"
 
 Shape = tuple[int, ...]
+IMAGE, CAMERA = "image space, scaled by the true factor of each frame", "metres of camera space"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Layout:
     reshaped : (pattern of our names, what makes their shape of ours); the numbers stay in their order
     frames : keys of theirs by which a clip length shows, and along which axis, where T is baked into the weights
     frames_each : frames for one step along that axis
+    space : what the published weights answer in: IMAGE, as this project's networks, or CAMERA
     """
 
     containers: tuple[str, ...]
@@ -39,6 +41,7 @@ class Layout:
     reshaped: tuple[tuple[str, Callable[[Shape], Shape]], ...] = ()
     frames: Mapping[str, int] = field(default_factory=dict)
     frames_each: int = 1
+    space: str = IMAGE
 
     def name(self, ours: str) -> str:
         """Their key for one of our names."""

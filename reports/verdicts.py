@@ -93,8 +93,8 @@ def judge_missing(printed: Printed | None, reason: str) -> Verdict:
 def same_digits(printed: Printed | None, values: Mapping[str, float], own: str) -> list[str]:
     """Conventions other than the column's `own` whose value (base units) gives the printed digits.
 
-    Besides the conventions themselves: what they give cut off instead of rounded, and half of it, for some papers report
-    a profiler's count divided by two (SasMamba's 1.3 G).
+    Besides the conventions themselves: what they give cut off instead of rounded, and half of it, for some papers
+    report a profiler's count divided by two (SasMamba's 1.3 G).
     """
     if printed is None:
         return []

@@ -137,6 +137,7 @@ def _repeated(where: tuple, items: list[dict]) -> Iterator[Mistake]:
 
 def _table_mistakes(where: tuple, table: dict) -> Iterator[Mistake]:
     columns = {column["id"]: column for column in table["columns"]}
+    trained = any(column["kind"] == "accuracy" for column in table["columns"])
     yield from _repeated((*where, "columns"), table["columns"])
     yield from _repeated((*where, "rows"), table["rows"])
     yield from _memory_mistakes(where, table)
@@ -146,10 +147,19 @@ def _table_mistakes(where: tuple, table: dict) -> Iterator[Mistake]:
     for i, row in enumerate(table["rows"]):
         at = (*where, "rows", i)
         yield from _unknown_names(at, row)
+        if trained and "variant" in row and not {"recipe", "trained"} & row.keys() and not _does_not_fit(row):
+            yield (
+                at,
+                "key 'recipe' is missing: the table has accuracies, so its variants are trained (or trained: false)",
+            )
         for note in row.get("notes", []):
             if note not in table.get("footnotes", {}):
                 yield (*at, "notes"), f"unknown footnote {note!r}{nearest(note, table.get('footnotes', {}))}"
         yield from _cell_mistakes((*at, "cells"), row.get("cells", {}), columns)
+
+
+def _does_not_fit(row: dict) -> bool:
+    return OUT_OF_MEMORY in row.get("cells", {}).values()
 
 
 def _memory_mistakes(where: tuple, table: dict) -> Iterator[Mistake]:
@@ -202,8 +212,8 @@ def _figure_mistakes(where: tuple, figure: dict, tables: list[dict]) -> Iterator
 def _unknown_columns(where: tuple, figure: dict, table: dict) -> Iterator[Mistake]:
     """Columns that a bubble chart names and its table lacks."""
     columns = [column["id"] for column in table["columns"]]
-    for key in ("error", "macs", "size"):
-        if figure[key] not in columns:
+    for key in ("error", "macs", "time", "size"):
+        if key in figure and figure[key] not in columns:
             yield (*where, key), f"{table['id']} has no column {figure[key]!r}{nearest(figure[key], columns)}"
 
 

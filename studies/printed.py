@@ -76,7 +76,7 @@ def parse_printed(text: str, unit: str | None = None) -> Printed | None:
 
 
 def cut_off(printed: Printed, measured: float) -> bool:
-    """Whether a measured value, in base units, has the printed digits and more, which rounding would not have dropped."""
+    """Whether a measured value, in base units, has the printed digits if cut off, and would have others if rounded."""
     steps = math.floor(measured / printed.factor * 10**printed.decimals)
     return steps == round(printed.value * 10**printed.decimals) and not agrees(printed, measured)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import models
 from datasets.lifting import Split, load
+from models.checkpoints import IMAGE
 from models.lifting.evaluation import emits_one
 from studies.errors import InputError
 from training.batches import ClipSet, step_generator
@@ -100,6 +101,9 @@ def train_lifting(
     if hasattr(model, "fit"):  # closed form, no gradient: the mean pose
         model.fit(task.clips.labels)
     if weights is not None:
+        if model.published.space != IMAGE:
+            name, space = type(model).__name__, model.published.space
+            raise InputError(f"{weights}: {name} was published to answer in {space}, here it is {IMAGE}: leave it out")
         models.load_published(model, weights).requires_grad_(False)
     inputs = digests([*data.glob("*/card.json"), *([weights] if weights else [])], sources)
     trainer = train(spec, model, task, state, fingerprint(spec, inputs), team)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import models
 from metrics.efficiency import count_under
+from models.lifting.graphs import directed_adjacency, spatial_adjacency
 from models.ssm.orders import mode_orders
 from studies.errors import InputError
 from studies.files import write_text
@@ -105,6 +106,44 @@ def uncounted() -> dict:
     return found
 
 
+def released_graphs() -> dict:
+    """Edges of the peers' joint graphs that their skeleton does not have, or has in one direction only."""
+    one_way = spatial_adjacency().bool()
+    bones = directed_adjacency(0, root_edge=False).bool()
+    hdformer, gla_gcn = directed_adjacency(0, root_edge=True).bool(), directed_adjacency(1, root_edge=False).bool()
+    return {
+        "motionagformer_one_way": (one_way & ~one_way.T).nonzero().tolist(),
+        "motionagformer_own_neighbours": int(one_way.diagonal().sum()),
+        "hdformer_extra": (hdformer[1] & ~bones[1]).nonzero().tolist(),
+        "gla_gcn_kept": int((gla_gcn[1] & bones[1]).sum()),
+        "bones": int(bones[1].sum()),
+    }
+
+
+def mended() -> dict:
+    """Slips of released training codes that are mended here: what each of them does."""
+    leaf = torch.ones(3, requires_grad=True)
+    try:
+        x = leaf.relu()
+        x += 1  # KTPFormer's positions
+        x.sum().backward()
+        in_place = "backward works"
+    except RuntimeError:
+        in_place = "backward is refused"
+    loss = (3 * leaf).square().mean()
+    own = torch.autograd.grad(loss, leaf, loss.detach(), retain_graph=True)[0]  # MixSTE's and KTPFormer's loss
+    true = torch.autograd.grad(loss, leaf)[0]
+    tiny = {"frames": 9, "width": 16, "depth": 2}
+    lost, kept = (models.build("tcpformer", **tiny, scales=scales) for scales in ("released", "trained"))
+    return {
+        "in_place": in_place,
+        "gradient_times": float((own / true).mean()),
+        "loss": loss.item(),
+        "scales_left_out": len(kept.state_dict()) - len(lost.state_dict()),
+        "blocks": tiny["depth"],
+    }
+
+
 EXPERIMENTS: dict[str, Callable[[], dict]] = {
     "limb-gradient": limb_gradient,
     "limb-order": limb_order,
@@ -113,6 +152,8 @@ EXPERIMENTS: dict[str, Callable[[], dict]] = {
     "drop-path": drop_path,
     "first-norm": first_norm,
     "uncounted": uncounted,
+    "released-graphs": released_graphs,
+    "mended": mended,
 }
 
 

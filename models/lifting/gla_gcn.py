@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from models.checkpoints import Layout
+from models.checkpoints import CAMERA, Layout
 from models.lifting.evaluation import ONE_BY_ONE
 from models.lifting.graphs import AdaptiveGraphConv, directed_adjacency
 from models.lifting.parts import check_clips, human36m_only
@@ -36,6 +36,7 @@ class GLAGCN(nn.Module):
             (r"\.time\.", ".tcn1."),
             (r"^head\.", "fc."),
         ),
+        space=CAMERA,
     )
 
     def __init__(

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from datasets.skeletons import BONES
-from models.checkpoints import Layout
+from models.checkpoints import CAMERA, Layout
 from models.lifting.evaluation import Released
 from models.lifting.graphs import AdaptiveGraphConv, directed_adjacency
 from models.lifting.parts import MLP, attend, check_clips, human36m_only
@@ -52,6 +52,7 @@ class HDFormer(nn.Module):
             (r"\.chains\.mlp\.", ".mlp."),
             (r"^head\.", "joint_regressor."),
         ),
+        space=CAMERA,
     )
 
     def __init__(self, frames: int, width: int, dropout: float = 0.0, in_channels: int = 2, joints: int = 17) -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from datasets.skeletons import BONES, JOINTS
-from models.checkpoints import Layout
+from models.checkpoints import CAMERA, Layout
 from models.lifting.graphs import row_normalised
 from models.lifting.lifter import ATTENTION, RENAMED, Lifter
 from models.lifting.parts import Attention, Block, check_clips, human36m_only
@@ -37,7 +37,7 @@ class KTPFormer(Lifter):
 
     published = Layout(
         ("model_pos",), IN_PRIOR + RENAMED + ATTENTION, ((r"_prior\.table$", Layout.one_axis_more),),
-        {"tpattention.attn.Temporal_pos_embed": 1},
+        {"tpattention.attn.Temporal_pos_embed": 1}, space=CAMERA,
     )  # fmt: skip
 
     def __init__(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import Layout
+from models.checkpoints import CAMERA, Layout
 from models.lifting.evaluation import ONE_BY_ONE
 from models.lifting.parts import MLP, Attention, Block, attend, check_clips, drop_path, rising
 
@@ -57,7 +57,7 @@ class MHFormer(nn.Module):
     """
 
     released = ONE_BY_ONE
-    published = Layout((), RENAMED, frames={"norm_1.weight": 0})
+    published = Layout((), RENAMED, frames={"norm_1.weight": 0}, space=CAMERA)
 
     def __init__(
         self,

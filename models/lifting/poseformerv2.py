@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import Layout
+from models.checkpoints import CAMERA, Layout
 from models.lifting.evaluation import ONE_BY_ONE
 from models.lifting.parts import MLP, Attention, Block, check_clips, drop_path, rising
 from studies.errors import InputError
@@ -43,6 +43,7 @@ class PoseFormerV2(nn.Module):
             (r"\.mixer\.", ".attn."),
         ),
         ((r"_table$", Layout.one_axis_more),),
+        space=CAMERA,
     )
 
     def __init__(

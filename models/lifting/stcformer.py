@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.checkpoints import Layout
+from models.checkpoints import CAMERA, Layout
 from models.lifting.evaluation import ONE_BY_ONE
 from models.lifting.parts import Block, attend, check_clips, drop_path, human36m_only
 
@@ -35,6 +35,7 @@ class STCFormer(nn.Module):
             (r"\.mixer\.", ".stc_att."),
             (r"^head\.", "regress_head."),
         ),
+        space=CAMERA,
     )
 
     def __init__(

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.checkpoints import Layout
+from models.checkpoints import CAMERA, Layout
 from models.lifting.evaluation import ONE_BY_ONE
 from models.lifting.parts import attend, check_clips
 from studies.errors import InputError
@@ -67,7 +67,7 @@ class StridedTransformer(nn.Module):
 
     emits = "centre"
     released = ONE_BY_ONE
-    published = Layout((), RENAMED, (), FRAMES)
+    published = Layout((), RENAMED, (), FRAMES, space=CAMERA)
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class StridedTransformer(nn.Module):
 class PSTMO(StridedTransformer):
     """P-STMO without its pre-training: StridedTransformer behind a deeper encoder of each frame; raises as that."""
 
-    published = Layout((), ENCODER + RENAMED, (), FRAMES)
+    published = Layout((), ENCODER + RENAMED, (), FRAMES, space=CAMERA)
 
     def make_encoder(self, inputs: int, width: int) -> nn.Module:
         """As StridedTransformer's."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from reports.audit import arithmetic, code, contradictions, counting, protocol
+from reports.audit import arithmetic, code, contradictions, counting, peers, protocol
 from reports.audit.finding import FALLS, KINDS, NEEDS, STANDS, Check, Finding, Material
 from reports.audit.ledger import make_ledger
 from reports.layout import SYMBOLS
@@ -30,12 +30,15 @@ CHECKS: tuple[Check, ...] = (
     code.uncounted,
     counting.halved,
     counting.unmatched,
-    counting.one_frame_out,
-    counting.windows,
-    counting.closed_forms,
-    counting.peers_weights,
-    counting.mixed_variants,
-    counting.impossible,
+    peers.units,
+    peers.order,
+    peers.one_frame_out,
+    peers.windows,
+    peers.closed_forms,
+    peers.weights,
+    peers.mixed_variants,
+    peers.impossible,
+    peers.dense,
     counting.copied,
     protocol.best_on_test,
     protocol.overwritten,
@@ -49,6 +52,8 @@ CHECKS: tuple[Check, ...] = (
     code.scale_term,
     code.drop_path,
     code.first_norm,
+    code.released_graphs,
+    code.mended,
 )
 STATUSES = (STANDS, FALLS, NEEDS)
 

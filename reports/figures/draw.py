@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from reports.figures import bubbles, curves, maps, parts, poses, scans, video_scans
+from reports.figures import bubbles, curves, leaderboard, maps, parts, poses, scans, video_scans
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import look, save, words
 from reports.measurements import Choice, read_measurements
@@ -16,6 +16,7 @@ from studies.load import load_study
 Drawer = Callable[[dict, dict, Sources], tuple[Figure, str]]
 KINDS: dict[str, Drawer] = {
     "error-against-macs": bubbles.error_against_macs,
+    "leaderboard": leaderboard.leaderboard,
     "learning-curves": curves.learning_curves,
     "scan-orders": scans.scan_orders,
     "video-scan-orders": video_scans.video_scan_orders,

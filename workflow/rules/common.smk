@@ -34,7 +34,8 @@ NOISE_PLAN = make_plan(PLAN.config | {"scale": "quick"})
 SITE = f"{REPORT}/site"
 EVIDENCE = "results/efficiency/evidence.json"
 EVIDENCE_MODELS = [
-    model_module(name) for name in ("posemamba-s", "sasmamba", "glsmamba-b")
+    model_module(name)
+    for name in ("posemamba-s", "sasmamba", "glsmamba-b", "tcpformer")
 ]
 AUDIT = [  # audit.json first
     f"{REPORT}/audit/{name}"

@@ -1,0 +1,117 @@
+"""Error against cost of networks that were trained here, with intervals and the front that no other network beats."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports.bubbles import column_of
+from reports.figures.labels import place_labels
+from reports.figures.sources import NotDrawn, Sources
+from reports.figures.style import BLUE, COLOURS, FAINT, SOFT, note
+from reports.measurements import NO_SUCH_DATA
+from reports.tables import BASELINE_SECTION, build_table, find_table
+
+AREA, FLOOR = 9.0, 22.0  # points² per million parameters, and at least
+
+
+@dataclass(frozen=True)
+class Place:
+    """A network: label, section, what it costs, its error with half its 95 % interval, parameters in millions."""
+
+    label: str
+    section: str
+    cost: float
+    error: float
+    half: float
+    parameters: float
+
+
+def leaderboard(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+    """A panel for operations and one for time, the errors of both the same."""
+    table = find_table(study, figure["table"])
+    cells = build_table(study, table, sources.measurements, **vars(sources.choice))
+    panels = {key: places(cells, figure, key) for key in ("macs", "time")}
+    if not panels["macs"]:
+        raise NotDrawn(f"no network of {figure['table']} was trained")
+    drawn = Figure(figsize=(13, 6), layout="constrained")
+    axes = dict(zip(panels, drawn.subplots(1, 2, sharey=True), strict=True))
+    error = column_of(table, figure["error"])
+    mean = cells[(cells["row"] == "mean-pose") & (cells["column"] == figure["error"])]["measured"]
+    for key, found in panels.items():
+        _panel(axes[key], found, column_of(table, figure[key]), _line(mean))
+    axes["macs"].set_ylabel(f"{error['label']} ({error['unit']})")
+    axes["time"].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    note(drawn, sources.choice, _data(cells))
+    drawn.draw_without_rendering()  # fixes the layout, which the labels need
+    for key, found in panels.items():
+        radii = [_area(p) ** 0.5 / 2 for p in found]
+        place_labels(axes[key], [(p.cost, p.error) for p in found], radii, [p.label for p in found])
+    return drawn, (
+        "Networks trained on equal terms: mean over seeds of the error, with its 95 % interval, against true "
+        "multiply-accumulates and measured time of an evaluated frame at full paper size. The line joins the networks "
+        "that no cheaper one beats. The area of a bubble grows with the parameters."
+    )
+
+
+def places(cells: pd.DataFrame, figure: dict, key: str) -> list[Place]:
+    """Networks with a measured error and a measured cost, in the order of the table."""
+    wide = cells.pivot(index="row", columns="column", values="measured")
+    spread = cells[cells["column"] == figure["error"]].set_index("row")
+    found = []
+    for row in cells["row"].unique():
+        values, known = wide.loc[row], spread.loc[row]
+        cost, error, size = (values.get(figure[name]) for name in (key, "error", "size"))
+        if known["section"] == BASELINE_SECTION or any(pd.isna(x) for x in (cost, error, size)):
+            continue
+        half = 0.0 if pd.isna(known["low"]) else (known["high"] - known["low"]) / 2
+        found.append(Place(known["row_label"], known["section"], cost, error, half, size))
+    return found
+
+
+def front(found: list[Place]) -> list[Place]:
+    """Those that no network of the same or lower cost beats, from the cheapest to the best (Pareto)."""
+    best: list[Place] = []
+    for place in sorted(found, key=lambda p: (p.cost, p.error)):
+        if not best or place.error < best[-1].error:
+            best.append(place)
+    return best
+
+
+def _panel(axes: Axes, found: list[Place], column: dict, mean: Callable[[Axes], None]) -> None:
+    axes.set_xscale("log")
+    axes.set_xlabel(f"{column['label']} ({column['unit']})")
+    axes.margins(0.12, 0.12)
+    mean(axes)
+    on_front = front(found)
+    line = [p.cost for p in on_front], [p.error for p in on_front]
+    axes.plot(*line, color=SOFT, linewidth=1.2, label="front", zorder=1)
+    colours = dict(zip(dict.fromkeys(p.section for p in found), [BLUE, *COLOURS[1:]], strict=False))
+    for section, colour in colours.items():
+        mine = [p for p in found if p.section == section]
+        xs, ys = [p.cost for p in mine], [p.error for p in mine]
+        axes.errorbar(xs, ys, [p.half for p in mine], fmt="none", ecolor=colour, alpha=0.5, zorder=2)
+        axes.scatter(
+            xs, ys, [_area(p) for p in mine], color=colour, alpha=0.85, edgecolor="white", label=section, zorder=3
+        )
+
+
+def _line(mean: pd.Series) -> Callable[[Axes], None]:
+    """Draws the error of the mean training pose, where it was measured."""
+
+    def draw(axes: Axes) -> None:
+        for value in mean.dropna():
+            axes.axhline(value, color=FAINT, linestyle="--", linewidth=1, label="mean training pose", zorder=0)
+
+    return draw
+
+
+def _area(place: Place) -> float:
+    return FLOOR + AREA * place.parameters
+
+
+def _data(cells: pd.DataFrame) -> str:
+    named = cells.loc[cells["kind"] == "accuracy", "dataset"].dropna()
+    return next((name for name in named if name != NO_SUCH_DATA), NO_SUCH_DATA)
