@@ -9,9 +9,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from datasets.skeletons import BONES, JOINTS
 from studies.errors import InputError
 
+JOINTS = 17
+PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15)
+BONES = tuple((parent, joint) for joint, parent in enumerate(PARENTS) if parent >= 0)
 # MotionAGFormer's joint graph, as the released list has it: no joint is its own neighbour, though the paper writes
 # A + I, and it is not symmetric (0 misses 4; 8 misses 11 and 14).
 SPATIAL_NEIGHBOURS = (
@@ -26,7 +28,7 @@ SUBSETS = 3  # of an adaptive graph: the joint itself, towards the root, away fr
 
 def spatial_adjacency() -> Tensor:
     """MotionAGFormer's joint graph (J, J): row j has ones at the neighbours of j."""
-    adjacency = torch.zeros(len(JOINTS), len(JOINTS), device="cpu")
+    adjacency = torch.zeros(JOINTS, JOINTS, device="cpu")
     for joint, neighbours in enumerate(SPATIAL_NEIGHBOURS):
         adjacency[joint, list(neighbours)] = 1
     return adjacency
@@ -34,7 +36,7 @@ def spatial_adjacency() -> Tensor:
 
 def hypergraph() -> Tensor:
     """HGMamba's joint graph (J, J) at the start of training: Dv^-1/2 H De^-1 H^T Dv^-1/2 of the body's parts."""
-    H = torch.zeros(len(JOINTS), len(PARTS), device="cpu")
+    H = torch.zeros(JOINTS, len(PARTS), device="cpu")
     for edge, joints in enumerate(PARTS):
         H[list(joints), edge] = 1
     scaled = H / H.sum(1, keepdim=True).sqrt()
@@ -49,7 +51,7 @@ def directed_adjacency(shift: int, root_edge: bool) -> Tensor:
         joint 16 those of the root
     root_edge : HDFormer takes the root's parent -1 for an index, which is joint 16: an edge between the two
     """
-    J = len(JOINTS)
+    J = JOINTS
     inward = torch.zeros(J, J, device="cpu")
     for parent, child in [*BONES, *([(J - 1, 0)] if root_edge else [])]:
         inward[(parent - shift) % J, (child - shift) % J] = 1
@@ -83,7 +85,7 @@ class GraphMixer(nn.Module):
             raise InputError(f"unknown normalisation {normalise!r}: choose {' or '.join(NORMALISATIONS)}")
         self.frames, self.normalise = frames, NORMALISATIONS[normalise]
         self.U, self.V = (_linear(width) for _ in range(2))
-        self.norm = nn.BatchNorm1d(frames or len(JOINTS))
+        self.norm = nn.BatchNorm1d(frames or JOINTS)
         if frames is None:
             self.register_buffer("adjacency", spatial_adjacency(), persistent=False)
 

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datasets.skeletons import BONES
 from models.checkpoints import CAMERA, Layout
 from models.lifting.evaluation import Released
-from models.lifting.graphs import AdaptiveGraphConv, directed_adjacency
+from models.lifting.graphs import BONES, AdaptiveGraphConv, directed_adjacency
 from models.lifting.parts import MLP, attend, check_clips, human36m_only
 
 TAPS = 9  # of a convolution over time

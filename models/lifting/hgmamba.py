@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from models.checkpoints import Layout
 from models.lifting.graphs import GraphMixer, hypergraph
-from models.lifting.motionagformer import FRAMES, GRAPH, RENAMED, RESHAPED
+from models.lifting.names import FRAMES, GRAPH, RENAMED, RESHAPED
 from models.lifting.parts import Fusion, Head, ScaledBlock, check_clips, human36m_only, rising
 from models.lifting.scan import Scan
 from models.ssm import selective_scan

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from datasets.skeletons import BONES, JOINTS
 from models.checkpoints import CAMERA, Layout
-from models.lifting.graphs import row_normalised
+from models.lifting.graphs import BONES, JOINTS, row_normalised
 from models.lifting.lifter import ATTENTION, RENAMED, Lifter
 from models.lifting.parts import Attention, Block, check_clips, human36m_only
 
@@ -69,7 +68,7 @@ class KTPFormer(Lifter):
             # The norm before attention has torch's own eps here.
             return Block(width, Attention(width, self.heads, over_frames), self.mlp_ratio, 0.0, eps=(1e-5, 1e-6))
 
-        skeleton = row_normalised(list(BONES), len(JOINTS))
+        skeleton = row_normalised(list(BONES), JOINTS)
         chain = row_normalised([(t, t + 1) for t in range(self.frames - 1)], self.frames)
         self.space_prior = _Prior([GraphUnit(self.in_channels, width, skeleton)], block(False), False)
         self.time_prior = _Prior([GraphUnit(width, width, chain) for _ in range(2)], block(True), True)

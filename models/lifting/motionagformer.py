@@ -5,22 +5,8 @@ from torch import Tensor, nn
 
 from models.checkpoints import Layout
 from models.lifting.graphs import GraphMixer
+from models.lifting.names import FRAMES, GRAPH, RENAMED, RESHAPED
 from models.lifting.parts import Attention, Fusion, Head, ScaledBlock, check_clips, human36m_only
-
-# Names of the published code, ours -> theirs; what is built on MotionAGFormer has them too.
-RENAMED = (
-    (r"^embedding\.", "joints_embed."),
-    (r"^joint_table$", "pos_embed"),
-    (r"\.scale(\d)$", r".layer_scale_\1"),
-    (r"\.mixer\.out\.", ".mixer.proj."),
-    (r"^(layers\.\d+)\.fusion\.share\.", r"\1.fusion."),
-    (r"^head\.norm\.", "norm."),
-    (r"^head\.representation\.", "rep_logit.fc."),
-    (r"^head\.out\.", "head."),
-)
-GRAPH = ((r"\.mixer\.norm\.", ".mixer.batch_norm."),)
-RESHAPED = ((r"^joint_table$", Layout.one_axis_more),)
-FRAMES = {"layers.0.graph_temporal.mixer.batch_norm.weight": 0}
 
 
 class MotionAGFormer(nn.Module):

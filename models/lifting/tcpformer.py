@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints import Layout
-from models.lifting.motionagformer import RENAMED, RESHAPED
+from models.lifting.names import RENAMED, RESHAPED
 from models.lifting.parts import MLP, Attention, Fusion, Head, ScaledBlock, check_clips, drop_path
 from studies.errors import InputError
 

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 import models
+from datasets import skeletons
 from metrics.efficiency import count_under
 from models.examples import example_shape
+from models.lifting import graphs
 from models.lifting.evaluation import emits_one
 from models.lifting.published import published_weights
 from reports.audit.closed_forms import einfalt, macs
@@ -240,3 +242,8 @@ def test_every_peer_can_be_shrunken():
     for name in resolve_variants():
         if variant(name)["family"] in FAMILIES:
             on_meta(name, **scaled_hyper(variant(name)["hyper"], SMALL))
+
+
+def test_the_graphs_are_over_the_skeleton_of_the_data():
+    assert graphs.BONES == skeletons.BONES
+    assert graphs.directed_adjacency(0, root_edge=False)[1].nonzero().tolist() == sorted(map(list, skeletons.BONES))
