@@ -42,8 +42,16 @@ def build_table(
     for row in [*with_published(table, choice), *baseline_rows(table, choice)]:
         for column in table["columns"]:
             cells.append(_identity(study, table, row, column) | _cell(table, row, column, measurements, choice))
-    found = pd.DataFrame(cells, columns=[*IDENTITY, *CELL_FIELDS])
+    found = _sorted(pd.DataFrame(cells, columns=[*IDENTITY, *CELL_FIELDS]), table.get("sorted_by"))
     return found.merge(_compared(comparisons), how="left", on=[*KEYS]).fillna({"outcome": "", "reference": ""})
+
+
+def _sorted(cells: pd.DataFrame, column: str | None) -> pd.DataFrame:
+    """Rows by what was measured in a column, the smallest first, those without last; as printed without a column."""
+    if column is None:
+        return cells
+    measured = cells[cells["column"] == column].set_index("row")["measured"].astype(float)
+    return cells.sort_values("row", key=lambda rows: rows.map(measured), kind="stable", ignore_index=True)
 
 
 def _compared(comparisons: pd.DataFrame | None) -> pd.DataFrame:

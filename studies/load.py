@@ -144,6 +144,8 @@ def _table_mistakes(where: tuple, table: dict) -> Iterator[Mistake]:
     ids = [row["id"] for row in table["rows"]]
     if table.get("reference", ids[0]) not in ids:
         yield (*where, "reference"), f"there is no row {table['reference']!r}{nearest(table['reference'], ids)}"
+    if table.get("sorted_by", next(iter(columns))) not in columns:
+        yield (*where, "sorted_by"), f"there is no column {table['sorted_by']!r}{nearest(table['sorted_by'], columns)}"
     for i, row in enumerate(table["rows"]):
         at = (*where, "rows", i)
         yield from _unknown_names(at, row)

@@ -88,10 +88,13 @@ def write_excluded(counted: dict[tuple[str, str], tuple[Count, int]], path: Path
     write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
 
 
-def time_rows(variants: Sequence[str], backend: str, runs: int, warmup: int, threads: int) -> Iterator[dict]:
+def time_rows(
+    variants: Sequence[str], backend: str, runs: int, warmup: int, threads: int, weighed: Sequence[str] | None = None
+) -> Iterator[dict]:
     """Median latency of one clip, its spread, frames a second, and peak memory of a fresh process.
 
-    threads: for lifting models; models on video, which take seconds a clip, are timed with VIDEO_THREADS.
+    threads: for lifting models; models on video, which take seconds a clip, are timed with VIDEO_THREADS. weighed: the
+    variants whose memory is measured as well, a process each; all without it.
     """
     for name in variants:
         arguments = {"name": name} | models.scan_arguments(name, backend)
@@ -105,6 +108,8 @@ def time_rows(variants: Sequence[str], backend: str, runs: int, warmup: int, thr
         per_frame = 1e3 * timed["median"] / emitted_frames(model)
         yield _row(name, "latency_per_frame", per_frame, "ms", "measured")
         yield _row(name, "throughput", throughput(timed, emitted_frames(model)), "frames/s", convention)
+        if weighed is not None and name not in weighed:
+            continue
         peak = peak_memory("models:build", arguments, shape, threads=threads)["peak"]
         yield _row(name, "peak_memory", peak / MEBIBYTE, "MiB", f"fresh process, batch 1, {threads} threads")
 

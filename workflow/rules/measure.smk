@@ -93,6 +93,7 @@ rule speed:
         runs=PLAN.config["timing"]["runs"],
         warmup=PLAN.config["timing"]["warmup"],
         wanted=PLAN.config["timing"]["threads"],
+        weighed=PLAN.config["timing"]["variants"],
         backend=PLAN.config["backend"],
     script:
         "../scripts/measure_speed.py"

@@ -6,5 +6,6 @@ from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
     params = snakemake.params
-    rows = time_rows(params.variants, params.backend, params.runs, params.warmup, threads=params.wanted)
+    how = params.backend, params.runs, params.warmup, params.wanted
+    rows = time_rows(params.variants, *how, weighed=params.weighed)
     write_measurements(rows, Path(snakemake.output[0]))

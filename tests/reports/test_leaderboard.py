@@ -1,0 +1,63 @@
+"""The leaderboard's front, and rows sorted by what was measured."""
+
+import pandas as pd
+import pytest
+
+from reports.figures.leaderboard import Place, front
+from reports.tables import build_table
+from reports.verdicts import same_digits
+from studies.load import load_study
+from studies.plan import scaled_variants
+from studies.printed import cut_off, parse_printed
+from studies.reading import read_yaml
+from workflow.efficiency import evaluated_rows
+from workflow.measurements import COLUMNS
+
+
+def place(label: str, cost: float, error: float) -> Place:
+    return Place(label, "", cost, error, 0.0, 1.0)
+
+
+def test_the_front_has_whom_no_cheaper_network_beats() -> None:
+    found = [
+        place("dear and good", 9, 1),
+        place("cheap", 1, 5),
+        place("beaten", 4, 6),
+        place("middle", 3, 4),
+        place("tie", 3, 4),
+    ]
+    assert [p.label for p in front(found)] == ["cheap", "middle", "dear and good"]
+    assert front([]) == []
+
+
+def test_costs_are_sorted_and_those_of_one_frame_are_not_divided() -> None:
+    study = load_study("equal-terms")
+    table = next(t for t in study["tables"] if t["id"] == "cost")
+    rows = list(evaluated_rows([row["variant"] for row in table["rows"]]))
+    measured = pd.DataFrame(rows, columns=COLUMNS).astype({"value": float})
+    cells = build_table(study, table, measured, scale="quick", dataset="synthetic")
+    released = cells[cells["column"] == "released"].set_index("row")["measured"]
+    assert released.is_monotonic_increasing
+    here = cells[cells["column"] == "here"].set_index("row")["measured"]
+    assert (
+        here["p-stmo-s"] == released["p-stmo-s"] == pytest.approx(2 * 863.901696)
+    )  # M: a pass a frame, and the mirrored one
+    assert here["stcformer"] == pytest.approx(2 * 21204.654336 / 243)
+    assert released["stcformer"] == pytest.approx(2 * 21204.654336)
+    assert released["hdformer"] == pytest.approx(2 * 613.189560 / 5)  # windows 5 frames apart
+    assert here["mhformer"] == pytest.approx(2 * 8218.016352 / 351)
+
+
+def test_digits_that_were_cut_off_are_told_from_rounded_ones() -> None:
+    assert cut_off(parse_printed("1.5 G"), 1_556_417_898)
+    assert not cut_off(parse_printed("1.6 G"), 1_556_417_898)
+    assert not cut_off(parse_printed("1.5 G"), 1_510_000_000)  # rounds to it as well
+    found = same_digits(parse_printed("69.5 G"), {"paper": 139_059_638_784, "paper x T": 1.0}, "paper")
+    assert found == ["paper/2"]
+
+
+def test_every_variant_shrinks_to_what_its_class_takes() -> None:
+    rule = read_yaml("config.yaml")["scales"]["quick"]
+    hyper = scaled_variants(rule)
+    assert (hyper["poseformerv2"]["frames"], hyper["poseformerv2"]["central"]) == (27, 3)
+    assert hyper["stcformer"]["part_drop"] == 0
