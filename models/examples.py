@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from models.lifting.evaluation import emits_one
+from models.evaluation import emits_one
 
 SHAPED_BY = ("frames", "joints", "in_channels", "image")  # attributes of models that this module reads
 

@@ -24,7 +24,8 @@ from studies.video import (
 
 BASELINES = ("mean-pose", "mlp")
 BASELINE_RECIPE = "baseline"
-SCALED = {"depth": "depth", "width": "width", "frames": "frames", "central": "frames", "coefficients": "frames"}
+SCALED = {"depth": "depth", "width": "width", "frames": "frames"}
+SCALED |= dict.fromkeys(("central", "coefficients", "stride_in", "stride_out"), "frames")
 DROPPED = ("dropout", "drop_path", "part_drop")
 ONLY_PRESET = {"mpi-inf-3dhp": "gt"}  # of data sets without a detector's keypoints
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from datasets.lifting import Split
 from metrics.lifting import average_windows
 from metrics.protocols import human36m, mpi_inf_3dhp
-from models.lifting.evaluation import emits_one
+from models.evaluation import emits_one
 from training.batches import mirror, model_inputs
 
 FRAMES_AT_ONCE = 1024  # frames of a batch at evaluation, whatever the clip length

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import models
 from datasets.lifting import Split, load
 from models.checkpoints import IMAGE
-from models.lifting.evaluation import emits_one
+from models.evaluation import emits_one
 from studies.errors import InputError
 from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error

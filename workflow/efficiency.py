@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 import models
 from metrics.efficiency import CONVENTIONS, Count, count, count_under, latency, peak_memory, predict_memory, throughput
+from models.evaluation import passes_here, released
 from models.examples import emitted_frames, example_shape, is_video
-from models.lifting.evaluation import passes_here, released
 from models.ssm import backend_in_use
 from studies.files import write_whole
 from studies.variants import variant

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from models.checkpoints import CAMERA, Layout
-from models.lifting.evaluation import ONE_BY_ONE
+from models.evaluation import ONE_BY_ONE
 from models.lifting.graphs import AdaptiveGraphConv, directed_adjacency
 from models.lifting.parts import check_clips, human36m_only
 from studies.errors import InputError

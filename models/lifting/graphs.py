@@ -28,7 +28,7 @@ SUBSETS = 3  # of an adaptive graph: the joint itself, towards the root, away fr
 
 def spatial_adjacency() -> Tensor:
     """MotionAGFormer's joint graph (J, J): row j has ones at the neighbours of j."""
-    adjacency = torch.zeros(JOINTS, JOINTS, device="cpu")
+    adjacency = torch.zeros(JOINTS, JOINTS)
     for joint, neighbours in enumerate(SPATIAL_NEIGHBOURS):
         adjacency[joint, list(neighbours)] = 1
     return adjacency
@@ -36,7 +36,7 @@ def spatial_adjacency() -> Tensor:
 
 def hypergraph() -> Tensor:
     """HGMamba's joint graph (J, J) at the start of training: Dv^-1/2 H De^-1 H^T Dv^-1/2 of the body's parts."""
-    H = torch.zeros(JOINTS, len(PARTS), device="cpu")
+    H = torch.zeros(JOINTS, len(PARTS))
     for edge, joints in enumerate(PARTS):
         H[list(joints), edge] = 1
     scaled = H / H.sum(1, keepdim=True).sqrt()
@@ -52,17 +52,17 @@ def directed_adjacency(shift: int, root_edge: bool) -> Tensor:
     root_edge : HDFormer takes the root's parent -1 for an index, which is joint 16: an edge between the two
     """
     J = JOINTS
-    inward = torch.zeros(J, J, device="cpu")
+    inward = torch.zeros(J, J)
     for parent, child in [*BONES, *([(J - 1, 0)] if root_edge else [])]:
         inward[(parent - shift) % J, (child - shift) % J] = 1
     outward = inward.T
     columns = [graph / graph.sum(0).clamp(min=1) for graph in (inward, outward)]
-    return torch.stack([torch.eye(J, device="cpu"), *columns])
+    return torch.stack([torch.eye(J), *columns])
 
 
 def row_normalised(edges: list[tuple[int, int]], nodes: int) -> Tensor:
     """KTPFormer's prior (nodes, nodes): neighbours with equal weights of 1 in all, then 1 for the node itself."""
-    adjacency = torch.zeros(nodes, nodes, device="cpu")
+    adjacency = torch.zeros(nodes, nodes)
     for a, b in edges:
         adjacency[a, b] = adjacency[b, a] = 1
     return (adjacency / adjacency.sum(1, keepdim=True).clamp(min=1)).fill_diagonal_(1)

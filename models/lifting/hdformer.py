@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.checkpoints import CAMERA, Layout
-from models.lifting.evaluation import Released
+from models.evaluation import Released
 from models.lifting.graphs import BONES, AdaptiveGraphConv, directed_adjacency
 from models.lifting.parts import MLP, attend, check_clips, human36m_only
 

@@ -112,7 +112,7 @@ class _Layer(nn.Module):
         return self.fusion(self._scanned(x), self.graph_temporal(self.graph_spatial(x)))
 
     def _scanned(self, x: Tensor) -> Tensor:
-        if not self.training or torch.rand(()) >= self.shuffle:
+        if not self.training or torch.rand((), device="cpu") >= self.shuffle:
             return self.mamba_spatial(x) + self.mamba_temporal(x)
         order = torch.randperm(x.shape[2], device=x.device)
         x = x[:, :, order]

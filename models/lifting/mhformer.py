@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints import CAMERA, Layout
-from models.lifting.evaluation import ONE_BY_ONE
+from models.evaluation import ONE_BY_ONE
 from models.lifting.parts import MLP, Attention, Block, attend, check_clips, drop_path, rising
 
 HYPOTHESES = 3

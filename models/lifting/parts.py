@@ -79,10 +79,13 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., tokens, width) -> the same; with `over_frames` (B, T, J, width) -> the same."""
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """(..., tokens, width) -> the same; with `over_frames` (B, T, J, width) -> the same.
+
+        seen : (tokens,) bool, the tokens that may be attended to; None: all
+        """
         x = x.transpose(1, 2) if self.over_frames else x  # (..., tokens, width)
-        y = self.out(attend(*split_heads(self.qkv(x), self.heads))).view(x.shape)
+        y = self.out(attend(*split_heads(self.qkv(x), self.heads), seen=seen)).view(x.shape)
         return y.transpose(1, 2) if self.over_frames else y
 
 
@@ -92,9 +95,13 @@ def split_heads(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
     return qkv.permute(2, 0, 3, 1, 4).unbind(0)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, scale: float | None = None) -> Tensor:
-    """softmax(q k^T scale) v of (sequences, heads, tokens, d), heads side by side: (sequences, tokens, heads d)."""
-    return F.scaled_dot_product_attention(q, k, v, scale=scale).transpose(1, 2).flatten(2)
+def attend(q: Tensor, k: Tensor, v: Tensor, scale: float | None = None, seen: Tensor | None = None) -> Tensor:
+    """softmax(q k^T scale) v of (sequences, heads, tokens, d), heads side by side: (sequences, tokens, heads d).
+
+    seen : (tokens,) bool, the keys that count; None: all
+    """
+    mask = None if seen is None else seen.expand(q.shape[-2], -1)
+    return F.scaled_dot_product_attention(q, k, v, mask, scale=scale).transpose(1, 2).flatten(2)
 
 
 class Block(nn.Module):
@@ -120,9 +127,9 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=eps[1])
         self.mlp = MLP(width, mlp_ratio * width, mlp_bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, ..., width) -> (B, ..., width)."""
-        x = x + drop_path(self.mixer(self.norm1(x)), self.drop_path, self.training)
+    def forward(self, x: Tensor, *context: Tensor | None) -> Tensor:
+        """(B, ..., width) -> (B, ..., width); context : what the mixer takes besides."""
+        x = x + drop_path(self.mixer(self.norm1(x), *context), self.drop_path, self.training)
         return x + drop_path(self.mlp(self.norm2(x)), self.drop_path, self.training)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints import CAMERA, Layout
-from models.lifting.evaluation import ONE_BY_ONE
+from models.evaluation import ONE_BY_ONE
 from models.lifting.parts import MLP, Attention, Block, check_clips, drop_path, rising
 from studies.errors import InputError
 

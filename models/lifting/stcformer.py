@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.checkpoints import CAMERA, Layout
-from models.lifting.evaluation import ONE_BY_ONE
+from models.evaluation import ONE_BY_ONE
 from models.lifting.parts import Block, attend, check_clips, drop_path, human36m_only
 
 BODY_PARTS = (0, 1, 1, 1, 2, 2, 2, 0, 0, 0, 0, 3, 3, 3, 4, 4, 4)  # trunk, legs and arms, by joint

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.checkpoints import CAMERA, Layout
-from models.lifting.evaluation import ONE_BY_ONE
+from models.evaluation import ONE_BY_ONE
 from models.lifting.parts import attend, check_clips
 from studies.errors import InputError
 

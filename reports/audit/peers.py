@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reports.audit.closed_forms import einfalt, macs
+from reports.audit.closed_forms import macs
 from reports.audit.counting import COMMAND, counts, digits, tick
 from reports.audit.finding import Finding, Material, short, status
 from reports.audit.ledger import Claim
@@ -78,8 +78,8 @@ def one_frame_out(material: Material) -> list[Finding]:
         printed = parse_printed(claim.printed, claim.unit)
         if printed.value * printed.factor >= whole.value * whole.factor / 2:
             continue  # not divided
-        real = _true(material, peer) or (einfalt(71) if claim.row == "einfalt" else None)
-        costs += [real] if real and claim.row != "einfalt" else []
+        real = _true(material, peer)
+        costs += [real] if real else []
         emits = "one frame" if peer["emits"] == "one" else "all, the centre one is kept"
         rows.append((claim.study, claim.label, claim.printed, whole.text, emits, short(real) if real else "–"))
         touched.append(claim.id)

@@ -126,7 +126,7 @@ def test_a_network_on_video_is_timed_on_two_threads(monkeypatch: pytest.MonkeyPa
 @pytest.mark.slow
 def test_time_and_memory_say_how_they_were_taken() -> None:
     rows = {row["metric"]: row for row in time_rows(["mlp"], "auto", runs=3, warmup=1, threads=1)}
-    assert set(rows) == {"latency", "latency_iqr", "throughput", "peak_memory"}
+    assert set(rows) == {"latency", "latency_iqr", "latency_per_frame", "throughput", "peak_memory"}
     assert rows["latency"]["convention"] == "median of 3 after 1, batch 1, 1 thread"
     assert rows["latency"]["unit"] == "ms"
     assert rows["throughput"]["value"] == pytest.approx(1e3 / rows["latency"]["value"])
