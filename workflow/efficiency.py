@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import models
-from metrics.efficiency import CONVENTIONS, Count, count, count_under, latency, peak_memory, predict_memory, throughput
+from metrics.efficiency import CONVENTIONS, Count, count_under, latency, peak_memory, predict_memory, throughput
 from models.evaluation import passes_here, released
 from models.examples import emitted_frames, example_shape, is_video
 from models.ssm import backend_in_use
@@ -52,15 +52,15 @@ def count_rows(counted: dict[tuple[str, str], tuple[Count, int]]) -> Iterator[di
         yield _row(name, "macs_per_frame", result.macs / frames, "MAC", convention, "counted")
 
 
-def evaluated_rows(variants: Sequence[str]) -> Iterator[dict]:
+def evaluated_rows(counted: dict[tuple[str, str], tuple[Count, int]]) -> Iterator[dict]:
     """Measurements: true MACs of an evaluated frame, mirrored passes and overlapping windows and all.
 
     `here`: as this project evaluates, `released`: as the released code of the network does.
     """
-    for name in variants:
-        model, clip = on_meta(name)
+    for name in (name for name, convention in counted if convention == "true"):
+        model, _ = on_meta(name)
         if not is_video(model):
-            macs = count(model, clip).macs
+            macs = counted[name, "true"][0].macs
             passes = {"here": passes_here(model, flip=True), "released": released(model).passes(model.frames)}
             for convention, share in passes.items():
                 yield _row(name, "macs_per_evaluated_frame", float(macs * share), "MAC", convention, "counted")

@@ -10,7 +10,7 @@ import scans
 import torch
 from torch import Tensor, nn
 
-from models.lifting import scan as scans
+from models.lifting import scan as lifting_scan
 from models.ssm import native
 from models.ssm.inputs import ScanInputs
 from workflow.curves import CURVES, WORKS, build
@@ -54,7 +54,7 @@ def test_against_other_scans(compare: Callable, full: bool, scan: Callable, work
     name = scan.__name__.replace("_", " ")
 
     def with_other_scan() -> list[Tensor]:
-        with mock.patch.object(scans, "selective_scan", lambda *inputs, backend: scan(ScanInputs(*inputs))):
+        with mock.patch.object(lifting_scan, "selective_scan", lambda *inputs, backend: scan(ScanInputs(*inputs))):
             return call()
 
     title = f"PoseMamba-S and {name} in it, {work}: one clip, T={frames}, {_use(threads)}"

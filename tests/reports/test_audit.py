@@ -61,7 +61,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         model, clip = on_meta(name)
         found = count_under(("paper", "true", "operators"), model, clip)
         counts |= {(name, convention): (result, emitted_frames(model)) for convention, result in found.items()}
-    rows = [*count_rows(counts), *evaluated_rows([*COUNTED, *PEERS]), *run_rows()]
+    rows = [*count_rows(counts), *evaluated_rows(counts), *run_rows()]
     pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / "measurements.csv", index=False)
     (folder / "evidence.json").write_text(json.dumps(run_experiments()), encoding="utf-8")
     return folder / "measurements.csv", folder / "evidence.json"

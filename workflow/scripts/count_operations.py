@@ -8,5 +8,5 @@ with logged(snakemake.log[0]):
     variants = snakemake.params.variants
     counted = count_all(variants)
     write_excluded(counted, Path(snakemake.output.excluded))
-    rows = [*count_rows(counted), *evaluated_rows(variants), *memory_rows(snakemake.params.remembered)]
+    rows = [*count_rows(counted), *evaluated_rows(counted), *memory_rows(snakemake.params.remembered)]
     write_measurements(rows, Path(snakemake.output.counts))
