@@ -10,7 +10,7 @@ or less, any other gradient would change, on any machine, far beyond rounding.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +28,7 @@ from studies.reading import read_yaml
 from training.losses import heatmap_loss, weighted_loss
 from workflow.efficiency import MEBIBYTE, on_meta
 
+KINDS = ("network", "loss", "allocation")
 COLUMNS = ("kind", "name", "metric", "value", "unit")
 ALLOCATING = ("posemamba-s", "sasmamba", "glsmamba-b")  # at full size
 SHAKEN = 0.05  # of a weight: networks start with layers of zeros, behind which nothing would show
@@ -79,14 +80,21 @@ def allocation_rows() -> Iterator[dict]:
         yield {"kind": "allocation", "name": name, "metric": "training_memory", "value": needed, "unit": "MiB"}
 
 
-def fingerprints(hyper: dict[str, dict]) -> pd.DataFrame:
-    """All rows, with COLUMNS; hyper: as of `network_rows`."""
-    return pd.DataFrame([*network_rows(hyper), *loss_rows(), *allocation_rows()], columns=list(COLUMNS))
+def fingerprints(hyper: dict[str, dict], kinds: Sequence[str] = KINDS) -> pd.DataFrame:
+    """Rows of those kinds, with COLUMNS; hyper: as of `network_rows`."""
+    makers = {"network": lambda: network_rows(hyper), "loss": loss_rows, "allocation": allocation_rows}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # tensors are small: more would wait for each other, above all on a busy machine
+    try:
+        rows = [row for kind in KINDS if kind in kinds for row in makers[kind]()]
+    finally:
+        torch.set_num_threads(threads)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def write_fingerprints(hyper: dict[str, dict], path: str | Path) -> Path:
-    """Write all fingerprints as CSV."""
-    rows = fingerprints(hyper)
+def write_fingerprints(hyper: dict[str, dict], path: str | Path, kinds: Sequence[str] = KINDS) -> Path:
+    """Write fingerprints of those kinds as CSV."""
+    rows = fingerprints(hyper, kinds)
     return write_whole(Path(path), lambda part: rows.to_csv(part, index=False, lineterminator="\n"))
 
 

@@ -63,7 +63,7 @@ def check_fast(kinds: Sequence[str], baseline: Path = BASELINE) -> bool:
     before = before[before["kind"].isin(kinds)]
     with tempfile.TemporaryDirectory() as folder:
         hyper = scaled_variants(checked_config(read_yaml("config.yaml"))["scales"]["quick"])
-        fingerprints = write_fingerprints(hyper, Path(folder, "fingerprints.csv"))
+        fingerprints = write_fingerprints(hyper, Path(folder, "fingerprints.csv"), kinds)
         revisions = speed_revisions(before)  # empty where speed is not asked for
         speeds = write_speed_ratios(revisions, device_name(), Path(folder, "speeds.csv"))
         now = numbers_now(None, fingerprints, speeds)
