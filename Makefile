@@ -60,7 +60,7 @@ $(VENV)/.ready: requirements.txt
 	@touch $@
 
 test: env  ## all tests, slow ones too
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: env  ## ruff, snakefmt and Snakemake's own lint
 	@$(BIN)/ruff check --no-cache .

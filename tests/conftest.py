@@ -35,8 +35,3 @@ def shared() -> Path:
             pytest.fail("the shared folder is not beside the checkout; set SSMPOSE_SHARED to its place")
         pytest.skip("needs the shared folder (set SSMPOSE_SHARED to its place)")
     return folder
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole runs first: the processes that share the files are then done at about the same time."""
-    items.sort(key=lambda item: ROOT / "tests/workflow" not in item.path.parents)
