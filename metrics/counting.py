@@ -107,8 +107,6 @@ class _Watched:
     of the profiler; normalised: elements that norms wrote.
     """
 
-    rest: "_Uncounted"
-
     def __init__(self, model: nn.Module, example: Tensor) -> None:
         self.model = _shadow(model, example.device).eval()
         self.layers: Counter[str] = Counter()
@@ -135,10 +133,13 @@ class _Watched:
         return {name: m for name, m in self.model.named_modules() if getattr(m, "opaque", False)}
 
     def _tally(self, name: str, layer: nn.Module, x: tuple[Tensor, ...], y: Tensor) -> None:
-        self.layers[name] += RULES[type(layer)](layer, x[0], y)
-        is_norm = RULES[type(layer)] is _norm
-        self.older[name] += 0 if is_norm else RULES[type(layer)](layer, x[0], y) + _biases(layer, y)
-        self.normalised += is_norm * y.numel()
+        rule = RULES[type(layer)]
+        operations = rule(layer, x[0], y)
+        self.layers[name] += operations
+        if rule is _norm:
+            self.normalised += y.numel()
+        else:
+            self.older[name] += operations + _biases(layer, y)
 
 
 # --- true -------------------------------------------------------------------------------------------------

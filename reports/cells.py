@@ -97,8 +97,7 @@ def _by_length(row: dict, column: dict, values: dict[str, float]) -> dict[str, f
         return {f"{name} x T": value * frames for name, value in values.items()}
     if column["metric"] != "macs_per_frame":
         return {}
-    clip = next((text for key, text in row.get("cells", {}).items() if key == "macs"), "")
-    printed = parse_printed(clip, "G")
+    printed = parse_printed(row.get("cells", {}).get("macs", ""), "G")
     found = {f"{name}/T": value / frames for name, value in values.items()}
     return found | ({"printed MACs/T": printed.value * printed.factor / frames} if printed else {})
 

@@ -26,12 +26,11 @@ def predict(model: nn.Module, split: Split, flip_test: bool) -> np.ndarray:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     inputs, order = model_inputs(split, model.in_channels), split.skeleton.flip_order
     windows = torch.from_numpy(np.asarray(split.windows(model.frames, emits_one(model))))
-    outputs = []
+    middle, outputs = split.centred() or emits_one(model), []
     for rows in windows.split(max(1, FRAMES_AT_ONCE // model.frames)):
         output = _forward(model, inputs[rows].to(device), order if flip_test else None)
-        keep_middle = split.centred() and not emits_one(model)
-        outputs.append((output[:, model.frames // 2, None] if keep_middle else output).cpu())
-    if split.centred() or emits_one(model):
+        outputs.append((output[:, output.shape[1] // 2, None] if middle else output).cpu())
+    if middle:
         windows = windows[:, model.frames // 2, None]
     return average_windows(torch.cat(outputs).numpy(), windows.numpy(), len(inputs)).astype(np.float32)
 

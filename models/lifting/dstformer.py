@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints import Layout
-from models.lifting.parts import Attention, Block, Fusion, Head, check_clips, rising
+from models.lifting.parts import Fusion, Head, attention_block, check_clips, rising
 
 
 class DSTformer(nn.Module):
@@ -74,5 +74,5 @@ class _Pair(nn.Module):
 
     def __init__(self, width: int, heads: int, mlp_ratio: int, drop: float) -> None:
         super().__init__()
-        self.space = Block(width, Attention(width, heads), mlp_ratio, drop)
-        self.time = Block(width, Attention(width, heads, over_frames=True), mlp_ratio, drop)
+        self.space = attention_block(width, heads, mlp_ratio)(drop)
+        self.time = attention_block(width, heads, mlp_ratio, over_frames=True)(drop)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from models.checkpoints import CAMERA, Layout
 from models.evaluation import Released
 from models.lifting.graphs import BONES, AdaptiveGraphConv, directed_adjacency
-from models.lifting.parts import MLP, attend, check_clips, human36m_only
+from models.lifting.parts import MLP, attend, check_clips, human36m_only, set_apart
 
 TAPS = 9  # of a convolution over time
 LEVELS = 4  # each half as long and twice as wide as the one before
@@ -152,7 +152,7 @@ class ChainAttention(nn.Module):
         edges = self._edges(x).permute(0, 2, 3, 1).flatten(0, 1)  # (B T, edges, width)
         joints = x.permute(0, 2, 3, 1).flatten(0, 1)  # (B T, J, width)
         pairs = ((self.query, joints), (self.key, edges), (self.value, edges))
-        q, k, v = (layer(y).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer, y in pairs)
+        q, k, v = (set_apart(layer(y), self.heads) for layer, y in pairs)
         joints = self.norm(self.out(attend(q, k, v))) + joints
         joints = self.mlp(self.norm_mlp(joints)) + joints
         return joints.unflatten(0, (x.shape[0], x.shape[2])).permute(0, 3, 1, 2)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from models.checkpoints import CAMERA, Layout
 from models.lifting.graphs import BONES, JOINTS, row_normalised
 from models.lifting.lifter import ATTENTION, RENAMED, Lifter
-from models.lifting.parts import Attention, Block, check_clips, human36m_only
+from models.lifting.parts import Attention, Block, attention_block, check_clips, human36m_only
 
 IN_PRIOR = (  # of a prior block: names that differ from MixSTE's
     (r"^(space|time)_prior\.block\.norm1\.", r"\1_prior.attn.norm1."),
@@ -52,13 +52,7 @@ class KTPFormer(Lifter):
     ) -> None:
         human36m_only("KTPFormer", joints)
         self.heads, self.mlp_ratio = heads, mlp_ratio
-
-        def make_space(drop: float) -> Block:
-            return Block(width, Attention(width, heads), mlp_ratio, drop)
-
-        def make_time(drop: float) -> Block:
-            return Block(width, Attention(width, heads, over_frames=True), mlp_ratio, drop)
-
+        make_space, make_time = (attention_block(width, heads, mlp_ratio, over_frames) for over_frames in (False, True))
         super().__init__(frames, joints, in_channels, width, depth, drop_path, make_space, make_time)
 
     def make_embedding(self, width: int) -> None:

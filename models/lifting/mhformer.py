@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.checkpoints import CAMERA, Layout
 from models.evaluation import ONE_BY_ONE
-from models.lifting.parts import MLP, Attention, Block, attend, check_clips, drop_path, rising
+from models.lifting.parts import MLP, Attention, Block, attend, check_clips, drop_path, rising, set_apart
 
 HYPOTHESES = 3
 TRACK_HEADS = 9
@@ -176,8 +176,5 @@ class _CrossAttention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, *sources: Tensor) -> Tensor:
-        heads = (
-            layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for layer, x in zip(self.layers, sources, strict=True)
-        )
+        heads = (set_apart(layer(x), self.heads) for layer, x in zip(self.layers, sources, strict=True))
         return self.out(attend(*heads))

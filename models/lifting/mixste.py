@@ -2,7 +2,7 @@
 
 from models.checkpoints import CAMERA, Layout
 from models.lifting.lifter import ATTENTION, FRAMES, RENAMED, RESHAPED, Lifter
-from models.lifting.parts import Attention, Block
+from models.lifting.parts import attention_block
 
 
 class MixSTE(Lifter):
@@ -26,10 +26,5 @@ class MixSTE(Lifter):
         joints: int = 17,
         mlp_ratio: int = 2,
     ) -> None:
-        def make_space(drop: float) -> Block:
-            return Block(width, Attention(width, heads), mlp_ratio, drop)
-
-        def make_time(drop: float) -> Block:
-            return Block(width, Attention(width, heads, over_frames=True), mlp_ratio, drop)
-
+        make_space, make_time = (attention_block(width, heads, mlp_ratio, over_frames) for over_frames in (False, True))
         super().__init__(frames, joints, in_channels, width, depth, drop_path, make_space, make_time)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from models.checkpoints import Layout
 from models.lifting.graphs import GraphMixer
 from models.lifting.names import FRAMES, GRAPH, RENAMED, RESHAPED
-from models.lifting.parts import Attention, Fusion, Head, ScaledBlock, check_clips, human36m_only
+from models.lifting.parts import Attention, Head, ScaledBlock, TwoBranches, check_clips, human36m_only
 
 
 class MotionAGFormer(nn.Module):
@@ -37,7 +37,7 @@ class MotionAGFormer(nn.Module):
         self.frames, self.joints, self.in_channels = frames, joints, in_channels
         self.embedding = nn.Linear(in_channels, width)
         self.joint_table = nn.Parameter(torch.zeros(joints, width))
-        self.layers = nn.ModuleList(_Layer(frames, width, heads, mlp_ratio, drop_path, normalise) for _ in range(depth))
+        self.layers = nn.ModuleList(_layer(frames, width, heads, mlp_ratio, drop_path, normalise) for _ in range(depth))
         self.head = Head(width, eps=1e-5)
 
     def forward(self, keypoints: Tensor) -> Tensor:
@@ -49,21 +49,16 @@ class MotionAGFormer(nn.Module):
         return self.head(x)
 
 
-class _Layer(nn.Module):
-    """Both branches on the same input, each over joints and then over frames, and their weighted mean."""
+def _layer(frames: int, width: int, heads: int, mlp_ratio: int, drop_path: float, normalise: str) -> TwoBranches:
+    """Attention beside graphs, each over joints and then over frames."""
 
-    def __init__(self, frames: int, width: int, heads: int, mlp_ratio: int, drop_path: float, normalise: str) -> None:
-        super().__init__()
+    def block(mixer: nn.Module) -> ScaledBlock:
+        return ScaledBlock(width, mixer, mlp_ratio, drop_path)
 
-        def block(mixer: nn.Module) -> ScaledBlock:
-            return ScaledBlock(width, mixer, mlp_ratio, drop_path)
-
-        self.att_spatial = block(Attention(width, heads, bias=False))
-        self.att_temporal = block(Attention(width, heads, over_frames=True, bias=False))
-        self.graph_spatial = block(GraphMixer(width, normalise=normalise))
-        self.graph_temporal = block(GraphMixer(width, frames, normalise))
-        self.fusion = Fusion(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, J, width) -> (B, T, J, width)."""
-        return self.fusion(self.att_temporal(self.att_spatial(x)), self.graph_temporal(self.graph_spatial(x)))
+    return TwoBranches(
+        block(Attention(width, heads, bias=False)),
+        block(Attention(width, heads, over_frames=True, bias=False)),
+        block(GraphMixer(width, normalise=normalise)),
+        block(GraphMixer(width, frames, normalise)),
+        width,
+    )

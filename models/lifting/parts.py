@@ -4,6 +4,8 @@ Nothing here is one paper's own. What the papers' profiler sees decides the shap
 there is a module here, and what it calls as a function stays a function (metrics/counting.py).
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -73,8 +75,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int, over_frames: bool = False, bias: bool = True) -> None:
         super().__init__()
-        if width % heads:
-            raise InputError(f"heads={heads} do not divide width={width}: choose a divisor")
+        check_heads(width, heads)
         self.heads, self.over_frames = heads, over_frames
         self.qkv = nn.Linear(width, 3 * width, bias)
         self.out = nn.Linear(width, width)
@@ -87,6 +88,17 @@ class Attention(nn.Module):
         x = x.transpose(1, 2) if self.over_frames else x  # (..., tokens, width)
         y = self.out(attend(*split_heads(self.qkv(x), self.heads), seen=seen)).view(x.shape)
         return y.transpose(1, 2) if self.over_frames else y
+
+
+def check_heads(width: int, heads: int) -> None:
+    """Raise InputError where `heads` do not divide the width."""
+    if width % heads:
+        raise InputError(f"heads={heads} do not divide width={width}: choose a divisor")
+
+
+def set_apart(x: Tensor, heads: int) -> Tensor:
+    """Heads (sequences, heads, tokens, width / heads) of (sequences, tokens, width)."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
 def split_heads(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -133,6 +145,11 @@ class Block(nn.Module):
         return x + drop_path(self.mlp(self.norm2(x)), self.drop_path, self.training)
 
 
+def attention_block(width: int, heads: int, mlp_ratio: int, over_frames: bool = False) -> Callable[[float], Block]:
+    """What makes a block of attention over joints, or over frames, from the rate at which its paths are dropped."""
+    return lambda drop: Block(width, Attention(width, heads, over_frames), mlp_ratio, drop)
+
+
 class ScaledBlock(nn.Module):
     """x + s1 mixer(norm(x)), then x + s2 MLP(norm(x)), with learnable scales of 1e-5 at the start, one a channel.
 
@@ -165,6 +182,30 @@ class Fusion(nn.Module):
         """Two of (B, T, J, width) -> one."""
         share = self.share(torch.cat((first, second), -1)).softmax(-1)
         return first * share[..., :1] + second * share[..., 1:]
+
+
+class TwoBranches(nn.Module):
+    """Two blocks one after the other, beside two others on the same input, and the weighted mean of both branches.
+
+    The names are MotionAGFormer's: first attention, second graphs, each over joints and over frames.
+    """
+
+    def __init__(
+        self,
+        att_spatial: nn.Module,
+        att_temporal: nn.Module,
+        graph_spatial: nn.Module,
+        graph_temporal: nn.Module,
+        width: int,
+    ) -> None:
+        super().__init__()
+        self.att_spatial, self.att_temporal = att_spatial, att_temporal
+        self.graph_spatial, self.graph_temporal = graph_spatial, graph_temporal
+        self.fusion = Fusion(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, J, width) -> (B, T, J, width)."""
+        return self.fusion(self.att_temporal(self.att_spatial(x)), self.graph_temporal(self.graph_spatial(x)))
 
 
 class Head(nn.Module):

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from models.checkpoints import Layout
 from models.lifting.lifter import ATTENTION, FRAMES, RENAMED, RESHAPED, SCAN, Lifter
-from models.lifting.parts import Attention, Block
+from models.lifting.parts import Block, attention_block
 from models.lifting.scan import Scan
 from models.ssm import selective_scan
 from models.ssm.orders import ALONG_TIME, named_orders
@@ -40,13 +40,12 @@ class STAMPose(Lifter):
         mlp_ratio: int = 2,
         backend: str = "auto",
     ) -> None:
-        def make_space(drop: float) -> Block:
-            return Block(width, Attention(width, heads), mlp_ratio, drop)
-
         def make_time(drop: float) -> Block:
             return Block(width, TimeScan(width, d_state, backend), mlp_ratio, drop)
 
-        super().__init__(frames, joints, in_channels, width, depth, drop_path, make_space, make_time)
+        super().__init__(
+            frames, joints, in_channels, width, depth, drop_path, attention_block(width, heads, mlp_ratio), make_time
+        )
 
 
 class TimeScan(Scan):

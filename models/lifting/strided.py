@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from models.checkpoints import CAMERA, Layout
 from models.evaluation import ONE_BY_ONE
-from models.lifting.parts import attend, check_clips
+from models.lifting.parts import attend, check_clips, check_heads, set_apart
 from studies.errors import InputError
 
 TABLES = 3  # the first three strided layers have positions of their own
@@ -174,8 +174,7 @@ class _Layer(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float, stride: int | None = None) -> None:
         super().__init__()
-        if width % heads:
-            raise InputError(f"heads={heads} do not divide width={width}: choose a divisor")
+        check_heads(width, heads)
         self.heads, self.stride, self.dropout, hidden = heads, stride, dropout, 2 * width
         self.norm1, self.norm2 = HandNorm(width), HandNorm(width)
         self.attention = nn.ModuleList(nn.Linear(width, width) for _ in range(4))  # q, k, v and output
@@ -192,7 +191,7 @@ class _Layer(nn.Module):
         return x[:, :: self.stride or 1] + self._drop(y)
 
     def _attend(self, x: Tensor) -> Tensor:
-        q, k, v = (layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in self.attention[:3])
+        q, k, v = (set_apart(layer(x), self.heads) for layer in self.attention[:3])
         return self.attention[3](attend(q, k, v))
 
     def _drop(self, branch: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from models.checkpoints import Layout
 from models.lifting.names import RENAMED, RESHAPED
-from models.lifting.parts import MLP, Attention, Fusion, Head, ScaledBlock, check_clips, drop_path
+from models.lifting.parts import MLP, Attention, Head, ScaledBlock, TwoBranches, check_clips, drop_path
 from studies.errors import InputError
 
 PARTS = 3  # of time; there is a proxy for every third frame
@@ -85,7 +85,7 @@ class TCPFormer(nn.Module):
         self.joint_table = nn.Parameter(torch.zeros(joints, width))
         self.proxies = nn.Parameter(torch.randn(frames // PARTS, joints, width))
         self.proxy_table = nn.Parameter(torch.zeros(joints, width))
-        self.layers = nn.ModuleList(_Branches(width, heads, mlp_ratio, drop_path) for _ in range(depth))
+        self.layers = nn.ModuleList(_branches(width, heads, mlp_ratio, drop_path) for _ in range(depth))
         self.memories = nn.ModuleList(
             Memory(width, heads, mlp_ratio, drop_path, scales == "trained") for _ in range(depth)
         )
@@ -101,22 +101,13 @@ class TCPFormer(nn.Module):
         return self.head(x)
 
 
-class _Branches(nn.Module):
+def _branches(width: int, heads: int, mlp_ratio: int, drop_path: float) -> TwoBranches:
     """Attention over joints, then frames, beside attention over frames, then joints (named a graph in the files)."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: int, drop_path: float) -> None:
-        super().__init__()
+    def block(over_frames: bool) -> ScaledBlock:
+        return ScaledBlock(width, Attention(width, heads, over_frames, bias=False), mlp_ratio, drop_path)
 
-        def block(over_frames: bool) -> ScaledBlock:
-            return ScaledBlock(width, Attention(width, heads, over_frames, bias=False), mlp_ratio, drop_path)
-
-        self.att_spatial, self.att_temporal = block(False), block(True)
-        self.graph_spatial, self.graph_temporal = block(True), block(False)
-        self.fusion = Fusion(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, J, width) -> (B, T, J, width)."""
-        return self.fusion(self.att_temporal(self.att_spatial(x)), self.graph_temporal(self.graph_spatial(x)))
+    return TwoBranches(block(False), block(True), block(True), block(False), width)
 
 
 class Memory(nn.Module):

@@ -22,7 +22,7 @@ class Claim:
 
     metric, protocol (of accuracies: protocol, input, benchmark, boxes) and convention say what it is a number of;
     printed is the text, value the number in `unit`; measured the value of this project under the same convention, or
-    None; verdict and why as in the tables.
+    None; verdict, why and matches (other conventions that give the printed digits) as in the tables.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Claim:
     measured: float | None
     verdict: str
     why: str
+    matches: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ def _cell_claim(study: dict, table: dict, column: dict, cell: tuple) -> Claim:
         measured=None if pd.isna(cell.measured) else float(cell.measured),
         verdict=cell.verdict,
         why=cell.why,
+        matches=cell.matches if isinstance(cell.matches, str) else "",
     )
 
 

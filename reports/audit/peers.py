@@ -6,6 +6,7 @@ from reports.audit.closed_forms import macs
 from reports.audit.counting import COMMAND, counts, digits, tick
 from reports.audit.finding import Finding, Material, short, status
 from reports.audit.ledger import Claim
+from reports.verdicts import REPRODUCED
 from studies.printed import parse_printed
 
 EFFICIENCY = "efficiency counts; `make efficiency`"
@@ -18,7 +19,8 @@ def units(material: Material) -> list[Finding]:
     for claim in _claims(material, "macs_per_clip"):
         if claim.measured is None:
             continue
-        rule = "`paper`" if claim.verdict == "reproduced" else _rule(claim)
+        given = claim.convention if claim.verdict == REPRODUCED else claim.matches.split(", ")[0]
+        rule = f"`{given}`" if given else "none that is known here"
         kinds.add(rule)
         rows.append((claim.study, claim.label, claim.printed, f"{claim.measured:.4g} {claim.unit}", rule))
     return [Finding(
@@ -302,12 +304,6 @@ def _variant(material: Material, claim: Claim) -> str | None:
 
 def _true(material: Material, peer: dict) -> float | None:
     return counts(material, peer.get("variant", ""), "macs_per_clip").get("true")
-
-
-def _rule(claim: Claim) -> str:
-    """The rule of a claim that its own convention does not give: the first that its verdict names."""
-    _, _, named = claim.why.partition("digits are those of ")
-    return named.split(",")[0].split(" and ")[0] if named else "none that is known here"
 
 
 def agrees_or_cut(claim: Claim, value: float | None) -> bool:

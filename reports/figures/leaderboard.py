@@ -1,6 +1,5 @@
 """Error against cost of networks that were trained here, with intervals and the front that no other network beats."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -41,7 +40,9 @@ def leaderboard(study: dict, figure: dict, sources: Sources) -> tuple[Figure, st
     error = column_of(table, figure["error"])
     mean = cells[(cells["row"] == "mean-pose") & (cells["column"] == figure["error"])]["measured"]
     for key, found in panels.items():
-        _panel(axes[key], found, column_of(table, figure[key]), _line(mean))
+        _panel(axes[key], found, column_of(table, figure[key]))
+        for value in mean.dropna():
+            axes[key].axhline(value, color=FAINT, linestyle="--", linewidth=1, label="mean training pose", zorder=0)
     axes["macs"].set_ylabel(f"{error['label']} ({error['unit']})")
     axes["time"].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     note(drawn, sources.choice, _data(cells))
@@ -80,11 +81,10 @@ def front(found: list[Place]) -> list[Place]:
     return best
 
 
-def _panel(axes: Axes, found: list[Place], column: dict, mean: Callable[[Axes], None]) -> None:
+def _panel(axes: Axes, found: list[Place], column: dict) -> None:
     axes.set_xscale("log")
     axes.set_xlabel(f"{column['label']} ({column['unit']})")
     axes.margins(0.12, 0.12)
-    mean(axes)
     on_front = front(found)
     line = [p.cost for p in on_front], [p.error for p in on_front]
     axes.plot(*line, color=SOFT, linewidth=1.2, label="front", zorder=1)
@@ -96,16 +96,6 @@ def _panel(axes: Axes, found: list[Place], column: dict, mean: Callable[[Axes], 
         axes.scatter(
             xs, ys, [_area(p) for p in mine], color=colour, alpha=0.85, edgecolor="white", label=section, zorder=3
         )
-
-
-def _line(mean: pd.Series) -> Callable[[Axes], None]:
-    """Draws the error of the mean training pose, where it was measured."""
-
-    def draw(axes: Axes) -> None:
-        for value in mean.dropna():
-            axes.axhline(value, color=FAINT, linestyle="--", linewidth=1, label="mean training pose", zorder=0)
-
-    return draw
 
 
 def _area(place: Place) -> float:

@@ -255,7 +255,8 @@ def test_scaled_graphs_are_the_published_ones_for_less():
 def test_every_peer_can_be_shrunken():
     for name in resolve_variants():
         if variant(name)["family"] in FAMILIES:
-            on_meta(name, **scaled_hyper(variant(name)["hyper"], SMALL))
+            hyper = scaled_hyper(variant(name)["hyper"], SMALL)
+            assert on_meta(name, **hyper)[0].frames == hyper["frames"]
 
 
 def test_the_graphs_are_over_the_skeleton_of_the_data():
