@@ -60,7 +60,8 @@ $(VENV)/.ready: requirements.txt
 	@touch $@
 
 test: env  ## all tests, slow ones too
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	@$(BIN)/python -m pytest -m alone
 
 lint: env  ## ruff, snakefmt and Snakemake's own lint
 	@$(BIN)/ruff check --no-cache .

@@ -12,16 +12,17 @@ import pytest
 from checkout import ROOT, Checkout, only_error
 
 from models.ssm import native
-from reports.regression.numbers import COUNT, SPEED, read_baseline, write_baseline
+from reports.regression.numbers import ALLOCATION, COUNT, LOSS, NETWORK, SPEED, read_baseline, write_baseline
 
 pytestmark = pytest.mark.slow
+needs_compiler = pytest.mark.skipif(native.available() is not None, reason=str(native.available()))
 
 ORDERS = (
     'BIDIRECTIONAL = ("spatial", "temporal", "spatial-reversed"',
     'BIDIRECTIONAL = ("spatial", "temporal", "spatial"',
 )
 LAYER = ("width, depth, drop_path", "width, depth + 1, drop_path")
-LOSS = ("for name, value in terms.items()]).sum()", "for name, value in list(terms.items())[:3]]).sum()")
+TERMS = ("for name, value in terms.items()]).sum()", "for name, value in list(terms.items())[:3]]).sum()")
 # Two of the workload's 44 chunks are walked twice: 4.5 % more work, whatever they compute.
 KERNEL = (
     "          walk(path, strand, chunk, y + b",
@@ -56,8 +57,13 @@ def found(result: CompletedProcess) -> set[tuple[str, str]]:
     return set(re.findall(r"^(?:worse|changed|missing) +(\S+) (\S+(?: forward)?)", result.stdout, flags=re.MULTILINE))
 
 
-def test_the_clean_tree_passes(copy: Checkout) -> None:
-    result = gate(copy)
+@pytest.mark.parametrize(
+    "kinds",
+    [(NETWORK, LOSS, ALLOCATION), pytest.param((SPEED,), marks=[pytest.mark.alone, needs_compiler])],
+    ids=["what-it-computes", "speed"],
+)
+def test_the_clean_tree_passes(copy: Checkout, kinds: tuple[str, ...]) -> None:
+    result = gate(copy, *kinds)
     assert result.returncode == 0, result.stdout
     assert re.search(r"numbers against baselines/quick-cpu.csv: (\d+ new, )?\d+ as before", result.stdout), (
         result.stdout
@@ -85,13 +91,14 @@ def test_an_extra_layer_is_caught_by_networks_and_by_counts(copy: Checkout) -> N
 
 
 def test_a_lost_loss_term_is_caught(copy: Checkout) -> None:
-    with copy.edited("training/losses.py", *LOSS):
+    with copy.edited("training/losses.py", *TERMS):
         names = found(gate(copy, "loss"))
     assert ("loss", "posemamba") in names
     assert ("loss", "glsmamba") not in names
 
 
-@pytest.mark.skipif(native.available() is not None, reason=str(native.available()))
+@pytest.mark.alone
+@needs_compiler
 def test_a_kernel_slower_by_a_twentieth_is_caught(copy: Checkout) -> None:
     with copy.edited("models/ssm/scan.cpp", *KERNEL):
         names = found(gate(copy, "speed"))
@@ -101,7 +108,7 @@ def test_a_kernel_slower_by_a_twentieth_is_caught(copy: Checkout) -> None:
 def test_a_baseline_is_changed_for_a_reason_and_from_a_revision_only(copy: Checkout) -> None:
     assert "say why" in only_error(copy.make("baseline"))
     assert "say why" in only_error(copy.python("-m", "workflow.regression", "--accept", " "))
-    with copy.edited("training/losses.py", *LOSS):
+    with copy.edited("training/losses.py", *TERMS):
         assert "commit your changes first" in only_error(copy.python("-m", "workflow.regression", "--accept", "why"))
 
 
