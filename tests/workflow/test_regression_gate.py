@@ -15,7 +15,6 @@ from models.ssm import native
 from reports.regression.numbers import ALLOCATION, COUNT, LOSS, NETWORK, SPEED, read_baseline, write_baseline
 
 pytestmark = pytest.mark.slow
-needs_compiler = pytest.mark.skipif(native.available() is not None, reason=str(native.available()))
 
 ORDERS = (
     'BIDIRECTIONAL = ("spatial", "temporal", "spatial-reversed"',
@@ -59,7 +58,7 @@ def found(result: CompletedProcess) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     "kinds",
-    [(NETWORK, LOSS, ALLOCATION), pytest.param((SPEED,), marks=[pytest.mark.alone, needs_compiler])],
+    [(NETWORK, LOSS, ALLOCATION), pytest.param((SPEED,), marks=pytest.mark.alone)],
     ids=["what-it-computes", "speed"],
 )
 def test_the_clean_tree_passes(copy: Checkout, kinds: tuple[str, ...]) -> None:
@@ -98,7 +97,7 @@ def test_a_lost_loss_term_is_caught(copy: Checkout) -> None:
 
 
 @pytest.mark.alone
-@needs_compiler
+@pytest.mark.skipif(native.available() is not None, reason=str(native.available()))
 def test_a_kernel_slower_by_a_twentieth_is_caught(copy: Checkout) -> None:
     with copy.edited("models/ssm/scan.cpp", *KERNEL):
         names = found(gate(copy, "speed"))
