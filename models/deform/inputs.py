@@ -43,6 +43,8 @@ class DeformInputs(NamedTuple):
         kernel = isqrt(taps)
         if kernel % 2 == 0 or kernel**2 != taps:
             raise ValueError(f"deform_conv: {taps} taps are no square window with an odd side")
+        if not channels:
+            raise ValueError(f"deform_conv: x must have channels, not {tuple(self.x.shape)}")
         if not parts or not per_group or channels % per_group or (channels // per_group) % parts:
             raise ValueError(f"deform_conv: {channels} channels in groups of {per_group}, {parts} parts: must divide")
         per_tap = (*map_shape, parts, taps)

@@ -3,8 +3,6 @@
 Registered with torch.library: autograd, fake tensors (meta device, torch.compile, export) and FLOP counters see it.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
@@ -12,6 +10,7 @@ from torch.utils.flop_counter import register_flop_formula
 from models.compiled import C_TYPES
 from models.deform import native, reference
 from models.deform.inputs import DeformInputs
+from models.operators import no_derivative_of, operator, refuse_forward_mode
 from models.precision import in_full
 
 
@@ -36,9 +35,13 @@ def deform_conv(x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor
     y : (N, H, W, C)
 
     The native kernel computes it for float32 and float64 on a CPU where there is a compiler, and counts tensors on the
-    meta device; the reference everything else. Raises ValueError for shapes that do not belong together.
+    meta device; the reference everything else. Without an image or a cell y is empty and every gradient 0.
+
+    Raises ValueError for shapes that do not belong together and where there is no channel. It can be differentiated
+    once, backwards: NotImplementedError for second derivatives and forward mode.
     """
     inputs = DeformInputs(*in_full(x, offsets, masks, weight, bias)).check()
+    refuse_forward_mode("deform_conv", *inputs)
     if x.is_meta or (x.device.type == "cpu" and inputs.x.dtype in C_TYPES and native.available() is None):
         return torch.ops.ssmpose.deform_conv(*inputs)
     return reference.deform_conv(inputs)
@@ -50,23 +53,12 @@ def describe() -> str:
     return "native" if reason is None else f"reference ({reason})"
 
 
-def _operator(name: str) -> Callable[[Callable], Callable]:
-    """Register a function as the operator of that name for every device (as models/ssm/scan.py does, and why)."""
-
-    def register(function: Callable) -> Callable:
-        torch.library.define(name, torch.library.infer_schema(function, mutates_args=()))
-        torch.library.impl(name, "default", function)
-        return function
-
-    return register
-
-
-@_operator("ssmpose::deform_conv")
+@operator("deform_conv")
 def _forward(x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
     return native.forward(DeformInputs(x, offsets, masks, weight, bias))
 
 
-@_operator("ssmpose::deform_conv_backward")
+@operator("deform_conv_backward")
 def _backward(
     grad_y: Tensor, x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -96,6 +88,7 @@ def _differentiate(ctx, grad_y):
 
 
 torch.library.register_autograd("ssmpose::deform_conv", _differentiate, setup_context=_save_for_backward)
+no_derivative_of("deform_conv")
 
 
 @register_flop_formula(torch.ops.ssmpose.deform_conv)

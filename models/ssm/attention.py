@@ -39,7 +39,7 @@ def scan_weights(inputs: ScanInputs) -> Iterator[tuple[slice, Tensor]]:
         raise InputError(f"an attention map is of one clip, not of {len(u)}: pass them one by one")
     _, L, E = u.shape
     rate = softplus(delta[0] if delta_bias is None else delta[0] + delta_bias[:, None])  # (K, L, E)
-    at_once = max(1, ELEMENTS_AT_ONCE // L**2)
+    at_once = max(1, ELEMENTS_AT_ONCE // max(1, L) ** 2)
     for first in range(0, E, at_once):
         channels = slice(first, first + at_once)
         weights = u.new_zeros(len(range(E)[channels]), L, L)

@@ -37,6 +37,9 @@ class ScanInputs(NamedTuple):
                 f"{', '.join('None' if x is None else str(tuple(x.shape)) for x in (u, A, self.dt_proj))}"
             )
         (batch, L, E), (K, _, N) = u.shape, A.shape
+        for name, tensor in (("A", A), ("dt_proj", self.dt_proj)):
+            if tensor is not None and not tensor.numel():
+                raise ValueError(f"selective_scan: {name} must have no empty axis, not {tuple(tensor.shape)}")
         shapes = [(batch, L, E), (batch, K, L, self.rank or E), (K, E, N), (batch, K, L, N), (batch, K, L, N)]
         shapes += [(K, E), (K, E), (K, L), (K, E, self.rank)]
         for name, tensor, shape in zip(self._fields, self, shapes, strict=True):
@@ -47,6 +50,10 @@ class ScanInputs(NamedTuple):
                     f"not {tensor.dtype} {tuple(tensor.shape)} on {tensor.device}"
                 )
         return self
+
+    def zero_gradients(self) -> tuple[Tensor | None, ...]:
+        """What a scan without a token leaves of each input: zeros, None for those not given and for orders."""
+        return tuple(None if x is None else torch.zeros_like(x) for x in self._replace(orders=None))
 
     def check_orders(self) -> "ScanInputs":
         """Itself; raises ValueError unless each row of orders is a permutation (on a CPU, where looking is cheap)."""

@@ -34,8 +34,8 @@ def available() -> str | None:
 def forward(inputs: ScanInputs, delta_softplus: bool, keep: bool) -> tuple[Tensor, None]:
     """Scan output (batch, L, E) of inputs with full step sizes; nothing is kept for `backward`.
 
-    Raises InputError for tensors that are not on a GPU, ValueError for other types than float32, for more than 256
-    states and for an A with an empty axis.
+    Raises InputError for tensors that are not on a GPU, ValueError for other types than float32 and for more than 256
+    states.
     """
     _check(inputs)
     if not inputs.u.numel():
@@ -54,7 +54,7 @@ def backward(
     """
     _check(inputs)
     if not inputs.u.numel():
-        return tuple(None if x is None else torch.zeros_like(x) for x in inputs._replace(orders=None))
+        return inputs.zero_gradients()
     K, E = inputs.A.shape[:2]
     leaves = [x if x is None else x.detach().requires_grad_() for x in _sequences(inputs)]
     given = [x for x in leaves if x is not None]
@@ -103,9 +103,9 @@ def _check(inputs: ScanInputs) -> None:
     u, A = inputs.u, inputs.A
     if u.device.type != DEVICE:
         raise InputError(f"backend mamba_ssm takes tensors on a CUDA device, not {u.device}: use backend=auto")
-    if u.dtype != torch.float32 or 0 in A.shape or A.shape[2] > MOST_STATES:
+    if u.dtype != torch.float32 or A.shape[2] > MOST_STATES:
         raise ValueError(
-            f"mamba_ssm scan: u must be float32 and A have no empty axis and at most {MOST_STATES} states; "
+            f"mamba_ssm scan: u must be float32 and A have at most {MOST_STATES} states; "
             f"got {u.dtype} and {tuple(A.shape)}"
         )
     inputs.check_orders()

@@ -33,6 +33,8 @@ def available() -> str | None:
 def forward(inputs: ScanInputs, delta_softplus: bool, keep: bool) -> tuple[Tensor, None]:
     """Scan output (batch, L, E) of inputs with full step sizes; nothing is kept for `backward`."""
     u, D = inputs.check_orders().u, inputs.D
+    if not u.numel():
+        return torch.zeros_like(u), None
     y = torch.zeros_like(u, memory_format=torch.contiguous_format)
     if D is not None:
         y.addcmul_(u, D.sum(0))  # every direction adds D u to the token it read
@@ -47,6 +49,8 @@ def backward(
 ) -> tuple[Tensor | None, ...]:
     """Gradients in the order of the inputs, each shaped like its input; None where it is None, and for orders."""
     u, delta, A, B, C, D, delta_bias, *_ = inputs
+    if not u.numel():
+        return inputs.zero_gradients()
     du = torch.zeros_like(u) if D is None else grad_y * D.sum(0)
     dD = None if D is None else (grad_y * u).sum((0, 1)).expand(D.shape).contiguous()
     ddelta, dA, dB, dC = (torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (delta, A, B, C))

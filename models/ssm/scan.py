@@ -3,12 +3,11 @@
 Registered with torch.library: autograd, fake tensors (meta device, torch.compile, export) and FLOP counters see it.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
+from models.operators import no_derivative_of, operator, refuse_forward_mode
 from models.precision import in_full
 from models.ssm.backends import backend as find_backend
 from models.ssm.backends import resolve
@@ -56,30 +55,21 @@ def selective_scan(
     -------
     y : (batch, L, E)
 
-    Raises InputError for an unknown or unavailable backend, ValueError for shapes that do not belong together and (on a
-    CPU, where looking costs little) for orders that are no permutations. Under `torch.autocast` it computes in float32.
+    Without a clip or a token (batch or L of 0) y is empty and every gradient 0.
+
+    Raises InputError for an unknown or unavailable backend, ValueError for shapes that do not belong together, for an A
+    or dt_proj with an empty axis and (on a CPU, where looking costs little) for orders that are no permutations. It can
+    be differentiated once, backwards: NotImplementedError for second derivatives and forward mode. Under
+    `torch.autocast` it computes in float32.
     """
     inputs = ScanInputs(*in_full(u, delta, A, B, C, D, delta_bias, orders, dt_proj)).check()
+    refuse_forward_mode("selective_scan", *inputs)
     name = resolve(backend, u.device.type, inputs.u.dtype)
     keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)
     return torch.ops.ssmpose.selective_scan(*inputs, delta_softplus, keep, name)[0]
 
 
-def _operator(name: str) -> Callable[[Callable], Callable]:
-    """Register a function as the operator of that name for every device.
-
-    `torch.library.custom_op` does the same, but calls cost more, and the first one imports torch's compiler (a second).
-    """
-
-    def register(function: Callable) -> Callable:
-        torch.library.define(name, torch.library.infer_schema(function, mutates_args=()))
-        torch.library.impl(name, "default", function)
-        return function
-
-    return register
-
-
-@_operator("ssmpose::selective_scan")
+@operator("selective_scan")
 def _scan(
     u: Tensor,
     delta: Tensor,
@@ -102,7 +92,7 @@ def _scan(
     return y, _or_empty(kept, u)
 
 
-@_operator("ssmpose::selective_scan_backward")
+@operator("selective_scan_backward")
 def _scan_backward(
     grad_y: Tensor,
     u: Tensor,
@@ -166,6 +156,7 @@ def _differentiate(ctx, grad_y, _):
 
 
 torch.library.register_autograd("ssmpose::selective_scan", _differentiate, setup_context=_save_for_backward)
+no_derivative_of("selective_scan")
 
 
 @register_flop_formula(torch.ops.ssmpose.selective_scan)

@@ -45,8 +45,8 @@ def interpreted() -> bool:
 def forward(inputs: ScanInputs, delta_softplus: bool, keep: bool) -> tuple[Tensor, None]:
     """Scan output (batch, L, E); nothing is kept for `backward`.
 
-    Raises InputError for tensors on a device that cannot be used, ValueError for other types than float32, for an A
-    with an empty axis and, in the interpreter, for orders that are no permutations.
+    Raises InputError for tensors on a device that cannot be used, ValueError for other types than float32 and, in the
+    interpreter, for orders that are no permutations.
     """
     _check(inputs)
     u = inputs.u
@@ -66,7 +66,7 @@ def backward(
     _check(inputs)
     u, delta, _, _, _, D, delta_bias, _, dt_proj = inputs
     if not u.numel():
-        return tuple(None if x is None else torch.zeros_like(x) for x in inputs._replace(orders=None))
+        return inputs.zero_gradients()
     grad_y = grad_y.contiguous()
     with _on_device_of(u):
         du, ddelta, dA, dB, dC = _Launch(inputs, delta_softplus, BACKWARD_STEPS).gradients(grad_y)
@@ -156,10 +156,8 @@ def _check(inputs: ScanInputs) -> None:
     u = inputs.u
     if u.device.type != "cuda" and not interpreted():
         raise InputError(f"backend triton takes tensors on a CUDA device, not {u.device}: use backend=auto")
-    if u.dtype != torch.float32 or 0 in inputs.A.shape:
-        raise ValueError(
-            f"triton scan: u must be float32 and A have no empty axis; got {u.dtype} and {tuple(inputs.A.shape)}"
-        )
+    if u.dtype != torch.float32:
+        raise ValueError(f"triton scan: u must be float32, not {u.dtype}")
     inputs.check_orders()
 
 

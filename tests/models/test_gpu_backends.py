@@ -181,8 +181,8 @@ def test_triton_refuses_what_it_cannot_do(monkeypatch):
     with pytest.raises(ValueError, match="must be float32") as caught:
         triton_scan.forward(ScanInputs(*(x.double() if x is not None else x for x in inputs)), True, False)
     assert "\n" not in str(caught.value)
-    with pytest.raises(ValueError, match="no empty axis"):
-        triton_scan.forward(inputs._replace(A=inputs.A[..., :0]), True, False)
+    with pytest.raises(ValueError, match="A must have no empty axis"):
+        selective_scan(*inputs._replace(A=inputs.A[..., :0]), backend="triton")
     with pytest.raises(ValueError, match=r"permutation of 0 \.\. 2"):
         triton_scan.forward(
             ScanInputs(*(None if x is None else x.cpu() for x in inputs))._replace(
@@ -201,6 +201,20 @@ def test_triton_refuses_what_it_cannot_do(monkeypatch):
 def test_triton_torch_library_contract():
     inputs = [None if x is None else x.requires_grad_(x.is_floating_point()) for x in single(draw(1, 1, 1, 1, 1))]
     torch.library.opcheck(torch.ops.ssmpose.selective_scan.default, (*inputs, True, True, "triton"))
+
+
+@needs_triton
+@pytest.mark.usefixtures("short_chunks")
+def test_triton_refuses_a_second_derivative():
+    refuses_a_second_derivative("triton")
+
+
+def refuses_a_second_derivative(name: str) -> None:
+    inputs = single(draw(1, 3, 1, 2, 1))
+    u = inputs.u.requires_grad_()
+    (gradient,) = torch.autograd.grad(selective_scan(*inputs, backend=name).sum(), u, create_graph=True)
+    with pytest.raises(NotImplementedError, match="selective_scan can be differentiated once, not twice"):
+        torch.autograd.grad(gradient.sum(), u, allow_unused=True)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason=str(WHY_NOT))
@@ -314,6 +328,11 @@ def test_mamba_ssm_step_sizes_as_they_are():
     inputs = draw(2, 9, 2, 2, 4)
     inputs = inputs._replace(delta=inputs.delta.abs(), delta_bias=inputs.delta_bias.abs())
     check(inputs, "mamba_ssm", delta_softplus=False)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_mamba_ssm_refuses_a_second_derivative():
+    refuses_a_second_derivative("mamba_ssm")
 
 
 @pytest.mark.usefixtures("stand_in")

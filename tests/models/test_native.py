@@ -94,22 +94,6 @@ def test_where_the_inputs_lie_does_not_matter():
 
 
 @needs_compiler
-@pytest.mark.parametrize("shape", [{"batch": 0}, {"length": 0}])
-def test_nothing_to_scan(shape):
-    inputs = draw(**{"batch": 1, "length": 7} | shape) if shape != {"length": 0} else _no_tokens()
-    y, *grads = run(inputs)
-    assert y.shape == inputs.u.shape
-    assert [g.shape for g in grads] == [x.shape for x in inputs[:7]]
-    assert all(not g.any() for g in grads)
-
-
-def _no_tokens() -> ScanInputs:
-    inputs = draw(length=3)
-    by_token = {name: getattr(inputs, name)[:, :, :0] for name in ("delta", "B", "C")}
-    return inputs._replace(u=inputs.u[:, :0], orders=inputs.orders[:, :0], **by_token)
-
-
-@needs_compiler
 @pytest.mark.parametrize(
     ("change", "words"),
     [
