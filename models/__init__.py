@@ -42,8 +42,12 @@ def load_published(model: nn.Module, source: str | Path | dict[str, Tensor]) -> 
     Video models take a ViTPose's. source : checkpoint file, or its weights as a dictionary. Raises InputError for
     everything that does not fit.
     """
-    room = "video" if is_video(model) else "lifting"
-    return import_module(f"models.{room}.published").load(model, source)
+    network = getattr(model, "_orig_mod", model)  # inside of what torch.compile gives
+    if any(weight.is_meta for weight in network.parameters()):
+        raise InputError(f"{type(network).__name__} is on the meta device, which keeps no values: build it on the CPU")
+    room = "video" if is_video(network) else "lifting"
+    import_module(f"models.{room}.published").load(network, source)
+    return model
 
 
 def _model_class(name: str) -> type[nn.Module]:

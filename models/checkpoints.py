@@ -1,23 +1,25 @@
-"""Reading published checkpoint files, and saying in one line what does not fit. Nothing untrusted is unpickled."""
+"""Weights of published checkpoints: which of a file's tensors they are, and one line on what does not fit."""
 
 import math
-import pickle
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from models.reading import read_checkpoint
 from studies.errors import InputError
 
-REFUSED = ("unsupported global", "unsupported class", "unrecognized")  # how torch says: not a type that I unpickle
-MAKERS_OF_STATES = ("__randomstate_ctor", "__bit_generator_ctor")
-DAMAGED = "is damaged or no torch checkpoint: download it again"
+CONTAINERS = ("state_dict", "model_state_dict")  # of any training script; Lightning has the first
+# What wrappers put before names: data-parallel training, a LightningModule's `model`; and anywhere in them:
+# torch.compile, activation checkpoints, sharded training.
+PREFIX = re.compile(r"^(?:(?:module|model)\.)+")
+INFIX = re.compile(r"(?<![^.])(?:_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
+# Well-known additions to a state dictionary that are no weights: thop's tallies, the age of running means, what a
+# module saves besides tensors; the age of torch's averaged weights, and OpenMMLab's averaged copies of the weights.
+ADDITIONS = re.compile(r"(?:^|\.)(?:total_ops|total_params|num_batches_tracked|_extra_state)$|^n_averaged$|^ema_")
 
 Shape = tuple[int, ...]
 IMAGE, CAMERA = "image space, scaled by the true factor of each frame", "metres of camera space"
@@ -27,8 +29,8 @@ IMAGE, CAMERA = "image space, scaled by the true factor of each frame", "metres 
 class Layout:
     """How published code keeps the weights of a network: a model says it as its attribute `published`.
 
-    containers : keys of the file under the first of which, that is there, the weights are; a file may also be the
-        plain dictionary of weights
+    containers : keys of the file under the first of which, that is there, the weights are; CONTAINERS follow, and a
+        file may also be the plain dictionary of weights
     renamed : (pattern, replacement as of `re.sub`) from our names to theirs; every rule is applied, one after the other
     reshaped : (pattern of our names, what makes their shape of ours); the numbers stay in their order
     frames : keys of theirs by which a clip length shows, and along which axis, where T is baked into the weights
@@ -69,68 +71,71 @@ class Layout:
         return math.prod(shape[:2]), *shape[2:]
 
 
-def read_checkpoint(path: Path) -> dict:
-    """Content of a checkpoint file, safetensors by its suffix, torch's own format otherwise.
+def read_weights(source: str | Path | dict[str, Tensor], containers: tuple[str, ...]) -> tuple[dict[str, Tensor], str]:
+    """Weights by the authors' keys, from a checkpoint file or its content, and what to call it in messages.
 
-    Nothing but tensors, plain containers and numpy scalars is unpickled. Raises InputError for what is no such file.
+    They are under the first of `containers` and CONTAINERS that is there, or are all that there is. Wrappers' prefixes
+    and well-known additions are left out. Raises InputError where there are no weights, and where one is there twice.
     """
-    if path.is_dir():
-        raise InputError(f"{path} is a folder: a .bin file is itself a zip, load the file and do not unpack it")
-    if not path.is_file():
-        raise InputError(f"{path} does not exist: give the path of the downloaded checkpoint file")
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    try:
-        with torch.serialization.safe_globals(_numpy_scalars() + _numpy_random_states()):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if any(sign in str(error).lower() for sign in REFUSED):
-            raise InputError(f"{path} holds more than weights, which is not loaded because it may run code") from None
-        raise InputError(f"{path} {DAMAGED}") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError, TypeError, OSError):
-        raise InputError(f"{path} {DAMAGED}") from None
-    if not isinstance(content, dict):
+    where = "the state dictionary" if isinstance(source, dict) else str(source)
+    content = source if isinstance(source, dict) else read_checkpoint(Path(source))
+    state = next((content[key] for key in (*containers, *CONTAINERS) if isinstance(content.get(key), dict)), content)
+    named = {key: value for key, value in state.items() if not is_addition(key)}
+    odd = [key for key, value in named.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
+    if odd and state is not content:
         raise InputError(
-            f"{path} holds a {type(content).__name__}, not a dictionary of weights: give a checkpoint file"
+            f"{where}: {odd[0]} is no tensor among the weights: save the weights as tensors by their names"
         )
-    return content
+    if odd or not named:
+        raise InputError(_no_weights(content, containers, where))
+    keys: dict[str, str] = {}
+    for key in named:
+        other = keys.setdefault(_bare(key), key)
+        if other != key:
+            raise InputError(f"{where} has {_bare(key)} twice, as {other} and {key}: take out one of them")
+    return {name: named[key] for name, key in keys.items()}, where
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError):
-        raise InputError(f"{path} is damaged or no safetensors file: download it again") from None
+def _bare(key: str) -> str:
+    """A key without what wrappers of a network add to it."""
+    return PREFIX.sub("", INFIX.sub("", key))
 
 
-def _numpy_scalars() -> list:
-    """What a pickled numpy number refers to (the authors save their best error as one)."""
-    scalar = np._core.multiarray.scalar
-    dtypes = [type(np.dtype(kind)) for kind in ("float32", "float64", "int32", "int64")]
-    return [(scalar, "numpy.core.multiarray.scalar"), (scalar, "numpy._core.multiarray.scalar"), np.dtype, *dtypes]
+def is_addition(key: object) -> bool:
+    """Whether a key of a state dictionary is of no weight but of something that tools and layers keep beside them."""
+    return isinstance(key, str) and bool(ADDITIONS.search(_bare(key)))
 
 
-def _numpy_random_states() -> list:
-    """What a pickled `numpy.random.RandomState` refers to: VideoPose3D's descendants save one beside the weights."""
-    made_by = [(getattr(np.random._pickle, name), f"numpy.random._pickle.{name}") for name in MAKERS_OF_STATES]
-    reconstruct = np._core.multiarray._reconstruct
-    arrays = [(reconstruct, f"{core}.multiarray._reconstruct") for core in ("numpy.core", "numpy._core")]
-    dtypes = [type(np.dtype(kind)) for kind in ("uint32", "uint64")]
-    return [*made_by, *arrays, np.ndarray, np.random.RandomState, np.random.MT19937, *dtypes]
+def _no_weights(content: dict, containers: tuple[str, ...], where: str) -> str:
+    """What to say of a file without weights where they are looked for: it names the places that have some."""
+    holders = [
+        str(key)
+        for key, value in content.items()
+        if isinstance(value, dict) and value and all(isinstance(weight, Tensor) for weight in value.values())
+    ]
+    elsewhere = f"; it has tensors under {_some(holders)}: give one of these dictionaries" if holders else ""
+    return f"{where} has no weights under {' or '.join(containers)}, nor is it a plain state dictionary{elsewhere}"
 
 
-def unwrap(content: dict, containers: tuple[str, ...], where: str) -> dict[str, Tensor]:
-    """Weights by the authors' keys, without the first of `containers` that is there and without `module.` prefixes.
+def _check_plain(key: str, tensor: Tensor, where: str) -> None:
+    """Raise InputError unless a weight is a plain dense tensor of floating-point numbers that are there."""
+    if type(tensor) not in (Tensor, nn.Parameter):
+        what, remedy = f"a {type(tensor).__name__}", "give a plain tensor"
+    elif tensor.is_meta:
+        what, remedy = "without values, on the meta device", "save the weights from a device that has them"
+    elif tensor.is_quantized:
+        what, remedy = f"quantised ({_dtype(tensor)})", "save it as .dequantize() gives it"
+    elif tensor.layout != torch.strided or tensor.is_nested:
+        what, remedy = "no dense tensor (sparse, nested or of another library)", "save it as .to_dense() gives it"
+    elif not tensor.is_floating_point():
+        what, remedy = f"of type {_dtype(tensor)}", "weights are floating-point numbers"
+    else:
+        return
+    raise InputError(f"{where}: {key} is {what}: {remedy}")
 
-    Raises InputError when there are none.
-    """
-    for key in containers:
-        if isinstance(content.get(key), dict):
-            content = content[key]
-            break
-    if not content or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()):
-        raise InputError(f"{where} has no weights under {' or '.join(containers)}, nor is it a plain state dictionary")
-    return {key.removeprefix("module."): value for key, value in content.items()}
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def rename(name: str, rules: list[tuple[str, str]]) -> str:
@@ -142,22 +147,32 @@ def rename(name: str, rules: list[tuple[str, str]]) -> str:
     return name
 
 
-def check_keys(given: set[str], expected: set[str], where: str, remedy: str) -> None:
-    """Raise InputError that names the first keys which are missing or surplus."""
-    missing, surplus = sorted(expected - given), sorted(given - expected)
+def check_keys(given: dict[str, Tensor], expected: set[str], where: str, remedy: str) -> None:
+    """Raise InputError that names the first keys which are missing, surplus, or of no plain tensor with numbers."""
+    missing, surplus = sorted(expected - given.keys()), sorted(given.keys() - expected)
     if missing or surplus:
         parts = [f"{label} {_some(keys)}" for label, keys in (("lacks", missing), ("has surplus", surplus)) if keys]
         raise InputError(f"{where} does not fit the model: it {' and '.join(parts)}; {remedy}")
+    for key, tensor in given.items():
+        _check_plain(key, tensor, where)
 
 
 def _some(keys: list[str]) -> str:
     return ", ".join(keys[:4]) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
 
 
-def check_tensor(key: str, tensor: Tensor, expected: tuple[int, ...], where: str) -> None:
-    """Raise InputError unless a weight has the expected shape and finite floating-point values."""
+def check_tensor(key: str, tensor: Tensor, expected: Shape, dtype: torch.dtype, where: str) -> None:
+    """Raise InputError unless a weight has the expected shape, and values that are finite numbers of type `dtype`."""
     shape = tuple(tensor.shape)
     if shape != expected:
         raise InputError(f"{where}: {key} is {shape}, the model needs {expected}: build it with the checkpoint's sizes")
-    if not tensor.is_floating_point() or not tensor.isfinite().all():
-        raise InputError(f"{where}: {key} holds values that are no finite numbers: download it again")
+    given = tensor.double() if tensor.itemsize == 1 else tensor  # 8-bit numbers have no isfinite
+    if not given.isfinite().all():
+        raise InputError(
+            f"{where}: {key} holds values that are no finite numbers: its training diverged, take an earlier one"
+        )
+    if not given.to(dtype).isfinite().all():
+        raise InputError(
+            f"{where}: {key} has values up to {given.abs().max():.3g}, too large for the model's {dtype}: "
+            "convert the model with .double()"
+        )

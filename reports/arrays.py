@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from studies.errors import InputError
+from studies.zips import read_npz
 
 
 class NotThere(Exception):  # noqa: N818 (it is no error: the file was not asked for)
@@ -22,11 +22,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Arrays of an npz file; nothing in it is unpickled. Raises NotThere if absent, InputError if unreadable."""
     if not path.is_file():
         raise NotThere(f"{path.name} is not there; `make` makes it")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read ({error}); delete it and run `make` again") from None
+    return read_npz(path, "delete it and run `make` again")
 
 
 def read_array(path: Path, name: str) -> np.ndarray:

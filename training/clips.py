@@ -1,5 +1,6 @@
 """Clips of persons in videos: whose they are, and where they come from, images or what a frozen encoder saw of them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from datasets.topdown_heatmaps import flip_average
 from datasets.topdown_joints import JHMDB
 from models.video.clips import ClipModel
 from studies.errors import InputError
+from studies.zips import read_npz
+from training.checkpoints import CHECKSUM, checksum_of_file
 from training.scoring import person_pck, video_ap
 
 AT_ONCE = 32  # clips of a batch at evaluation
@@ -93,9 +96,9 @@ class Features:
     """
 
     def __init__(self, folder: Path, name: str, frames: int, copies: bool) -> None:
-        self.features = np.load(folder / f"{name}.npy", mmap_mode="r")  # (N, T, C, h, w) float16
+        self.features = np.load(_as_written(folder / f"{name}.npy"), mmap_mode="r")  # (N, T, C, h, w) float16
         joints = folder / f"{name}.joints.npz"
-        self.joints = dict(np.load(joints)) if joints.is_file() else {}
+        self.joints = read_npz(joints, f"delete {folder} and run `make` again") if joints.is_file() else {}
         kept = self.features.shape[1]
         if kept < frames:
             raise InputError(f"{folder}: has clips of {kept} frames, {frames} are needed; delete the folder")
@@ -118,6 +121,18 @@ class Features:
         if flip_test:
             raise InputError("flip_test: the features of mirrored clips are not kept; set `draws: null` in config.yaml")
         return model.decode(features)
+
+
+def _as_written(path: Path) -> Path:
+    """The path of a file of features. Raises InputError unless it has the checksum that its folder's card states."""
+    try:
+        stated = json.loads((path.parent / "card.json").read_text(encoding="utf-8"))[CHECKSUM][path.name]
+        fault = "" if checksum_of_file(path) == stated else "is not what was written"
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        fault = f"cannot be compared with its folder's card.json ({error})"
+    if fault:
+        raise InputError(f"{path}: {fault}; delete {path.parent} and run `make` again")
+    return path
 
 
 def chunks(count: int) -> list[np.ndarray]:

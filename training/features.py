@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from datasets.folders import whole_folder
 from datasets.topdown_boxes import Videos
 from models.video.clips import ClipModel
 from studies.files import write_text
+from training.checkpoints import CHECKSUM, checksum_of_file, load_weights
 from training.clips import SELECT_ON, Images, Persons, chunks
 from training.run import build_model
 from training.video import take_pretrained
@@ -28,10 +28,10 @@ def write_features(spec: dict, data: Path, weights: Path, folder: Path) -> None:
     spec : of the pretrained network (`studies.plan.Plan.features`), with `frames`, the most that a network looks at,
         the `recipe` that augments, the `conditions` to predict on, and whether one of several epochs is selected
     `train.npy` has the recipe's `draws` variations of each person, one after the other, and `train.joints.npz` where
-    their joints are (places (N, J, 2) in heatmap pixels, present (N, J)).
+    their joints are (places (N, J, 2) in heatmap pixels, present (N, J)). `card.json` has each file's checksum.
     """
     model = build_model(spec)
-    take_pretrained(model, load_file(weights))
+    take_pretrained(model, load_weights(weights))
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     shown = [f"val+{condition}" for condition in spec["conditions"] if not condition.endswith("+copies")]
     videos = Videos(data)
@@ -41,7 +41,8 @@ def write_features(spec: dict, data: Path, weights: Path, folder: Path) -> None:
             clips = (source.unchanged(rows) for rows in chunks(len(source)))
             np.save(part / f"{condition}.npy", _encoded(model, clips))
         np.save(part / "train.npy", _training(spec, model, _images(spec, videos, "train+gt-boxes", model), part))
-        write_text(part / "card.json", json.dumps({"spec": spec}, indent=1) + "\n")
+        sums = {file.name: checksum_of_file(file) for file in sorted(part.glob("*.np[yz]"))}
+        write_text(part / "card.json", json.dumps({"spec": spec, CHECKSUM: sums}, indent=1) + "\n")
 
 
 def _images(spec: dict, videos: Videos, condition: str, model: ClipModel) -> Images:

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from datasets.topdown import GROUND_TRUTH, Instances, Shape, TopDown
 from datasets.topdown_boxes import Videos
 from datasets.topdown_joints import POSETRACK
 from datasets.video.sequences import Sequence as Video
-from training.checkpoints import save_arrays
+from training.checkpoints import load_weights, save_arrays
 from training.clips import STRIDE
 from training.run import build_model
 
@@ -31,7 +30,7 @@ def write_heatmaps(networks: Sequence[tuple[dict, Path]], data: Path, path: Path
     arrays = {}
     for spec, weights in networks:
         model = build_model(spec).eval()
-        model.load_state_dict(load_file(weights))
+        model.load_state_dict(load_weights(weights))
         shape = Shape(model.image[1], model.image[0], STRIDE, spec["recipe"]["sigma"], spec["recipe"]["enlarge"])
         for name, video in chosen.items():
             person = longest_track(video)

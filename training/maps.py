@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from datasets.clips import tiling_clips
 from datasets.lifting import load
 from models.ssm.attention import ssm_maps
 from training.batches import model_inputs
-from training.checkpoints import save_arrays
+from training.checkpoints import load_weights, save_arrays
 from training.run import build_model
 
 CLIPS = 8  # averaged over: one clip is an anecdote
@@ -19,7 +18,7 @@ CLIPS = 8  # averaged over: one clip is an anecdote
 def write_ssm_maps(spec: dict, weights: Path, data: Path, path: Path) -> None:
     """Write `joint_map` (J, J) and `frame_map` (T, T), means over clips spread evenly over the test split."""
     model = build_model(spec)
-    model.load_state_dict(load_file(weights))
+    model.load_state_dict(load_weights(weights))
     split = load(data / "test")
     inputs = model_inputs(split, model.in_channels)
     clips = np.asarray(tiling_clips([stop - start for start, stop in split.sequences()], model.frames))

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 import models
@@ -20,6 +19,7 @@ from datasets.topdown_joints import JHMDB
 from models.video.clips import ClipModel
 from studies.errors import InputError
 from training.batches import shuffled
+from training.checkpoints import load_weights
 from training.clips import SELECT_ON, TABLES_SHOW, Features, Images, Persons, chunks
 from training.loop import WHOLE, Evaluation, Trainer
 from training.losses import heatmap_loss
@@ -139,7 +139,7 @@ def train_video(
     began = time.monotonic()
     model = start(spec)
     if weights is not None:
-        take_pretrained(model, load_file(weights))
+        take_pretrained(model, load_weights(weights))
     if published is not None:
         models.load_published(model, published)
     task = Video(model, data, spec["recipe"], spec["conditions"], features, spec["seed"])

@@ -109,14 +109,11 @@ def uncounted() -> dict:
 def released_graphs() -> dict:
     """Edges of the peers' joint graphs that their skeleton does not have, or has in one direction only."""
     one_way = spatial_adjacency().bool()
-    bones = directed_adjacency(0, root_edge=False).bool()
-    hdformer, gla_gcn = directed_adjacency(0, root_edge=True).bool(), directed_adjacency(1, root_edge=False).bool()
+    bones, hdformer = (directed_adjacency(root_edge=extra)[1].bool() for extra in (False, True))
     return {
         "motionagformer_one_way": (one_way & ~one_way.T).nonzero().tolist(),
         "motionagformer_own_neighbours": int(one_way.diagonal().sum()),
-        "hdformer_extra": (hdformer[1] & ~bones[1]).nonzero().tolist(),
-        "gla_gcn_kept": int((gla_gcn[1] & bones[1]).sum()),
-        "bones": int(bones[1].sum()),
+        "hdformer_extra": (hdformer & ~bones).nonzero().tolist(),
     }
 
 

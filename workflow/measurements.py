@@ -18,6 +18,7 @@ from studies.columns import COLUMNS, CONDITION
 from studies.errors import InputError
 from studies.files import write_whole
 from studies.paper import PAPER
+from studies.zips import read_npz
 
 UNITS = {
     "mpjpe": "mm",
@@ -46,22 +47,26 @@ def _score_run(run: Path, splits: dict[str, Split]) -> Iterator[dict]:
     identity = run_identity(run, record)
     epochs = {selection: chosen["epoch"] for selection, chosen in record["selected"].items()}
     scored: dict[tuple[str, int], dict[str, dict]] = {}  # selections that chose the same epoch share their scores
-    with np.load(run / "predictions.npz", allow_pickle=False) as predictions:
-        for name in predictions.files:
-            split, _, selection = ("test_" + name if not name.startswith("new_") else name).partition("_")
-            case = (split, epochs[selection])
-            if case not in scored:
-                scored[case] = protocol_values(predictions[name], splits[split], clip_length(record["spec"]))
-            for protocol, values in scored[case].items():
-                known = identity | {"convention": f"{protocol}/{split}/{selection}"}
-                for metric, unit in UNITS.items():
-                    measured = {"metric": metric, "value": values.get(metric), "unit": unit}
-                    yield known | measured | _drawn(values, metric) | {GROUPS: _groups(values, metric)}
+    for name, poses in read_predictions(run).items():
+        split, _, selection = ("test_" + name if not name.startswith("new_") else name).partition("_")
+        case = (split, epochs[selection])
+        if case not in scored:
+            scored[case] = protocol_values(poses, splits[split], clip_length(record["spec"]))
+        for protocol, values in scored[case].items():
+            known = identity | {"convention": f"{protocol}/{split}/{selection}"}
+            for metric, unit in UNITS.items():
+                measured = {"metric": metric, "value": values.get(metric), "unit": unit}
+                yield known | measured | _drawn(values, metric) | {GROUPS: _groups(values, metric)}
     if record["spec"]["scale"] == PAPER:
         test, frames = splits["test"].frames, record["frames"]
         judged = int(test["valid"].sum()) if "valid" in test else len(test)
         held_out = 0 if record["spec"]["recipe"]["hold_out"] else frames.get("val", 0)
         yield from condition_rows(identity, record, frames["train"] + held_out, judged)
+
+
+def read_predictions(run: Path) -> dict[str, np.ndarray]:
+    """Arrays of a run's `predictions.npz`. Raises InputError where they are not as the run left them."""
+    return read_npz(run / "predictions.npz", f"delete {run} and run `make` again")
 
 
 def condition_rows(identity: dict, record: dict, train: int, test: int) -> Iterator[dict]:

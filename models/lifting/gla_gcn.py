@@ -10,18 +10,15 @@ from studies.errors import InputError
 
 TAPS = 9  # of a convolution over time
 STRIDE = 3
-SKELETONS = {"released": 1, "corrected": 0}  # by how much the joints of every bone are shifted
 
 
 class GLAGCN(nn.Module):
     """2D keypoints (B, T, J, in_channels) to the middle frame's 3D joints (B, 1, J, 3), T = `frames`, a power of 3.
 
     T decides how many strided units there are, and nothing else.
-    skeleton : "released" joins each joint by the bones of the next one (`models.lifting.graphs.directed_adjacency`);
-        "corrected" by its own
-
-    Raises InputError for other lengths, for an unknown skeleton and for other joints than Human3.6M's 17.
-    Source: specification of the peers, 4.10; the graph: the released code.
+    Raises InputError for other lengths and for other joints than Human3.6M's 17.
+    Source: specification of the peers, 4.10; the graph: the released code since March 2022, when its list of bones was
+    counted from 1 and its weights were uploaded anew. Weights from before have every bone moved by one joint.
     """
 
     emits = "centre"
@@ -44,17 +41,14 @@ class GLAGCN(nn.Module):
         frames: int,
         width: int,
         dropout: float = 0.25,
-        skeleton: str = "released",
         in_channels: int = 2,
         joints: int = 17,
     ) -> None:
         super().__init__()
         human36m_only("GLAGCN", joints)
-        if skeleton not in SKELETONS:
-            raise InputError(f"unknown skeleton {skeleton!r}: choose {' or '.join(SKELETONS)}")
         self.frames, self.joints, self.in_channels = frames, joints, in_channels
         self.dropout = nn.Dropout(dropout)
-        graph = directed_adjacency(SKELETONS[skeleton], root_edge=False)
+        graph = directed_adjacency(root_edge=False)
         self.norm = nn.BatchNorm1d(joints * in_channels)
         self.first = Unit(in_channels, width, graph)
         units = [(Unit(width, width, graph), Unit(width, width, graph, STRIDE)) for _ in range(_levels(frames))]

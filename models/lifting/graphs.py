@@ -43,18 +43,15 @@ def hypergraph() -> Tensor:
     return scaled / H.sum(0) @ scaled.T
 
 
-def directed_adjacency(shift: int, root_edge: bool) -> Tensor:
+def directed_adjacency(root_edge: bool) -> Tensor:
     """Adaptive graphs' fixed part (3, J, J): itself, child to parent, parent to child; columns add up to 1.
 
-    Both released codes count joints from 0 and treat them as if they were counted from 1, or had a parent throughout:
-    shift : GLA-GCN subtracts 1 from every joint of every bone, so that each joint has the bones of the next one, and
-        joint 16 those of the root
     root_edge : HDFormer takes the root's parent -1 for an index, which is joint 16: an edge between the two
     """
     J = JOINTS
     inward = torch.zeros(J, J)
     for parent, child in [*BONES, *([(J - 1, 0)] if root_edge else [])]:
-        inward[(parent - shift) % J, (child - shift) % J] = 1
+        inward[parent, child] = 1
     outward = inward.T
     columns = [graph / graph.sum(0).clamp(min=1) for graph in (inward, outward)]
     return torch.stack([torch.eye(J), *columns])

@@ -58,7 +58,7 @@ class HDFormer(nn.Module):
         super().__init__()
         human36m_only("HDFormer", joints)
         self.frames, self.joints, self.in_channels = frames, joints, in_channels
-        graph = directed_adjacency(0, root_edge=True)
+        graph = directed_adjacency(root_edge=True)
         widths = [width * 2**level for level in range(LEVELS + 1)]
         self.norm = nn.BatchNorm1d(in_channels * joints)
         down = [Block(in_channels, width, graph, dropout, residual=False)]

@@ -9,22 +9,20 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from models.checkpoints import Layout, check_keys, check_tensor, read_checkpoint, unwrap
+from models.checkpoints import Layout, check_keys, check_tensor, is_addition, read_weights
 from studies.errors import InputError
 
 
 def load(model: nn.Module, source: str | Path | dict[str, Tensor]) -> nn.Module:
     """Fill a model with published weights, as `models.load_published`: all fit, or none is loaded."""
     layout = _layout(model)
-    where = "the state dictionary" if isinstance(source, dict) else str(source)
-    content = source if isinstance(source, dict) else read_checkpoint(Path(source))
-    weights = {k: v for k, v in unwrap(content, layout.containers, where).items() if not _is_age(k)}
-    ours = {name: tensor for name, tensor in model.state_dict().items() if not _is_age(name)}
+    weights, where = read_weights(source, layout.containers)
+    ours = {name: tensor for name, tensor in model.state_dict().items() if not is_addition(name)}
     theirs = {layout.name(name): name for name in ours}
-    check_keys(set(weights), set(theirs), where, "build the model with its depth and kind")
+    check_keys(weights, set(theirs), where, "build the model with its depth and kind")
     _check_frames(model, layout, weights, where)
     for key, name in theirs.items():
-        check_tensor(key, weights[key], layout.shape(name, tuple(ours[name].shape)), where)
+        check_tensor(key, weights[key], layout.shape(name, tuple(ours[name].shape)), ours[name].dtype, where)
     filled = {name: weights[key].reshape(ours[name].shape) for key, name in theirs.items()}
     model.load_state_dict(model.state_dict() | filled)
     return model
@@ -33,7 +31,7 @@ def load(model: nn.Module, source: str | Path | dict[str, Tensor]) -> nn.Module:
 def published_weights(model: nn.Module) -> dict[str, Tensor]:
     """A model's own weights as the published code would keep them: their keys and shapes, without container."""
     layout = _layout(model)
-    state = {name: tensor for name, tensor in model.state_dict().items() if not _is_age(name)}
+    state = {name: tensor for name, tensor in model.state_dict().items() if not is_addition(name)}
     return {layout.name(n): t.reshape(layout.shape(n, tuple(t.shape))) for n, t in state.items()}
 
 
@@ -41,11 +39,6 @@ def _layout(model: nn.Module) -> Layout:
     if not hasattr(model, "published"):
         raise InputError(f"no published weights are known of {type(model).__name__}")
     return model.published
-
-
-def _is_age(name: str) -> bool:
-    """Whether it is the counter of batches that a batch normalisation has seen: no weight, and not in every file."""
-    return name.endswith("num_batches_tracked")
 
 
 def _check_frames(model: nn.Module, layout: Layout, weights: dict[str, Tensor], where: str) -> None:

@@ -12,15 +12,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import check_keys, check_tensor, read_checkpoint, rename, unwrap
+from models.checkpoints import check_keys, check_tensor, is_addition, read_weights, rename
 from models.video.vitpose import ViTPose
 from studies.errors import InputError
 
 CONTAINERS = ("state_dict",)
 COCO_JOINTS = 17
 PARTS = ("query", "key", "value")  # Hugging Face keeps the three apart
-# In some files, and of no use here: a class token, decoders of other data sets, the age of running means.
-IGNORED = re.compile(r"backbone\.(embeddings\.)?cls_token$|associate_(keypoint_)?heads\.|.*\.num_batches_tracked$")
+# In some files, and of no use here: a class token, decoders of other data sets.
+IGNORED = re.compile(r"backbone\.(embeddings\.)?cls_token$|associate_(keypoint_)?heads\.")
 REMEDY = "take a file with the classic decoder and without experts, and build the model with its encoder"
 
 # Ours -> theirs; patterns match the start of a name, and the rest of the name stays.
@@ -67,13 +67,11 @@ LAYOUTS: dict[str, list[tuple[str, str]]] = {
 
 def load(model: nn.Module, source: str | Path | dict[str, Tensor]) -> nn.Module:
     """Fill a video model with ViTPose's weights, as `models.load_published`: the whole file fits, or none is loaded."""
-    where = "the state dictionary" if isinstance(source, dict) else str(source)
-    content = source if isinstance(source, dict) else read_checkpoint(Path(source))
-    weights = unwrap(content, CONTAINERS, where)
+    weights, where = read_weights(source, CONTAINERS)
     weights = {key: value for key, value in weights.items() if not IGNORED.match(key)}
     ours, expected = _taken(model), _whole(model)
     keys = _keys(weights, expected, where)
-    check_keys(set(weights), {key for names in keys.values() for key in names}, where, REMEDY)
+    check_keys(weights, {key for names in keys.values() for key in names}, where, REMEDY)
     found = {name: _join(name, keys[name], weights, ours.get(name, expected[name]), where) for name in expected}
     model.load_state_dict(model.state_dict() | {name: found[name] for name in ours})
     return model
@@ -90,7 +88,7 @@ def _whole(model: nn.Module) -> dict[str, Tensor]:
     (height, width), joints = model.image, COCO_JOINTS
     with torch.device("meta"):
         vitpose = ViTPose(encoder=model.size, joints=joints, image_height=height, image_width=width)
-    return {name: value for name, value in vitpose.state_dict().items() if not IGNORED.match(name)}
+    return {name: value for name, value in vitpose.state_dict().items() if not is_addition(name)}
 
 
 def _taken(model: nn.Module) -> dict[str, Tensor]:
@@ -98,7 +96,7 @@ def _taken(model: nn.Module) -> dict[str, Tensor]:
     parts = ["encoder."] + ["deconvs."] * (model.deconvs is not None)
     parts += ["final."] * (isinstance(model, ViTPose) and model.joints == COCO_JOINTS)
     state = model.state_dict().items()
-    return {name: value for name, value in state if name.startswith(tuple(parts)) and not IGNORED.match(name)}
+    return {name: value for name, value in state if name.startswith(tuple(parts)) and not is_addition(name)}
 
 
 def _keys(weights: dict[str, Tensor], expected: dict[str, Tensor], where: str) -> dict[str, tuple[str, ...]]:
@@ -114,14 +112,15 @@ def _join(name: str, keys: tuple[str, ...], weights: dict[str, Tensor], ours: Te
     """One of our parameters from the weights that hold it, each of which must have its share of our shape."""
     shape = (ours.shape[0] // len(keys), *ours.shape[1:])
     if name == "encoder.pos_embed":
-        return _positions(keys[0], weights[keys[0]], shape, where)
+        return _positions(keys[0], weights[keys[0]], ours, where)
     for key in keys:
-        check_tensor(key, weights[key], shape, where)
+        check_tensor(key, weights[key], shape, ours.dtype, where)
     return torch.cat([weights[key] for key in keys])
 
 
-def _positions(key: str, given: Tensor, shape: tuple[int, ...], where: str) -> Tensor:
+def _positions(key: str, given: Tensor, ours: Tensor, where: str) -> Tensor:
     """The table of positions; files without a class token have a row less, which is then zero."""
-    without_class = given.ndim == 3 and given.shape[1] == shape[0] - 1
-    check_tensor(key, given, (1, shape[0] - without_class, shape[1]), where)
-    return torch.cat([given.new_zeros(int(without_class), shape[1]), given[0]])
+    rows, width = ours.shape
+    without_class = given.ndim == 3 and given.shape[1] == rows - 1
+    check_tensor(key, given, (1, rows - without_class, width), ours.dtype, where)
+    return torch.cat([given.new_zeros(int(without_class), width), given[0]])

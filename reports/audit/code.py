@@ -198,20 +198,18 @@ def released_graphs(material: Material) -> list[Finding]:
         ("MotionAGFormer", f"edges in one direction only: {one_way}; own neighbours: "
          f"{found['motionagformer_own_neighbours']}, though the paper writes A + I"),
         ("HDFormer", f"edges that are no bone: {extra} (the root's parent −1 is taken for the last joint)"),
-        ("GLA-GCN", f"{found['gla_gcn_kept']} of {found['bones']} bones are where they belong: all joints are counted from 1 "
-         "in a list that starts at 0"),
     )  # fmt: skip
     return [Finding(
         id="released-graphs",
         kind="code",
         title=title,
-        claimed="MotionAGFormer, HDFormer and GLA-GCN: graphs of the human skeleton.",
-        found="Three released networks have joint graphs with edges that are missing or that no skeleton has. They are kept "
-        "here, because published weights and numbers come from them; GLA-GCN's can be switched.",
+        claimed="MotionAGFormer and HDFormer: graphs of the human skeleton.",
+        found="Two released networks have joint graphs with edges that are missing or that no skeleton has. They are kept "
+        "here, because published weights and numbers come from them.",
         change="not known: none was retrained with its own skeleton at full size",
         head=("network", "its graph"),
         rows=rows,
-        status=status(bool(one_way) and bool(extra) and found["gla_gcn_kept"] < found["bones"]),
+        status=status(bool(one_way) and bool(extra)),
         command=COMMAND.format(name="released-graphs"),
     )]  # fmt: skip
 

@@ -261,4 +261,22 @@ def test_every_peer_can_be_shrunken():
 
 def test_the_graphs_are_over_the_skeleton_of_the_data():
     assert graphs.BONES == skeletons.BONES
-    assert graphs.directed_adjacency(0, root_edge=False)[1].nonzero().tolist() == sorted(map(list, skeletons.BONES))
+    assert graphs.directed_adjacency(root_edge=False)[1].nonzero().tolist() == sorted(map(list, skeletons.BONES))
+
+
+TOWARDS_THE_ROOT = """
+right_hip>pelvis right_knee>right_hip right_ankle>right_knee left_hip>pelvis left_knee>left_hip left_ankle>left_knee
+spine>pelvis thorax>spine neck>thorax head>neck left_shoulder>thorax left_elbow>left_shoulder left_wrist>left_elbow
+right_shoulder>thorax right_elbow>right_shoulder right_wrist>right_elbow
+"""  # GLA-GCN's released code at 1db640b (March 2022), whose list counts joints from 1
+
+
+@pytest.mark.parametrize("name", ["gla-gcn", "gla-gcn-81"])
+def test_the_graph_of_gla_gcn_is_the_skeleton(name):
+    graphs_of_layers = [layer.adjacency for layer in models.build(name).modules() if hasattr(layer, "adjacency")]
+    own, inward, outward = graphs_of_layers[0]
+    assert all(torch.equal(graph, graphs_of_layers[0]) for graph in graphs_of_layers)
+    assert torch.equal(own, torch.eye(17))
+    bones = {tuple(map(skeletons.JOINTS.index, bone.split(">"))) for bone in TOWARDS_THE_ROOT.split()}
+    assert {(child, parent) for parent, child in inward.nonzero().tolist()} == bones
+    assert {(child, parent) for child, parent in outward.nonzero().tolist()} == bones

@@ -1,6 +1,7 @@
 """Training on rendered video: the features of a frozen encoder stand for it exactly, runs repeat, predictions score."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,16 @@ def test_features_give_what_the_images_give(data: Path, pretrained: Path, featur
     with torch.no_grad():
         encoded = model.encode(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
     torch.testing.assert_close(values, encoded, atol=2e-3 * encoded.abs().max().item(), rtol=0)
+
+
+@pytest.mark.parametrize("name", ["train.npy", "train.joints.npz"])
+def test_features_with_a_flipped_byte_are_refused(features: Path, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(features, tmp_path / "features")
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 0x41
+    (folder / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"{name}: .*; delete {folder} and run `make` again"):
+        Features(folder, "train", 5, copies=False)
 
 
 def test_videos_that_teach_those_that_select_and_those_in_tables_are_apart(data: Path) -> None:
