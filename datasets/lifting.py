@@ -64,7 +64,7 @@ class Split:
     def training_clips(self, frames: int, stride: Fraction) -> np.ndarray:
         """Rows (M, frames) of the clips to train on, their starts `stride` clip lengths apart.
 
-        A card may say otherwise (`training_clips`): so many frames apart, with what is left stretched to a clip.
+        A card may say otherwise (`training_clips`): one at every so many frames, short tails stretched to a clip.
         """
         rule = self.card.get("training_clips")
         if rule:
