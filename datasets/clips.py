@@ -1,8 +1,9 @@
 """Cutting sequences into clips of equal length, as row indices.
 
-A clip never crosses from one sequence into the next. A sequence shorter than a clip is stretched over an even
-grid, so that each of its frames occurs at least once; the papers stretch it with unseeded random numbers, which
-nobody can repeat. Source: MotionBERT's slicing, which PoseMamba and SasMamba inherit.
+A clip never crosses from one sequence into the next. On Human3.6M a sequence shorter than a clip is stretched over an
+even grid, so that each of its frames occurs at least once; the papers stretch it with unseeded random numbers, which
+nobody can repeat. Source: MotionBERT's slicing, which PoseMamba and SasMamba inherit. The released loader of
+MPI-INF-3DHP cuts otherwise (`tailed_clips`), and only its training set: it is tested by `centred_windows`.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,19 +42,16 @@ def paper_clips(lengths: Sequence[int], frames: int) -> np.ndarray:
 
 
 def tailed_clips(lengths: Sequence[int], frames: int, every: int) -> np.ndarray:
-    """Clips whose starts lie `every` frames apart; what is left of a sequence is stretched to one clip more.
+    """Clips that start at every `every`-th frame of a sequence; where fewer frames are left, they are stretched.
 
-    Arguments and result as in training_clips. Source: MotionAGFormer's clips of MPI-INF-3DHP, which SasMamba inherits.
+    Of n frames that are left, a clip holds those at floor(i * n / frames), i = 0 ... frames - 1. Arguments and result
+    as in training_clips. Source: MotionAGFormer's loader of MPI-INF-3DHP's training set, which SasMamba inherits.
     """
     _at_least_one("every", every)
 
     def cut(n: int) -> np.ndarray:
-        starts = np.arange(0, max(n - frames + 1, 0), every)
-        left = starts[-1] + every if len(starts) else 0
-        whole = starts[:, None] + np.arange(frames)
-        if left >= n or (len(starts) and (n - frames) % every == 0):
-            return whole
-        return np.concatenate([whole, left + (np.arange(frames) * (n - left - 1) // max(frames - 1, 1))[None]])
+        starts = np.arange(0, n, every)[:, None]
+        return starts + np.arange(frames) * np.minimum(frames, n - starts) // frames
 
     return _joined(lengths, frames, cut)
 

@@ -64,7 +64,7 @@ class Split:
     def training_clips(self, frames: int, stride: Fraction) -> np.ndarray:
         """Rows (M, frames) of the clips to train on, their starts `stride` clip lengths apart.
 
-        A card may say otherwise (`training_clips`): so many frames apart, with what is left stretched to a clip.
+        A card may say otherwise (`training_clips`): one at every so many frames, short tails stretched to a clip.
         """
         rule = self.card.get("training_clips")
         if rule:
@@ -124,16 +124,46 @@ class SplitWriter:
     def __init__(self, folder: Path) -> None:
         """folder: a new one."""
         folder.mkdir(parents=True)
-        self.folder, self.frames = folder, []
+        self.folder, self.frames, self.sequences = folder, [], set()
         self.files = {name: (folder / f"{name}.npy").open("wb") for name in ARRAYS}
         self._write_headers(0)
 
-    def add(self, keypoints: np.ndarray, joints: np.ndarray, factor: np.ndarray, frames: pd.DataFrame) -> None:
-        """The next frames, as `Split` has them."""
-        for name, values in (("keypoints", keypoints), ("joints", joints), ("factor", factor)):
+    def add(
+        self, keypoints: np.ndarray, joints: np.ndarray, factor: np.ndarray, frames: pd.DataFrame, where: str = ""
+    ) -> None:
+        """The next frames, as `Split` has them, of whole sequences. where: the raw file that they were made of.
+
+        Raises InputError, beginning with `where`, for whatever `load` would refuse, before anything of it is written.
+        """
+        arrays = {"keypoints": keypoints, "joints": joints, "factor": factor}
+        with np.errstate(over="ignore"):  # an infinity that this makes is refused
+            arrays = {name: np.ascontiguousarray(values, "<f4") for name, values in arrays.items()}
+        self._check(arrays, frames, where or str(self.folder))
+        for name, values in arrays.items():
             # Written, not mapped: a full disk is then an error that can be told, and no dead process.
-            self.files[name].write(np.ascontiguousarray(values, "<f4").tobytes())
+            self.files[name].write(values.tobytes())
         self.frames.append(frames)
+
+    def _check(self, arrays: dict[str, np.ndarray], frames: pd.DataFrame, where: str) -> None:
+        for name, values in arrays.items():
+            if values.shape != (len(frames), *ARRAYS[name]):
+                raise InputError(
+                    f"{where}: {name} are {values.shape} for {len(frames)} frames; {(len(frames), *ARRAYS[name])} is "
+                    "wanted; get the file again"
+                )
+            if (broken := ~np.isfinite(values).reshape(len(values), -1).all(1)).any():
+                raise InputError(
+                    f"{where}: {name} are NaN or infinite in frame {int(broken.argmax())}; get the file again, or take "
+                    "this sequence out of it"
+                )
+        if not (arrays["factor"] > 0).all():
+            raise InputError(f"{where}: has {arrays['factor'].min():g} mm a pixel; more than 0 is wanted; get it again")
+        if not len(frames) or (missing := [column for column in COLUMNS if column not in frames]):
+            raise InputError(f"{where}: has no frames, or frames without {', '.join(missing or COLUMNS)}")
+        names = [frames["sequence"].iloc[start] for start, _ in sequence_bounds(frames["sequence"].to_numpy())]
+        if twice := [name for i, name in enumerate(names) if name in self.sequences or name in names[:i]]:
+            raise InputError(f"{where}: holds the sequence {twice[0]!r} twice; take one of them out")
+        self.sequences.update(names)
 
     def close(self, card: dict) -> dict:
         """Write what is left, the card last; returns it with its counts."""

@@ -7,6 +7,7 @@ Source: spec data_metrics, section 2, and glsmamba, 3.5.
 
 import numpy as np
 
+from metrics.marks import marks
 from studies.errors import InputError
 
 JOINTS = (
@@ -38,7 +39,7 @@ def pck(
     Raises InputError for shapes that differ and for NaN, infinite or negative values where they count.
     """
     predicted, truth, size = (np.asarray(array, float) for array in (predicted, truth, size))
-    present = np.ones(truth.shape[:2], bool) if present is None else np.asarray(present, bool)
+    present = np.ones(truth.shape[:2], bool) if present is None else marks("present", present)
     _check(predicted, truth, size, present)
     counted = present & (size > 0)[:, None]  # (N, J)
     error = np.linalg.norm(predicted - truth, axis=-1)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from metrics.marks import marks
 from studies.errors import InputError
 
 JOINTS = (
@@ -161,13 +162,13 @@ def posetrack_ap(
     Raises InputError for frames out of range, flags of another shape, missing scores or head sizes, bad polygons.
     Source: poseval (PoseTrack's official kit), spec data_metrics, section 2.
     """
-    labelled = np.asarray(labelled, bool)
+    labelled = marks("labelled", labelled)
     _check(truth, predictions, labelled, flags)
     scored = labelled & (np.bincount(truth.frame, minlength=len(labelled)) > 0)  # steps 1, 2
     rows = _in_frames(truth, scored)
     truth = _without_ignored(truth.rows(rows), ignore or {})
     predictions = _without_ignored(predictions.rows(_in_frames(predictions, scored)), ignore or {})
-    counted = truth.present if flags is None else truth.present & np.asarray(flags, bool)[rows]  # (P, 15)
+    counted = truth.present if flags is None else truth.present & marks("flags", flags)[rows]  # (P, 15)
     match = _match(truth, predictions)  # row of truth or -1
     correct, entered = _judge(truth, predictions, match, counted if flags is not None else None)
     positives = counted.sum(0)
@@ -326,7 +327,7 @@ def _chunks(n: int, size: int) -> list[slice]:
 
 def _persons(frame: np.ndarray, keypoints: np.ndarray, present: np.ndarray, **others: np.ndarray) -> Persons:
     """Persons after a look at every array."""
-    frame, present = np.asarray(frame), np.asarray(present, bool)
+    frame, present = np.asarray(frame), marks("present", present)
     if frame.ndim != 1 or (len(frame) and (not np.issubdtype(frame.dtype, np.integer) or frame.min() < 0)):
         raise InputError(f"frame must be whole numbers (P,) from 0 on, got {frame.dtype} {frame.shape}")
     n = len(frame)

@@ -21,6 +21,7 @@ from metrics.joint_errors import (
     pck3d,
     within_sequences,
 )
+from metrics.marks import marks
 from metrics.statistics import resampled_mean
 from studies.benchmarks import CAMERA_SUFFIX, HUMAN36M_BLOCKED
 from studies.errors import InputError
@@ -162,11 +163,12 @@ def mpi_inf_3dhp(
     and 960 in TS5 and 6, although training always used 1024: that is what was published.
     Returns mpjpe, p_mpjpe, n_mpjpe, pck3d, auc3d, "per_sequence", "per_activity" (where given),
     "per_joint" (mm) and "frames". No velocities: valid frames are not consecutive.
-    Raises InputError on wrong shapes, NaN in a valid frame, sizes that are not positive, or no valid frame.
+    Raises InputError on wrong shapes, NaN in a valid frame, marks of valid frames that are neither 0 nor 1 (NaN would
+    count as true), sizes that are not positive, or no valid frame.
     Source: MotionAGFormer's evaluation for MPJPE, the official MATLAB for PCK and AUC.
     """
     n = _frames(predictions, targets)
-    keep = _column("valid", valid, n) != 0
+    keep = marks("valid", _column("valid", valid, n))
     if not keep.any():
         raise InputError("no frame is valid: nothing to score")
     width, height = _positive("width", width, n)[keep], _positive("height", height, n)[keep]  # (M,)

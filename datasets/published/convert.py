@@ -32,7 +32,8 @@ class View:
     """A take seen by a camera: the rows of one sequence.
 
     keypoints (T, 17, 3) px and confidence; joints (T, 17, 3); factor (T,); valid (T,) bool where not all frames are
-    judged, or None; action: one name, or (T,) of them; size: width and height of the image in pixels.
+    judged, or None; action: one name, or (T,) of them; size: width and height of the image in pixels; where: the raw
+    file and what of it this is, for messages.
     """
 
     sequence: str
@@ -43,6 +44,7 @@ class View:
     keypoints: np.ndarray
     joints: np.ndarray
     factor: np.ndarray
+    where: str
     valid: np.ndarray | None = None
 
 
@@ -98,13 +100,24 @@ def _write(folder: Path, split: str, views: Iterator[View], card: dict) -> dict 
     """Write a split; its card, or None where there is nothing."""
     writer, frames, spoken = None, 0, time.monotonic()
     for view in views:
+        _check_inside(view)
         writer = writer or SplitWriter(folder)
-        writer.add(view.keypoints, view.joints, view.factor, _rows(view))
+        writer.add(view.keypoints, view.joints, view.factor, _rows(view), view.where)
         frames += len(view.factor)
         if time.monotonic() - spoken > SPEAK:
             spoken = time.monotonic()
             print(f"{split}: {frames:,} frames written, now {view.sequence}", file=sys.stderr)
     return writer.close(card) if writer else None
+
+
+def _check_inside(view: View) -> None:
+    """Raise InputError for a person who mostly stands outside of the image: the camera is another one, or turned."""
+    x, y = np.median(view.keypoints[..., :2], axis=(0, 1))
+    if not (0 <= x <= view.size[0] and 0 <= y <= view.size[1]):
+        raise InputError(
+            f"{view.where}: the person is at ({x:.0f}, {y:.0f}), outside of an image of {view.size[0]}x{view.size[1]} "
+            "px; its camera or its units are other ones; get the file again"
+        )
 
 
 def _rows(view: View) -> pd.DataFrame:

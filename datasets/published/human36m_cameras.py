@@ -12,18 +12,14 @@ from xml.etree import ElementTree
 import numpy as np
 
 from datasets.cameras import Camera
-from datasets.published.human36m import CAMERAS, RENAMED, Take
+from datasets.published.human36m import ACTIONS, CAMERAS, FIRST_ACT, RENAMED, Take
 from datasets.restricted import read_pickle
 from studies.errors import InputError
 
 SIZES = ((1000, 1002), (1000, 1000), (1000, 1000), (1000, 1002))
 SUBJECTS = 11
-# act_02 to act_16
-ACTIONS = (
-    "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Posing", "Purchases", "Sitting", "SittingDown",
-    "Smoking", "Photo", "Waiting", "Walking", "WalkDog", "WalkTogether",
-)  # fmt: skip
-FIRST_ACT = 2
+ROUNDED = 1e-3  # how far the numbers of a rotation may be from it
+NEAR = (500.0, 50_000.0)  # mm from the middle of the room to a camera
 UNNUMBERED = 1.5  # "Walking 1" comes before "Walking", and that before "Walking 2"
 
 Cameras = dict[tuple[str, str], Camera]  # by subject and camera, such as ("S1", "54138969")
@@ -112,10 +108,17 @@ def _read_pickled(path: Path) -> tuple[Cameras, Numbers]:
 
 
 def _camera(index: int, rotation: np.ndarray, position: np.ndarray, optics: np.ndarray) -> Camera:
-    """rotation (3, 3) world to camera; position (3,) mm; optics (9,): f 2, c 2, k 3, p 2."""
+    """rotation (3, 3) world to camera; position (3,) mm; optics (9,): f 2, c 2, k 3, p 2. Raises ValueError."""
     f, c, k, p = np.split(np.asarray(optics, float), (2, 4, 7))
-    if rotation.shape != (3, 3) or position.shape != (3,) or p.shape != (2,) or not np.isfinite(optics).all():
-        raise ValueError(f"camera {CAMERAS[index]} lacks numbers")
+    name = f"camera {CAMERAS[index]}"
+    if rotation.shape != (3, 3) or position.shape != (3,) or p.shape != (2,):
+        raise ValueError(f"{name} lacks numbers")
+    if not all(np.isfinite(values).all() for values in (rotation, position, optics)) or not (f > 0).all():
+        raise ValueError(f"{name} has NaN or infinite numbers, or a focal length that is not above 0")
+    if np.abs(rotation @ rotation.T - np.eye(3)).max() > ROUNDED or np.linalg.det(rotation) < 0:
+        raise ValueError(f"the rotation of {name} is none")
+    if not NEAR[0] <= (away := np.linalg.norm(position)) <= NEAR[1]:
+        raise ValueError(f"{name} stands {away / 1000:.4g} m from the middle of the room; its unit is another one")
     return Camera(tuple(f), tuple(c), tuple(k), tuple(p), SIZES[index], rotation, position / 1000, doubled=1)
 
 

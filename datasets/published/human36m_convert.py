@@ -10,20 +10,24 @@ from pathlib import Path
 import numpy as np
 
 from datasets.cameras import image_space
+from datasets.lifting import sequence_bounds
 from datasets.published.convert import Conversion, View
 from datasets.published.human36m import (
+    BODY,
     CAMERAS,
     POSITIONS,
     TEST,
     TRAIN,
     Frames,
+    Source,
     Take,
     read_detections,
     read_motionbert,
     read_original,
     read_positions,
 )
-from datasets.published.human36m_cameras import ACTIONS, FIRST_ACT, SIZES, numbered, read_cameras, subject_camera
+from datasets.published.human36m_cameras import SIZES, numbered, read_cameras, subject_camera
+from datasets.published.limbs import check_points
 from studies.errors import InputError
 from studies.reading import nearest
 
@@ -82,31 +86,37 @@ def _from_pickle(preset: str, raw: Path) -> Conversion:
     splits = read_motionbert(raw / PICKLE)
 
     def views(split: str) -> Iterator[View]:
-        return _pickled(splits["test" if split == "test" else "train"], SUBJECTS[split], preset)
+        return _pickled(splits["test" if split == "test" else "train"], SUBJECTS[split], preset, raw / PICKLE)
 
     pixels = CARD | {"units": UNITS | {"joints": "px: the file has no factor for training", "factor": "1"}}
     cards = dict.fromkeys(("train", "val"), pixels) | {"test": CARD | {"units": UNITS}}
     return Conversion("motionbert", views, [raw / PICKLE], cards)
 
 
-def _pickled(frames: Frames, subjects: tuple[str, ...], preset: str) -> Iterator[View]:
-    starts = np.flatnonzero(np.r_[True, frames.source[1:] != frames.source[:-1]])
-    for start, stop in zip(starts, [*starts[1:], len(frames.source)], strict=True):
-        source = str(frames.source[start])
-        subject = f"S{int(source[2:4])}"
-        if subject not in subjects:
+def _pickled(frames: Frames, subjects: tuple[str, ...], preset: str, file: Path) -> Iterator[View]:
+    for start, stop in sequence_bounds(frames.source):
+        source, rows = Source.of(str(frames.source[start]), f"{file}, source"), slice(start, stop)
+        if source.subject not in subjects:
             continue
-        rows = slice(start, stop)
         factor = np.ones(stop - start, np.float32) if frames.factor is None else frames.factor[rows]
         joints = frames.joints[rows] * factor[:, None, None]
-        action = ACTIONS[int(source[9:11]) - FIRST_ACT] if frames.action is None else str(frames.action[start])
+        action = source.action if frames.action is None else str(frames.action[start])
         keypoints = _sure(frames.joints[rows, :, :2]) if preset == "gt" else frames.keypoints[rows]
-        size = SIZES[CAMERAS.index(str(frames.camera[start]))]
-        yield View(source, subject, action, source[-5:], size, keypoints, joints, factor)
+        yield View(
+            sequence=source.name,
+            subject=source.subject,
+            action=action,
+            camera=source.name[-5:],
+            size=SIZES[CAMERAS.index(source.camera)],
+            keypoints=keypoints,
+            joints=joints,
+            factor=factor,
+            where=f"{file}, {source.name}",
+        )
 
 
 def _from_positions(preset: str, raw: Path, form: str) -> Conversion:
-    source = raw / POSITIONS_FILE
+    source = raw / POSITIONS_FILE if form == "videopose3d" else raw
     takes = read_positions(source) if form == "videopose3d" else read_original(raw)
     files = [source] if form == "videopose3d" else sorted(raw.glob(f"S*/{POSITIONS}/*.cdf"))
     cameras, known, where = read_cameras(raw)
@@ -121,11 +131,22 @@ def _from_positions(preset: str, raw: Path, form: str) -> Conversion:
             for i, name in enumerate(CAMERAS):
                 camera = subject_camera(cameras, take[0], name, where)
                 joints, factor = (a.astype(np.float32) for a in image_space(takes[take] / 1000, camera))
-                keypoints = _sure(joints[..., :2] / factor[:, None, None]) if found is None else found[i]
                 act, subact = numbers[take]
                 sequence = f"s_{int(take[0][1:]):02d}_act_{act:02d}_subact_{subact:02d}_ca_{i + 1:02d}"
-                action = take[1].partition(" ")[0]
-                yield View(sequence, take[0], action, sequence[-5:], camera.size, keypoints, joints, factor)
+                flat, title = joints[..., :2] / factor[:, None, None], " ".join(take)
+                if not Source.of(sequence, str(where)).blocked and found:
+                    check_points(found[i][..., :2], flat, BODY, f"{files[-1]}, {title}, camera {name}")
+                yield View(
+                    sequence=sequence,
+                    subject=take[0],
+                    action=take[1].partition(" ")[0],
+                    camera=sequence[-5:],
+                    size=camera.size,
+                    keypoints=found[i] if found else _sure(flat),
+                    joints=joints,
+                    factor=factor,
+                    where=f"{source}, {title}, seen by camera {name} of {where.name}",
+                )
 
     card = CARD | {"units": UNITS} | ({"neck": "between thorax and head"} if preset == "sh" else {})
     return Conversion(form, views, [*files, where], dict.fromkeys(SUBJECTS, card))

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from datasets.folders import code_digest, whole_folder
-from datasets.video.jhmdb import FIRST, JOINTS, read_jhmdb
+from datasets.matlab import read_mat
+from datasets.published.values import numbers
+from datasets.video.jhmdb import FIRST, JOINTS, sequences_of
 from datasets.video.posetrack import read_json
 from datasets.video.sequences import Sequence
 from studies.errors import InputError
@@ -20,7 +22,7 @@ from studies.files import write_text
 FOLDS = (1, 2, 3)
 SPLITS = {"train": "1", "test": "2"}  # as the lists number them
 SIZE = (320, 240)
-FRAMES = "Rename_Images"
+FRAMES, JOINT_FILES = "Rename_Images", "joint_positions"
 LICENCE = "JHMDB: research, cite the paper"
 
 
@@ -35,38 +37,42 @@ def convert_jhmdb(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
     with whole_folder(Path(out_dir)) as folder:
         (folder / "annotations").mkdir()
         places = {place.name: place for place in raw.glob(f"{FRAMES}/*/*") if place.is_dir()}
-        made = _from_json(found, places, raw) if found else _from_lists(raw, places)
-        for key, content in made:
+        made, counts = _from_json(found, places, raw) if found else _from_lists(raw, places), {}
+        for source, key, content in made:
+            counts[key] = _counts(sequences_of(content, source, raw))
             write_text(folder / f"annotations/{key}.json", json.dumps(content) + "\n")
         if (raw / FRAMES).is_dir():
             (folder / FRAMES).symlink_to((raw / FRAMES).resolve(), target_is_directory=True)
-        counts = {path.stem: _counts(read_jhmdb(path, folder)) for path in sorted(folder.glob("annotations/*.json"))}
         card = {
             "dataset": name,
             "joints": "jhmdb-15",
             "form": "coco" if found else "original",
             "licence": LICENCE,
             "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.published.jhmdb_convert")},
-            "counts": counts,
+            "counts": dict(sorted(counts.items())),
         }
         write_text(folder / "report.md", _describe(card))
         write_text(folder / "card.json", json.dumps(card, indent=1) + "\n")
 
 
-def _from_json(files: list[Path], places: dict[str, Path], raw: Path) -> Iterator[tuple[str, dict]]:
-    """The toolboxes' files, with image names that lead to the official frames."""
+def _from_json(files: list[Path], places: dict[str, Path], raw: Path) -> Iterator[tuple[Path, str, dict]]:
+    """The toolboxes' files: file, split and content, with image names that lead to the official frames."""
     for path in files:
         content = read_json(path)
-        for image in content.get("images", ()):
-            parts = Path(image["file_name"]).parts
-            if len(parts) < 2 or parts[-2] not in places:
-                raise InputError(f"{path}: no folder {FRAMES}/*/{parts[-2:][0]} below {raw}; unpack the frames there")
-            image["file_name"] = (places[parts[-2]] / parts[-1]).relative_to(raw).as_posix()
-        yield path.stem, content
+        try:
+            parts = [Path(image["file_name"]).parts for image in content["images"]]
+            if strange := [p for p in parts if len(p) < 2 or p[-2] not in places]:
+                clip = strange[0][-2:][0]
+                raise InputError(f"{path}: no folder {FRAMES}/*/{clip} below {raw}; unpack the frames there")
+            for image, (*_, clip, name) in zip(content["images"], parts, strict=True):
+                image["file_name"] = (places[clip] / name).relative_to(raw).as_posix()
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path}: is not laid out as JHMDB's COCO form (no {error}); get the file again") from None
+        yield path, path.stem, content
 
 
-def _from_lists(raw: Path, places: dict[str, Path]) -> Iterator[tuple[str, dict]]:
-    """From the official lists, joints and masks."""
+def _from_lists(raw: Path, places: dict[str, Path]) -> Iterator[tuple[Path, str, dict]]:
+    """From the official lists, joints and masks: what names the frames, split and content."""
     lists = sorted(raw.rglob("*_test_split_[123].txt"))
     if not lists:
         raise InputError(
@@ -81,6 +87,7 @@ def _from_lists(raw: Path, places: dict[str, Path]) -> Iterator[tuple[str, dict]
                     clips[clip] = _clip(kind, clip, len(clips) + 1, raw, places)
             parts = [clips[clip] for _, clip in names]
             yield (
+                raw / JOINT_FILES,
                 f"Sub{fold}_{split}",
                 {
                     "images": [image for part in parts for image in part["images"]],
@@ -101,43 +108,52 @@ def _listed(path: Path, number: str) -> list[tuple[str, str]]:
 
 def _clip(kind: str, clip: str, number: int, raw: Path, places: dict[str, Path]) -> dict[str, list]:
     """Images and annotations of a clip, in pixels from 1 as the toolboxes' files have them."""
-    points = _mat(raw, f"joint_positions/{kind}/{clip}/joint_positions.mat", "pos_img")  # (2, 15, T), from 1
-    masks = _mat(raw, f"puppet_mask/{kind}/{clip}/puppet_mask.mat", "part_mask")  # (240, 320, T)
-    if points.shape[:2] != (2, len(JOINTS)) or points.shape[2:] != masks.shape[2:]:
-        raise InputError(f"{raw}: {clip} has joints {points.shape} and masks {masks.shape}; get its files again")
+    file, points = _mat(raw, f"{JOINT_FILES}/{kind}/{clip}/joint_positions.mat", "pos_img", (2, len(JOINTS), None))
+    count = points.shape[2]
+    mask_file, masks = _mat(raw, f"puppet_mask/{kind}/{clip}/puppet_mask.mat", "part_mask", (*SIZE[::-1], count))
     if clip not in places:
         raise InputError(f"{raw}: no folder {FRAMES}/{kind}/{clip}; unpack the frames there")
     images, annotations = [], []
-    for frame in range(points.shape[2]):
+    for frame in range(count):
         image_id = number * 10_000 + frame + 1
         name = (places[clip] / f"{frame + 1:05d}.png").relative_to(raw).as_posix()
         images.append({"id": image_id, "file_name": name, "width": SIZE[0], "height": SIZE[1], "is_labeled": True})
         keypoints = np.concatenate([points[:, :, frame].T, np.full((len(JOINTS), 1), 2.0)], 1)
-        box = _outline(masks[:, :, frame], f"{raw}: {clip}, frame {frame + 1}")
+        box = _outline(masks[:, :, frame], f"{mask_file}, part_mask, frame {frame + 1}")
+        _check_inside(keypoints, box, f"{file}, pos_img, frame {frame + 1}")
         entry = {"id": image_id, "image_id": image_id, "track_id": 0, "category_id": 1}
         annotations.append(entry | {"keypoints": keypoints.ravel().tolist(), "bbox": box})
     return {"images": images, "annotations": annotations}
 
 
 def _outline(mask: np.ndarray, where: str) -> list[float]:
-    """Box x, y, width, height around what a mask covers, from 1."""
+    """Box x, y, width, height around what a mask covers, from 1.
+
+    Width and height are x2 - x1 and y2 - y1 of the outermost pixels, not a count of them: the person's size by which
+    the official code (LSTM Pose Machines) judges.
+    """
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
-        raise InputError(f"{where}: its mask is empty; get the file again")
-    x, y = columns[0], rows[0]
-    return [x + FIRST, y + FIRST, float(columns[-1] - x + 1), float(rows[-1] - y + 1)]
+        raise InputError(f"{where}: the mask is empty; get the file again")
+    return [columns[0] + FIRST, rows[0] + FIRST, float(np.ptp(columns)), float(np.ptp(rows))]
 
 
-def _mat(raw: Path, name: str, key: str) -> np.ndarray:
-    from scipy.io import loadmat  # scipy.io takes a while
+def _check_inside(keypoints: np.ndarray, box: list[float], where: str) -> None:
+    """Raise InputError where most joints (15, 3) lie off the person's outline, by a quarter of its length."""
+    low, sides = np.array(box[:2]), np.array(box[2:])
+    off = np.maximum(low - keypoints[:, :2], keypoints[:, :2] - low - sides).max(-1)
+    if np.median(off) > sides.max() / 4:
+        raise InputError(f"{where}: the joints lie off the person's mask; they are of another clip, or in other units")
 
+
+def _mat(raw: Path, name: str, key: str, shape: tuple[int | None, ...]) -> tuple[Path, np.ndarray]:
+    """A file's path, and the numbers of that shape of one of its variables; the last axis are the frames."""
     path = next((raw / top / name for top in ("", "sub_jhmdb") if (raw / top / name).is_file()), raw / name)
-    try:
-        return np.asarray(loadmat(path, variable_names=[key])[key], float)
-    except FileNotFoundError:
-        raise InputError(f"{path}: is missing; unpack the official archives there") from None
-    except Exception as error:  # scipy raises what it likes on bytes that are not its own
-        raise InputError(f"{path}: has no {key} or is damaged ({error}); get it again") from None
+    if not path.is_file():
+        raise InputError(f"{path}: is missing; unpack the official archives there")
+    array = read_mat(path, key)[key]
+    array = array[..., None] if np.ndim(array) == len(shape) - 1 else array  # MATLAB drops the axis of a single frame
+    return path, numbers(array, f"{path}, {key}", shape)
 
 
 def _counts(sequences: list[Sequence]) -> dict[str, int]:

@@ -5,14 +5,18 @@ later work uses them. Facts about the forms: spec data_metrics, 1.3.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from datasets.published.limbs import check_limbs
+from datasets.matlab import read_mat
+from datasets.published.limbs import Body, check_limbs, check_points, check_sides, seen
+from datasets.published.values import entry, flags, mapping, numbers
 from datasets.restricted import read_npz
+from datasets.unreadable import unreadable
 from studies.errors import InputError
 
 RAW_JOINTS = 28  # of the training annotations, of which these are kept: the 17 of the test set, in its order
@@ -20,9 +24,11 @@ KEPT = (7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 4, 3, 6)
 JOINTS = 17
 CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)  # at chest and knee height; everybody trains on these
 LIMBS = (((2, 3), (5, 6)), ((3, 4), (6, 7)), ((8, 9), (11, 12)), ((9, 10), (12, 13)))  # (right, left)
+BODY = Body(LIMBS, legs=((8, 9, 10), (11, 12, 13)), trunk=(14, 1))
 SIZES = {"TS5": (1920, 1080), "TS6": (1920, 1080)}  # pixels; of all others:
 SIZE = (2048, 2048)
-SEQUENCE = re.compile(r"(S\d+)[/ ](Seq\d+)$")
+SEQUENCE = re.compile(r"(S[1-8])[/ ](Seq[12])")
+TESTED = re.compile(r"TS[1-6]")
 
 APART = 10.0  # pixels between key points and projected joints: more is another camera's calibration
 LOOKED_AT = 100  # frames, to tell that
@@ -58,12 +64,12 @@ def read_training(folder: str | Path) -> Iterator[tuple[Name, Views]]:
     """Each sequence below `folder`, seen by each of CAMERAS, from its `S*/Seq*/annot.mat`; one at a time.
 
     Where its `camera.calibration` is there too, it must project the joints onto the key points. Raises InputError: no
-    such file, one that is no MATLAB file, other shapes, another calibration, what `check_limbs` refuses.
+    such file, one that is no MATLAB file, other shapes, another calibration, what the checks of `limbs` refuse.
     """
     files = sorted(Path(folder).glob("S*/Seq*/annot.mat"))
     if not files:
         raise InputError(f"{folder}: holds no S*/Seq*/annot.mat; unpack the training set there")
-    return (((file.parts[-3], file.parts[-2]), _annotations(file)) for file in files)
+    return ((_sequence(f"{file.parts[-3]}/{file.parts[-2]}", file), _annotations(file)) for file in files)
 
 
 def read_test(folder: str | Path) -> dict[str, Sequence]:
@@ -81,8 +87,8 @@ def read_calibration(path: str | Path) -> dict[int, Calibration]:
         lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()[1:]]
         starts = [i for i, line in enumerate(lines) if line[:1] == ["name"]]
         found = {int(lines[i][1]): _camera({line[0]: line[1:] for line in lines[i + 1 : i + 7]}) for i in starts}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise unreadable(path, error, "camera.calibration") from None
     except (ValueError, LookupError) as error:
         raise InputError(f"{path}: is no camera.calibration ({error}); get it again") from None
     if not found:
@@ -93,41 +99,51 @@ def read_calibration(path: str | Path) -> dict[int, Calibration]:
 def read_stmo_training(path: str | Path) -> dict[Name, Views]:
     """What `read_training` gives, by name, from P-STMO's `data_train_3dhp.npz`. Raises InputError as it does."""
     found: dict[Name, Views] = {}
-    for name, (views, *_) in _stmo(path).items():
-        match = SEQUENCE.search(name)
-        if match is None or not isinstance(views, Mapping):
-            raise InputError(f"{path}: {name!r} is no sequence such as 'S1 Seq1'; is it the right file?")
-        found[match.groups()] = {
-            int(camera): _view(view, f"{path}, {name}, {camera}") for camera, view in views.items()
+    for name, content in _stmo(path).items():
+        sequence, where = _sequence(str(name), Path(path)), f"{path}, {name}"
+        views = content[0] if isinstance(content, list | tuple | np.ndarray) and len(content) else None
+        cameras = {str(camera): view for camera, view in mapping(views, where).items()}
+        if strange := [camera for camera in cameras if not re.fullmatch(r"\d|1[0-3]", camera)]:
+            raise InputError(f"{where}: {strange[0]!r} is no camera such as '0'; is it the right file?")
+        found[sequence] = {
+            camera: _view(cameras[str(camera)], f"{where}, {camera}") for camera in CAMERAS if str(camera) in cameras
         }
     return found
 
 
 def read_stmo_test(path: str | Path) -> dict[str, Sequence]:
     """What `read_test` gives, without activities, from P-STMO's `data_test_3dhp.npz`. Raises InputError as it does."""
-    found = {}
-    for name, sequence in _stmo(path).items():
-        where = f"{path}, {name}"
-        keypoints, joints = _view(sequence, where, checked=False)
-        valid = np.asarray(_entry(sequence, "valid", where)).ravel().astype(bool)
-        found[name] = _checked(Sequence(keypoints, joints, valid, None, SIZES.get(name, SIZE)), where)
-    return found
+    return {str(name): _stmo_tested(str(name), content, f"{path}, {name}") for name, content in _stmo(path).items()}
+
+
+def _sequence(name: str, file: Path) -> Name:
+    match = SEQUENCE.fullmatch(name)
+    if match is None:
+        raise InputError(f"{file}: {name!r} is no sequence such as 'S1 Seq1' (S1 to S8, Seq1 and Seq2); rename it")
+    return match[1], match[2]
+
+
+def _size(name: str, where: str) -> tuple[int, int]:
+    """Pixels of the images of a test sequence."""
+    if not TESTED.fullmatch(name):
+        raise InputError(f"{where}: {name!r} is no test sequence such as 'TS1' (TS1 to TS6); rename it")
+    return SIZES.get(name, SIZE)
 
 
 def _annotations(file: Path) -> Views:
-    from scipy.io import loadmat  # scipy.io takes a while
-
-    cells = _read(file, lambda: loadmat(file, variable_names=["annot2", "annot3", "univ_annot3"]))
-    if (calibration := file.with_name("camera.calibration")).is_file():
+    calibration = file.with_name("camera.calibration")
+    keys = ("annot2", "univ_annot3") + (("annot3",) if calibration.is_file() else ())
+    cells = read_mat(file, *keys)
+    if calibration.is_file():
         _check_calibration(cells, calibration, file)
-    found = {}
-    for camera in CAMERAS:
-        points, poses = (_cell(cells, key, camera, file) for key in ("annot2", "univ_annot3"))
-        view = points.reshape(len(points), RAW_JOINTS, 2), poses.reshape(len(poses), RAW_JOINTS, 3)
-        kept = tuple(array[:, list(KEPT)] for array in view)
-        check_limbs(kept[1], LIMBS, f"{file}, camera {camera}")
-        found[camera] = kept
-    return found
+    return {
+        camera: _checked(
+            _cell(cells, "annot2", camera, file)[:, list(KEPT)],
+            _cell(cells, "univ_annot3", camera, file)[:, list(KEPT)],
+            f"{file}, camera {camera}",
+        )
+        for camera in CAMERAS
+    }
 
 
 def _check_calibration(cells: Mapping, calibration: Path, file: Path) -> None:
@@ -137,84 +153,82 @@ def _check_calibration(cells: Mapping, calibration: Path, file: Path) -> None:
         if number not in cameras:
             raise InputError(f"{calibration}: lacks camera {number}; get it again")
         points, poses = (_cell(cells, key, number, file)[:LOOKED_AT] for key in ("annot2", "annot3"))
-        projected = poses.reshape(len(poses), RAW_JOINTS, 3) @ cameras[number].intrinsic[:3, :3].T
-        apart = projected[..., :2] / projected[..., 2:] - points.reshape(len(points), RAW_JOINTS, 2)
+        projected = poses @ cameras[number].intrinsic[:3, :3].T
+        apart = projected[..., :2] / projected[..., 2:] - points
         if not np.median(np.linalg.norm(apart, axis=-1)) < APART:
             raise InputError(
                 f"{calibration}: camera {number} does not project the joints of {file.name} onto its points"
             )
 
 
-def _cell(cells: Mapping, key: str, camera: int, file: Path) -> np.ndarray:
-    """(F, 28 numbers of 2 or 3) of a camera."""
-    cell, columns = _entry(cells, key, file), RAW_JOINTS * (2 if key == "annot2" else 3)
-    try:
-        array = np.asarray(cell[camera, 0], np.float64)
-    except (IndexError, TypeError, ValueError) as error:
-        raise InputError(f"{file}: {key} has no camera {camera} ({error}); get the file again") from None
-    if array.ndim != 2 or array.shape[1] != columns:
-        raise InputError(f"{file}: {key} of camera {camera} is {array.shape}; (F, {columns}) is wanted")
-    return array
+def _cell(cells: Mapping[str, Any], key: str, camera: int, file: Path) -> np.ndarray:
+    """(F, 28, 2 or 3) of a camera."""
+    cell, axes = cells[key], 2 if key == "annot2" else 3
+    if not isinstance(cell, np.ndarray) or cell.dtype != object or cell.size <= camera:
+        raise InputError(f"{file}: {key} has no cell of camera {camera}; 14 cells are wanted; get the file again")
+    array = numbers(cell.ravel()[camera], f"{file}, {key}, camera {camera}", (None, RAW_JOINTS * axes))
+    return array.reshape(len(array), RAW_JOINTS, axes)
 
 
 def _test_sequence(file: Path) -> Sequence:
-    import h5py  # wanted for this form only
-
-    def read() -> dict[str, np.ndarray]:
-        with h5py.File(file) as content:
-            return {key: np.asarray(content[key]) for key in content}
-
-    arrays = _read(file, read)
-    keypoints, joints = (
-        np.asarray(_entry(arrays, key, file), np.float64).squeeze(1) for key in ("annot2", "univ_annot3")
-    )
-    valid, activity = (np.asarray(_entry(arrays, key, file)).ravel() for key in ("valid_frame", "activity_annotation"))
-    size = SIZES.get(file.parent.name, SIZE)
-    return _checked(Sequence(keypoints, joints, valid.astype(bool), activity.astype(int), size), str(file))
+    arrays = read_mat(file, "annot2", "univ_annot3", "valid_frame", "activity_annotation")
+    keypoints, joints = (_stacked(arrays[key], f"{file}, {key}", n) for key, n in (("annot2", 2), ("univ_annot3", 3)))
+    valid = flags(arrays["valid_frame"], f"{file}, valid_frame", len(keypoints))
+    where = f"{file}, activity_annotation"
+    activity = numbers(arrays["activity_annotation"], where, (len(keypoints),))
+    if (activity != activity.round()).any():
+        raise InputError(f"{where} has parts of numbers; whole ones, 1 to 7, are wanted; get the file again")
+    size = _size(file.parent.name, str(file))
+    return _tested(Sequence(keypoints, joints, valid, activity.astype(int), size), str(file))
 
 
-def _checked(sequence: Sequence, where: str) -> Sequence:
-    count = len(sequence.keypoints)
-    if sequence.keypoints.shape != (count, JOINTS, 2) or sequence.joints.shape != (count, JOINTS, 3):
-        shapes = f"{sequence.keypoints.shape} and {sequence.joints.shape}"
-        raise InputError(f"{where}: has {shapes}; (F, {JOINTS}, 2) and (F, {JOINTS}, 3) are wanted")
-    if len(sequence.valid) != count or not sequence.valid.any():
-        raise InputError(f"{where}: {len(sequence.valid)} marks of valid frames for {count} frames, or none is valid")
-    check_limbs(sequence.joints[sequence.valid], LIMBS, where)
+def _stacked(value: Any, where: str, axes: int) -> np.ndarray:
+    """(F, 17, axes) of what MATLAB has as (axes, 17, 1, F), and Python, saved again, as (F, 1, 17, axes)."""
+    array = np.asarray(value)
+    array = array.T if array.shape[0] == axes else array
+    return numbers(array[:, 0] if array.ndim == 4 and array.shape[1] == 1 else array, where, (None, JOINTS, axes))
+
+
+def _stmo_tested(name: str, content: object, where: str) -> Sequence:
+    keypoints, joints = _arrays(content, where)
+    valid = flags(entry(content, "valid", where), f"{where}, valid", len(keypoints))
+    return _tested(Sequence(keypoints, joints, valid, None, _size(name, where)), where)
+
+
+def _tested(sequence: Sequence, where: str) -> Sequence:
+    """A test sequence whose valid frames hold poses of a person, and whose key points belong to them."""
+    if not sequence.valid.any():
+        raise InputError(f"{where}: no frame is valid; get the file again")
+    _checked(sequence.keypoints[sequence.valid], sequence.joints[sequence.valid], where)
     return sequence
 
 
-def _view(content: object, where: str, checked: bool = True) -> View:
-    points = np.asarray(_entry(content, "data_2d", where), np.float64)
-    poses = np.asarray(_entry(content, "data_3d", where), np.float64)
-    if points.shape[1:] != (JOINTS, 2) or poses.shape != (len(points), JOINTS, 3):
-        raise InputError(
-            f"{where}: has {points.shape} and {poses.shape}; (F, {JOINTS}, 2) and (F, {JOINTS}, 3) are wanted"
-        )
-    return points, check_limbs(poses, LIMBS, where) if checked else poses
+def _view(content: object, where: str) -> View:
+    return _checked(*_arrays(content, where), where)
+
+
+def _arrays(content: object, where: str) -> View:
+    """Key points and joints of one of P-STMO's dictionaries."""
+    points = numbers(entry(content, "data_2d", where), f"{where}, data_2d", (None, JOINTS, 2))
+    return points, numbers(entry(content, "data_3d", where), f"{where}, data_3d", (len(points), JOINTS, 3))
+
+
+def _checked(points: np.ndarray, poses: np.ndarray, where: str) -> View:
+    """Key points (F, 17, 2) and joints (F, 17, 3), if they are of one person in millimetres."""
+    if len(points) != len(poses):
+        raise InputError(f"{where}: has {len(points)} frames of key points and {len(poses)} of joints; get it again")
+    check_sides(check_limbs(poses, LIMBS, where), BODY, where)
+    check_points(points, seen(poses, points), BODY, where)
+    return points, poses
 
 
 def _stmo(path: str | Path) -> Mapping:
-    content = _entry(read_npz(path), "data", path)
-    if not isinstance(content, Mapping):
-        raise InputError(f"{path}: 'data' holds no sequences; is it the right file?")
-    return content
-
-
-def _read(file: Path, read: Callable[[], object]) -> Mapping:
-    try:
-        return read()
-    except Exception as error:  # scipy and h5py raise what they like on bytes that are not theirs
-        raise InputError(f"{file}: cannot be read as MATLAB file ({error}); unpack it again") from None
+    return mapping(entry(read_npz(path), "data", path), f"{path}, data")
 
 
 def _camera(lines: Mapping[str, list[str]]) -> Calibration:
     intrinsic, extrinsic = (np.array(lines[key], float).reshape(4, 4) for key in ("intrinsic", "extrinsic"))
     width, height = map(int, lines["size"])
+    if not (np.isfinite(intrinsic).all() and np.isfinite(extrinsic).all()):
+        raise ValueError("a camera has NaN or infinite numbers")
     return Calibration((width, height), intrinsic, extrinsic)
-
-
-def _entry(content: object, key: str, where: str | Path) -> object:
-    if not isinstance(content, Mapping) or key not in content:
-        raise InputError(f"{where}: has no {key!r}; is it the right file?")
-    return content[key]

@@ -46,8 +46,9 @@ def conversion(preset: str, raw: Path, form: str) -> Conversion:
 
     def views(split: str) -> Iterator[View]:
         if split == "test":
-            sequences = read_stmo_test(raw / TEST) if form == "p-stmo" else read_test(raw / TEST_FOLDER)
-            return (_tested(name, sequence) for name, sequence in sequences.items())
+            file = raw / (TEST if form == "p-stmo" else TEST_FOLDER)
+            sequences = read_stmo_test(file) if form == "p-stmo" else read_test(file)
+            return (_tested(name, sequence, file) for name, sequence in sequences.items())
         return _training(raw, form, held_out=split == "val")
 
     official = [*sorted(raw.glob("S*/Seq*/annot.mat")), *sorted(raw.glob(f"{TEST_FOLDER}/TS*/annot_data.mat"))]
@@ -75,23 +76,37 @@ def _training(raw: Path, form: str, held_out: bool) -> Iterator[View]:
         for camera, (points, poses) in views.items():
             valid = np.arange(len(points)) % EVERY == EVERY // 2
             name, camera_name = f"{subject}_{sequence}_ca_{camera:02d}", f"ca_{camera:02d}"
-            yield _view(name, subject, sequence, camera_name, SIZE, points, poses, valid)
+            where = f"{raw / TRAINING if form == 'p-stmo' else raw}, {subject} {sequence}, camera {camera}"
+            yield View(
+                sequence=name,
+                subject=subject,
+                action=sequence,
+                camera=camera_name,
+                size=SIZE,
+                keypoints=_sure(points),
+                joints=poses,
+                factor=np.ones(len(points), np.float32),
+                where=where,
+                valid=valid,
+            )
 
 
-def _tested(name: str, test: Sequence) -> View:
+def _tested(name: str, test: Sequence, file: Path) -> View:
     action = "test" if test.activity is None else np.array([f"activity {number}" for number in test.activity])
-    return _view(name, name, action, "ca_00", test.size, test.keypoints, test.joints, test.valid)
+    return View(
+        sequence=name,
+        subject=name,
+        action=action,
+        camera="ca_00",
+        size=test.size,
+        keypoints=_sure(test.keypoints),
+        joints=test.joints,
+        factor=np.ones(len(test.joints), np.float32),
+        where=f"{file}, {name}",
+        valid=test.valid,
+    )
 
 
-def _view(
-    name: str,
-    subject: str,
-    action: str | np.ndarray,
-    camera: str,
-    size: tuple[int, int],
-    points: np.ndarray,
-    poses: np.ndarray,
-    valid: np.ndarray,
-) -> View:
-    keypoints = np.concatenate([points, np.ones((*points.shape[:2], 1))], -1)
-    return View(name, subject, action, camera, size, keypoints, poses, np.ones(len(points), np.float32), valid)
+def _sure(points: np.ndarray) -> np.ndarray:
+    """(F, 17, 2) with a confidence of 1."""
+    return np.concatenate([points, np.ones((*points.shape[:2], 1))], -1)

@@ -1,6 +1,7 @@
 """Sub-JHMDB annotations in the COCO-like form that pose toolboxes use. Source: spec 1.5 and the genuine sample."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +35,12 @@ def read_jhmdb(path: str | Path, root: str | Path, *, check_images: bool = True)
     root: folder below which the image names lie. There are no head boxes: they are zeros. Raises InputError naming
     the file and the entry: a wrong number of key points, NaN, frames out of order, a missing image.
     """
-    path, root = Path(path), Path(root)
-    content = read_json(path)
+    path = Path(path)
+    return sequences_of(read_json(path), path, Path(root), check_images=check_images)
+
+
+def sequences_of(content: Any, path: Path, root: Path, *, check_images: bool = True) -> list[Sequence]:
+    """`read_jhmdb` of what a file holds; path: the file that messages name."""
     clips: dict[str, list[dict]] = {}
     try:
         for entry in content["images"]:

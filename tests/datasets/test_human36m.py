@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from datasets.published.human36m import (
+    BODY,
     CAMERAS,
     LIMBS,
     POSITIONS,
@@ -17,7 +18,7 @@ from datasets.published.human36m import (
     read_original,
     read_positions,
 )
-from datasets.published.limbs import check_limbs
+from datasets.published.limbs import check_limbs, check_points, check_sides
 from datasets.skeletons import JOINTS
 from studies.errors import InputError
 
@@ -71,6 +72,14 @@ def test_a_take_without_a_camera_is_left_out_and_names_are_those_of_later_work(f
     assert set(read_original(tmp_path)) == {("S11", "Directions 1"), ("S1", "Photo 1")}
 
 
+@pytest.mark.shared
+def test_a_take_without_a_camera_is_left_out_of_the_npz_files(shared: Path) -> None:
+    case = shared / "cases/s11-directions-kept"
+    views = read_detections(case / "data_2d_h36m_cpn_ft_h36m_dbb.npz")  # None stands for the view that is not there
+    assert set(views) == set(read_positions(case / "data_3d_h36m.npz"))
+    assert set(views) == {("S1", "Walking 1"), ("S9", "Walking"), ("S11", "Waiting 1")}
+
+
 def shuffled(poses: np.ndarray) -> np.ndarray:
     order = list(range(len(JOINTS)))
     order[1], order[13] = order[13], order[1]  # a hip for a wrist
@@ -92,8 +101,202 @@ def test_what_is_wrong_with_poses_is_said(poses: np.ndarray, change: Callable, s
         check_limbs(change(poses), LIMBS, "here")
 
 
+MIRRORED = list(range(len(JOINTS)))
+for one, other in ((1, 4), (2, 5), (3, 6), (11, 14), (12, 15), (13, 16)):
+    MIRRORED[one], MIRRORED[other] = other, one
+
+
+def test_a_mirrored_skeleton_is_told_by_its_knees(poses: np.ndarray) -> None:
+    assert check_sides(poses, BODY, "here") is poses
+    for mirrored in (poses[:, MIRRORED], poses * [-1, 1, 1]):
+        check_limbs(mirrored, LIMBS, "here")  # which has the same limbs
+        with pytest.raises(InputError, match="here: knees bend backwards; left and right joints are exchanged"):
+            check_sides(mirrored, BODY, "here")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda points: points / 500 - 1, "these are no pixels"),
+        (lambda points: points[:, MIRRORED], "left and right of the key points are exchanged"),
+        (lambda points: points[:, ::-1], "of another camera"),
+        (lambda points: points + 200, "of another camera"),
+        (lambda points: points[:, [*range(9), 10, 3, *range(11, 17)]], "key point (9|10) does not lie on joint"),
+    ],
+)
+def test_key_points_must_lie_on_the_joints(files: Path, change: Callable, says: str) -> None:
+    frames = read_motionbert(files / "motionbert/h36m_sh_conf_cam_source_final.pkl")["train"]
+    points, joints = frames.keypoints[:50, :, :2], frames.joints[:50, :, :2]
+    check_points(points, joints, BODY, "here")
+    with pytest.raises(InputError, match=f"here: .*{says}"):
+        check_points(change(points), joints, BODY, "here")
+
+
 def without(key: str) -> Callable[[dict], object]:
     return lambda split: split.pop(key)
+
+
+def put(key: str, row: object, value: object) -> Callable[[dict], object]:
+    return lambda split: split[key].__setitem__(row, value)
+
+
+def as_other(key: str, made: Callable[[np.ndarray], object]) -> Callable[[dict], object]:
+    return lambda split: split.update({key: made(split[key])})
+
+
+def changed(files: Path, folder: Path, split: str, change: Callable[[dict], object]) -> Path:
+    """MotionBERT's file with a change in one split, whose values are arrays."""
+    with (files / "motionbert/h36m_sh_conf_cam_source_final.pkl").open("rb") as file:
+        content = pickle.load(file)  # our own fixture
+    content[split] = {key: np.array(value) for key, value in content[split].items()}
+    change(content[split])
+    path = folder / "changed.pkl"
+    path.write_bytes(pickle.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (put("joint_2d", (5, 0, 0), np.nan), "joint_2d has NaN or infinite numbers, first in row 5"),
+        (put("joint3d_image", (5, 0, 0), np.inf), "joint3d_image has NaN or infinite numbers, first in row 5"),
+        (put("confidence", (5, 0), np.nan), "confidence has NaN or infinite numbers, first in row 5"),
+        (as_other("joint_2d", lambda a: a / 500 - 1), "these are no pixels"),
+        (as_other("joint_2d", lambda a: a[:, MIRRORED]), "left and right of the key points are exchanged"),
+        (as_other("joint_2d", lambda a: a[:, ::-1]), "joint_2d: key points lie .* px from the joints"),
+        (as_other("joint_2d", lambda a: a[:, :, 0]), r"joint_2d is \(\d+, 17\); numbers of shape"),
+        (as_other("joint_2d", lambda a: a.astype(str)), "joint_2d holds an array of <U.* where numbers are wanted"),
+        (as_other("joint_2d", lambda a: [*a[:-1].tolist(), []]), "joint_2d holds rows of several lengths"),
+        (as_other("joint3d_image", lambda a: a[:0]), r"joint3d_image is \(0, 17, 3\)"),
+        (as_other("joint3d_image", lambda a: None), "joint3d_image holds nothing where numbers"),
+        (lambda s: s.update(source="s_01"), r"source is \(\)"),
+        (put("source", 3, "S9_Walking_0"), "'S9_Walking_0' is no name of a take such as 's_09_act_05_subact_02_ca_01'"),
+        (put("source", slice(0, 60), "s_09_act_17_subact_01_ca_01"), "is no name of a take"),
+        (put("source", slice(0, 60), "s_02_act_02_subact_01_ca_01"), "is no name of a take"),
+        (as_other("source", lambda a: np.r_[a[50:60], a[:50], a[60:]]), "camera|with others between"),
+        (put("camera_name", 7, "55011271"), "camera '55011271' is not 54138969, whose take this is"),
+        (as_other("camera_name", lambda a: [1.5] * len(a)), "camera_name holds a value of type float where a text"),
+        (without("camera_name"), "has no 'camera_name'; is it the right file. It holds"),
+    ],
+)
+def test_both_splits_are_checked_by_file_and_key(
+    files: Path, tmp_path: Path, split: str, change: Callable, says: str
+) -> None:
+    path = changed(files, tmp_path, split, change)
+    with pytest.raises(InputError, match=says) as caught:
+        read_motionbert(path)
+    assert str(caught.value).startswith(f"{path}, {split}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (as_other("joint3d_image", lambda a: a[:, ::-1]), "are unlike limbs; the joints are in another order"),
+        (as_other("joint3d_image", lambda a: a / 1000), "px long; these are no human poses in px"),
+        (as_other("joint3d_image", lambda a: a[:, MIRRORED]), "knees bend backwards"),
+        (as_other("source", lambda a: [name.replace("s_01", "s_11") for name in a]), "is of S11; this split is of S1"),
+    ],
+)
+def test_poses_to_train_on_are_checked_as_those_of_the_test(
+    files: Path, tmp_path: Path, change: Callable, says: str
+) -> None:
+    with pytest.raises(InputError, match=f"train, .*{says}"):
+        read_motionbert(changed(files, tmp_path, "train", change))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (without("2.5d_factor"), "has no '2.5d_factor'"),  # pixels do not pass for millimetres
+        (put("2.5d_factor", 3, np.nan), "2.5d_factor has NaN or infinite numbers, first in row 3"),
+        (put("2.5d_factor", 3, -3.5), "2.5d_factor has numbers that are not above 0, first in row 3"),
+        (put("joints_2.5d_image", (3, 1, 1), np.nan), "joints_2.5d_image has NaN or infinite numbers, first in row 3"),
+        (as_other("2.5d_factor", lambda a: np.stack([a, a], 1)), r"2.5d_factor is \(600, 2\)"),
+        (as_other("2.5d_factor", lambda a: 1.0), r"2.5d_factor is \(\)"),
+        (as_other("2.5d_factor", lambda a: 1.2 * a), "mm from joint3d_image times 2.5d_factor"),
+        (put("action", 3, "Eating"), "has the actions Eating, SittingDown; one take is of one"),
+    ],
+)
+def test_what_only_the_test_split_has_is_checked(files: Path, tmp_path: Path, change: Callable, says: str) -> None:
+    with pytest.raises(InputError, match=f"test, .*{says}|test: {says}"):
+        read_motionbert(changed(files, tmp_path, "test", change))
+
+
+def written_otherwise(split: dict) -> None:
+    """Lists, bytes, other numbers, an axis more, a third column: the same data."""
+    split["joint_2d"] = np.concatenate([split["joint_2d"], split["confidence"][..., None]], -1).astype(np.float64)
+    split["confidence"] = split["confidence"][..., None].tolist()
+    split["joint3d_image"] = split["joint3d_image"].astype(object)
+    split["camera_name"] = split["camera_name"].astype(int)
+    split["source"] = split["source"].astype("S")[:, None]
+    if "2.5d_factor" in split:
+        split["2.5d_factor"] = split["2.5d_factor"][:, None].tolist()
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_data_that_are_merely_written_otherwise_are_read(files: Path, tmp_path: Path, split: str) -> None:
+    wanted = read_motionbert(files / "motionbert/h36m_sh_conf_cam_source_final.pkl")[split]
+    found = read_motionbert(changed(files, tmp_path, split, written_otherwise))[split]
+    for name, array in vars(wanted).items():
+        assert array is None or getattr(found, name).dtype.kind == array.dtype.kind
+        np.testing.assert_array_equal(getattr(found, name), array)
+
+
+def test_the_take_without_a_camera_is_left_out_of_the_pickle(files: Path, tmp_path: Path) -> None:
+    def rename(split: dict) -> None:
+        rows = np.char.startswith(split["source"], "s_09_act_10_subact_02")
+        split["source"][rows] = np.char.replace(split["source"][rows], "s_09_act_10", "s_11_act_02")
+        split["action"] = np.where(rows, "Directions", split["action"])
+
+    found = read_motionbert(changed(files, tmp_path, "test", rename))["test"]
+    whole = read_motionbert(files / "motionbert/h36m_sh_conf_cam_source_final.pkl")["test"]
+    assert 0 < len(found.source) < 600
+    assert not np.char.startswith(found.source, "s_11_act_02").any()
+    np.testing.assert_array_equal(found.joints[-1], whole.joints[-1])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda data: data["S9"].update({"Walking": None}), "S9 Walking holds nothing where numbers are wanted"),
+        (lambda data: data["S9"].update({"Walking twice": data["S9"]["Walking"]}), "S9 Walking twice is no take such"),
+        (lambda data: data.update({"Subject9": data["S9"]}), "Subject9 Walking.* is no take such as 'S9 Walking 1'"),
+        (lambda data: data.update({"S9": []}), "S9: holds a value of type list where a mapping is wanted"),
+        (lambda data: data["S9"]["Walking"].__setitem__((3, 1, 1), np.nan), "S9 Walking has NaN .* first in row 3"),
+        (lambda data: data["S9"]["Walking"].__imul__([-1, 1, 1]), "S9 Walking: knees bend backwards"),
+        (lambda data: data["S9"].update({"Walking": data["S9"]["Walking"][:, :17]}), r"S9 Walking is \(\d+, 17, 3\)"),
+    ],
+)
+def test_what_is_wrong_with_positions_is_said(files: Path, tmp_path: Path, change: Callable, says: str) -> None:
+    positions = np.load(files / "videopose3d/data_3d_h36m.npz", allow_pickle=True)["positions_3d"].item()  # ours
+    change(positions)
+    np.savez(tmp_path / "3d.npz", positions_3d=positions)
+    with pytest.raises(InputError, match=rf"3d\.npz, (positions_3d, )?{says}"):
+        read_positions(tmp_path / "3d.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda views: views.__setitem__(2, None),
+            "S9 Walking, camera 58860488 holds nothing where numbers are wanted",
+        ),
+        (lambda views: views.pop(), "S9 Walking: has 3 views; 4 of"),
+        (lambda views: views[1].__setitem__((3, 1, 1), np.inf), "S9 Walking, camera 55011271 has NaN or infinite"),
+        (lambda views: views.__setitem__(0, views[0][:, :16]), r"S9 Walking, camera 54138969 is \(\d+, 16, 2\)"),
+    ],
+)
+def test_what_is_wrong_with_detections_is_said(files: Path, tmp_path: Path, change: Callable, says: str) -> None:
+    with np.load(files / "videopose3d/data_2d_h36m_gt.npz", allow_pickle=True) as content:  # our own fixture
+        points, metadata = content["positions_2d"].item(), content["metadata"].item()
+    points["S9"]["Walking"] = [np.array(view) for view in points["S9"]["Walking"]]
+    change(points["S9"]["Walking"])
+    np.savez(tmp_path / "2d.npz", positions_2d=points, metadata=metadata)
+    with pytest.raises(InputError, match=rf"2d\.npz, {says}"):
+        read_detections(tmp_path / "2d.npz")
 
 
 @pytest.mark.parametrize(
@@ -109,14 +312,8 @@ def without(key: str) -> Callable[[dict], object]:
     ],
 )
 def test_what_is_wrong_with_motionberts_file_is_said(files: Path, tmp_path: Path, change: Callable, says: str) -> None:
-    with (files / "motionbert/h36m_sh_conf_cam_source_final.pkl").open("rb") as file:
-        content = pickle.load(file)  # our own fixture
-    content["test"] = {key: np.array(value) for key, value in content["test"].items()}
-    change(content["test"])
-    path = tmp_path / "changed.pkl"
-    path.write_bytes(pickle.dumps(content))
     with pytest.raises(InputError, match=says):
-        read_motionbert(path)
+        read_motionbert(changed(files, tmp_path, "test", change))
 
 
 def test_confidence_may_have_an_axis_more_or_be_absent(files: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -187,6 +188,95 @@ def test_missing_files_are_named_and_nothing_is_written(raw: Path, name: str, go
     with pytest.raises(InputError, match=says):
         convert(name, raw.parent / "out", raw)
     assert sorted(p.name for p in raw.parent.iterdir()) == ["raw"]
+
+
+def case(shared: Path, folder: Path, name: str) -> Path:
+    """A raw folder with one of the cases of Human3.6M."""
+    raw = folder / "raw/human36m"
+    shutil.copytree(shared / "cases" / name, raw)
+    shutil.copy(shared / "fixtures/mmpose/h36m/cameras.pkl", raw)
+    return raw.parent
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("preset", ["sh", "gt"])
+def test_a_factor_in_a_column_is_taken_as_one_a_frame(shared: Path, tmp_path: Path, preset: str) -> None:
+    test = converted(f"human36m-{preset}", case(shared, tmp_path, "factor-as-column"))["test"]
+    assert test.joints.shape == (20, 17, 3)
+    np.testing.assert_allclose(test.joints[-1, -1], (2424.8, 1223.3, -469.9), atol=0.05)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("train-joints-in-another-order", "train, s_01_act_14_subact_01_ca_01, joint3d_image: .*in another order"),
+        (
+            "source-names-of-another-tool",
+            "test, source: 'S9_Walking_0' is no name of a take such as 's_09_act_05_subact",
+        ),
+        ("factor-nan", r"test, 2\.5d_factor has NaN or infinite numbers, first in row 3"),
+    ],
+)
+def test_faults_are_named_by_the_raw_file_and_the_key(shared: Path, tmp_path: Path, name: str, says: str) -> None:
+    raw = case(shared, tmp_path, name)
+    with pytest.raises(InputError, match=f"^{raw}/human36m/{PICKLE}, {says}"):
+        convert("human36m-sh", tmp_path / "out", raw)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["raw"]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("preset", ["cpn", "gt"])
+def test_the_take_that_lacks_a_camera_is_left_out(shared: Path, tmp_path: Path, preset: str) -> None:
+    test = converted(f"human36m-{preset}", case(shared, tmp_path, "s11-directions-kept"))["test"]
+    takes = test.frames["sequence"].str[:-6].unique().tolist()
+    assert takes == ["s_09_act_14_subact_02", "s_11_act_13_subact_01"]
+
+
+def rewrite_cameras(raw: Path, change: Callable[[dict], object]) -> None:
+    path = raw / "human36m/cameras.pkl"
+    content = pickle.loads(path.read_bytes())  # the fixture's
+    change(content["S9", CAMERAS[1]])
+    path.write_bytes(pickle.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda camera: camera.update(c=np.full((2, 1), np.nan)), "camera 55011271 has NaN or infinite numbers"),
+        (lambda camera: camera.update(T=camera["T"] * np.nan), "camera 55011271 has NaN or infinite numbers"),
+        (lambda camera: camera.update(T=1000 * camera["T"]), "camera 55011271 stands .* m from the middle of the room"),
+        (lambda camera: camera.update(R=2 * camera["R"]), "the rotation of camera 55011271 is none"),
+        (lambda camera: camera.pop("k"), "is no cameras.pkl of Human3.6M"),
+    ],
+)
+def test_faults_of_cameras_are_named(raw: Path, change: Callable, says: str) -> None:
+    rewrite_cameras(raw, change)
+    with pytest.raises(InputError, match=rf"cameras\.pkl: .*{says}"):
+        convert("human36m-gt", raw.parent / "out", raw, "videopose3d")
+
+
+def test_a_camera_of_another_view_is_told(raw: Path) -> None:
+    """Turned away, it sees nobody; exchanged with another, the detections are not where it sees the joints."""
+    rewrite_cameras(raw, lambda camera: camera.update(R=np.diag([1.0, -1, -1]) @ camera["R"]))
+    with pytest.raises(InputError, match=r"S9 \w+, seen by camera 55011271 of cameras\.pkl: .*(above|outside)"):
+        convert("human36m-gt", raw.parent / "out", raw, "videopose3d")
+    content = pickle.loads((raw / "human36m/cameras.pkl").read_bytes())
+    content["S9", CAMERAS[1]] = content["S9", CAMERAS[2]]
+    (raw / "human36m/cameras.pkl").write_bytes(pickle.dumps(content))
+    with pytest.raises(InputError, match=r"cpn_ft_h36m_dbb\.npz, S9 Walking, camera 55011271: "):
+        convert("human36m-cpn", raw.parent / "out", raw, "videopose3d")
+
+
+def test_key_points_of_another_unit_are_told_in_each_form(raw: Path) -> None:
+    path = raw / "human36m/data_2d_h36m_cpn_ft_h36m_dbb.npz"
+    with np.load(path, allow_pickle=True) as content:  # our own fixture
+        points, metadata = content["positions_2d"].item(), content["metadata"].item()
+    points["S9"]["Walking"] = [view / 500 - 1 for view in points["S9"]["Walking"]]
+    np.savez(path, positions_2d=points, metadata=metadata)
+    for form in ("original", "videopose3d"):
+        with pytest.raises(InputError, match=rf"{path.name}, S9 Walking, camera 54138969: .* these are no pixels"):
+            convert("human36m-cpn", raw.parent / "out", raw, form)
 
 
 def test_an_unknown_name_or_form_has_a_nearest(raw: Path) -> None:

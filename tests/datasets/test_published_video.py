@@ -1,12 +1,15 @@
 """PoseTrack and Sub-JHMDB from each form that they come in to prepared data, and to the protocol's number."""
 
+import copy
 import json
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from datasets.published.jhmdb_convert import convert_jhmdb
 from datasets.published.posetrack_convert import convert_posetrack
@@ -14,7 +17,9 @@ from datasets.topdown_boxes import Videos, annotated_boxes
 from datasets.video.jhmdb import read_jhmdb
 from datasets.video.posetrack import read_sequence
 from datasets.video.prepare import prepare_video
+from metrics.keypoints import box_size, pck
 from studies.errors import InputError
+from tests.datasets.mat_v73 import as_v73
 from training.scoring import person_pck, resampled_pck, video_ap
 
 SMALL = {"train": 2, "val": 2, "frames": 5, "middle": 3, "middle_val": 3, "size": [64, 48]}
@@ -104,6 +109,17 @@ def test_posetrack_is_the_same_from_each_layout(year: str, raw: Path, rendered: 
     assert ("Detector's boxes: none" in report) == (year == "posetrack17")
 
 
+def test_posetrack_2017_is_the_same_in_either_version_of_matlabs_files(raw: Path, tmp_path: Path) -> None:
+    convert_posetrack("video-posetrack17", tmp_path / "v5", raw)
+    for file in raw.rglob("*.mat"):
+        as_v73(file)
+    convert_posetrack("video-posetrack17", tmp_path / "v73", raw)
+    names = sorted(p.relative_to(tmp_path / "v5") for p in (tmp_path / "v5/annotations").rglob("*.json"))
+    assert names
+    for name in names:
+        assert (tmp_path / "v5" / name).read_bytes() == (tmp_path / "v73" / name).read_bytes()
+
+
 def test_boxes_come_by_image_name_as_well(raw: Path, tmp_path: Path) -> None:
     boxes = raw / "posetrack18/boxes/val.json"
     entries = json.loads(boxes.read_text(encoding="utf-8"))
@@ -175,9 +191,95 @@ def test_jhmdb_is_the_same_from_both_forms(jhmdb: Path, tmp_path: Path) -> None:
             np.testing.assert_allclose(a.persons.box, b.persons.box, atol=1e-3)
 
 
-def test_jhmdb_scores_by_the_persons_size(jhmdb: Path, tmp_path: Path) -> None:
-    from scipy.io import loadmat
+def test_jhmdb_is_the_same_in_either_version_of_matlabs_files(jhmdb: Path, tmp_path: Path) -> None:
+    convert_jhmdb("video-jhmdb", tmp_path / "v5", jhmdb)
+    for file in jhmdb.rglob("*.mat"):
+        as_v73(file)
+    convert_jhmdb("video-jhmdb", tmp_path / "v73", jhmdb)
+    for path in (tmp_path / "v5/annotations").glob("*.json"):
+        assert path.read_bytes() == (tmp_path / "v73/annotations" / path.name).read_bytes()
 
+
+def rewritten(jhmdb: Path, name: str, change: Callable[[np.ndarray], np.ndarray]) -> Path:
+    """A changed variable in the first of the clips' files of that name."""
+    file = sorted(jhmdb.rglob(f"{name}.mat"))[-1]
+    content = {key: value for key, value in loadmat(file).items() if not key.startswith("__")}
+    key = "pos_img" if "pos_img" in content else "part_mask"
+    savemat(file, content | {key: change(content[key])})
+    return file
+
+
+def test_a_persons_size_is_the_distance_of_the_outermost_pixels(jhmdb: Path, tmp_path: Path) -> None:
+    """137 for rows 20 and 157, as in the official code: a joint 27.5 px off is no hit at 0.2."""
+    mask = np.zeros((240, 320, 15), np.uint8)
+    mask[20:158, 100:141] = 1
+    file = rewritten(jhmdb, "puppet_mask", lambda _: mask)
+    points = np.random.default_rng(0).uniform((100, 20), (140, 157), (15, 15, 2)).T  # (2, 15, 15)
+    rewritten(jhmdb, "joint_positions", lambda _: points)
+    convert_jhmdb("video-jhmdb", tmp_path / "out", jhmdb)
+    videos = Videos(tmp_path / "out", seed=0)
+    clip = [s.name for s in videos.sequences("train") + videos.sequences("val")].index(file.parent.name)
+    sequence = [*videos.sequences("train"), *videos.sequences("val")][clip]
+    assert sequence.persons.box.tolist() == [[100, 20, 40, 137]] * 15
+    truth = sequence.persons.keypoints[..., :2]
+    for off, hits in ((27.3, 100), (27.5, 0)):
+        assert (pck(truth + np.array([off, 0]), truth, box_size(sequence.persons.box)) == hits).all()
+
+
+def test_a_clip_of_one_frame_is_read(jhmdb: Path, tmp_path: Path) -> None:
+    for name in ("joint_positions", "puppet_mask"):
+        rewritten(jhmdb, name, lambda array: array[..., 0])  # as MATLAB keeps it
+    convert_jhmdb("video-jhmdb", tmp_path / "out", jhmdb)
+    card = json.loads((tmp_path / "out/card.json").read_text(encoding="utf-8"))
+    assert sorted(card["counts"]["Sub1_train"].values()) in ([1, 1], [1, 15])
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("joint_positions", lambda a: np.where(a == a[0, 3, 2], np.nan, a), "pos_img has NaN or infinite numbers"),
+        ("joint_positions", lambda a: a[:, :14], r"pos_img is \(2, 14, 15\); numbers of shape \(2, 15, any\)"),
+        ("joint_positions", lambda a: a / 320, "pos_img, frame 1: the joints lie off the person's mask"),
+        ("joint_positions", lambda a: a.astype(str), "pos_img holds .* where numbers are wanted"),
+        ("puppet_mask", lambda a: a[..., :-1], r"part_mask is \(240, 320, 14\); numbers of shape \(240, 320, 15\)"),
+        ("puppet_mask", lambda a: a.transpose(1, 0, 2), r"part_mask is \(320, 240, 15\)"),
+        ("puppet_mask", lambda a: a * (np.arange(15) != 3), "part_mask, frame 4: the mask is empty"),
+        ("puppet_mask", lambda a: np.where(np.arange(15) == 3, np.nan, a), "part_mask has NaN or infinite numbers"),
+    ],
+)
+def test_faults_of_jhmdbs_files_are_named(jhmdb: Path, tmp_path: Path, name: str, change: Callable, says: str) -> None:
+    file = rewritten(jhmdb, name, change)
+    with pytest.raises(InputError, match=f"^{re.escape(str(file))}, {says}"):
+        convert_jhmdb("video-jhmdb", tmp_path / "out", jhmdb)
+    assert not (tmp_path / "out").exists()
+
+
+def test_faults_of_the_toolboxes_form_are_named_by_their_own_file(jhmdb: Path, tmp_path: Path) -> None:
+    convert_jhmdb("video-jhmdb", tmp_path / "one", jhmdb)
+    for path in (tmp_path / "one/annotations").glob("*.json"):
+        shutil.copy(path, jhmdb / "jhmdb" / path.name)
+    file = jhmdb / "jhmdb/Sub1_test.json"
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    broken = [
+        (lambda c: c["annotations"][2]["keypoints"].__setitem__(4, float("nan")), "annotation .* NaN or infinite"),
+        (lambda c: c["annotations"][2]["bbox"].__setitem__(2, float("inf")), "annotation .*bbox.* NaN or infinite"),
+        (lambda c: c["images"][1].pop("file_name"), "is not laid out as JHMDB's COCO form"),
+        (lambda c: c.pop("images"), "is not laid out as JHMDB's COCO form"),
+    ]
+    for change, says in broken:
+        content = copy.deepcopy(whole)
+        change(content)
+        file.write_text(json.dumps(content), encoding="utf-8")
+        with pytest.raises(InputError, match=f"^{re.escape(str(file))}: {says}"):
+            convert_jhmdb("video-jhmdb", tmp_path / "other", jhmdb)
+    file.write_text(json.dumps(whole), encoding="utf-8")
+    image = sorted((jhmdb / "jhmdb/Rename_Images").rglob("00009.png"))[0]
+    image.unlink()
+    with pytest.raises(InputError, match=f"^{re.escape(str(image))}: is missing, Sub"):
+        convert_jhmdb("video-jhmdb", tmp_path / "other", jhmdb)
+
+
+def test_jhmdb_scores_by_the_persons_size(jhmdb: Path, tmp_path: Path) -> None:
     convert_jhmdb("video-jhmdb", tmp_path / "out", jhmdb)
     videos = Videos(tmp_path / "out", seed=0)
     persons = videos.persons("val", "gt-boxes")
@@ -186,7 +288,7 @@ def test_jhmdb_scores_by_the_persons_size(jhmdb: Path, tmp_path: Path) -> None:
     points = loadmat(next((jhmdb / "jhmdb/joint_positions").rglob(f"{clip.name}/*.mat")))["pos_img"]
     np.testing.assert_allclose(persons.keypoints[0, :, :2], points[:, :, 0].T - 1)
     masks = loadmat(next((jhmdb / "jhmdb/puppet_mask").rglob(f"{clip.name}/*.mat")))["part_mask"]
-    assert persons.box[0, 2] == np.ptp(np.flatnonzero(masks[:, :, 0].any(0))) + 1
+    assert persons.box[0, 2] == np.ptp(np.flatnonzero(masks[:, :, 0].any(0)))
     truth = persons.keypoints[..., :2]
     assert person_pck(persons, truth)["pck"] == 100
     size = persons.box[:, 2:].max(-1)[:, None, None]

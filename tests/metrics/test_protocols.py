@@ -288,3 +288,12 @@ def test_mpi_inf_3dhp_pck_leaves_out_pelvis_spine_and_head():
 def test_mpi_inf_3dhp_needs_a_valid_frame():
     with pytest.raises(InputError, match="no frame is valid"):
         mpi_inf_3dhp(np.zeros((2, 17, 3)), np.zeros((2, 17, 3)), [0, 0], ["TS1"] * 2, 2048, 2048)
+
+
+@pytest.mark.parametrize("mark", [np.nan, 2, -1, 0.5, "1", None])
+def test_a_mark_of_a_valid_frame_is_0_or_1(mark):
+    poses = np.zeros((2, 17, 3))
+    with pytest.raises(InputError, match="valid must be 0 or 1"):
+        mpi_inf_3dhp(poses, poses, [1, mark], ["TS1"] * 2, 2048, 2048)
+    for marked in ([1, 0], [True, False], np.array([1.0, 0.0])):
+        assert mpi_inf_3dhp(poses, poses, marked, ["TS1"] * 2, 2048, 2048)["frames"] == 1
