@@ -18,6 +18,7 @@ from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml, with_choices
+from studies.terminal import command
 from studies.video import on_video
 
 SECONDS_TO_START = 4.0  # imports, reading data, predictions
@@ -120,7 +121,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    command(main)

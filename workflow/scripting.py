@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studies.errors import InputError
+from studies.terminal import fit_terminal
 
 OPTIONAL = ("weights", "features", "published")  # inputs of a training that not every one has
 
@@ -18,6 +19,7 @@ def logged(log: str | Path) -> Iterator[None]:
 
     A programming error keeps its traceback, in the log as well as on the terminal.
     """
+    fit_terminal()
     path = Path(log)
     with path.open("w", encoding="utf-8", buffering=1) as file:
         try:
