@@ -3,6 +3,7 @@
 Targets: doctor, data, all, tables, figures, audit, site, regression, efficiency, scaling, train.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,10 +13,20 @@ from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import make_plan
 from studies.reading import read_yaml
+from studies.terminal import fit_terminal
 from workflow.folders import WRITTEN, check_folders
+from workflow.place import unspeakable
+from workflow.presence import announce
+from workflow.progress import begin, settle
 from workflow.timers import cancel_timers
 
 min_version("9.27")
+
+fit_terminal()
+# Snakemake calls Python by this path without quotes: seen from here it holds no blank or quote of the folders above.
+sys.executable = os.path.relpath(sys.executable)
+if told := unspeakable():
+    sys.exit(f"error: {told}")
 
 
 try:
@@ -35,6 +46,7 @@ report: "workflow/report/workflow.rst"
 try:
     check_folders(*WRITTEN)
     PLAN = make_plan(checked_config(config))
+    announce()
 except InputError as error:
     sys.exit(f"error: {error}")
 
@@ -90,12 +102,14 @@ onstart:
         except InputError as error:
             cancel_timers()
             sys.exit(f"error: {error}")
+    begin(PLAN, workflow, log)
 
 
 onsuccess:
     from reports.summary import summary_lines
 
     cancel_timers()
+    settle()
     # The targets train and efficiency make no table.
     written = any(Path(REPORT, "tables").glob("*.csv"))
     print(
@@ -107,3 +121,4 @@ onsuccess:
 
 onerror:
     cancel_timers()
+    settle()
