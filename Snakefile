@@ -11,22 +11,11 @@ from snakemake.utils import min_version
 from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import make_plan
-from studies.reading import read_yaml
+from studies.reading import read_yaml, with_choices
 from workflow.folders import WRITTEN, check_folders
 from workflow.timers import cancel_timers
 
 min_version("9.27")
-
-
-try:
-    read_yaml(
-        "config.yaml"
-    )  # says in one line what is wrong with it, a key given twice as well
-except InputError as error:
-    sys.exit(f"error: {error}")
-
-
-configfile: "config.yaml"
 
 
 report: "workflow/report/workflow.rst"
@@ -34,7 +23,8 @@ report: "workflow/report/workflow.rst"
 
 try:
     check_folders(*WRITTEN)
-    PLAN = make_plan(checked_config(config))
+    # Snakemake's `config` holds here what was chosen on its command line. `configfile:` would merge it by other rules.
+    PLAN = make_plan(checked_config(with_choices(read_yaml("config.yaml"), config)))
 except InputError as error:
     sys.exit(f"error: {error}")
 

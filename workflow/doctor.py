@@ -26,6 +26,7 @@ from studies.paper import COCO, PAPER
 from studies.plan import Plan, make_plan
 from studies.reading import read_yaml, with_choices
 from studies.video import on_video
+from workflow.commands import command
 from workflow.data import RAW, wanted
 from workflow.folders import WRITTEN, check_folders
 from workflow.resume import owners
@@ -202,7 +203,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    command(main, "python -m workflow.doctor [key=value ...]    is everything there and sound?")

@@ -19,6 +19,7 @@ from studies.errors import InputError
 from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml, with_choices
 from studies.video import on_video
+from workflow.commands import command
 
 SECONDS_TO_START = 4.0  # imports, reading data, predictions
 SECONDS_A_UPDATE = 2e-9  # one state of one channel, forward and backward, all else included (two cores, AVX-512)
@@ -120,7 +121,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    command(main, "python -m workflow.preview [key=value ...]    what would run, why, and about how long")
