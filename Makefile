@@ -2,10 +2,13 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# Choices of config.yaml that may be given on the command line: make scale=open dataset=cmu budget='{hours: 3}'
+# (whatever is given, so that the workflow refuses what it does not know; in quotes, as values may hold blanks and braces).
+GIVEN := $(filter-out PYTHON VENV of,$(sort $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))))
+CHOICES := $(foreach name,$(GIVEN),'$(name)=$(subst ','\'',$(value $(name)))')
+DOTTED := $(strip $(foreach name,$(GIVEN),$(if $(findstring .,$(name)),$(name))))
+$(if $(DOTTED),$(error $(DOTTED): no key of config.yaml; of a key inside of one say it so: make budget='{hours: 3}'))
 SNAKEMAKE := $(BIN)/python -m workflow.run
-# Choices of config.yaml that may be given on the command line: make scale=open dataset=cmu variants=mlp,posemamba-s-27
-# (whatever is given, so that the workflow refuses what it does not know).
-CHOICES := $(filter-out PYTHON=% VENV=% of=%,$(MAKEOVERRIDES))
 CONFIG := $(if $(CHOICES),--config $(CHOICES))
 
 ifneq ($(words $(wildcard Makefile Snakefile requirements.txt)),3)

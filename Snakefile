@@ -12,7 +12,7 @@ from snakemake.utils import min_version
 from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import make_plan
-from studies.reading import read_yaml
+from studies.reading import read_yaml, with_choices
 from studies.terminal import fit_terminal
 from workflow.folders import WRITTEN, check_folders
 from workflow.place import unspeakable
@@ -29,23 +29,13 @@ if told := unspeakable():
     sys.exit(f"error: {told}")
 
 
-try:
-    read_yaml(
-        "config.yaml"
-    )  # says in one line what is wrong with it, a key given twice as well
-except InputError as error:
-    sys.exit(f"error: {error}")
-
-
-configfile: "config.yaml"
-
-
 report: "workflow/report/workflow.rst"
 
 
 try:
     check_folders(*WRITTEN)
-    PLAN = make_plan(checked_config(config))
+    # Snakemake's `config` holds here what was chosen on its command line. `configfile:` would merge it by other rules.
+    PLAN = make_plan(checked_config(with_choices(read_yaml("config.yaml"), config)))
     announce()
 except InputError as error:
     sys.exit(f"error: {error}")

@@ -32,4 +32,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command(main)
+    command(main, "python -m reports.summary REPORT    the verdicts of a report, as in results/quick/synthetic")

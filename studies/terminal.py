@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from studies.errors import InputError
 
+HELP = ("-h", "--help")
 # What stands for a character that a terminal's encoding does not have; a question mark stands for all others.
 PLAIN = {
     **{"✓": "+", "≠": "!", "◇": "~", "○": "o", "▲": "^", "▼": "v", "≈": "~", "±": "+/-", "×": "x", "²": "2", "³": "3"},
@@ -32,11 +33,18 @@ def fit_terminal() -> None:
             stream.reconfigure(errors="plain")
 
 
-def command(main: Callable[[list[str]], int | None]) -> NoReturn:
-    """Call `main` with the command line's arguments and exit with its status; bad input ends in one line, status 1."""
+def command(main: Callable[[list[str]], int | None], usage: str) -> NoReturn:
+    """Call `main` with this process's arguments and exit with its status; bad input ends in one line, status 1.
+
+    usage: the one line that --help prints.
+    """
     fit_terminal()
+    arguments = sys.argv[1:]
+    if any(argument in HELP for argument in arguments):
+        print(f"usage: {usage}")
+        sys.exit(0)
     try:
-        status = main(sys.argv[1:])
+        status = main(arguments)
         sys.stdout.flush()
     except InputError as error:
         sys.exit(f"error: {error}")

@@ -233,4 +233,4 @@ def _costs(plan: Plan) -> list[Cost]:
 
 
 if __name__ == "__main__":
-    command(main)
+    command(main, "python -m workflow.bill [key=value ...]    what the runs that are still to do will cost")

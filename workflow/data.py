@@ -40,4 +40,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command(main)
+    command(main, "python -m workflow.data [data set ...] [key=value ...]    get the papers' data, or say what is left")

@@ -238,4 +238,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command(main)
+    command(main, "python -m workflow.doctor [key=value ...]    is everything there and sound?")

@@ -195,4 +195,5 @@ def _output_and_gradient(net: nn.Module, clip: Tensor) -> tuple[Tensor, Tensor]:
 
 
 if __name__ == "__main__":
-    command(lambda names: print(json.dumps(gather(names), indent=1)))
+    usage = "python -m workflow.evidence [FINDING ...]    what the audit finds out by running code, as JSON"
+    command(lambda names: print(json.dumps(gather(names), indent=1)), usage)

@@ -154,4 +154,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command(main)
+    command(main, "python -m workflow.explain A B    why did a number change: two run folders, or two git revisions")

@@ -124,4 +124,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command(main)
+    command(main, "python -m workflow.preview [key=value ...]    what would run, why, and about how long")

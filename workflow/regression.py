@@ -116,4 +116,7 @@ def main(command_line: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command(main)
+    command(
+        main,
+        "python -m workflow.regression --fast [KIND ...] | --accept REASON    compare with the baseline, or renew it",
+    )

@@ -90,4 +90,4 @@ def earlier_run(folder: Path) -> str | None:
 
 
 if __name__ == "__main__":
-    command(lambda _: release(Path.cwd()))
+    command(lambda _: release(Path.cwd()), "python -m workflow.resume    clear the lock that a killed run left behind")

@@ -34,4 +34,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    command(main)
+    command(main, "python -m workflow.run TARGET [--config key=value ...]    Snakemake, its progress on one line")

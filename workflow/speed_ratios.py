@@ -135,4 +135,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command(main)
+    command(main, "python -m workflow.speed_ratios [REVISION]    speed of each workload against a revision (HEAD)")

@@ -17,4 +17,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command(main)
+    command(main, "python -m reports.site    open the site that was made last")
