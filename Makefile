@@ -2,20 +2,39 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-# Choices of config.yaml that may be given on the command line: make scale=open dataset=cmu variants=mlp,posemamba-s-27
-# (whatever is given, so that the workflow refuses what it does not know).
-CHOICES := $(filter-out PYTHON=% VENV=% of=%,$(MAKEOVERRIDES))
-SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
+# Choices of config.yaml that may be given on the command line: make scale=open dataset=cmu budget='{hours: 3}'
+# (whatever is given, so that the workflow refuses what it does not know; in quotes, as values may hold blanks and braces).
+GIVEN := $(filter-out PYTHON VENV of,$(sort $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))))
+CHOICES := $(foreach name,$(GIVEN),'$(name)=$(subst ','\'',$(value $(name)))')
+DOTTED := $(strip $(foreach name,$(GIVEN),$(if $(findstring .,$(name)),$(name))))
+$(if $(DOTTED),$(error $(DOTTED): no key of config.yaml; of a key inside of one say it so: make budget='{hours: 3}'))
+SNAKEMAKE := $(BIN)/python -m workflow.run
 CONFIG := $(if $(CHOICES),--config $(CHOICES))
+
+ifneq ($(words $(wildcard Makefile Snakefile requirements.txt)),3)
+$(error no checkout is here; say `make -C $(dir $(lastword $(MAKEFILE_LIST)))`)
+endif
+ifneq ($(words $(VENV)),1)
+$(error VENV=$(VENV): name a path without blanks)
+endif
+
+# What is kept from one run to the next (kernels, fonts, packages) lies in the home folder, or here where that cannot be
+# written. Never is a home folder made.
+ifneq ($(shell cache="$${XDG_CACHE_HOME:-$${HOME:-/nowhere}/.cache}"; mkdir "$$cache" 2>/dev/null; test -w "$$cache" && echo yes),yes)
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+export SSMPOSE_CACHE ?= $(CURDIR)/.cache/ssmpose
+export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
+export TRITON_CACHE_DIR ?= $(CURDIR)/.cache/triton
+endif
 
 # Bytecode is written where it is first wanted, not for every file while pip installs: that takes as long again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := all
-.PHONY: data bill doctor all tables figures audit site efficiency scaling train regression baseline explain open plan resume env test lint format benchmark clean help
+.PHONY: data bill doctor all tables figures audit site efficiency scaling train regression baseline explain open plan resume env setup test lint format benchmark clean help
 
 all tables figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
-	@$(SNAKEMAKE) $@ $(CONFIG) || { $(BIN)/python -m workflow.resume --advice; exit 1; }
+	@$(SNAKEMAKE) $@ $(CONFIG)
 
 open: site  ## the site in a browser
 	@$(BIN)/python -m reports.site
@@ -46,18 +65,21 @@ plan: env  ## say what would run, why, and about how long, without running it
 
 resume: env  ## go on after a kill: clears what a dead run left behind, then runs `all`
 	@$(BIN)/python -m workflow.resume
-	@$(SNAKEMAKE) --rerun-incomplete all $(CONFIG)
+	@$(SNAKEMAKE) all $(CONFIG)
 
-env: $(VENV)/.ready
+# Asked every time, because an environment that was made may not work any more: a folder is moved, a Python removed.
+env:
+	@why=$$($(BIN)/python -P workflow/place.py check $(VENV) 2>/dev/null) || WHY="$$why" $(MAKE) --no-print-directory setup
 
 # .ready comes last, so that a killed installation is never taken for a finished one.
-$(VENV)/.ready: requirements.txt
+setup:
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or say PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "setting up $(VENV) (about a minute with a warm package cache)"
+	@$(PYTHON) workflow/place.py before $(VENV) "$$WHY"
+	@echo "setting up $(VENV)$${WHY:+, which $$WHY} (about a minute with a warm package cache)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	@touch $@
+	@touch $(VENV)/.ready
 
 test: env  ## all tests, slow ones too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
@@ -80,7 +102,11 @@ benchmark: env  ## contestants side by side (about ten minutes); the tables go t
 	@$(BIN)/python tests/benchmarks/table.py results/benchmarks.json results/benchmarks.md
 
 clean:  ## remove results, prepared data and the environment; downloads in data/raw stay
-	rm -rf results data/prepared .snakemake $(VENV)
+	@for folder in results data/prepared .snakemake .cache $(VENV); do \
+	    case "$$(realpath -m "$$folder")" in \
+	        "$$(pwd -P)"/*) rm -rf "$$folder" ;; \
+	        *) echo "$$folder is outside of this checkout and stays: $$(realpath -m "$$folder")" ;; \
+	    esac; done
 
 help:  ## this list
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 40

@@ -3,6 +3,7 @@
 Targets: doctor, data, all, tables, figures, audit, site, regression, efficiency, scaling, train.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,22 +12,21 @@ from snakemake.utils import min_version
 from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import make_plan
-from studies.reading import read_yaml
+from studies.reading import read_yaml, with_choices
+from studies.terminal import fit_terminal
 from workflow.folders import WRITTEN, check_folders
+from workflow.place import unspeakable
+from workflow.presence import announce
+from workflow.progress import begin, settle
 from workflow.timers import cancel_timers
 
 min_version("9.27")
 
-
-try:
-    read_yaml(
-        "config.yaml"
-    )  # says in one line what is wrong with it, a key given twice as well
-except InputError as error:
-    sys.exit(f"error: {error}")
-
-
-configfile: "config.yaml"
+fit_terminal()
+# Snakemake calls Python by this path without quotes: seen from here it holds no blank or quote of the folders above.
+sys.executable = os.path.relpath(sys.executable)
+if told := unspeakable():
+    sys.exit(f"error: {told}")
 
 
 report: "workflow/report/workflow.rst"
@@ -34,7 +34,9 @@ report: "workflow/report/workflow.rst"
 
 try:
     check_folders(*WRITTEN)
-    PLAN = make_plan(checked_config(config))
+    # Snakemake's `config` holds here what was chosen on its command line. `configfile:` would merge it by other rules.
+    PLAN = make_plan(checked_config(with_choices(read_yaml("config.yaml"), config)))
+    announce()
 except InputError as error:
     sys.exit(f"error: {error}")
 
@@ -90,12 +92,14 @@ onstart:
         except InputError as error:
             cancel_timers()
             sys.exit(f"error: {error}")
+    begin(PLAN, workflow, log)
 
 
 onsuccess:
     from reports.summary import summary_lines
 
     cancel_timers()
+    settle()
     # The targets train and efficiency make no table.
     written = any(Path(REPORT, "tables").glob("*.csv"))
     print(
@@ -107,3 +111,4 @@ onsuccess:
 
 onerror:
     cancel_timers()
+    settle()

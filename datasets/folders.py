@@ -24,6 +24,8 @@ def whole_folder(final: Path) -> Iterator[Path]:
     cards = [*final.glob("card.json"), *final.glob("*/card.json")]
     if final.is_dir() and any(final.iterdir()) and not cards:
         raise InputError(f"{final}: exists and holds no prepared data; choose another folder or empty it")
+    if final.is_symlink():  # what it leads to may be somebody else's
+        raise InputError(f"{final}: is a link; remove it, or let the folder above it be one")
     part = final.with_name(f".{final.name}.part")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """The last lines on screen: verdicts, and where to look. `python -m reports.summary results/quick/synthetic`."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +7,7 @@ import pandas as pd
 from reports.layout import SYMBOLS, count_verdicts
 from reports.verdicts import VERDICTS
 from studies.errors import InputError
+from studies.terminal import command
 
 
 def summary_lines(report: str | Path) -> list[str]:
@@ -24,8 +24,12 @@ def summary_lines(report: str | Path) -> list[str]:
     return lines
 
 
+def main(arguments: list[str]) -> None:
+    """Print the summary of the one report that is named."""
+    if len(arguments) != 1:
+        raise InputError("say which report: results/quick/synthetic")
+    print("\n".join(summary_lines(arguments[0])))
+
+
 if __name__ == "__main__":
-    try:
-        print("\n".join(summary_lines(sys.argv[1])))
-    except (IndexError, InputError) as error:
-        sys.exit(f"error: {error if isinstance(error, InputError) else 'say which report: results/quick/synthetic'}")
+    command(main, "python -m reports.summary REPORT    the verdicts of a report, as in results/quick/synthetic")

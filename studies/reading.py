@@ -3,8 +3,11 @@
 Imported while Snakemake parses the workflow: jsonschema (70 ms) is imported only where a schema is checked.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import reduce
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = ROOT / "workflow" / "schemas"
 FEW = 12  # known names that still fit on a line
 LONG = 160  # characters of a message that is not ours
+CHOSEN_KEY = re.compile(r"[a-zA-Z_][\w-]*\w")  # what Snakemake's --config takes for one
 
 
 class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -53,11 +57,60 @@ def read_yaml(path: str | Path) -> dict:
     return content
 
 
-def with_choices(config: dict, arguments: Sequence[str]) -> dict:
-    """A config with `key=value` arguments in place of its own keys. Raises InputError for one of another form."""
-    if strange := [a for a in arguments if "=" not in a]:
-        raise InputError(f"{strange[0]!r}: say key=value, as in scale=open")
-    return config | {key: yaml.safe_load(value) for key, value in (a.split("=", 1) for a in arguments)}
+def with_choices(config: dict, choices: Sequence[str] | Mapping[str, object]) -> dict:
+    """A config with what was chosen on the command line: mappings merge, anything else replaces.
+
+    choices: arguments `key=value` of our own commands, or what Snakemake made of those after `--config`. Both mean the
+    same: a value is YAML whose plain words are read by `_meant`, quoted or not, since Snakemake takes quotes off.
+    Raises InputError for an argument of another form.
+    """
+    if not isinstance(choices, Mapping):
+        pairs = [_pair(choice) for choice in choices]
+        return reduce(_merged, ({key: _structure(value)} for key, value in pairs), config)
+    return _merged(config, choices)
+
+
+def _pair(choice: str) -> tuple[str, str]:
+    """Key and value of an argument, by the rules of Snakemake's `--config`."""
+    key, equals, value = choice.partition("=")
+    if not equals:
+        raise InputError(f"{choice!r}: say key=value, as in scale=open")
+    if not CHOSEN_KEY.fullmatch(key):
+        raise InputError(f"{choice!r}: {key!r} is no key; one inside of another is said as in budget='{{hours: 3}}'")
+    return key, value.strip("'\"")
+
+
+def _structure(value: str) -> object:
+    """Lists and mappings of texts; a value that is no YAML is one text."""
+    try:
+        return yaml.load(value, yaml.BaseLoader)
+    except yaml.YAMLError:
+        return value
+
+
+def _merged(config: object, choice: object) -> object:
+    """What a choice makes of a part of the config."""
+    if isinstance(choice, Mapping):
+        mine = config if isinstance(config, Mapping) else {}
+        return {**mine, **{key: _merged(mine.get(key), value) for key, value in choice.items()}}
+    if isinstance(choice, Sequence) and not isinstance(choice, str):
+        return [_merged(None, item) for item in choice]
+    return _meant(choice) if isinstance(choice, str) else choice
+
+
+def _meant(text: str) -> object:
+    """A number, true, false or null where a text is written like one, else the text.
+
+    Numbers are read as Snakemake does it, which takes 1e3 and 010, then as YAML does. It hands null on as `None`.
+    """
+    for read in (int, float, yaml.safe_load):
+        try:
+            value = read(text)
+        except (ValueError, yaml.YAMLError):
+            continue
+        if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
+            return value
+    return None if text == "None" else text
 
 
 def check_schema(data: object, schema: str, file: str | Path) -> None:

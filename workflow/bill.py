@@ -20,6 +20,7 @@ from studies.errors import InputError
 from studies.paper import PUBLISHED
 from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml, with_choices
+from studies.terminal import command
 from studies.video import PRETRAINED_SEED, PRETRAINING, on_video
 
 PREPARED, RUNS, RATES = Path("data/prepared"), Path("results/runs"), Path("results/training-speed.json")
@@ -232,7 +233,4 @@ def _costs(plan: Plan) -> list[Cost]:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    command(main, "python -m workflow.bill [key=value ...]    what the runs that are still to do will cost")

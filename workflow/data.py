@@ -4,7 +4,6 @@ The data sets are those that the configured studies print numbers for, or those 
 as long as one of them is missing.
 """
 
-import sys
 from pathlib import Path
 
 from datasets.todo import get_data
@@ -13,6 +12,7 @@ from studies.config import checked_config
 from studies.errors import InputError
 from studies.load import load_study
 from studies.reading import nearest, read_yaml, with_choices
+from studies.terminal import command
 
 RAW = Path("data/raw")
 
@@ -40,7 +40,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    command(main, "python -m workflow.data [data set ...] [key=value ...]    get the papers' data, or say what is left")

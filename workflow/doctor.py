@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -25,10 +26,12 @@ from studies.errors import InputError
 from studies.paper import COCO, PAPER
 from studies.plan import Plan, make_plan
 from studies.reading import read_yaml, with_choices
+from studies.terminal import command
 from studies.video import on_video
 from workflow.data import RAW, wanted
 from workflow.folders import WRITTEN, check_folders
-from workflow.resume import owners
+from workflow.place import home_cache, obstacle, temporary_folder, unspeakable
+from workflow.resume import earlier_run, locked
 
 GIBIBYTE = 2**30
 LEAST_DISK, LEAST_MEMORY = 5, 4  # GiB, below which runs of the papers' size do not go
@@ -122,12 +125,45 @@ def _places() -> Iterator[Finding]:
         check_folders(*WRITTEN)
     except InputError as error:
         yield Finding("WRONG", "folders", str(error))
+    if told := unspeakable():
+        yield Finding("WRONG", "path", told)
+    if told := _broken(Path(".venv")):
+        yield Finding("WRONG", "environment", told)
+    yield from _kept()
     free = shutil.disk_usage(".").free / GIBIBYTE
     told = f"{free:.0f} GiB free" + ("" if free > LEAST_DISK else "; data and runs of the papers' size need more")
     yield Finding("ok" if free > LEAST_DISK else "note", "disk", told)
-    locked = any(Path(".snakemake/locks").glob("*")) and not owners(Path.cwd())
-    if locked:
-        yield Finding("note", "an earlier run", "was killed: `make resume` goes on from where it was")
+    if told := earlier_run(Path.cwd()):
+        yield Finding("WRONG" if locked(Path.cwd()) else "note", "an earlier run", told)
+    if not shutil.which("git"):
+        yield Finding("note", "git", "not there: runs name no revision; `make explain` and `make regression` need it")
+
+
+def _broken(venv: Path) -> str | None:
+    """What is wrong with the checkout's own environment and what `make` will do about it; None: all well, or none."""
+    if not os.path.lexists(venv):
+        return None
+    check = [venv / "bin/python", "-P", "workflow/place.py", "check", venv]
+    try:
+        done = subprocess.run(check, capture_output=True, text=True, check=False)
+        why = done.stdout if done.returncode else None
+    except OSError as error:
+        why = f"has no Python that runs: {error.strerror}"
+    if why is None:
+        return None
+    return obstacle(venv, Path.cwd(), why) or f"{venv} {why}; `make env` makes it anew"
+
+
+def _kept() -> Iterator[Finding]:
+    """Where programs keep what they need again, or for a moment."""
+    cache, temporary, named = home_cache(), temporary_folder(), os.environ.get("TMPDIR")
+    if cache is None or cache == Path.cwd() / ".cache":
+        told = "the home folder cannot be written: kernels and fonts are kept in .cache by `make`, and nowhere by hand"
+        yield Finding("note", "home", told)
+    if temporary is None:
+        yield Finding("WRONG", "temporary files", "no folder for them can be written; set TMPDIR to one that can")
+    elif named and temporary != Path(named).absolute():
+        yield Finding("note", "temporary files", f"TMPDIR={named} cannot be written; they go to {temporary}")
 
 
 def _weights(plan: Plan) -> Iterator[Finding]:
@@ -202,7 +238,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    command(main, "python -m workflow.doctor [key=value ...]    is everything there and sound?")

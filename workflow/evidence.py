@@ -5,7 +5,6 @@ means, and what the papers say, stands in reports/audit; here are only numbers.
 """
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from models.lifting.graphs import directed_adjacency, spatial_adjacency
 from models.ssm.orders import mode_orders
 from studies.errors import InputError
 from studies.files import write_text
+from studies.terminal import command
 from training.losses import mpjpe, n_mpjpe
 from workflow.efficiency import on_meta
 
@@ -192,7 +192,5 @@ def _output_and_gradient(net: nn.Module, clip: Tensor) -> tuple[Tensor, Tensor]:
 
 
 if __name__ == "__main__":
-    try:
-        print(json.dumps(gather(sys.argv[1:]), indent=1))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    usage = "python -m workflow.evidence [FINDING ...]    what the audit finds out by running code, as JSON"
+    command(lambda names: print(json.dumps(gather(names), indent=1)), usage)

@@ -8,8 +8,6 @@ device, threads, backend, seed. Revisions by git: files that differ, and what ea
 """
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +15,11 @@ import numpy as np
 
 from studies.closure import closure
 from studies.errors import InputError
+from studies.git import git
+from studies.terminal import command
 from studies.variants import resolve_variants
 from studies.zips import read_npz
 
-ROOT = Path(__file__).resolve().parent.parent
 # What a number can come from, and the modules whose closure makes it; models are added to the first three.
 STAGES = {
     "trainings of lifting networks": ("training.lifting",),
@@ -65,11 +64,11 @@ def explain_revisions(one: str, other: str) -> list[str]:
 
     What a file can change is read off today's closures. Raises InputError for a revision that git does not know.
     """
-    command = ["git", "-C", ROOT, "diff", "--name-status", "--no-renames", one, other, "--"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise InputError(f"git cannot compare {one} and {other}: {done.stderr.strip().splitlines()[0]}")
-    changes = [line.split("\t") for line in done.stdout.splitlines()]
+    try:
+        told = git("diff", "--name-status", "--no-renames", one, other, "--")
+    except InputError as error:
+        raise InputError(f"git cannot compare {one} and {other}: {error}") from None
+    changes = [line.split("\t") for line in told.decode(errors="replace").splitlines()]
     reach = _reach()
     words = {"A": "added", "D": "removed", "M": "changed"}
     touching = [(words.get(status, status), path, reach.get(path)) for status, path in changes]
@@ -156,7 +155,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    command(main, "python -m workflow.explain A B    why did a number change: two run folders, or two git revisions")

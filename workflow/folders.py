@@ -5,7 +5,11 @@ from pathlib import Path
 
 from studies.errors import InputError
 
-WRITTEN = ("results", "data", ".snakemake")
+# The folders in them as well: another user may have made those, as root did in a run with sudo. Raw data are only read.
+WRITTEN = (
+    *("results", "results/runs", "results/logs", "results/.state", "data"),
+    *(".snakemake", *(f".snakemake/{name}" for name in ("locks", "metadata", "incomplete", "log", "scripts", "runs"))),
+)
 
 
 def check_folders(*folders: str | Path) -> None:

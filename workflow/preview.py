@@ -18,7 +18,9 @@ from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml, with_choices
+from studies.terminal import command
 from studies.video import on_video
+from workflow.resume import earlier_run
 
 SECONDS_TO_START = 4.0  # imports, reading data, predictions
 SECONDS_A_UPDATE = 2e-9  # one state of one channel, forward and backward, all else included (two cores, AVX-512)
@@ -110,17 +112,16 @@ def preview(plan: Plan, text: str) -> str:
 def main(arguments: list[str]) -> None:
     """Print the preview of the config with `key=value` overrides; raises InputError for what Snakemake refuses."""
     plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
-    command = [str(Path(sys.executable).with_name("snakemake")), "--dry-run", "all"]
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "all"]
     command += ["--config", *arguments] if arguments else []
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         last = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1]
         raise InputError(last.removeprefix("error: "))
+    if told := earlier_run(Path.cwd()):
+        print(f"note: {told}")
     print(preview(plan, result.stdout + result.stderr))
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    command(main, "python -m workflow.preview [key=value ...]    what would run, why, and about how long")

@@ -7,8 +7,6 @@
 """
 
 import argparse
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +19,10 @@ from reports.regression.compare import changed, compare, failed, report, write_c
 from reports.regression.numbers import ALLOCATION, LOSS, NETWORK, SPEED, read_baseline, renew, watched, write_baseline
 from studies.config import checked_config
 from studies.errors import InputError
+from studies.git import git
 from studies.plan import scaled_variants
 from studies.reading import read_yaml
+from studies.terminal import command
 
 BASELINE = Path("baselines/quick-cpu.csv")
 CHOICE = Choice(scale="quick", dataset="synthetic")
@@ -98,24 +98,25 @@ def speed_revisions(baseline: pd.DataFrame) -> dict[str, str]:
 
 def _edited() -> list[str]:
     """Files of the checkout that are changed and not committed, the baselines themselves left out."""
-    command = ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", f":!{BASELINE.parent}"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    told = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{BASELINE.parent}")
+    return told.decode(errors="replace").splitlines()
 
 
-def main() -> None:
-    """The command line."""
+def main(command_line: list[str]) -> int:
+    """The command line. Exit status: 1 where something got worse."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     mode = parser.add_mutually_exclusive_group(required=True)
     mode.add_argument("--fast", nargs="*", choices=FAST, metavar="KIND", help=f"compare {', '.join(FAST)}: no training")
     mode.add_argument("--accept", metavar="REASON", help="make today's numbers the baseline")
-    arguments = parser.parse_args()
-    try:
-        if arguments.fast is not None:
-            sys.exit(0 if check_fast(arguments.fast or FAST) else 1)
-        accept(arguments.accept)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    arguments = parser.parse_args(command_line)
+    if arguments.fast is not None:
+        return 0 if check_fast(arguments.fast or FAST) else 1
+    accept(arguments.accept)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    command(
+        main,
+        "python -m workflow.regression --fast [KIND ...] | --accept REASON    compare with the baseline, or renew it",
+    )

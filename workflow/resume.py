@@ -1,22 +1,27 @@
 """Clear what a killed run left behind: Snakemake's lock. Training state stays: it is what the runs go on from.
 
-    python -m workflow.resume             clear the lock
-    python -m workflow.resume --advice    only say whether that is what is needed
+    python -m workflow.resume
 
-Refuses while another Snakemake is alive in this folder: unlocking under it would let two of them write the same files.
+Refuses while another Snakemake is alive in this folder, here, in another container or on another host: unlocking under
+it would let two of them write the same files.
 """
 
-import subprocess
-import sys
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
 
 from studies.errors import InputError
+from studies.terminal import command
+from workflow.presence import Run, runs
+
+LOCKS, UNFINISHED = Path(".snakemake/locks"), Path(".snakemake/incomplete")
+WORKERS = ("workflow.run", "training.launch")  # modules of ours that write a run's files
 
 
 def owners(folder: Path) -> list[int]:
-    """Process ids of Snakemake processes that work in `folder`, this process and its ancestors left out."""
+    """Process ids of Snakemake and its jobs that work in `folder`, this process and its ancestors left out."""
     mine = {psutil.Process().pid, *(p.pid for p in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter():
@@ -31,38 +36,58 @@ def owners(folder: Path) -> list[int]:
 
 def _is_snakemake(command: list[str]) -> bool:
     """Whether a command line runs Snakemake or a script of one of its jobs."""
-    return any(Path(part).name == "snakemake" or ".snakemake/scripts/" in part for part in command)
+    named = any(Path(part).name == "snakemake" or ".snakemake/scripts/" in part for part in command)
+    return named or any(pair[0] == "-m" and pair[1] in WORKERS for pair in pairwise(command))
 
 
 def release(folder: Path) -> None:
-    """Unlock `folder` if nobody is alive in it. Raises InputError naming the processes otherwise."""
+    """Unlock `folder` if nobody is alive in it. Raises InputError naming who is, or may be, otherwise."""
+    if busy := next(_busy(folder), None):
+        raise InputError(busy)
+    for left in [*(folder / LOCKS).glob("*.lock"), *(run.record for run in runs(folder))]:
+        try:
+            left.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{left}: cannot be removed ({error.strerror}); mend the rights of its folder") from None
+
+
+def _busy(folder: Path) -> Iterator[str]:
+    """Why nothing may be cleared in `folder`, each reason with its remedy."""
     if alive := owners(folder):
-        raise InputError(
+        yield (
             f"a Snakemake is still running in {folder} (process {', '.join(map(str, alive))}): "
             "wait for it, or stop it, before resuming"
         )
-    if locked(folder):
-        subprocess.run(
-            [Path(sys.executable).parent / "snakemake", "--unlock", "--quiet", "all"], cwd=folder, check=True
-        )
+    for run in runs(folder):
+        if run.alive:
+            yield f"a run is still going on in {folder} ({run}): wait for it, or stop it there, before resuming"
+        if run.alive is None:
+            yield _unknown(folder, run)
+
+
+def _unknown(folder: Path, run: Run) -> str:
+    return (
+        f"a run of another host may still be going on in {folder} ({run}), and cannot be seen from here: "
+        f"once it has ended there, `rm {run.record.relative_to(folder)}` and resume"
+    )
 
 
 def locked(folder: Path) -> bool:
     """Whether a Snakemake holds `folder`, or held it when it was killed."""
-    return any((folder / ".snakemake/locks").glob("*"))
+    return any((folder / LOCKS).glob("*.lock"))
 
 
-def advice(folder: Path) -> str:
-    """What to do after a failed run: one line if a dead run's lock is in the way, else nothing."""
-    dead = locked(folder) and not owners(folder)
-    return "a killed run left its lock here: `make resume` goes on from where it stopped" if dead else ""
+def earlier_run(folder: Path) -> str | None:
+    """What a run that ended early, or that still goes on, means for the next one, with the remedy; None: nothing."""
+    if busy := next(_busy(folder), None):
+        return busy
+    if locked(folder):
+        return "a killed run left its lock here: `make resume` goes on from where it stopped"
+    unfinished = sum(1 for path in (folder / UNFINISHED).rglob("*") if path.is_file())
+    if unfinished:
+        return f"an earlier run was stopped: `make` makes the {unfinished} files again that it did not finish"
+    return None
 
 
 if __name__ == "__main__":
-    try:
-        if sys.argv[1:] == ["--advice"]:
-            sys.exit(advice(Path.cwd()) or 0)
-        else:
-            release(Path.cwd())
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    command(lambda _: release(Path.cwd()), "python -m workflow.resume    clear the lock that a killed run left behind")

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from studies.errors import InputError
+from studies.terminal import fit_terminal
+from workflow.presence import take_part
 
 OPTIONAL = ("weights", "features", "published")  # inputs of a training that not every one has
 
@@ -18,6 +20,8 @@ def logged(log: str | Path) -> Iterator[None]:
 
     A programming error keeps its traceback, in the log as well as on the terminal.
     """
+    fit_terminal()
+    take_part()
     path = Path(log)
     with path.open("w", encoding="utf-8", buffering=1) as file:
         try:

@@ -27,6 +27,8 @@ import pandas as pd
 
 from studies.errors import InputError
 from studies.files import write_whole
+from studies.git import git
+from studies.terminal import command
 from workflow.workloads import WORKLOADS, noise
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,10 +80,12 @@ def extract(revision: str, folder: Path) -> None:
     """Put the project's files of a git revision into a folder. Raises InputError where this clone has none such."""
     if not revision:
         raise InputError("not in the baseline yet")
-    archive = subprocess.run(["git", "-C", ROOT, "archive", revision], capture_output=True, check=False)
-    if archive.returncode:
-        raise InputError(f"revision {revision} is not in this clone (a shallow one? git fetch --unshallow)")
-    with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
+    try:
+        archive = git("archive", revision)
+    except InputError as error:
+        why = f"revision {revision} is not in this clone (a shallow one? git fetch --unshallow): {error}"
+        raise InputError(why) from None
+    with tarfile.open(fileobj=BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
 
 
@@ -121,14 +125,14 @@ def _worker(tree: Path) -> Iterator[subprocess.Popen]:
         worker.wait()
 
 
-if __name__ == "__main__":
+def main(arguments: list[str]) -> None:
+    """Print each workload's ratio against the named revision, or against the last commit."""
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            extract(sys.argv[1] if len(sys.argv) > 1 else "HEAD", Path(folder))
-            for row in speed_ratios(ROOT, Path(folder)):
-                print(
-                    f"{row['workload']:<30} {row['ratio']:.3f}  ({1000 * row['seconds']:.1f} ms, {row['pairs']} pairs)",
-                    flush=True,
-                )
-        except InputError as error:
-            sys.exit(f"error: {error}")
+        extract(arguments[0] if arguments else "HEAD", Path(folder))
+        for row in speed_ratios(ROOT, Path(folder)):
+            measured = f"({1000 * row['seconds']:.1f} ms, {row['pairs']} pairs)"
+            print(f"{row['workload']:<30} {row['ratio']:.3f}  {measured}", flush=True)
+
+
+if __name__ == "__main__":
+    command(main, "python -m workflow.speed_ratios [REVISION]    speed of each workload against a revision (HEAD)")

@@ -1,0 +1,37 @@
+"""What `make` runs: Snakemake with its default profile, and one line of progress instead of all that it says.
+
+    python -m workflow.run TARGET [--config key=value ...]
+
+`snakemake` by hand looks as ever: the display is a logger that only this command knows.
+"""
+
+import sys
+from pathlib import Path
+
+from snakemake.cli import main as snakemake
+from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
+
+from studies.terminal import command
+from workflow import progress
+from workflow.resume import earlier_run
+
+# All of what Snakemake says goes into its log file; what the terminal shows of it, the logger decides.
+OPTIONS = ["--workflow-profile", "workflow/profiles/default", "--quiet", "host", "--logger", "progress"]
+
+
+def main(arguments: list[str]) -> int:
+    """Run Snakemake; its exit status. Where an earlier run is in the way, the last line says what to do."""
+    LoggerPluginRegistry().register_plugin("progress", progress)
+    try:
+        snakemake([*arguments, *OPTIONS])
+    except SystemExit as end:
+        if end.code and not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+        if end.code and (told := earlier_run(Path.cwd())):
+            print(told, file=sys.stderr)
+        return int(bool(end.code))
+    return 0
+
+
+if __name__ == "__main__":
+    command(main, "python -m workflow.run TARGET [--config key=value ...]    Snakemake, its progress on one line")
