@@ -29,6 +29,7 @@ JOINTS = 17
 HUMAN36M_ROOT = 0
 MPI_INF_3DHP_ROOT = 14
 MPI_INF_3DHP_PCK_JOINTS = slice(0, 14)  # all but pelvis, spine and head
+NO_NAMES = ("", "nan", "None", "<NA>")  # how missing values look as text
 
 Array = np.ndarray
 Metric = Callable[[Array, Array], Array]
@@ -162,11 +163,12 @@ def mpi_inf_3dhp(
     and 960 in TS5 and 6, although training always used 1024: that is what was published.
     Returns mpjpe, p_mpjpe, n_mpjpe, pck3d, auc3d, "per_sequence", "per_activity" (where given),
     "per_joint" (mm) and "frames". No velocities: valid frames are not consecutive.
-    Raises InputError on wrong shapes, NaN in a valid frame, sizes that are not positive, or no valid frame.
+    Raises InputError on wrong shapes, NaN in a valid frame or in `valid`, sizes that are not positive, or no valid
+    frame.
     Source: MotionAGFormer's evaluation for MPJPE, the official MATLAB for PCK and AUC.
     """
     n = _frames(predictions, targets)
-    keep = _column("valid", valid, n) != 0
+    keep = _truths("valid", valid, n)
     if not keep.any():
         raise InputError("no frame is valid: nothing to score")
     width, height = _positive("width", width, n)[keep], _positive("height", height, n)[keep]  # (M,)
@@ -313,8 +315,20 @@ def _column(name: str, values: Array, n: int) -> Array:
     return values
 
 
+def _truths(name: str, values: Array, n: int) -> Array:
+    """(N,) bool of a column of 0 and 1."""
+    values = _column(name, values, n)
+    if not np.isin(values, (0, 1)).all():
+        raise InputError(f"{name} must be 0 or 1 in every frame, got {np.unique(values[~np.isin(values, (0, 1))])[0]}")
+    return values != 0
+
+
 def _names(name: str, values: Array, n: int) -> Array:
-    return _column(name, values, n).astype(str)
+    """(N,) text, none of it missing: what is missing would be a group of its own in the mean over groups."""
+    names = _column(name, values, n).astype(str)
+    if (missing := np.isin(names, NO_NAMES)).any():
+        raise InputError(f"{name} is missing in {missing.sum()} of {n} frames, first in {missing.argmax()}")
+    return names
 
 
 def _positive(name: str, values: Array | float, n: int) -> Array:

@@ -288,3 +288,28 @@ def test_mpi_inf_3dhp_pck_leaves_out_pelvis_spine_and_head():
 def test_mpi_inf_3dhp_needs_a_valid_frame():
     with pytest.raises(InputError, match="no frame is valid"):
         mpi_inf_3dhp(np.zeros((2, 17, 3)), np.zeros((2, 17, 3)), [0, 0], ["TS1"] * 2, 2048, 2048)
+
+
+@pytest.mark.parametrize("mark", [np.nan, 2, -1])
+def test_a_mark_that_is_neither_0_nor_1_is_no_valid_frame(mark: float):
+    targets, valid = np.random.default_rng(0).normal(0, 300, (3, 17, 3)), np.array([1.0, mark, 0])
+    with pytest.raises(InputError, match=f"valid must be 0 or 1 in every frame, got {mark}"):
+        mpi_inf_3dhp(targets / 1024, targets, valid, np.array(["TS1"] * 3), 2048, 2048)
+
+
+@pytest.mark.parametrize("missing", ["", np.nan, None])
+def test_a_missing_action_is_no_action_of_its_own(missing: object):
+    joints = np.random.default_rng(0).normal(0, 300, (2, 17, 3))
+    action, sequence = np.array(["Walking", missing], object), np.array(["s_11_act_14_subact_01_ca_01"] * 2)
+    for protocol in (human36m, pooled):
+        with pytest.raises(InputError, match="action is missing in 1 of 2 frames, first in 1"):
+            protocol(joints / 500, joints, np.ones(2), 1000, 1000, action, sequence)
+
+
+def test_no_frames_have_no_mean():
+    none = np.zeros((0, 17, 3))
+    for protocol in (human36m, pooled):
+        with pytest.raises(InputError, match="N >= 1"):
+            protocol(none, none, np.ones(0), 1000, 1000, np.zeros(0, str), np.zeros(0, str))
+    with pytest.raises(InputError, match="N >= 1"):
+        mpi_inf_3dhp(none, none, np.ones(0), np.zeros(0, str), 2048, 2048)
