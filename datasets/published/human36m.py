@@ -15,6 +15,7 @@ from datasets.published.limbs import check_limbs
 from datasets.restricted import read_npz, read_pickle
 from datasets.skeletons import JOINTS
 from studies.errors import InputError
+from studies.foreign import data_files
 
 TRAIN, TEST = ("S1", "S5", "S6", "S7", "S8"), ("S9", "S11")
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")
@@ -54,7 +55,7 @@ def read_original(folder: str | Path) -> dict[Take, np.ndarray]:
     S11's first Directions, which lacks a camera, is left out as everywhere. Raises InputError: no file, one that is no
     CDF, other shapes, what `check_limbs` refuses.
     """
-    files = sorted(Path(folder).glob(f"S*/{POSITIONS}/*.cdf"))
+    files = data_files(Path(folder), f"S*/{POSITIONS}/*.cdf")
     if not files:
         raise InputError(f"{folder}: holds no S*/{POSITIONS}/*.cdf; unpack Poses_D3_Positions_S*.tgz there")
     found = {}

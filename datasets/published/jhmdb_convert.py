@@ -16,6 +16,7 @@ from datasets.video.posetrack import read_json
 from datasets.video.sequences import Sequence
 from studies.errors import InputError
 from studies.files import write_text
+from studies.foreign import data_files
 
 FOLDS = (1, 2, 3)
 SPLITS = {"train": "1", "test": "2"}  # as the lists number them
@@ -31,16 +32,16 @@ def convert_jhmdb(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
     frames as `Rename_Images/CLASS/CLIP/00001.png`. Raises InputError: files that are missing or not as they should be.
     """
     raw = Path(raw_dir) / "jhmdb"
-    found = sorted(raw.rglob("Sub[123]_*.json"))
+    found = data_files(raw, "**/Sub[123]_*.json")
     with whole_folder(Path(out_dir)) as folder:
         (folder / "annotations").mkdir()
-        places = {place.name: place for place in raw.glob(f"{FRAMES}/*/*") if place.is_dir()}
+        places = {place.name: place for place in data_files(raw, f"{FRAMES}/*/*") if place.is_dir()}
         made = _from_json(found, places, raw) if found else _from_lists(raw, places)
         for key, content in made:
             write_text(folder / f"annotations/{key}.json", json.dumps(content) + "\n")
         if (raw / FRAMES).is_dir():
             (folder / FRAMES).symlink_to((raw / FRAMES).resolve(), target_is_directory=True)
-        counts = {path.stem: _counts(read_jhmdb(path, folder)) for path in sorted(folder.glob("annotations/*.json"))}
+        counts = {path.stem: _counts(read_jhmdb(path, folder)) for path in data_files(folder, "annotations/*.json")}
         card = {
             "dataset": name,
             "joints": "jhmdb-15",
@@ -67,7 +68,7 @@ def _from_json(files: list[Path], places: dict[str, Path], raw: Path) -> Iterato
 
 def _from_lists(raw: Path, places: dict[str, Path]) -> Iterator[tuple[str, dict]]:
     """From the official lists, joints and masks."""
-    lists = sorted(raw.rglob("*_test_split_[123].txt"))
+    lists = data_files(raw, "**/*_test_split_[123].txt")
     if not lists:
         raise InputError(
             f"{raw}: holds neither Sub*_*.json nor *_test_split_*.txt; `make data` says where they come from"
