@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from studies.errors import InputError
-from studies.files import write_whole
+from studies.files import check_directory, write_whole
 from studies.foreign import is_clutter
 
 CHUNK = 1 << 20
@@ -188,6 +188,7 @@ def _tarred(archives: Sequence[Path], keep: Sequence[str]) -> Members:
 
 def _zipped(path: Path, keep: Sequence[str], password: str | None, locked: bool) -> Members:
     with zipfile.ZipFile(path) as archive:
+        check_directory(archive)
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             if info.is_dir():

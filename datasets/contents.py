@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 from datasets.archives import look_through
 from studies.errors import InputError
+from studies.files import check_directory
 from studies.foreign import UTF16, data_files
 
 HEAD = 1024  # bytes that are looked at first
@@ -135,6 +136,7 @@ def _mark_complaint(head: bytes, suffix: str) -> str | None:
 def _npz_complaint(file: BinaryIO, head: bytes, thorough: bool) -> str | None:
     try:
         with zipfile.ZipFile(file) as archive:
+            check_directory(archive)
             if not (names := archive.namelist()) or not all(name.endswith(".npy") for name in names):
                 return "it holds other things than arrays" if names else "it holds no array"
             damaged = archive.testzip() if thorough else None

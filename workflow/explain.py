@@ -17,6 +17,7 @@ import numpy as np
 
 from studies.closure import closure
 from studies.errors import InputError
+from studies.files import read_arrays
 from studies.variants import resolve_variants
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,8 +124,8 @@ def _same_predictions(one: Path, other: Path) -> bool:
     files = [run / "predictions.npz" for run in (one, other)]
     if not all(file.is_file() for file in files):
         return False
-    with np.load(files[0], allow_pickle=False) as a, np.load(files[1], allow_pickle=False) as b:
-        return a.files == b.files and all(np.array_equal(a[name], b[name], equal_nan=True) for name in a.files)
+    a, b = (read_arrays(file) for file in files)
+    return list(a) == list(b) and all(np.array_equal(a[name], b[name], equal_nan=True) for name in a)
 
 
 def _reach() -> dict[str, str]:

@@ -206,7 +206,7 @@ def test_one_wrong_byte_anywhere_is_noticed(form: str, tmp_path: Path) -> None:
     archive, out = PACKED[form](tmp_path / "archive"), tmp_path / "out"
     content = archive.read_bytes()
     complaints = []
-    for place in {*range(0, len(content), max(1, len(content) // 150)), *range(len(content) - 150, len(content), 3)}:
+    for place in {*range(0, len(content), max(1, len(content) // 150)), *range(len(content) - 250, len(content))}:
         archive.write_bytes(flipped(content, place))
         try:
             unpack([archive], out)
