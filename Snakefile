@@ -11,6 +11,7 @@ from snakemake.utils import min_version
 
 from studies.config import checked_config
 from studies.errors import InputError
+from studies.foreign import data_files
 from studies.plan import make_plan
 from studies.reading import read_yaml, with_choices
 from studies.terminal import fit_terminal
@@ -101,7 +102,7 @@ onsuccess:
     cancel_timers()
     settle()
     # The targets train and efficiency make no table.
-    written = any(Path(REPORT, "tables").glob("*.csv"))
+    written = bool(data_files(Path(REPORT, "tables"), "*.csv"))
     print(
         "\n".join(summary_lines(REPORT))
         if written

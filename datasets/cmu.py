@@ -89,11 +89,11 @@ def clip_takes(clip: str, folder: Path, cameras: tuple[int, ...]) -> list[Take]:
     """The faultless pieces of one clip (`02_01`) as takes at 50 Hz. folder: holds `subjects/02/02_01.amc`."""
     asf, amc = _files(clip)
     skeleton = read_asf(folder / asf)
-    joints = human36m_joints(skeleton, forward_kinematics(skeleton, read_amc(folder / amc, skeleton)))
+    action, fps = CLIPS[clip]
+    joints = human36m_joints(skeleton, forward_kinematics(skeleton, read_amc(folder / amc, skeleton, fps)))
     pieces = faultless(joints)
     floor = np.concatenate([joints[first:stop, 0, :2] for first, stop in pieces])
     joints[..., :2] -= (floor.max(0) + floor.min(0)) / 2
-    action, fps = CLIPS[clip]
     subject, act = map(int, clip.split("_"))
     return [
         Take(subject, act, number, action, cameras, *resampled(joints, first, stop, fps))

@@ -2,7 +2,8 @@
 
 urllib serves http(s):// and file:// alike. What has arrived is kept as NAME.part and continued by a Range request, if
 it came from the same address and, where the server says so (ETag, Last-Modified), of the same version: NAME.part.json
-remembers both. Parts of two versions would make a file that nobody published, and no checksum is known for many.
+remembers both. Parts of two versions would make a file that nobody published, and no checksum is known for many: of
+these the content is looked at (`datasets.contents`), so that no web page is ever taken for a file.
 
 Looked at besides: pooch (checks hashes, but starts each download again) and requests, which adds nothing here.
 """
@@ -17,6 +18,7 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import quote
 
+from datasets.contents import Expected, complaint
 from studies.errors import InputError
 from studies.files import write_text
 
@@ -40,51 +42,70 @@ class _InterruptedError(Exception):
 
 
 def download(
-    name: str, roots: Sequence[str], target: Path, sha256: str | None, progress: Progress = lambda received: None
+    name: str, roots: Sequence[str], target: Path, expected: Expected, progress: Progress = lambda received: None
 ) -> str:
     """Get `name` from the first root that has it, as `target`; returns its sha256.
 
-    roots: http(s):// or file:// addresses that `name` is appended to; sha256: what it must be or begin with, None if
-    unknown; progress: told how many bytes have arrived since it was last called (negative when a part is thrown away).
-    Raises InputError in one line when no root gives the whole file; OSError when the disk does not take it.
+    roots: http(s):// or file:// addresses that `name` is appended to; expected: what is known of the file;
+    progress: told how many bytes have arrived since it was last called (negative when a part is thrown away).
+    Raises InputError in one line when no root gives the whole file, and then leaves nothing of what is not the file;
+    OSError when the disk does not take it.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     reasons = []
     for root in roots:
         url = f"{root.rstrip('/')}/{quote(name)}"
         try:
-            return _from(url, target, sha256, progress)
+            return _from(url, target, expected, progress)
         except _UnavailableError as error:
             reasons.append(f"{url}: {error}")
     remedy = "check the network, or name another mirror in config.yaml under sources"
     raise InputError(f"{target.name} cannot be fetched ({'; '.join(reasons)}); {remedy}")
 
 
-def digest(path: Path) -> str:
-    """sha256 of a file."""
+def digest(path: Path, kind: str = "sha256") -> str:
+    """Checksum of a file, in hexadecimal digits."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
-def _from(url: str, target: Path, sha256: str | None, progress: Progress) -> str:
+def _from(url: str, target: Path, expected: Expected, progress: Progress) -> str:
     part = target.with_name(target.name + ".part")
     resumed = part.exists()
     if resumed:
         progress(part.stat().st_size)
-    if resumed and sha256 is None and _origin(part).get("url") != url:
+    if resumed and expected.sha256 is None and _origin(part).get("url") != url:
         _discard(part, progress)  # of another address; nothing would tell that the two do not fit
     _whole(url, part, progress)
-    found = digest(part)
-    if not found.startswith(sha256 or "") and resumed:  # the old part may come from another root or version
+    found, wrong = _judged(part, target, expected)
+    if wrong and resumed:  # the old part may come from another root or version
         _discard(part, progress)
         _whole(url, part, progress)
-        found = digest(part)
-    if not found.startswith(sha256 or ""):
+        found, wrong = _judged(part, target, expected)
+    if wrong:
         _discard(part, progress)
-        raise _UnavailableError(f"wrong sha256, got {found[:12]}..., expected {sha256[:12]}...")
+        raise _UnavailableError(wrong)
     part.replace(target)
     _origin_file(part).unlink(missing_ok=True)
     return found
+
+
+def _judged(part: Path, target: Path, expected: Expected) -> tuple[str, str | None]:
+    """sha256 of what arrived, and what is wrong with it. A sum that is known decides alone."""
+    found = digest(part)
+    if expected.sha256 is None:
+        return found, complaint(part, target.name, expected, thorough=True)
+    if found.startswith(expected.sha256):
+        return found, None
+    other = complaint(part, target.name, Expected())  # a web page, for instance, says more than its sum
+    whence = f", {recorded_words(expected.recorded, target.name)}" if expected.recorded else ""
+    sums = f"wrong sha256, got {found[:12]}..., expected {expected.sha256[:12]}...{whence}"
+    return found, f"{other}; {sums}" if other else sums
+
+
+def recorded_words(lock: Path, name: str) -> str:
+    """What to say of a sum that no publisher gave."""
+    return f"the sha256 recorded at the first download, in {lock}: delete that file if {name} was replaced upstream"
 
 
 def _whole(url: str, part: Path, progress: Progress) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from studies.closure import ROOT, closure
 from studies.errors import InputError
+from studies.foreign import data_files
 
 
 def code_digest(*modules: str) -> str:
@@ -21,8 +22,8 @@ def code_digest(*modules: str) -> str:
 @contextmanager
 def whole_folder(final: Path) -> Iterator[Path]:
     """A new folder to write into, which takes its final name when the body has ended without error."""
-    cards = [*final.glob("card.json"), *final.glob("*/card.json")]
-    if final.is_dir() and any(final.iterdir()) and not cards:
+    cards = [*data_files(final, "card.json"), *data_files(final, "*/card.json")]
+    if final.is_dir() and data_files(final, "*") and not cards:
         raise InputError(f"{final}: exists and holds no prepared data; choose another folder or empty it")
     if final.is_symlink():  # what it leads to may be somebody else's
         raise InputError(f"{final}: is a link; remove it, or let the folder above it be one")

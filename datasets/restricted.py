@@ -9,15 +9,19 @@ Looked at besides: picklescan and fickling look for known dangers and let the re
 
 import io
 import pickle
+import struct
 import zipfile
+import zlib
 from collections import OrderedDict
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 
 from studies.errors import InputError
+from studies.files import check_directory
 
 MOST_INFLATED = 200  # times a packed file's size; real arrays shrink by less
 FAILURES = (
@@ -30,7 +34,16 @@ FAILURES = (
     KeyError,
     OverflowError,
 )
-FAILURES += (ImportError, MemoryError, RecursionError, UnicodeDecodeError)
+FAILURES += (
+    ImportError,
+    MemoryError,
+    RuntimeError,
+    UnicodeDecodeError,
+    SyntaxError,
+    TokenError,
+    struct.error,
+    zlib.error,
+)
 
 
 def read_pickle(path: str | Path) -> Any:
@@ -57,6 +70,7 @@ def read_npz(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         with zipfile.ZipFile(path) as archive:
+            check_directory(archive)
             _check_size(archive)
             return {info.filename.removesuffix(".npy"): _member(archive, info) for info in archive.infolist()}
     except FileNotFoundError:

@@ -3,18 +3,29 @@
 A data set may come in several forms (`way` in the catalogue); one of them is enough.
 """
 
-import hashlib
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from datasets.sources import CATALOGUE, Source, catalogue, fetch, unpack_all
+from datasets.contents import Expected, complaint
+from datasets.sources import (
+    CATALOGUE,
+    MISSING,
+    Source,
+    catalogue,
+    faults,
+    fetch,
+    half_unpacked,
+    is_reported,
+    unpack_all,
+)
 from studies.benchmarks import BENCHMARKS
 from studies.errors import InputError
+from studies.foreign import data_files
 
 WIDTH = 110
-CHUNK = 1 << 20
+LOOKED_AT = 300  # files of a pattern
 Settings = Mapping[str, Mapping]  # source -> {mirror, accept}
 
 
@@ -42,13 +53,23 @@ def get_data(benchmarks: Sequence[str], raw: Path, settings: Settings, catalogue
 
 
 def is_there(entry: Source, raw: Path) -> bool:
-    """Whether all that a source gives is in its place; what is fetched counts once it was checked and unpacked."""
-    place = entry.place(raw)
-    if entry.instead and any(place.glob(entry.instead)):
+    """Whether all that a source gives is in its place, and is what its name says (`datasets.contents`).
+
+    What is fetched counts once it was checked and unpacked.
+    """
+    if half_unpacked(entry, raw):
+        return False
+    if entry.instead and _instead(entry, raw):
         return True
     if entry.kind != "manual" and not (raw / f"{entry.name}.fetched.json").is_file():
         return False
-    return all(_filled(place / name) for name in entry.files)
+    return not faults(entry, raw)
+
+
+def _instead(entry: Source, raw: Path) -> bool:
+    """Whether there are files that make the source's own unnecessary; the first of many are looked at."""
+    found = data_files(entry.place(raw), entry.instead)
+    return bool(found) and not any(complaint(path, path.name, Expected()) for path in found[:LOOKED_AT])
 
 
 def _ways(entries: Sequence[Source]) -> dict[str, list[Source]]:
@@ -100,9 +121,11 @@ def _instructions(source: Source, raw: Path, settings: Settings) -> Iterator[str
             yield f"    To accept these terms: sources.{source.name}.accept: true in config.yaml, then run this again."
         if source.token:
             yield f"    It needs the token that its authors mail: put it into the environment variable {source.token}."
-    missing = [name for name in source.files if not _filled(source.place(raw) / name)]
-    for name in missing[:8]:
+    missing = list(faults(source, raw).items())
+    for name, wrong in missing[:8]:
         yield f"    -> {source.place(raw) / name}{_checks(source.files[name])}"
+        if wrong != MISSING:
+            yield from _wrapped(f"what is there {wrong}; delete it and get it again")
     if missing[8:]:
         yield f"    and {len(missing) - 8} files more like these"
 
@@ -124,18 +147,5 @@ def _reported(source: Source, raw: Path) -> Iterator[str]:
     for name, facts in source.files.items():
         path = source.place(raw) / name
         if facts.get("reported") and path.is_file():
-            kind, wanted = facts["reported"].split()
-            same = (
-                "as third parties report" if _digest(path, kind) == wanted else "not the one that third parties report"
-            )
-            yield f"{name}: {kind} {same}"
-
-
-def _digest(path: Path, kind: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, kind).hexdigest()
-
-
-def _filled(path: Path) -> bool:
-    """A file that is not empty, or a folder with something in it."""
-    return any(path.iterdir()) if path.is_dir() else path.is_file() and path.stat().st_size > 0
+            same = "as" if is_reported(path, facts) else "not the one that"
+            yield f"{name}: {facts['reported'].split()[0]} {same} third parties report"

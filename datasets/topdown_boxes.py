@@ -8,10 +8,12 @@ import numpy as np
 from datasets.topdown import Instances, detector_boxes, ground_truth_boxes, joined
 from datasets.topdown_joints import JHMDB, POSETRACK, JointSet
 from datasets.video.boxes import Boxes, read_boxes
+from datasets.video.coco import read_json
 from datasets.video.jhmdb import read_jhmdb
-from datasets.video.posetrack import read_json, read_sequence
+from datasets.video.posetrack import read_sequence
 from datasets.video.sequences import Sequence
 from studies.errors import InputError
+from studies.foreign import data_files
 
 FOLDS = (1, 2, 3)  # of Sub-JHMDB
 EVERY_EIGHTH = 8  # training videos that select epochs instead of teaching
@@ -74,16 +76,20 @@ def fold_of(seed: int) -> int:
 
 def read_split(data: Path, split: str) -> list[Sequence]:
     """All sequences of a split in PoseTrack's layout below `data`, by name. Raises InputError where there is none."""
-    files = sorted((data / "annotations" / split).glob("*.json"))
+    files = data_files(data / "annotations" / split, "*.json")
     if not files:
         raise InputError(f"{data}: has no annotations of the split {split!r}; delete the folder and prepare it again")
     return [read_sequence(file, data) for file in files]
 
 
 def annotated_boxes(sequences: List[Sequence]) -> Instances:
-    """One instance an annotated person, `sequence` counting from 0."""
-    persons = [sequence.persons for sequence in sequences]
-    return joined([ground_truth_boxes(i, p.frame, p.box, p.keypoints) for i, p in enumerate(persons)])
+    """One instance a person that is annotated in a labelled frame, `sequence` counting from 0."""
+    parts = []
+    for i, sequence in enumerate(sequences):
+        persons = sequence.persons
+        rows = np.flatnonzero(sequence.labelled[persons.frame])
+        parts.append(ground_truth_boxes(i, persons.frame[rows], persons.box[rows], persons.keypoints[rows]))
+    return joined(parts)
 
 
 def detected_boxes(sequences: List[Sequence], path: Path) -> Instances:

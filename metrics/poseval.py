@@ -1,8 +1,9 @@
 """PoseTrack's per-frame AP, exactly as poseval computes it, on a whole data set at once.
 
 Pixels, 0-based; persons are rows of arrays and say which frame they are in. The nine steps that the comments
-count are those of poseval's own code. One thing differs on purpose: where joint scores are equal, poseval's order
-depends on the version of numpy; here equal scores keep their order in the file (by frame, then by row).
+count are those of poseval's own code. Two things differ on purpose. Where joint scores are equal, poseval's order
+depends on the version of numpy; here equal scores keep their order in the file (by frame, then by row). Where no joint
+at all is annotated, poseval prints 0.0; here there is no AP, which is nan.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,8 +57,11 @@ class Persons:
 
 @dataclass(frozen=True)
 class PoseTrackAP:
-    """AP of each joint in percent, (15,), nan for a joint that was predicted and never annotated; and the number of
-    annotated joints that each rests on, (15,). With resamples also AP of each joint in each of them, (R, 15)."""
+    """AP of each joint in percent, (15,), and the number of annotated joints that each rests on, (15,).
+
+    A joint that was predicted and never annotated has nan, one that was neither 0, as in poseval; where no joint at all
+    is annotated, all have nan. With resamples also AP of each joint in each of them, (R, 15).
+    """
 
     joints: np.ndarray
     annotated: np.ndarray
@@ -159,6 +163,7 @@ def posetrack_ap(
     unannotated ones, and whole unmatched persons, who stand against nobody. So a random flag leaves AP about where
     it was, and numbers with and without flags are different quantities.
     resamples: (F,) the cluster of each frame, from 0, and (R, Q) how often each is in a resample.
+    Where no joint is annotated in any labelled frame there is no AP: nan, also in a resample.
     Raises InputError for frames out of range, flags of another shape, missing scores or head sizes, bad polygons.
     Source: poseval (PoseTrack's official kit), spec data_metrics, section 2.
     """
@@ -176,15 +181,17 @@ def posetrack_ap(
         average_precision(predictions.scores[entered[:, j], j], correct[entered[:, j], j], int(positives[j]))
         for j in range(len(JOINTS))
     ]
+    ap = np.where(positives.any(), ap, np.nan)
     if resamples is None:
-        return PoseTrackAP(np.array(ap), positives)
+        return PoseTrackAP(ap, positives)
     cluster, counts = resamples
     by_joint = [
         _resampled_ap(predictions.scores[rows, j], correct[rows, j], cluster[predictions.frame[rows]],
                       cluster[truth.frame[counted[:, j]]], counts)
         for j, rows in enumerate(entered.T)
     ]  # fmt: skip
-    return PoseTrackAP(np.array(ap), positives, np.stack(by_joint, axis=-1))
+    some = counts @ np.bincount(cluster[truth.frame], counted.sum(1), counts.shape[1]) > 0  # (R,)
+    return PoseTrackAP(ap, positives, np.where(some[:, None], np.stack(by_joint, axis=-1), np.nan))
 
 
 def average_precision(scores: np.ndarray, correct: np.ndarray, positives: int) -> float:

@@ -30,6 +30,7 @@ JOINTS = 17
 HUMAN36M_ROOT = 0
 MPI_INF_3DHP_ROOT = 14
 MPI_INF_3DHP_PCK_JOINTS = slice(0, 14)  # all but pelvis, spine and head
+NO_NAMES = ("", "nan", "None", "<NA>")  # how missing values look as text
 
 Array = np.ndarray
 Metric = Callable[[Array, Array], Array]
@@ -316,7 +317,11 @@ def _column(name: str, values: Array, n: int) -> Array:
 
 
 def _names(name: str, values: Array, n: int) -> Array:
-    return _column(name, values, n).astype(str)
+    """(N,) text, none of it missing: what is missing would be a group of its own in the mean over groups."""
+    names = _column(name, values, n).astype(str)
+    if (missing := np.isin(names, NO_NAMES)).any():
+        raise InputError(f"{name} is missing in {missing.sum()} of {n} frames, first in {missing.argmax()}")
+    return names
 
 
 def _positive(name: str, values: Array | float, n: int) -> Array:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from studies.errors import InputError
+
 REPLICATES = 200  # of the cluster bootstrap: its standard error is then known to 5 %
 LEVEL = 0.05
 
@@ -24,7 +26,10 @@ def resample(clusters: int, replicates: int = REPLICATES, seed: int = 0) -> Arra
     """(R, Q) how often each of Q clusters is in each of R resamples of Q clusters, drawn with replacement.
 
     The same for the same Q, so that whoever scores the same clusters in the same order scores the same resamples.
+    Raises InputError without a cluster.
     """
+    if clusters < 1:
+        raise InputError("there is nothing to resample: give at least one cluster")
     drawn = np.random.default_rng(seed).integers(clusters, size=(replicates, clusters))
     return (drawn[:, :, None] == np.arange(clusters)).sum(1)
 
@@ -80,8 +85,10 @@ def paired_difference(sample: Sample, reference: Sample, clusters: int) -> Diffe
     batches and their draws, and are independent at worst), divided by S, with S - 1 degrees of freedom; and the
     variance over resamples of the difference of the means over seeds, with Q - 1 for Q clusters. Together they have
     Welch's and Satterthwaite's degrees of freedom. With one seed the interval is of these very networks, by_seeds nan.
-    Raises ValueError where the sides have different numbers of runs.
+    Raises ValueError where the sides have different numbers of runs, InputError where they have none.
     """
+    if not len(sample.values):
+        raise InputError("there is no run to compare: give at least one on each side")
     if sample.values.shape != reference.values.shape:
         raise ValueError(f"{len(sample.values)} runs cannot be paired with {len(reference.values)}")
     each = sample.values - reference.values  # (S,)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from studies import files
 from studies.errors import InputError
-from studies.zips import read_npz
 
 
 class NotThere(Exception):  # noqa: N818 (it is no error: the file was not asked for)
@@ -22,7 +22,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Arrays of an npz file; nothing in it is unpickled. Raises NotThere if absent, InputError if unreadable."""
     if not path.is_file():
         raise NotThere(f"{path.name} is not there; `make` makes it")
-    return read_npz(path, "delete it and run `make` again")
+    return files.read_arrays(path)
 
 
 def read_array(path: Path, name: str) -> np.ndarray:

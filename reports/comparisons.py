@@ -15,9 +15,8 @@ from metrics.statistics import LEVEL, Difference, Sample, holm, paired_differenc
 from reports.cells import accuracy_rows
 from reports.measurements import Choice, read_measurements
 from studies.errors import InputError
-from studies.files import write_whole
+from studies.files import read_arrays, write_whole
 from studies.load import load_study
-from studies.zips import read_npz
 
 COLUMNS = (
     "study", "table", "row", "column", "reference", "metric", "convention", "dataset", "unit", "seeds", "clusters",
@@ -130,5 +129,5 @@ def _sample(rows: pd.DataFrame) -> tuple[Sample, int] | None:
 
 @cache
 def _resamples(path: Path) -> dict[str, np.ndarray]:
-    """All resamples of an experiment; nothing in the file is unpickled."""
-    return read_npz(path, "delete it and run `make` again") if path.is_file() else {}
+    """All resamples of an experiment."""
+    return read_arrays(path) if path.is_file() else {}

@@ -14,6 +14,7 @@ from rocrate.rocrate import ROCrate
 
 from reports.measurements import read_measurements
 from studies.files import write_text
+from studies.foreign import data_files
 from studies.load import load_study
 
 LICENCE = "https://spdx.org/licenses/Apache-2.0"
@@ -52,7 +53,7 @@ def write_crate(studies: Sequence[str | Path], report: str | Path, **options: ob
     crate.license, crate.datePublished = LICENCE, _day(report / "measurements.csv")
     papers = [paper for study in map(load_study, studies) if (paper := _paper(crate, study))]
     files = [_file(crate, name, text) for name, text in FILES.items() if (report / name).is_file()]
-    for path in sorted([*report.glob("tables/*"), *report.glob("figures/*")]):
+    for path in [*data_files(report, "figures/*"), *data_files(report, "tables/*")]:
         files.append(_file(crate, path.relative_to(report).as_posix(), f"{path.parent.name[:-1]} {path.stem}"))
     _add_action(crate, ", ".join(revisions), options, files)
     crate.root_dataset["about"] = papers

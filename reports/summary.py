@@ -7,13 +7,14 @@ import pandas as pd
 from reports.layout import SYMBOLS, count_verdicts
 from reports.verdicts import VERDICTS
 from studies.errors import InputError
+from studies.foreign import data_files
 from studies.terminal import command
 
 
 def summary_lines(report: str | Path) -> list[str]:
     """Lines for the terminal from the tables' CSV files in `<report>/tables`. Raises InputError where there is none."""
     report = Path(report)
-    paths = sorted((report / "tables").glob("*.csv"))
+    paths = data_files(report / "tables", "*.csv")
     if not paths:
         raise InputError(f"{report / 'tables'}: holds no table; run `make` first")
     counts = pd.DataFrame([count_verdicts(pd.read_csv(path, dtype={"printed": str})) for path in paths]).sum()

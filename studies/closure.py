@@ -9,6 +9,8 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from studies.foreign import data_files
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -51,4 +53,4 @@ def _files(module: str) -> list[str]:
 def _data(file: Path) -> list[Path]:
     """What a module reads besides Python: C++ sources beside `native.py`, `templates` and `assets` of a package."""
     patterns = {"native.py": ["*.[ch]pp"], "__init__.py": ["templates/**/*.*", "assets/*.*"]}.get(file.name, [])
-    return [data.relative_to(ROOT) for pattern in patterns for data in (ROOT / file).parent.glob(pattern)]
+    return [data.relative_to(ROOT) for pattern in patterns for data in data_files((ROOT / file).parent, pattern)]

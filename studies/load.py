@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from studies.errors import InputError
+from studies.foreign import data_files
 from studies.paper import VIDEO_STANDS_FOR
 from studies.printed import OUT_OF_MEMORY, parse_printed
 from studies.reading import ROOT, check_schema, display, nearest, place, read_yaml
@@ -25,7 +26,7 @@ CLAIMS = STUDIES / "claims.yaml"  # what papers say in their text; read by repor
 
 def study_names() -> list[str]:
     """Names of the studies in `studies/`, sorted."""
-    return sorted(path.stem for path in STUDIES.glob("*.yaml") if path not in (VARIANTS, RECIPES, CLAIMS))
+    return sorted(path.stem for path in data_files(STUDIES, "*.yaml") if path not in (VARIANTS, RECIPES, CLAIMS))
 
 
 def load_study(name_or_path: str | Path) -> dict:

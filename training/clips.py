@@ -14,7 +14,7 @@ from datasets.topdown_heatmaps import flip_average
 from datasets.topdown_joints import JHMDB
 from models.video.clips import ClipModel
 from studies.errors import InputError
-from studies.zips import read_npz
+from studies.files import read_arrays
 from training.checkpoints import CHECKSUM, checksum_of_file
 from training.scoring import person_pck, video_ap
 
@@ -98,7 +98,7 @@ class Features:
     def __init__(self, folder: Path, name: str, frames: int, copies: bool) -> None:
         self.features = np.load(_as_written(folder / f"{name}.npy"), mmap_mode="r")  # (N, T, C, h, w) float16
         joints = folder / f"{name}.joints.npz"
-        self.joints = read_npz(joints, f"delete {folder} and run `make` again") if joints.is_file() else {}
+        self.joints = read_arrays(joints) if joints.is_file() else {}
         kept = self.features.shape[1]
         if kept < frames:
             raise InputError(f"{folder}: has clips of {kept} frames, {frames} are needed; delete the folder")

@@ -14,6 +14,7 @@ from datasets.lifting import Split, load
 from models.checkpoints import IMAGE
 from models.evaluation import emits_one
 from studies.errors import InputError
+from studies.foreign import data_files
 from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error
 from training.loop import WHOLE, Evaluation, Trainer
@@ -105,7 +106,7 @@ def train_lifting(
             name, space = type(model).__name__, model.published.space
             raise InputError(f"{weights}: {name} was published to answer in {space}, here it is {IMAGE}: leave it out")
         models.load_published(model, weights).requires_grad_(False)
-    inputs = digests([*data.glob("*/card.json"), *([weights] if weights else [])], sources)
+    inputs = digests([*data_files(data, "*/card.json"), *([weights] if weights else [])], sources)
     trainer = train(spec, model, task, state, fingerprint(spec, inputs), team)
     if not team.leads:
         return

@@ -62,9 +62,10 @@ def person_pck(instances: Instances, joints: np.ndarray) -> dict[str, float]:
 def resampled_pck(instances: Instances, joints: np.ndarray) -> dict[str, np.ndarray]:
     """What `person_pck` gives, in resamples of the clips (`metrics.statistics.resample`), (R,) each."""
     clips = np.unique(instances.sequence, return_inverse=True)[1]
-    near = np.linalg.norm(joints - instances.keypoints[..., :2], axis=-1) < 0.2 * box_size(instances.box)[:, None]
-    present = instances.keypoints.any(-1)
-    counts = resample(clips.max() + 1)  # (R, Q)
+    size = box_size(instances.box)[:, None]
+    near = np.linalg.norm(joints - instances.keypoints[..., :2], axis=-1) < 0.2 * size
+    present = instances.keypoints.any(-1) & (size > 0)  # the persons that `pck` counts
+    counts = resample(clips.max(initial=0) + 1)  # (R, Q)
     hits, all_of = (np.stack([np.bincount(clips, w, counts.shape[1]) for w in a.T]) for a in (near & present, present))
     with np.errstate(invalid="ignore"):
         shares = 100 * (counts @ hits.T) / (counts @ all_of.T)  # (R, 15)

@@ -23,6 +23,7 @@ from datasets.todo import is_there
 from studies.benchmarks import BENCHMARKS
 from studies.config import checked_config
 from studies.errors import InputError
+from studies.foreign import data_files
 from studies.paper import COCO, PAPER
 from studies.plan import Plan, make_plan
 from studies.reading import read_yaml, with_choices
@@ -217,7 +218,7 @@ def _prepared(plan: Plan, prepared: Path) -> Iterator[Finding]:
 
 def _opened(folder: Path) -> int:
     """Frames of all splits, once each of them has opened without complaint."""
-    return sum(len(lifting.load(split).frames) for split in sorted(folder.iterdir()) if split.is_dir())
+    return sum(len(lifting.load(split).frames) for split in data_files(folder, "*") if split.is_dir())
 
 
 def report(findings: list[Finding]) -> str:

@@ -15,10 +15,10 @@ import numpy as np
 
 from studies.closure import closure
 from studies.errors import InputError
+from studies.files import read_arrays
 from studies.git import git
 from studies.terminal import command
 from studies.variants import resolve_variants
-from studies.zips import read_npz
 
 # What a number can come from, and the modules whose closure makes it; models are added to the first three.
 STAGES = {
@@ -123,7 +123,7 @@ def _same_predictions(one: Path, other: Path) -> bool:
     files = [run / "predictions.npz" for run in (one, other)]
     if not all(file.is_file() for file in files):
         return False
-    a, b = (read_npz(file, "delete its folder and train again") for file in files)
+    a, b = (read_arrays(file) for file in files)
     return list(a) == list(b) and all(np.array_equal(a[name], b[name], equal_nan=True) for name in a)
 
 

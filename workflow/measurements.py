@@ -16,9 +16,8 @@ from metrics.protocols import human36m, mpi_inf_3dhp, pooled
 from metrics.statistics import resample
 from studies.columns import COLUMNS, CONDITION
 from studies.errors import InputError
-from studies.files import write_whole
+from studies.files import read_arrays, write_whole
 from studies.paper import PAPER
-from studies.zips import read_npz
 
 UNITS = {
     "mpjpe": "mm",
@@ -66,7 +65,7 @@ def _score_run(run: Path, splits: dict[str, Split]) -> Iterator[dict]:
 
 def read_predictions(run: Path) -> dict[str, np.ndarray]:
     """Arrays of a run's `predictions.npz`. Raises InputError where they are not as the run left them."""
-    return read_npz(run / "predictions.npz", f"delete {run} and run `make` again")
+    return read_arrays(run / "predictions.npz", f"delete {run} and run `make` again")
 
 
 def condition_rows(identity: dict, record: dict, train: int, test: int) -> Iterator[dict]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from studies.config import checked_config
 from studies.errors import InputError
+from studies.foreign import data_files
 from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml, with_choices
 from studies.terminal import command
@@ -72,7 +73,7 @@ def _shorten(clause: str) -> str:
 def training_seconds(plan: Plan, experiment: Experiment, seed: int) -> float:
     """Predicted seconds of one training: another seed's measured time where there is one, else from its size."""
     folder = Path("results/runs", plan.config["scale"], experiment.dataset, experiment.variant, experiment.recipe)
-    for record in sorted(folder.glob("seed*/run.json")):
+    for record in data_files(folder, "seed*/run.json"):
         return json.loads(record.read_text(encoding="utf-8"))["seconds"]["whole"]
     spec = plan.spec(experiment, seed)
     hyper, recipe = spec["hyper"], spec["recipe"]

@@ -19,6 +19,7 @@ from datasets.restricted import read_npz, read_pickle
 from datasets.unreadable import unreadable
 from studies.benchmarks import CAMERA_SUFFIX, HUMAN36M_BLOCKED
 from studies.errors import InputError
+from studies.foreign import data_files
 
 TRAIN, TEST = ("S1", "S5", "S6", "S7", "S8"), ("S9", "S11")
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")
@@ -106,7 +107,7 @@ def read_original(folder: str | Path) -> dict[Take, np.ndarray]:
     Raises InputError: no file, one that is no CDF, other shapes, names of nobody, what `check_limbs` and `check_sides`
     refuse.
     """
-    files = sorted(Path(folder).glob(f"S*/{POSITIONS}/*.cdf"))
+    files = data_files(Path(folder), f"S*/{POSITIONS}/*.cdf")
     if not files:
         raise InputError(f"{folder}: holds no S*/{POSITIONS}/*.cdf; unpack Poses_D3_Positions_S*.tgz there")
     found = {}

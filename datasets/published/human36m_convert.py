@@ -29,6 +29,7 @@ from datasets.published.human36m import (
 from datasets.published.human36m_cameras import SIZES, numbered, read_cameras, subject_camera
 from datasets.published.limbs import check_points
 from studies.errors import InputError
+from studies.foreign import data_files
 from studies.reading import nearest
 
 PICKLE = "h36m_sh_conf_cam_source_final.pkl"
@@ -66,7 +67,7 @@ def _form(preset: str, raw: Path) -> str:
     """The form whose files are there; MotionBERT's before the others, because the papers used it."""
     there = {
         "motionbert": preset != "cpn" and (raw / PICKLE).is_file(),
-        "original": any(raw.glob(f"S*/{POSITIONS}/*.cdf")),
+        "original": bool(data_files(raw, f"S*/{POSITIONS}/*.cdf")),
         "videopose3d": (raw / POSITIONS_FILE).is_file(),
     }
     found = [form for form in FORMS if there[form]]
@@ -118,7 +119,7 @@ def _pickled(frames: Frames, subjects: tuple[str, ...], preset: str, file: Path)
 def _from_positions(preset: str, raw: Path, form: str) -> Conversion:
     source = raw / POSITIONS_FILE if form == "videopose3d" else raw
     takes = read_positions(source) if form == "videopose3d" else read_original(raw)
-    files = [source] if form == "videopose3d" else sorted(raw.glob(f"S*/{POSITIONS}/*.cdf"))
+    files = [source] if form == "videopose3d" else data_files(raw, f"S*/{POSITIONS}/*.cdf")
     cameras, known, where = read_cameras(raw)
     numbers, detected = numbered(sorted(takes), known), {}
     if preset in DETECTIONS:

@@ -18,6 +18,7 @@ from datasets.video.posetrack import read_json
 from datasets.video.sequences import Sequence
 from studies.errors import InputError
 from studies.files import write_text
+from studies.foreign import data_files
 
 FOLDS = (1, 2, 3)
 SPLITS = {"train": "1", "test": "2"}  # as the lists number them
@@ -33,10 +34,10 @@ def convert_jhmdb(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
     frames as `Rename_Images/CLASS/CLIP/00001.png`. Raises InputError: files that are missing or not as they should be.
     """
     raw = Path(raw_dir) / "jhmdb"
-    found = sorted(raw.rglob("Sub[123]_*.json"))
+    found = data_files(raw, "**/Sub[123]_*.json")
     with whole_folder(Path(out_dir)) as folder:
         (folder / "annotations").mkdir()
-        places = {place.name: place for place in raw.glob(f"{FRAMES}/*/*") if place.is_dir()}
+        places = {place.name: place for place in data_files(raw, f"{FRAMES}/*/*") if place.is_dir()}
         made, counts = _from_json(found, places, raw) if found else _from_lists(raw, places), {}
         for source, key, content in made:
             counts[key] = _counts(sequences_of(content, source, raw))
@@ -73,7 +74,7 @@ def _from_json(files: list[Path], places: dict[str, Path], raw: Path) -> Iterato
 
 def _from_lists(raw: Path, places: dict[str, Path]) -> Iterator[tuple[Path, str, dict]]:
     """From the official lists, joints and masks: what names the frames, split and content."""
-    lists = sorted(raw.rglob("*_test_split_[123].txt"))
+    lists = data_files(raw, "**/*_test_split_[123].txt")
     if not lists:
         raise InputError(
             f"{raw}: holds neither Sub*_*.json nor *_test_split_*.txt; `make data` says where they come from"

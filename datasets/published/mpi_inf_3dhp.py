@@ -18,6 +18,7 @@ from datasets.published.values import entry, flags, mapping, numbers
 from datasets.restricted import read_npz
 from datasets.unreadable import unreadable
 from studies.errors import InputError
+from studies.foreign import data_files
 
 RAW_JOINTS = 28  # of the training annotations, of which these are kept: the 17 of the test set, in its order
 KEPT = (7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 4, 3, 6)
@@ -66,7 +67,7 @@ def read_training(folder: str | Path) -> Iterator[tuple[Name, Views]]:
     Where its `camera.calibration` is there too, it must project the joints onto the key points. Raises InputError: no
     such file, one that is no MATLAB file, other shapes, another calibration, what the checks of `limbs` refuse.
     """
-    files = sorted(Path(folder).glob("S*/Seq*/annot.mat"))
+    files = data_files(Path(folder), "S*/Seq*/annot.mat")
     if not files:
         raise InputError(f"{folder}: holds no S*/Seq*/annot.mat; unpack the training set there")
     return ((_sequence(f"{file.parts[-3]}/{file.parts[-2]}", file), _annotations(file)) for file in files)
@@ -74,7 +75,7 @@ def read_training(folder: str | Path) -> Iterator[tuple[Name, Views]]:
 
 def read_test(folder: str | Path) -> dict[str, Sequence]:
     """By name, TS1 to TS6, from `TS*/annot_data.mat` below `folder`. Raises InputError as `read_training`."""
-    files = sorted(Path(folder).glob("TS*/annot_data.mat"))
+    files = data_files(Path(folder), "TS*/annot_data.mat")
     if not files:
         raise InputError(f"{folder}: holds no TS*/annot_data.mat; unpack mpi_inf_3dhp_test_set.zip there")
     return {file.parent.name: _test_sequence(file) for file in files}

@@ -19,6 +19,7 @@ from datasets.published.mpi_inf_3dhp import (
     read_training,
 )
 from studies.errors import InputError
+from studies.foreign import data_files
 from studies.reading import nearest
 
 TRAINING, TEST = "data_train_3dhp.npz", "data_test_3dhp.npz"  # P-STMO's
@@ -51,7 +52,7 @@ def conversion(preset: str, raw: Path, form: str) -> Conversion:
             return (_tested(name, sequence, file) for name, sequence in sequences.items())
         return _training(raw, form, held_out=split == "val")
 
-    official = [*sorted(raw.glob("S*/Seq*/annot.mat")), *sorted(raw.glob(f"{TEST_FOLDER}/TS*/annot_data.mat"))]
+    official = [*data_files(raw, "S*/Seq*/annot.mat"), *data_files(raw, f"{TEST_FOLDER}/TS*/annot_data.mat")]
     files = [raw / TRAINING, raw / TEST] if form == "p-stmo" else official
     return Conversion(form, views, files, dict.fromkeys(("train", "val", "test"), CARD))
 
@@ -59,7 +60,7 @@ def conversion(preset: str, raw: Path, form: str) -> Conversion:
 def _form(raw: Path) -> str:
     if (raw / TRAINING).is_file() and (raw / TEST).is_file():
         return "p-stmo"
-    if any(raw.glob("S*/Seq*/annot.mat")) and any(raw.glob(f"{TEST_FOLDER}/TS*/annot_data.mat")):
+    if data_files(raw, "S*/Seq*/annot.mat") and data_files(raw, f"{TEST_FOLDER}/TS*/annot_data.mat"):
         return "original"
     raise InputError(
         f"{raw}: nothing to make mpi-inf-3dhp-gt of; put {TRAINING} and {TEST} (P-STMO) there, or S*/Seq*/annot.mat "

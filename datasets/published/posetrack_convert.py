@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from datasets.downloads import digest
 from datasets.folders import code_digest, whole_folder
 from datasets.video.boxes import Boxes, read_boxes, write_boxes
-from datasets.video.posetrack import REMEDY, as_json, merged, read_json, read_sequence
+from datasets.video.posetrack import as_json, merged, read_sequence
 from datasets.video.sequences import Sequence
 from studies.benchmarks import BENCHMARKS, departures
 from studies.errors import InputError
 from studies.files import write_text
+from studies.foreign import data_files
 from studies.reading import nearest
 
 YEARS = ("posetrack17", "posetrack18", "posetrack21")
@@ -63,7 +63,7 @@ def convert_posetrack(name: str, out_dir: str | Path, raw_dir: str | Path) -> No
 
 def annotation_files(raw: Path, split: str) -> list[Path]:
     """Annotation files of a split, of one form: JSON before .mat. Raises InputError where there are none."""
-    found = sorted(path for path in raw.rglob(f"{split}/*") if path.suffix in (".json", ".mat"))
+    found = [path for path in data_files(raw, f"**/{split}/*") if path.suffix in (".json", ".mat")]
     json_files = [path for path in found if path.suffix == ".json"]
     if not found:
         raise InputError(
@@ -105,33 +105,15 @@ def _boxes(path: Path, sequences: list[Sequence], folder: Path) -> str:
     """Write the detector's boxes of val, if there are any; returns what the report says of them."""
     if not path.is_file():
         return f"none; put them as {BOXES} for the columns with a detector's boxes"
-    boxes = _named_boxes(read_json(path), path, sequences)
-    known = {int(number) for sequence in sequences for number in sequence.image_ids}
-    inside = np.isin(boxes.image_id, list(known))
+    images = [(image, int(n)) for s in sequences for image, n in zip(s.images, s.image_ids, strict=True)]
+    boxes = read_boxes(path, image_ids={"/".join(image.parts[-2:]): number for image, number in images})
+    inside = np.isin(boxes.image_id, [number for _, number in images])
     if not inside.any():
         raise InputError(
             f"{path}: none of its images is in the annotations of val; is it of another year? (2017: by image_name)"
         )
     write_boxes(Boxes(boxes.image_id[inside], boxes.box[inside], boxes.score[inside]), folder / BOXES)
     return f"{inside.sum():,} of {len(inside):,} in frames of val"
-
-
-def _named_boxes(entries: Any, path: Path, sequences: list[Sequence]) -> Boxes:
-    """Boxes by image_id, or by image_name as PoseWarper's and DCPose's files give them."""
-    if not isinstance(entries, list) or not entries or "image_id" in entries[0]:
-        return read_boxes(path)
-    ids = {
-        "/".join(image.parts[-2:]): int(n) for s in sequences for image, n in zip(s.images, s.image_ids, strict=True)
-    }
-    try:
-        names = ["/".join(Path(entry["image_name"]).parts[-2:]) for entry in entries]
-        box = np.array([entry["bbox"] for entry in entries], float).reshape(-1, 4)
-        score = np.array([entry["score"] for entry in entries], float)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: is no list of image_name, bbox and score ({error}); {REMEDY}") from None
-    if len(box) != len(score) or not np.isfinite(box).all() or not np.isfinite(score).all():
-        raise InputError(f"{path}: boxes or scores are missing or not finite; {REMEDY}")
-    return Boxes(np.array([ids.get(name, -1) for name in names]), box, score)
 
 
 def _counts(sequences: list[Sequence]) -> dict[str, int]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets.video.posetrack import REMEDY, frame_number, read_json
+from datasets.video.coco import REMEDY, counts, person_category, read_json, slots
+from datasets.video.posetrack import frame_number
 from datasets.video.sequences import Sequence, finite, in_order, persons
 from studies.errors import InputError
 
@@ -32,8 +33,10 @@ FIRST = 1.0  # the files count pixels from 1, MATLAB's way
 def read_jhmdb(path: str | Path, root: str | Path, *, check_images: bool = True) -> list[Sequence]:
     """All clips of one split's file, in its order; key points are JHMDB's 15 in JHMDB's order, pixels from 0.
 
-    root: folder below which the image names lie. There are no head boxes: they are zeros. Raises InputError naming
-    the file and the entry: a wrong number of key points, NaN, frames out of order, a missing image.
+    root: folder below which the image names lie. There are no head boxes: they are zeros. Annotations of another
+    category than person and of crowds are left out, and joints with v = 0, which COCO's form calls not labelled.
+    Raises InputError naming the file and the entry: a wrong number of key points, NaN, frames out of order, an
+    annotation without its image, a missing image.
     """
     path = Path(path)
     return sequences_of(read_json(path), path, Path(root), check_images=check_images)
@@ -45,12 +48,18 @@ def sequences_of(content: Any, path: Path, root: Path, *, check_images: bool = T
     try:
         for entry in content["images"]:
             clips.setdefault(Path(entry["file_name"]).parent.name, []).append(entry)
-        people: dict[int, list[dict]] = {}
+        category = person_category(content, path)
+        order, count = slots(category, JOINTS, JOINTS, path)
+        people: dict[int, list[dict]] = {entry["id"]: [] for entry in content["images"]}
         for annotation in content["annotations"]:
-            people.setdefault(annotation["image_id"], []).append(_person(annotation, path))
+            if counts(annotation, category):
+                _of_image(annotation, people, path).append(_person(annotation, order, count, path))
         sequences = [_clip(name, entries, people, path, root) for name, entries in clips.items()]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: is not laid out as JHMDB's COCO form (no {error}); {REMEDY}") from None
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        what = f"{type(error).__name__} {' '.join(str(error).split())}"
+        raise InputError(f"{path}: is not laid out as JHMDB's COCO form ({what}); {REMEDY}") from None
     if check_images:
         for image in (image for sequence in sequences for image in sequence.images):
             if not image.is_file():
@@ -60,7 +69,7 @@ def sequences_of(content: Any, path: Path, root: Path, *, check_images: bool = T
 
 def _clip(name: str, entries: list[dict], people: dict[int, list[dict]], path: Path, root: Path) -> Sequence:
     in_order([frame_number(entry["file_name"]) for entry in entries], path)
-    rows = [row | {"frame": i} for i, entry in enumerate(entries) for row in people.get(entry["id"], ())]
+    rows = [row | {"frame": i} for i, entry in enumerate(entries) for row in people[entry["id"]]]
     return Sequence(
         name=name,
         images=tuple(root / entry["file_name"] for entry in entries),
@@ -71,13 +80,23 @@ def _clip(name: str, entries: list[dict], people: dict[int, list[dict]], path: P
     )
 
 
-def _person(annotation: dict, path: Path) -> dict:
+def _of_image(annotation: dict, people: dict[int, list[dict]], path: Path) -> list[dict]:
+    """The persons of an annotation's image, so far."""
+    if annotation["image_id"] not in people:
+        where = f"{path}: annotation {annotation.get('id')}"
+        raise InputError(f"{where} belongs to image {annotation['image_id']}, which is not listed; {REMEDY}")
+    return people[annotation["image_id"]]
+
+
+def _person(annotation: dict, order: list[int], count: int, path: Path) -> dict:
     where = f"{path}: annotation {annotation.get('id')}"
     keypoints = np.array(annotation["keypoints"], float)
-    if keypoints.size != 3 * len(JOINTS):
-        raise InputError(f"{where} has {keypoints.size / 3:g} key points instead of {len(JOINTS)}; {REMEDY}")
-    keypoints = finite(keypoints, where).reshape(-1, 3)
-    keypoints[keypoints.any(-1), :2] -= FIRST
+    if keypoints.size != 3 * count:
+        raise InputError(f"{where} has {keypoints.size / 3:g} key points instead of {count}; {REMEDY}")
+    keypoints = finite(keypoints, where).reshape(count, 3)[order]
+    labelled = keypoints[:, 2] > 0
+    keypoints[labelled, :2] -= FIRST
+    keypoints[~labelled] = 0
     box = finite(np.array(annotation["bbox"], float), f"{where}, bbox")
     return {
         "track_id": annotation.get("track_id", 0),

@@ -4,6 +4,9 @@
 boxes people without key points, and keeps the place of hidden joints. 2017 is a list of frames with head boxes and
 points by number (`annolist`). Source: spec 1.4 and 3.1, and the genuine samples.
 
+Left out are annotations of another category than person, of crowds, and without key points. Joints that the files mark
+as hidden count as annotated, as in PoseTrack's own kit.
+
 Our rendered benchmark adds one key to an annotation, `joint_flags`: 17 numbers, the bits of sequences.Persons.flags.
 """
 
@@ -14,9 +17,20 @@ from typing import Any
 
 import numpy as np
 
+from datasets.video.coco import REMEDY, counts, person_category, read_json, slots
 from datasets.video.images import read_image
 from datasets.video.posetrack_mat import read_mat
-from datasets.video.sequences import JOINTS, Persons, Sequence, box_around, finite, in_order, persons, polygon
+from datasets.video.sequences import (
+    JOINTS,
+    Persons,
+    Sequence,
+    box_around,
+    check_one_video,
+    finite,
+    in_order,
+    persons,
+    polygon,
+)
 from studies.errors import InputError
 from studies.files import write_text
 
@@ -51,7 +65,6 @@ CATEGORY = {
     "keypoints": list(SLOTS),
     "skeleton": [[SLOT_OF[a] + 1, SLOT_OF[b] + 1] for a, b in BONES],
 }
-REMEDY = "fetch or convert the file again"
 
 
 def read_sequence(path: str | Path, root: str | Path, *, check_images: bool = True) -> Sequence:
@@ -59,8 +72,8 @@ def read_sequence(path: str | Path, root: str | Path, *, check_images: bool = Tr
 
     root: the folder below which the file's image names lie; check_images: whether every frame must be there. A file
     that gives no width and height costs one decoded frame. Raises InputError naming the file and the entry: not
-    JSON, a wrong number of key points, an ignore region of fewer than 3 points, NaN, frames out of order, an
-    annotation without its image, an image that is missing.
+    JSON, no category of persons, a wrong number of key points, an ignore region of fewer than 3 points, NaN, frames of
+    several videos or out of order, an annotation without its image, an image that is missing.
     """
     path, root = Path(path), Path(root)
     content = read_mat(path) if path.suffix == ".mat" else read_json(path)
@@ -116,25 +129,20 @@ def video_key(name: str) -> str:
     return re.sub(r"_(train|val|test)$", "", name)
 
 
-def read_json(path: Path) -> Any:
-    """Content of a JSON file. Raises InputError naming it."""
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from None
-    except ValueError as error:
-        raise InputError(f"{path}: is not JSON ({' '.join(str(error).split())}); {REMEDY}") from None
-
-
 def _read_2018(content: dict, path: Path, root: Path) -> Sequence:
     entries = content["images"]
     if not entries:
         raise InputError(f"{path}: lists no image; {REMEDY}")
+    check_one_video([entry["file_name"] for entry in entries], path)
     in_order([frame_number(entry["file_name"]) for entry in entries], path)
     index = {entry["id"]: i for i, entry in enumerate(entries)}
-    slots = _slots(content, path)
+    if len(index) < len(entries):
+        raise InputError(f"{path}: two of its images have the same id; {REMEDY}")
+    category = person_category(content, path)
+    places = slots(category, JOINTS, SLOTS, path)
     images = tuple(root / entry["file_name"] for entry in entries)
-    rows = [_person_2018(a, index, slots, path) for a in content.get("annotations", ()) if "keypoints" in a]
+    people = [a for a in content.get("annotations", ()) if a.get("keypoints") and counts(a, category)]
+    rows = [_person_2018(annotation, index, *places, path) for annotation in people]
     return Sequence(
         name=Path(entries[0]["file_name"]).parent.name,
         images=images,
@@ -146,17 +154,7 @@ def _read_2018(content: dict, path: Path, root: Path) -> Sequence:
     )
 
 
-def _slots(content: dict, path: Path) -> list[int]:
-    """Where the file keeps each of the 15 joints, and the number of its slots at the end."""
-    names = content["categories"][0].get("keypoints", SLOTS)
-    missing = [joint for joint in JOINTS if joint not in names]
-    if missing:
-        raise InputError(f"{path}: its categories lack the key point {missing[0]!r}; {REMEDY}")
-    return [*(names.index(joint) for joint in JOINTS), len(names)]
-
-
-def _person_2018(annotation: dict, index: dict[int, int], slots: list[int], path: Path) -> dict[str, Any]:
-    *order, count = slots
+def _person_2018(annotation: dict, index: dict[int, int], order: list[int], count: int, path: Path) -> dict[str, Any]:
     where = f"{path}: annotation {annotation.get('id')}"
     values = np.array(annotation["keypoints"], float)
     if values.size != 3 * count:
@@ -189,6 +187,7 @@ def _read_2017(content: dict, path: Path, root: Path) -> Sequence:
     if not entries:
         raise InputError(f"{path}: lists no image; {REMEDY}")
     names = [_only(entry["image"])["name"].replace("\\/", "/") for entry in entries]
+    check_one_video(names, path)
     numbers = [frame_number(name) for name in names]
     in_order(numbers, path)
     images = tuple(root / name for name in names)

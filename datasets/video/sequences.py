@@ -3,6 +3,7 @@
 Joints are PoseTrack's 15 in poseval's order (spec 3.1), whatever order the file has.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -117,6 +118,14 @@ def finite(values: np.ndarray, where: str) -> np.ndarray:
     if not np.isfinite(values).all():
         raise InputError(f"{where}: holds NaN or infinite coordinates; mend or remove this entry")
     return values
+
+
+def check_one_video(names: Iterable[str], file: Path) -> None:
+    """Raises InputError naming the file unless all images lie in one folder: files of whole splits hold many videos."""
+    videos = dict.fromkeys(Path(name).parent.name for name in names)
+    if len(videos) > 1:
+        first, second, *_ = videos
+        raise InputError(f"{file}: holds {len(videos)} videos ({first}, {second}); give a file for each")
 
 
 def in_order(numbers: list[int], file: Path) -> None:

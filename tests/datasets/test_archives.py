@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets import archives
-from datasets.archives import unpack
+from datasets.archives import look_through, unpack
 from studies.errors import InputError
 
 FILES = {"a/one.txt": b"one" * 1000, "a/b/two.bin": bytes(range(256)) * 50, "three": b""}
@@ -29,8 +30,8 @@ def tar(path: Path, files: dict[str, bytes] = FILES, mode: str = "w:gz", change:
     return path
 
 
-def zipped(path: Path, files: dict[str, bytes] = FILES) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+def zipped(path: Path, files: dict[str, bytes] = FILES, stored: bool = False) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return path
@@ -188,3 +189,79 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path: Path, monkeyp
     with pytest.raises(InputError, match=r"out: cannot be written \(No space left on device\); free the disk"):
         unpack([archive], tmp_path / "out")
     assert set(read(tmp_path / "out")) == {"a/one.txt"}
+
+
+PACKED = {
+    "zip": zipped,
+    "stored": lambda path: zipped(path, stored=True),
+    "tar.gz": tar,
+    "tar.xz": lambda path: tar(path, mode="w:xz"),
+    "tar.bz2": lambda path: tar(path, mode="w:bz2"),
+}
+
+
+@pytest.mark.parametrize("form", PACKED)
+def test_one_wrong_byte_anywhere_is_noticed(form: str, tmp_path: Path) -> None:
+    """Whatever byte is wrong, the files come out as they were or not at all, and every complaint is one line."""
+    archive, out = PACKED[form](tmp_path / "archive"), tmp_path / "out"
+    content = archive.read_bytes()
+    complaints = []
+    for place in {*range(0, len(content), max(1, len(content) // 150)), *range(len(content) - 250, len(content))}:
+        archive.write_bytes(flipped(content, place))
+        try:
+            unpack([archive], out)
+        except InputError as error:
+            complaints.append(str(error))
+        assert all(content in FILES.values() for content in read(out).values()), place
+        shutil.rmtree(out, ignore_errors=True)
+    assert len(complaints) > 100  # not: a date, an attribute
+    assert all(text.startswith(f"{archive}: ") and "\n" not in text for text in complaints)
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
+
+
+def test_a_damaged_header_does_not_end_a_tar(tmp_path: Path) -> None:
+    """The standard library takes it for the archive's end, and the rest is lost without a word."""
+    archive = tar(tmp_path / "archive", mode="w")
+    content = archive.read_bytes()
+    place = content.index(b"a/b/two.bin")
+    archive.write_bytes(flipped(content, place))
+    with pytest.raises(InputError, match=rf"is damaged or no archive \(bad checksum at byte {place}\)"):
+        unpack([archive], tmp_path / "out")
+
+
+@pytest.mark.parametrize("left", ["a/b/two.bin", "three"])
+def test_a_tar_that_is_cut_between_two_files_is_noticed(left: str, tmp_path: Path) -> None:
+    archive = tar(tmp_path / "archive", mode="w")
+    content = archive.read_bytes()
+    archive.write_bytes(content[: content.index(left.encode())])
+    with pytest.raises(InputError, match="is damaged or no archive"):
+        unpack([archive], tmp_path / "out")
+
+
+CLUTTER = (
+    "__MACOSX/a/._one.txt", "._three", "a/.DS_Store", "a/Thumbs.db", "a/desktop.ini", "a/@eaDir/one.txt/SYNO",
+    "a/.ipynb_checkpoints/one.txt", "./a/._one.txt", "a\\b\\._two.bin", "a/.~lock.one.txt#", "a/~$one.txt",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_what_systems_leave_beside_data_is_passed_over(make: Callable, tmp_path: Path) -> None:
+    archive = make(tmp_path / "archive", dict.fromkeys(CLUTTER, b"\0\5\x16\7") | FILES)
+    assert look_through(archive) == unpack([archive], tmp_path / "out") == len(FILES)
+    assert read(tmp_path / "out") == FILES
+
+
+def test_looking_through_reads_all_and_writes_nothing(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "archive")
+    before = archive.read_bytes()
+    assert look_through(archive, ["*.txt"]) == 1
+    archive.write_bytes(flipped(before, before.index(b"one.txt") + 20))
+    with pytest.raises(InputError, match="is damaged or no archive"):
+        look_through(archive, ["*.txt"])
+    assert look_through(archive, ["*.bin"]) == 1  # nobody reads the other file
+    locked = encrypted(tmp_path / "locked.zip", "secret.txt", b"poses", b"token")
+    assert look_through(locked) == 1
+    assert set(read(tmp_path)) == {"archive", "locked.zip"}

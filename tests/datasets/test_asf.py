@@ -1,5 +1,6 @@
 """ASF and AMC: a small skeleton worked out by hand, and every fault named with its line."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -90,10 +91,100 @@ def test_x_is_applied_before_y_before_z(asf: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(points[0, 3] - points[0, 1], [0, 0, 1], atol=1e-12)  # y -> z by x, then z stays
 
 
-def test_line_ends_and_blank_lines_at_the_end_do_not_matter(asf: Path, tmp_path: Path) -> None:
-    (tmp_path / "x.amc").write_bytes((_amc(*GOOD) + "\n\n").replace("\n", "\r\n").encode())
-    motion = read_amc(tmp_path / "x.amc", read_asf(asf))
-    assert {name: values.shape for name, values in motion.items()} == {"root": (3, 6), "upper": (3, 2), "lower": (3, 1)}
+WRITTEN = {  # the same motion, written otherwise
+    "line ends of Windows, blank ones at the end": (_amc(*GOOD) + "\n\n").replace("\n", "\r\n").encode(),
+    "line ends of old Macs": _amc(*GOOD).replace("\n", "\r").encode(),
+    "blank lines": _amc(*GOOD).replace("\n", "\n  \n\n").encode(),
+    "remarks in lines and at their ends": _amc(*GOOD).replace("\n", " # root 1 2\n# remark\n").encode(),
+    "remarks that are not ASCII": ("# G\u00e4nge\n" + _amc(*GOOD)).encode("latin-1"),
+    "a byte order mark": _amc(*GOOD).encode("utf-8-sig"),
+    "UTF-16": _amc(*GOOD).encode("utf-16"),
+    "tabs and blanks": _amc(*GOOD).replace(" ", "\t ").replace("\n", " \t\n  ").encode(),
+    "capitals": _amc(*GOOD).upper().encode(),
+    "the end of a DOS file": _amc(*GOOD).encode() + b"\x1a",
+    "no header": "".join(GOOD).encode(),
+}
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+def test_what_is_written_otherwise_is_read(way: str, asf: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.amc").write_text(_amc(*GOOD))
+    (tmp_path / "y.amc").write_bytes(WRITTEN[way])
+    skeleton = read_asf(asf)
+    one, other = (read_amc(tmp_path / name, skeleton) for name in ("x.amc", "y.amc"))
+    assert {name: values.shape for name, values in one.items()} == {"root": (3, 6), "upper": (3, 2), "lower": (3, 1)}
+    assert list(one) == list(other)
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name])
+
+
+@pytest.mark.parametrize("change", [str.upper, lambda text: text.replace("\n", "\r\n"), lambda text: "\ufeff" + text])
+def test_a_skeleton_that_is_written_otherwise_is_read(change: Callable, asf: Path) -> None:
+    wanted = read_asf(asf)
+    asf.write_bytes(change(ASF).encode())
+    found = read_asf(asf)
+    assert [name.lower() for name in found.points] == list(wanted.points)
+    for one, other in zip(found.bones.values(), wanted.bones.values(), strict=True):
+        np.testing.assert_array_equal(one.direction * one.length, other.direction * other.length)
+
+
+def test_a_bone_is_found_whatever_its_capitals(asf: Path, tmp_path: Path) -> None:
+    asf.write_text(ASF.replace("name upper", "name Upper"))
+    (tmp_path / "x.amc").write_text(_amc(*GOOD))
+    skeleton = read_asf(asf)
+    assert skeleton.points == ("root", "Upper", "stub", "lower")
+    assert forward_kinematics(skeleton, read_amc(tmp_path / "x.amc", skeleton)).shape == (3, 4, 3)
+
+
+def test_radians_are_told_from_degrees(asf: Path, tmp_path: Path) -> None:
+    """All angles, the root's too, and no place."""
+    skeleton = read_asf(asf)
+    degrees = "1\nroot 1 2 3 10 20 30\nupper 40 50\nlower 60\n"
+    (tmp_path / "d.amc").write_text(HEADER + degrees)
+    radians = "1\nroot 1 2 3 {} {} {}\nupper {} {}\nlower {}\n".format(*np.radians([10, 20, 30, 40, 50, 60]).tolist())
+    (tmp_path / "r.amc").write_text(HEADER.replace("DEGREES", "radians") + radians)
+    one, other = (forward_kinematics(skeleton, read_amc(tmp_path / name, skeleton)) for name in ("d.amc", "r.amc"))
+    np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+@pytest.mark.shared
+def test_the_case_in_radians(shared: Path) -> None:
+    case = shared / "cases/amc-in-radians"
+    skeleton = read_asf(case / "t.asf")
+    points, same = (
+        forward_kinematics(skeleton, read_amc(case / name, skeleton)) for name in ("t.amc", "t_degrees.amc")
+    )
+    np.testing.assert_allclose(points[0, -1], [0.1924, 0.0348, 0.0281], atol=5e-5)
+    np.testing.assert_allclose(points, same, atol=1e-12)
+
+
+@pytest.mark.shared
+def test_the_case_with_remarks(shared: Path) -> None:
+    case = shared / "cases/amc-with-comments"
+    assert len(read_amc(case / "t.amc", read_asf(case / "t.asf"))["root"]) == 2
+
+
+HEADERS = {
+    "both units": (":DEGREES\n:RADIANS\n", "says both :degrees and :radians"),
+    "an unknown header": (":PARTIALLY-SPECIFIED\n", "line 1: ':PARTIALLY-SPECIFIED' stands before the first frame"),
+    "a page": ("<!DOCTYPE html>\n", "line 1: '<!DOCTYPE' stands before the first frame"),
+    "the end of a frame": ("upper 0 0\nlower 0\n", "line 1: 'upper' stands before the first frame"),
+    "another rate": (":SAMPLES-PER-SECOND 60\n", "line 1: 60 frames per second, 120 are expected"),
+    "no rate": (":SAMPLES-PER-SECOND\n", "line 1:  frames per second, 120 are expected"),
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_is_read(header: str, asf: Path, tmp_path: Path) -> None:
+    text, message = HEADERS[header]
+    (tmp_path / "x.amc").write_text(text + "".join(GOOD))
+    with pytest.raises(InputError, match=rf"x\.amc.*{message}"):
+        read_amc(tmp_path / "x.amc", read_asf(asf), fps=120)
+
+
+def test_the_expected_rate_is_no_fault(asf: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.amc").write_text(":SAMPLES-PER-SECOND 120\n" + "".join(GOOD))
+    assert len(read_amc(tmp_path / "x.amc", read_asf(asf), fps=120)["root"]) == 3
 
 
 FAULTS = {
@@ -120,7 +211,6 @@ FAULTS = {
         _amc(GOOD[0], "2\nupper 0 0\nroot 1 2 3 0 0 0\nlower 0\n"),
         r"x\.amc: its frames list the bones in varying order",
     ),
-    "an empty line": (_amc(GOOD[0], "\n", GOOD[1]), "line 8: is empty"),
     "no frame": (HEADER, r"x\.amc: holds no frame"),
     "nothing": ("", r"x\.amc: holds no frame"),
     "not text": ("\u00e9", r"x\.amc: is not text"),
@@ -146,6 +236,23 @@ ASF_FAULTS = {
     "NaN": ("direction 0 1 0", "direction 0 nan 0", "line 30: the bone that ends here is incomplete"),
     "an unknown bone": ("upper lower", "upper flower", "line 30: the bone that ends here is incomplete"),
     "an orphan": ("root upper stub", "root stub", "line 41: 'upper' has children before it has a parent"),
+    "a root that does not start at zero": (
+        "position 0 0 0",
+        "position 0 9 0",
+        "the position 0 9 0; only 0 0 0 is read",
+    ),
+    "a turned root": ("orientation 0 0 0", "orientation 90 0 0", "the orientation 90 0 0; only 0 0 0 is read"),
+    "another order of a bone": (
+        "axis 0 0 90  XYZ",
+        "axis 0 0 90  ZYX",
+        r"written otherwise \(its axis has the order ZYX",
+    ),
+    "a length that moves": ("dof ry", "dof ry l", r"written otherwise \(dof ry l, only rx, ry, rz"),
+    "an axis twice": ("dof rx rz", "dof rx rx", r"written otherwise \(dof rx rx, only rx, ry, rz are read, each once"),
+    "a bone twice": ("name lower", "name upper", "line 30: the bone that ends here is the second 'upper'"),
+    "two parents": ("upper lower", "stub lower\n    upper lower", "'lower' gets a second parent"),
+    "units twice": (":root\n", ":units\n  angle rad\n:root\n", "line 7: :units stands here again"),
+    "a negative length": ("length 0.5", "length -1", ":units has the length '-1'"),
     "a ghost": ("upper lower", "upper lower ghost", ":hierarchy names the bone 'ghost', :bonedata lacks it"),
 }
 

@@ -5,12 +5,14 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
+from datasets.archives import unpack
 from datasets.published.jhmdb_convert import convert_jhmdb
 from datasets.published.posetrack_convert import convert_posetrack
 from datasets.topdown_boxes import Videos, annotated_boxes
@@ -137,6 +139,35 @@ def test_boxes_come_by_image_name_as_well(raw: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none of its images is in the annotations"):
         convert_posetrack("video-posetrack18", tmp_path / "bad", raw)
     assert not (tmp_path / "bad").exists()
+
+
+@pytest.mark.shared
+def test_the_case_of_a_mac(shared: Path, tmp_path: Path) -> None:
+    """What its archiver adds is not unpacked; nor is it read where somebody else has unpacked it."""
+    archive = shared / "cases/zip-from-macos/posetrack18_data.zip"
+    for way in ("ours", "theirs"):
+        raw = tmp_path / way / "posetrack18"
+        if way == "ours":
+            assert unpack([archive], raw) == 3
+        else:
+            shutil.unpack_archive(archive, raw)
+            (raw / "annotations/val/.DS_Store").write_bytes(b"\0")
+            (raw / "annotations/val/._000001_x.json").write_bytes(b"\0\5\x16\7")
+            (raw / "annotations/val/.ipynb_checkpoints").mkdir()
+            shutil.copy(raw / "annotations/val/000001_x.json", raw / "annotations/val/.ipynb_checkpoints/000001_x.json")
+        shutil.copytree(raw / "images/val", raw / "images/train")
+        convert_posetrack("video-posetrack18", tmp_path / way / "out", tmp_path / way)
+        assert [len(Videos(tmp_path / way / "out").sequences(split)) for split in ("train", "val")] == [1, 1]
+
+
+def test_boxes_by_image_name_are_those_of_persons(raw: Path, tmp_path: Path) -> None:
+    boxes = raw / "posetrack18/boxes/val.json"
+    name = next(path for path in (raw / "posetrack18/images/val").rglob("*.jpg")).relative_to(raw / "posetrack18")
+    person = {"image_name": name.as_posix(), "bbox": [0, 0, 9, 9], "score": 1, "category_id": 1}
+    boxes.write_text(json.dumps([person, person | {"category_id": 62}, person | {"image_name": "x/7.jpg"}]))
+    convert_posetrack("video-posetrack18", tmp_path / "out", raw)
+    assert len(json.loads((tmp_path / "out/boxes/val.json").read_text(encoding="utf-8"))) == 1
+    assert "Detector's boxes: 1 of 2 in frames of val" in (tmp_path / "out/report.md").read_text(encoding="utf-8")
 
 
 def test_the_genuine_sample_converts(shared: Path, tmp_path: Path) -> None:
@@ -298,6 +329,15 @@ def test_jhmdb_scores_by_the_persons_size(jhmdb: Path, tmp_path: Path) -> None:
     assert found["pck"] == pytest.approx(100 * 14 / 15)
     assert found["pck_groups"] == pytest.approx(100 * 6 / 7)
     assert resampled_pck(persons, off)["pck"] == pytest.approx(100 * 14 / 15)
+    boxes = persons.box.copy()
+    boxes[0, 2:] = 0  # a person without size is counted in neither
+    wrong = truth + np.where(np.arange(15)[:, None, None] == 0, 99, 0)
+    small = replace(persons, box=boxes)
+    assert person_pck(small, wrong)["pck"] == resampled_pck(small, wrong)["pck"].mean() == 100
+    nobody = persons.__class__(persons.boxes_from, *(getattr(persons, f)[:0] for f in
+                               ("sequence", "frame", "box", "score", "keypoints")))  # fmt: skip
+    assert np.isnan(person_pck(nobody, truth[:0])["pck"])
+    assert np.isnan(resampled_pck(nobody, truth[:0])["pck"]).all()
 
 
 def test_what_is_missing_of_jhmdb_is_named(jhmdb: Path, tmp_path: Path) -> None:

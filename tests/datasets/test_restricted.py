@@ -3,6 +3,7 @@
 import os
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,24 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
             file.write(bytes(1 << 20))
     with pytest.raises(InputError, match="more than arrays shrink by; do not trust this file"):
         read_npz(tmp_path / "bomb.npz")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_one_wrong_byte_of_an_npz_is_noticed(save: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    values = {"plain": np.arange(600).reshape(20, 30), "objects": np.array({"a": [1.5]}, object)}
+    save(path, **values)
+    content, complaints = path.read_bytes(), []
+    for place in [*range(0, len(content), max(1, len(content) // 300)), *range(len(content) - 300, len(content))]:
+        path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        try:
+            found = read_npz(path)
+            assert found["objects"] == values["objects"].item()
+            np.testing.assert_array_equal(found["plain"], values["plain"])
+        except InputError as error:
+            complaints.append(str(error))
+    assert len(complaints) > 200
+    assert all(text.startswith(f"{path}: cannot be read (") and "\n" not in text for text in complaints)
 
 
 @pytest.mark.parametrize("read", [read_pickle, read_npz])

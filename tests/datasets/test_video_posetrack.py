@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datasets.topdown_boxes import annotated_boxes
 from datasets.video.boxes import Boxes, read_boxes, write_boxes
 from datasets.video.images import jpeg, read_image
+from datasets.video.jhmdb import JOINTS as JHMDB_JOINTS
 from datasets.video.jhmdb import read_jhmdb
 from datasets.video.posetrack import as_json, frame_number, merged, read_sequence, video_key, write_sequence
 from datasets.video.sequences import FLIP_ORDER, JOINTS, Sequence, box_around, persons
@@ -167,6 +169,31 @@ def _swap(content: dict) -> None:
     content["images"].reverse()
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"category_id": 2}, {"iscrowd": 1}, {"keypoints": []}, {"keypoints": None}, {"category_id": 2, "keypoints": [1]}],
+)
+def test_what_is_no_person_is_left_out(other: dict, tmp_path: Path) -> None:
+    content = as_json(_sequence(tmp_path), tmp_path)
+    content["annotations"].append(content["annotations"][0] | {"track_id": 9} | other)
+    content["categories"].insert(0, {"id": 2, "name": "dog"})  # the first is not always the person
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert read_sequence(tmp_path / "a.json", tmp_path, check_images=False).persons.track_id.tolist() == [4]
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    text = json.dumps(as_json(_sequence(tmp_path), tmp_path))
+    for encoding in ("utf-8-sig", "utf-16"):
+        (tmp_path / "a.json").write_text(text.replace(", ", ",\r\n"), encoding=encoding)
+        _same(read_sequence(tmp_path / "a.json", tmp_path, check_images=False), _sequence(tmp_path))
+
+
+def test_persons_in_frames_that_are_not_labelled_are_not_looked_at(tmp_path: Path) -> None:
+    sequence = _sequence(tmp_path)
+    assert len(annotated_boxes([sequence, sequence])) == 2
+    assert len(annotated_boxes([sequence, _sequence(tmp_path, labelled=np.zeros(3, bool))])) == 1
+
+
 def _without(entry: str, key: str):
     return lambda content: content[entry][0].pop(key)
 
@@ -192,6 +219,12 @@ FAULTS = {
     "unknown image": (_change("annotations", image_id=5), r"belongs to image 5, which is not listed"),
     "no key": (_without("images", "file_name"), r"not laid out as PoseTrack's .*file_name"),
     "no joint": (lambda c: c["categories"][0]["keypoints"].remove("nose"), r"lack the key point 'nose'"),
+    "no person": (_change("categories", name="dog"), r"one category 'person' is wanted, its categories are dog"),
+    "two videos": (
+        _change("images", file_name="images/train/000001_x/000000.jpg"),
+        r"holds 2 videos \(000001_x, 000007",
+    ),
+    "one id twice": (_change("images", id=30000070001), r"two of its images have the same id"),
     "no images": (lambda c: c.update(images=[]), r"lists no image"),
 }
 
@@ -263,6 +296,51 @@ def test_boxes(tmp_path: Path) -> None:
     assert read_boxes(tmp_path / "empty.json").box.shape == (0, 4)
 
 
+@pytest.mark.shared
+def test_the_case_of_other_categories(shared: Path) -> None:
+    boxes = read_boxes(shared / "cases/boxes-of-other-categories/val.json")
+    assert boxes.box.tolist() == [[10, 10, 50, 90]]
+
+
+CHAIR = {"image_id": 1, "category_id": 62, "bbox": [5, 5, 0, 20], "score": 0.8}  # without extent, and nobody cares
+PERSON = {"image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.9}
+MANY = [{"id": 1, "name": "chair"}, {"id": 7, "name": "Person"}]
+CONTENTS = {
+    "a list": ([CHAIR, PERSON], 1),
+    "no category": ([{"image_id": 1, "bbox": [1, 2, 30, 40], "score": 0.9}, PERSON], 2),
+    "no person": ([CHAIR], 0),
+    "a crowd": ([PERSON | {"iscrowd": 1}, PERSON | {"iscrowd": 0}], 1),
+    "named categories": ({"categories": MANY, "annotations": [PERSON, PERSON | {"category_id": 7}]}, 1),
+    "no named categories": ({"annotations": [CHAIR, PERSON]}, 1),
+}
+
+
+@pytest.mark.parametrize("way", CONTENTS)
+def test_boxes_are_those_of_persons(way: str, tmp_path: Path) -> None:
+    content, count = CONTENTS[way]
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert len(read_boxes(tmp_path / "a.json").score) == count
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([PERSON | {"category_id": 0}, PERSON], "its categories count from 0, COCO's from 1"),
+        (
+            {"categories": MANY[:1], "annotations": [PERSON]},
+            "one category 'person' is wanted, its categories are chair",
+        ),
+        ({"categories": MANY, "annotations": [PERSON | {"score": None, "category_id": 7}]}, "holds NaN|is not a list"),
+        ([PERSON | {"category_id": "person"}], "is not a list of image_id, bbox and score"),
+        ({"error": "no such file"}, r"is not a list of image_id, bbox and score \('annotations'\)"),
+    ],
+)
+def test_boxes_of_nobody_knows_whom(content: list | dict, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"a\.json: {message}"):
+        read_boxes(tmp_path / "a.json")
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
@@ -284,6 +362,8 @@ def test_bad_boxes(entry: dict, message: str, tmp_path: Path) -> None:
         ({"keypoints": [1.0] * 42}, "annotation 9 has 14 key points instead of 15"),
         ({"keypoints": [float("nan")] * 45}, "annotation 9: holds NaN"),
         ({"bbox": None}, "not laid out|holds NaN"),
+        ({"image_id": 7}, "annotation 9 belongs to image 7, which is not listed"),
+        ({"category_id": "a"}, "not laid out"),
     ],
 )
 def test_bad_jhmdb(change: dict, message: str, tmp_path: Path) -> None:
@@ -292,3 +372,30 @@ def test_bad_jhmdb(change: dict, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"images": [image], "annotations": [annotation]}))
     with pytest.raises(InputError, match=message):
         read_jhmdb(tmp_path / "a.json", tmp_path, check_images=False)
+
+
+def _jhmdb(path: Path, annotations: list[dict], **category: object) -> np.ndarray:
+    """Key points (P, 15, 3) of a file of one clip with these annotations."""
+    image = {"file_name": "clip/00001.png", "id": 1, "width": 320, "height": 240}
+    categories = [{"id": 1, "name": "person", "keypoints": list(JHMDB_JOINTS)} | category]
+    common = {"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}
+    entries = [common | {"id": i} | annotation for i, annotation in enumerate(annotations)]
+    path.write_text(json.dumps({"images": [image], "annotations": entries, "categories": categories}))
+    return read_jhmdb(path, path.parent, check_images=False)[0].persons.keypoints
+
+
+def test_jhmdb_reads_what_decides_what_counts(tmp_path: Path) -> None:
+    slots = np.stack([np.arange(15) + 2.0, np.arange(15) + 3.0, np.full(15, 2.0)], -1)
+    slots[3] = [1, 1, 0]  # COCO's form: not labelled, wherever it stands
+    slots[4, 2] = 1
+    whole = {"keypoints": slots.ravel().tolist()}
+    found = _jhmdb(tmp_path / "a.json", [whole, whole | {"category_id": 3}, whole | {"iscrowd": 1}])
+    assert len(found) == 1
+    assert found[0, 3].tolist() == [0, 0, 0]
+    assert found[0, 4].tolist() == [5, 6, 1]
+    turned = _jhmdb(
+        tmp_path / "a.json", [{"keypoints": slots[::-1].ravel().tolist()}], keypoints=list(JHMDB_JOINTS[::-1])
+    )
+    np.testing.assert_array_equal(turned, found)
+    with pytest.raises(InputError, match="its categories lack the key point 'neck'"):
+        _jhmdb(tmp_path / "a.json", [whole], keypoints=["nose", *JHMDB_JOINTS[1:]])

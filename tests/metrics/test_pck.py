@@ -71,6 +71,16 @@ def test_absent_joints_and_persons_without_size_are_left_out() -> None:
     assert np.isnan(columns[MEAN_GROUPS])
 
 
+@pytest.mark.parametrize("kind", ["nobody", "no joint", "no size"])
+def test_where_nothing_counts_there_is_no_pck(kind: str) -> None:
+    n = 0 if kind == "nobody" else 3
+    truth, size = persons(n), np.full(n, 0.0 if kind == "no size" else 50.0)
+    present = np.full((n, 15), kind != "no joint")
+    joints = pck(truth, truth, size, present=present)
+    assert np.isnan(joints).all()
+    assert np.isnan(list(jhmdb_columns(joints).values())).all()
+
+
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 1), st.floats(0.01, 1))
 def test_pck_grows_with_alpha_and_does_not_see_scale(seed: int, a: float, b: float) -> None:
     truth, size = persons(5, seed), np.full(5, 150.0)

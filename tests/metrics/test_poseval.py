@@ -154,6 +154,44 @@ def test_a_joint_that_is_never_annotated() -> None:
     assert np.isnan(nothing.columns["Total"])
 
 
+NOBODY = np.zeros((0, 15, 3))
+
+
+@pytest.mark.parametrize(
+    ("truth", "labelled"),
+    [
+        (truth_of(person(100)), [False, False]),  # no frame is labelled
+        (annotated(np.zeros(0, int), NOBODY, np.zeros((0, 4))), [True, True]),  # nobody is there
+        (truth_of(person(0, absent=tuple(range(15)))), [True, True]),  # somebody without a joint
+        (truth_of(person(100)), []),
+    ],
+)
+@pytest.mark.parametrize("guesses", [[], [person(100)]])
+def test_where_nothing_is_labelled_there_is_no_ap(truth: Persons, labelled: list, guesses: list) -> None:
+    if not labelled:
+        truth, guesses = truth.rows(np.zeros(0, int)), []
+    cluster, counts = np.zeros(len(labelled), int), np.ones((3, 1), int)
+    result = posetrack_ap(truth, guess(*guesses), np.array(labelled, bool), resamples=(cluster, counts))
+    assert np.isnan(result.joints).all()
+    assert np.isnan(list(result.columns.values())).all()
+    assert np.isnan(result.resampled).all()
+    assert not result.annotated.any()
+
+
+def test_where_no_joint_is_flagged_there_is_no_ap() -> None:
+    truth = truth_of(person(100))
+    assert np.isnan(ap(truth, as_prediction(truth), flags=np.zeros((1, 15), bool))).all()
+
+
+def test_a_resample_without_a_labelled_frame_has_no_ap() -> None:
+    truth = truth_of(person(100))
+    cluster, counts = np.array([0, 1]), np.array([[1, 1], [0, 2]])
+    result = posetrack_ap(truth, as_prediction(truth), np.array([True, False]), resamples=(cluster, counts))
+    assert (result.resampled[0] == 100).all()
+    assert np.isnan(result.resampled[1]).all()
+    assert np.isnan(result.resampled_columns["Total"][1])
+
+
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=20, deadline=None)
 def test_a_resample_is_scored_like_sequences_that_stand_there_so_often(seed: int) -> None:
@@ -256,6 +294,8 @@ def literal_ap(truth: list, guesses: list, labelled: list, ignore: dict) -> list
         for points, _ in people:
             for j in points:
                 positives[j] += 1
+    if not any(positives.values()):
+        return [float("nan")] * 15  # poseval prints 0.0
     return [literal_curve(entries[j], positives[j]) for j in range(15)]
 
 

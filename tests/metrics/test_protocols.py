@@ -297,3 +297,21 @@ def test_a_mark_of_a_valid_frame_is_0_or_1(mark):
         mpi_inf_3dhp(poses, poses, [1, mark], ["TS1"] * 2, 2048, 2048)
     for marked in ([1, 0], [True, False], np.array([1.0, 0.0])):
         assert mpi_inf_3dhp(poses, poses, marked, ["TS1"] * 2, 2048, 2048)["frames"] == 1
+
+
+@pytest.mark.parametrize("missing", ["", np.nan, None])
+def test_a_missing_action_is_no_action_of_its_own(missing: object):
+    joints = np.random.default_rng(0).normal(0, 300, (2, 17, 3))
+    action, sequence = np.array(["Walking", missing], object), np.array(["s_11_act_14_subact_01_ca_01"] * 2)
+    for protocol in (human36m, pooled):
+        with pytest.raises(InputError, match="action is missing in 1 of 2 frames, first in 1"):
+            protocol(joints / 500, joints, np.ones(2), 1000, 1000, action, sequence)
+
+
+def test_no_frames_have_no_mean():
+    none = np.zeros((0, 17, 3))
+    for protocol in (human36m, pooled):
+        with pytest.raises(InputError, match="N >= 1"):
+            protocol(none, none, np.ones(0), 1000, 1000, np.zeros(0, str), np.zeros(0, str))
+    with pytest.raises(InputError, match="N >= 1"):
+        mpi_inf_3dhp(none, none, np.ones(0), np.zeros(0, str), 2048, 2048)

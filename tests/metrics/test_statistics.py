@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.statistics import Sample, holm, paired_difference, resample, resampled_mean
+from studies.errors import InputError
 
 
 def test_resamples_hold_as_many_clusters_as_there_are_and_are_always_the_same() -> None:
@@ -80,3 +81,11 @@ def test_holm_is_the_step_down_procedure(values: list[float]) -> None:
             break
         rejected.add(i)
     assert {i for i, x in enumerate(adjusted) if x <= level} == rejected
+
+
+def test_without_runs_or_clusters_there_is_nothing_to_compare() -> None:
+    with pytest.raises(InputError, match="there is nothing to resample"):
+        resample(0)
+    none = Sample(np.zeros(0), np.zeros((0, 200)))
+    with pytest.raises(InputError, match="there is no run to compare"):
+        paired_difference(none, none, 4)

@@ -2,6 +2,7 @@
 
 from datasets.published import MODULES, VIDEO
 from studies.closure import closure
+from studies.foreign import data_files
 from studies.plan import Experiment, dataset_of, make_plan, scaled_variants
 from studies.variants import resolve_variants
 from workflow.data import wanted
@@ -185,17 +186,17 @@ def published_annotations(wildcards):
     """Raw annotations that are there; frames are many and do not change."""
     folder = Path("data/raw", wildcards.dataset.removeprefix("video-"))
     tops = [
-        top for top in folder.glob("*") if top.name not in ("images", "Rename_Images")
+        top for top in data_files(folder, "*") if top.name not in ("images", "Rename_Images")
     ]
     kinds = (".json", ".mat", ".txt")
-    return sorted(str(p) for top in tops for p in top.rglob("*") if p.suffix in kinds)
+    return sorted(str(p) for top in tops for p in data_files(top, "**/*") if p.suffix in kinds)
 
 
 def published_files(wildcards):
     """Raw files that are there, for data to be prepared again when they change; none, and the rule says what to do."""
     folder = Path("data/raw", wildcards.dataset.rpartition("-")[0])
     kinds = (".npz", ".pkl", ".mat", ".cdf", ".xml", ".calibration")
-    return sorted(str(path) for path in folder.rglob("*") if path.suffix in kinds)
+    return [str(path) for path in data_files(folder, "**/*") if path.suffix in kinds]
 
 
 def prepare_sources(wildcards):
