@@ -20,11 +20,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+# What the libraries are built for: an instruction set that the compiler's -march (-mcpu) takes. Another than this
+# processor's is for tests: as on an older one, say x86-64-v3, which is AVX2.
+INSTRUCTIONS = os.environ.get("SSMPOSE_INSTRUCTIONS") or "native"
 # No -ffast-math: NaN must stay NaN, and the scan's exponential needs its additions in order.
 FLAGS = (
     *("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"),
     *("-shared", "-fPIC", "-pthread", "-fvisibility=hidden"),
-    "-march=native" if platform.machine().lower() in ("x86_64", "amd64", "i686") else "-mcpu=native",
+    f"-{'march' if platform.machine().lower() in ('x86_64', 'amd64', 'i686') else 'mcpu'}={INSTRUCTIONS}",
 )
 OPENMP = "-fopenmp"  # GCC's library is the one that PyTorch has loaded: one set of threads for both
 BUILD_SECONDS = 300

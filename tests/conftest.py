@@ -1,9 +1,13 @@
 """Fixtures and the rule for tests that need the project's shared folder."""
 
 import os
+import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import drawing  # noqa: F401  chooses what Hypothesis draws
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,6 +17,15 @@ def _shared_folder() -> Path | None:
     """The shared folder: named by SSMPOSE_SHARED, or beside the checkout; None elsewhere."""
     places = [os.environ.get("SSMPOSE_SHARED"), ROOT / "shared", ROOT.parent / "shared"]
     return next((Path(p) for p in places if p and (Path(p) / "data/cmu/SHA256SUMS").is_file()), None)
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers() -> None:
+    """Unseeded draws are the same for everyone, whichever tests ran before."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  whoever draws from the global generator draws from this one
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture

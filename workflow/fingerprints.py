@@ -4,13 +4,14 @@ Besides, what training steps allocate, which is exact where the memory of a proc
 
     python -m workflow.fingerprints        # prints them
 
-A network in float64 with settled weights reads a settled clip. Kept are its output and the gradient at its input, each
-projected on a settled direction and divided by its length: numbers of size 1 that any other scan order, any layer more
-or less, any other gradient would change, on any machine, far beyond rounding.
+A network with settled weights, drawn and kept in float64, reads a settled clip. Kept are its output and the gradient at
+its input, each projected on a settled direction and divided by its length: numbers of size 1 that any other scan order,
+any layer more or less, any other gradient would change, on any machine, far beyond rounding.
 """
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -45,7 +46,8 @@ def network_fingerprint(name: str, hyper: dict) -> dict[str, float]:
     """`output` and `input_gradient` of one variant; less what is zero throughout (the mean pose, before training)."""
     random = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    net = models.build(name, **hyper, **models.scan_arguments(name, "reference")).double().eval()
+    with _double():
+        net = models.build(name, **hyper, **models.scan_arguments(name, "reference")).double().eval()
     _shake(net, random)
     clip = torch.randn(example_shape(net), generator=random, dtype=torch.float64).requires_grad_()
     output = net(clip)
@@ -96,6 +98,17 @@ def write_fingerprints(hyper: dict[str, dict], path: str | Path, kinds: Sequence
     """Write fingerprints of those kinds as CSV."""
     rows = fingerprints(hyper, kinds)
     return write_whole(Path(path), lambda part: rows.to_csv(part, index=False, lineterminator="\n"))
+
+
+@contextmanager
+def _double() -> Iterator[None]:
+    """Modules made here draw their weights in float64: PyTorch's float32 draws depend on the processor's vectors."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _shake(net: nn.Module, random: torch.Generator) -> None:

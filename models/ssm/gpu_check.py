@@ -109,7 +109,7 @@ def _caption(versions: dict[str, str]) -> str:
     named = ", ".join(f"{package} {number}" for package, number in versions.items())
     return (
         f"float32, one clip: {size}. {named}, CUDA {torch.version.cuda}. Errors are the largest difference from the "
-        f"float64 reference over the largest value of the exact array; times are medians of {RUNS} runs after "
+        f"float64 reference over the terms of the sum that a number is; times are medians of {RUNS} runs after "
         f"{WARMUP}, launching included."
     )
 

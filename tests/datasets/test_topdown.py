@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from drawing import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import datasets.topdown as topdown
@@ -61,7 +62,7 @@ def pixels(clip: np.ndarray) -> np.ndarray:
     return 255 * (clip.transpose(0, 2, 3, 1) * STD + MEAN)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.integers(0, 10**6))
 def test_targets_lie_on_the_joints_in_every_frame(films, step: int) -> None:
     """Every target peak has the colour of its joint, or of the joint on the other side in a mirrored crop."""

@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from drawing import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets.topdown_boxes import annotated_boxes
@@ -92,7 +93,7 @@ def test_genuine_jhmdb(shared: Path) -> None:
 numbers = st.floats(0.5, 2000).map(lambda x: round(x, 3))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(data=st.data(), count=st.integers(0, 5))
 def test_round_trip(data: st.DataObject, count: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     root, rows = tmp_path_factory.mktemp("round"), []

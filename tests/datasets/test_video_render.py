@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from drawing import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets.asf import forward_kinematics, read_amc, read_asf
@@ -189,7 +190,7 @@ def test_a_post_before_a_person_hides_it() -> None:
 # ----------------------------------------------------------------------------------------------------------- labels
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(0, 8))
 def test_lasting_runs(hidden: list[bool], longest: int) -> None:
     expected = np.zeros(len(hidden), bool)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from drawing import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
@@ -79,7 +80,7 @@ def test_pck_is_strict_and_auc_of_a_perfect_result_is_not_100():
 
 
 @given(seeds)
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_p_mpjpe_equals_the_frame_by_frame_fit(seed):
     predicted, target = poses(seed, 4), poses(seed + 1, 4)
     target[0] *= [1, 1, 1e-3]  # a nearly flat pose
@@ -97,7 +98,7 @@ def test_a_mirrored_pose_gets_the_best_proper_fit_not_the_reflection(seed):
 
 
 @given(seeds, st.floats(0.1, 10))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_similarities_do_not_change_p_mpjpe(seed, scale):
     predicted, target = poses(seed, 3), poses(seed + 1, 3)
     rotation = Rotation.random(random_state=seed % 1000).as_matrix()
@@ -107,7 +108,7 @@ def test_similarities_do_not_change_p_mpjpe(seed, scale):
 
 
 @given(seeds, st.floats(0.01, 100))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_laws_of_the_errors(seed, scale):
     predicted, target = poses(seed, 3), poses(seed + 1, 3)
     predicted -= predicted[:, :1]

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from drawing import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.keypoints import Persons, Scene, annotated, pool, posetrack_ap, predicted, present_joints
@@ -193,7 +194,7 @@ def test_a_resample_without_a_labelled_frame_has_no_ap() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_a_resample_is_scored_like_sequences_that_stand_there_so_often(seed: int) -> None:
     scenes = [Scene(*crowd(seed + i, ties=False)[:4]) for i in range(3)]
     counts = np.array([[1, 1, 1], [2, 0, 1], [0, 3, 0]])
@@ -336,7 +337,7 @@ def crowd(seed: int, ties: bool) -> tuple[Persons, Persons, np.ndarray, dict, li
     return truth, guesses, labelled, ignore, listed, guessed
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(seeds, st.booleans())
 def test_equals_a_literal_version_of_the_nine_steps(seed: int, ties: bool) -> None:
     truth, guesses, labelled, ignore, listed, guessed = crowd(seed, ties)
@@ -344,7 +345,7 @@ def test_equals_a_literal_version_of_the_nine_steps(seed: int, ties: bool) -> No
     np.testing.assert_allclose(posetrack_ap(truth, guesses, labelled, ignore).joints, expected, atol=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(seeds)
 def test_ground_truth_against_itself_is_100(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -356,7 +357,7 @@ def test_ground_truth_against_itself_is_100(seed: int) -> None:
     assert (ap(truth, as_prediction(truth), frames=5) == 100).all()
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(seeds)
 def test_the_order_of_persons_does_not_matter_without_ties(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -368,7 +369,7 @@ def test_the_order_of_persons_does_not_matter_without_ties(seed: int) -> None:
     np.testing.assert_allclose(shuffled, ap(truth, guesses, frames=4), atol=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(seeds)
 def test_a_false_person_never_raises_ap(seed: int) -> None:
     truth, guesses, labelled, ignore, _, _ = crowd(seed, False)
@@ -383,7 +384,7 @@ def test_a_false_person_never_raises_ap(seed: int) -> None:
     assert (np.nan_to_num(after) <= np.nan_to_num(before) + 1e-9).all()
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(seeds)
 def test_inside_is_exact_and_the_border_is_outside(seed: int) -> None:
     rng = np.random.default_rng(seed)

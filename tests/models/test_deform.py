@@ -3,7 +3,8 @@
 import literal
 import pytest
 import torch
-from hypothesis import given, settings
+from drawing import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -34,7 +35,7 @@ def written_out(layer: DeformableTaps, u: Tensor, offsets: Tensor) -> Tensor:
     return torch.stack(clips)
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(
     batch=st.integers(1, 2),
     channels=st.integers(1, 3),

@@ -4,7 +4,8 @@ import platform
 
 import pytest
 import torch
-from hypothesis import given, settings
+from drawing import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -72,7 +73,7 @@ def assert_agree(inputs: DeformInputs, tolerance: float = 1e-10) -> None:
 
 
 @needs_compiler
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     map_shape=st.tuples(st.integers(1, 3), st.integers(1, 7), st.integers(1, 7)),
     shape=st.sampled_from(

@@ -16,13 +16,14 @@ from types import ModuleType
 import pytest
 import torch
 
-from models.ssm import backends, describe_backend, gpu_check, mamba, reference, selective_scan, triton_scan
+from models.ssm import backends, describe_backend, gpu_check, mamba, parity, reference, selective_scan, triton_scan
 from models.ssm.inputs import ScanInputs
 from models.ssm.parity import draw, errors, outputs
 from studies.errors import InputError
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-TOLERANCE = 1e-5
+# Of the terms (models/ssm/rounding.py). A GPU's own exponential and logarithm are coarser than a processor's.
+TOLERANCE = 1e-5 if DEVICE == "cuda" else parity.TOLERANCE[torch.float32]
 WHY_NOT = triton_scan.available()
 needs_triton = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 
@@ -48,7 +49,7 @@ def single(inputs: ScanInputs) -> ScanInputs:
 
 
 def check(inputs: ScanInputs, name: str, delta_softplus: bool = True) -> None:
-    """Output and gradients within the tolerance, relative to the largest value of the exact array."""
+    """Output and gradients within the tolerance, relative to the terms that they are sums of."""
     found = errors(inputs, name, torch.float32, DEVICE, delta_softplus)
     assert all(error <= TOLERANCE for error in found.values()), found
 

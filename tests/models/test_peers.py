@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gradients import silent
 from torch import Tensor, nn
 
 import models
@@ -64,12 +65,6 @@ SMALL = {"depth": "1/10", "width": "1/4", "frames": "1/9", "drop": 0}
 # T is in the weights of the others; shorter clips than T fit those that have a table of positions alone.
 ANY_LENGTH = {"stcformer", "hdformer"}
 SHORTER = {"mixste", "motionbert", "stampose-s"}
-UNUSED = {  # saved, and read by nothing
-    "hgmamba-xs": ("alpha1", "alpha2", "graph_spatial.mixer.V."),
-    "stridedformer": ("sequence.norm.", "strided.norm."),
-    "p-stmo-s": ("sequence.norm.", "strided.norm."),
-    "einfalt": ("unseen",),  # where every token is seen
-}
 CHECKED = ["motionagformer-xs", "motionbert", "mixste", "stcformer", "stampose-s", "hgmamba-xs", "ktpformer"]
 CHECKED += ["stridedformer", "p-stmo-s", "poseformerv2", "gla-gcn", "hdformer", "mhformer", "tcpformer"]
 RUNS = [*CHECKED, "einfalt"]  # whose weights are Keras'
@@ -185,19 +180,6 @@ def test_clips_of_another_length(name):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_gradients_reach_every_weight_that_is_used(name):
-    net = small(name).train()
-    for module in net.modules():
-        if hasattr(module, "shuffle"):
-            module.shuffle = 0.0
-    output = torch.cat(net.both(clips(net)), 1) if hasattr(net, "both") else net(clips(net))
-    (output * torch.randn_like(output)).sum().backward()
-    still = {n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()}
-    unused = {n for n, _ in net.named_parameters() if any(part in n for part in UNUSED.get(name, ()))}
-    assert still == unused
-
-
-@pytest.mark.parametrize("name", RUNS)
 def test_clips_of_a_batch_do_not_see_each_other(name):
     net = small(name)
     inputs, order = clips(net, 3), torch.tensor([2, 0, 1])
@@ -236,8 +218,7 @@ def test_frames_that_are_not_seen_are_not_looked_at():
     changed = inputs.clone()
     changed[:, 1::2] = torch.randn_like(changed[:, 1::2])
     torch.testing.assert_close(net(inputs), net(changed), rtol=0, atol=0)
-    net.both(inputs)[0].sum().backward()
-    assert net.unseen.grad.any()
+    assert not silent(net, inputs)  # what stands for the unseen frames is used now
 
 
 def test_scaled_graphs_are_the_published_ones_for_less():

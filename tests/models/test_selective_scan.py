@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from drawing import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -58,7 +59,7 @@ def assert_agrees(inputs: list, delta_softplus: bool = True, backend: str = "ref
         torch.testing.assert_close(gradient, want, rtol=tolerance, atol=tolerance)
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(
     batch=st.integers(1, 3),
     L=st.sampled_from([1, 2, 3, 4, 5, 7, 11, 13, 16, 17]),

@@ -3,7 +3,8 @@
 import literal
 import pytest
 import torch
-from hypothesis import given, settings
+from drawing import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
@@ -42,7 +43,7 @@ def written_out(layer: GroupedDeformableConv, x: Tensor, controls: Tensor) -> Te
     return y
 
 
-@settings(deadline=None, max_examples=8)
+@examples(8)
 @given(
     sizes=st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 3)),
     groups=st.sampled_from([(2, 1), (2, 2), (4, 2), (4, 4)]),

@@ -167,7 +167,7 @@ def test_windows_that_start_from_zero_do_not_see_each_other():
     carried, alone = (WindowScan(scan, (2, 3), carry)(x) for carry in (True, False))
     tube = x[:, :, 2:, 3:].contiguous()
     torch.testing.assert_close(alone[:, :, 2:, 3:], scan(tube, ["spatial"])[0])
-    assert (carried - alone).abs().max() > 1e-6
+    assert (carried - alone).abs().max() > 0.01 * carried.abs().max()
     with pytest.raises(InputError, match="windows of 2x4 do not fill 4x6 cells: set window_height, window_width"):
         WindowScan(scan, (2, 4), carry_state=False)(x)
 
@@ -205,8 +205,10 @@ def test_every_frame_counts_except_in_a_single_frame_network(name, depth):
     for t in range(3):
         changed = x.clone()
         changed[:, t] += 1
-        difference = (model(changed) - y).abs().max()
-        assert (difference > 1e-6) == (name != "vitpose-b" or t == 1)
+        if name != "vitpose-b" or t == 1:
+            assert (model(changed) - y).abs().max() > 0.05 * y.abs().max()
+        else:
+            assert torch.equal(model(changed), y)
 
 
 @pytest.mark.parametrize("name", [n for n in NETWORKS if n != "trans-hr"])
@@ -280,7 +282,9 @@ def test_every_switch_changes_the_heatmaps(switch):
         if key in own and own[key].shape == value.shape and not (started and key.endswith("deform.weight")):
             own[key] = value
     switched.load_state_dict(own)
-    assert (plain(clips()) - switched(clips())).abs().max() > 1e-7
+    heatmaps = plain(clips())
+    # 6e-4 where it does least; single precision leaves 3e-7.
+    assert (switched(clips()) - heatmaps).abs().max() > 1e-4 * heatmaps.abs().max()
 
 
 def test_an_edit_of_one_network_concerns_its_own_runs_only():
