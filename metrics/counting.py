@@ -2,7 +2,7 @@
 
 The conventions do not measure the same thing, so their numbers never share a column:
 
-- `true`: every trainable weight, and every multiply-accumulate of every matrix product and convolution,
+- `true`: every weight, frozen ones told apart, and every multiply-accumulate of every matrix product and convolution,
   of attention, and of each operator that registers its own formula with torch (the selective scan does).
 - `paper`: what the papers' tables print. They used a profiler (thop) that sees leaf layers of a few known
   types only and calls a norm with weights 4 operations an element; weights held in any other way and
@@ -15,23 +15,33 @@ The conventions do not measure the same thing, so their numbers never share a co
   alone. Tracing fails on the meta device, so this convention alone runs the model, on zeros.
 
 A multiply-accumulate (MAC) is one; torch's own counter calls it two FLOPs.
+
+A count is that of the network and not of the state that it is in: a copy in single precision is counted, in evaluation
+mode, without hooks, wrappers, autocast or inference mode.
 """
 
 import copy
 import math
 import warnings
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from studies.errors import InputError
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,21 @@ class Count:
     macs: int  # for the whole example: a clip, or a batch of them
     excluded: tuple[str, ...]
     convention: str
+    frozen: int = 0  # of `params`; under `true` and `operators`, for the papers' profilers do not tell them apart
+
+    @property
+    def trained(self) -> int:
+        """Weights that are not frozen: the number that tables print."""
+        return self.params - self.frozen
+
+
+class ModuleCount(NamedTuple):
+    """What a module costs with all that is in it: weights, MACs under `paper` and `true`, and its frozen weights."""
+
+    params: int
+    paper: int
+    true: int
+    frozen: int
 
 
 def count(model: nn.Module, example: Tensor, convention: str = "true") -> Count:
@@ -50,7 +75,8 @@ def count(model: nn.Module, example: Tensor, convention: str = "true") -> Count:
     example: an input of any batch size, of the model's own shape, (B, T, J, C) for lifting models. On the
     meta device (`torch.empty(1, 243, 17, 2, device="meta")`) nothing is computed, so that the largest model
     takes a second and no memory; the model itself may be anywhere, for a copy of it follows the example.
-    The model is left as it was. convention: one of CONVENTIONS (see this module; fvcore
+    The model is left as it was, and what it is at the moment (frozen, in training, in half precision, compiled, with
+    hooks) changes nothing but `frozen`. convention: one of CONVENTIONS (see this module; fvcore
     takes the CPU in place of the meta device, and as long as a forward pass).
     Raises InputError for an unknown convention, or for a model that fvcore cannot trace.
     Source of the paper conventions: specification of PoseMamba and SasMamba, sections 6 and 7 (C1, C2, C5).
@@ -66,37 +92,83 @@ def count_under(conventions: Sequence[str], model: nn.Module, example: Tensor) -
     watched = _Watched(model, example) if set(conventions) & set(WATCHED) else None
     for name in conventions:
         params, macs, excluded = WATCHED[name](watched) if name in WATCHED else _count_fvcore(model, example)
-        counted[name] = Count(params, macs, tuple(excluded), name)
+        frozen = _weights(watched.model, frozen=True) if name in TOLD_APART else 0
+        counted[name] = Count(params, macs, tuple(excluded), name, frozen)
     return counted
 
 
-def count_modules(model: nn.Module, example: Tensor) -> dict[str, tuple[int, int, int]]:
-    """What each module costs with all that is in it: name -> trainable parameters, MACs under `paper` and `true`.
+def count_modules(model: nn.Module, example: Tensor) -> dict[str, ModuleCount]:
+    """What each module costs with all that is in it, by its name.
 
     Arguments as of `count`; the model itself has the name "". Weights shared by two modules count in both.
     """
     watched = _Watched(model, example)
-    flops, root = watched.flops.get_flop_counts(), type(model).__name__
+    flops, root = watched.flops.get_flop_counts(), type(watched.model).__name__
     counted = {}
-    for name, module in model.named_modules():
+    for name, module in watched.model.named_modules():
         inside = (n for layer, n in watched.layers.items() if f"{layer}.".startswith(f"{name}." if name else ""))
         true = sum(flops.get(f"{root}.{name}" if name else root, {}).values()) // 2
-        counted[name] = sum(p.numel() for p in module.parameters() if p.requires_grad), sum(inside), true
+        counted[name] = ModuleCount(_weights(module), sum(inside), true, _weights(module, frozen=True))
     return counted
 
 
-def _shadow(model: nn.Module, device: torch.device) -> nn.Module:
-    """A copy of the module tree on a device, which shares the model's own weights if they are there.
+def _weights(model: nn.Module, frozen: bool = False) -> int:
+    """Weights of a model, or the frozen ones of them."""
+    return sum(p.numel() for p in model.parameters() if not (frozen and p.requires_grad))
 
+
+def _shadow(model: nn.Module, example: Tensor) -> tuple[nn.Module, Tensor]:
+    """A copy of the module tree in evaluation mode and single precision on the example's device, and the example so.
+
+    It shares the model's own weights if they are like that already, and nothing else: hooks and wrappers stay behind.
     Counting asks for shapes only, so a model on the meta device gets zeros where it needs numbers.
     """
 
-    def there(tensor: Tensor) -> Tensor:
-        return torch.zeros_like(tensor, device=device) if tensor.is_meta else tensor.detach().to(device)
+    def there(tensor: Tensor, shared: bool = False) -> Tensor:
+        dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
+        if tensor.is_meta:
+            return torch.zeros_like(tensor, dtype=dtype, device=example.device)
+        moved = tensor.detach().to(example.device, dtype)
+        return moved if shared and not moved.is_inference() else moved.clone()
 
-    memo: dict[int, object] = {id(b): there(b) for b in model.buffers()}
-    memo |= {id(p): nn.Parameter(there(p), requires_grad=p.requires_grad) for p in model.parameters()}
-    return copy.deepcopy(model, memo)
+    model = _with_weights(_unwrapped(model), example)
+    memo: dict[int, object] = {
+        id(p): nn.Parameter(there(p, shared=True), requires_grad=p.requires_grad) for p in model.parameters()
+    }
+    for module in model.modules():
+        memo |= {id(getattr(module, hooks)): OrderedDict() for hooks in HOOKS}
+        tensors = [leaf for leaf in tree_leaves(vars(module)) if isinstance(leaf, Tensor)]  # and what a pass has left
+        memo |= {id(tensor): there(tensor) for tensor in tensors if id(tensor) not in memo}
+    shadow = copy.deepcopy(model, memo).eval()
+    for module in list(shadow.modules()):
+        for name, child in module._modules.items():
+            module._modules[name] = None if child is None else _unwrapped(child)
+    return shadow, there(example)
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    """A model without torch.compile and data-parallel training around it."""
+    while isinstance(model, PARALLEL) or hasattr(model, "_orig_mod"):
+        model = model.module if isinstance(model, PARALLEL) else model._orig_mod
+    return model
+
+
+def _with_weights(model: nn.Module, example: Tensor) -> nn.Module:
+    """The model, or a copy of it after a pass where it has weights whose shapes the first pass settles."""
+    lazy = [tensor for tensor in (*model.parameters(), *model.buffers()) if is_lazy(tensor)]
+    if lazy:
+        model = copy.deepcopy(model)
+        with torch.no_grad():
+            model(torch.zeros_like(example, device=lazy[0].device))
+    return model
+
+
+def _plainly(stack: ExitStack) -> None:
+    """No gradients, no inference mode, whose operators are other ones, and no autocast around a pass."""
+    stack.enter_context(torch.inference_mode(False))
+    stack.enter_context(torch.no_grad())
+    for device in ("cpu", "cuda"):
+        stack.enter_context(torch.autocast(device, enabled=False))
 
 
 class _Watched:
@@ -108,7 +180,7 @@ class _Watched:
     """
 
     def __init__(self, model: nn.Module, example: Tensor) -> None:
-        self.model = _shadow(model, example.device).eval()
+        self.model, example = _shadow(model, example)
         self.layers: Counter[str] = Counter()
         self.older: Counter[str] = Counter()
         self.normalised = 0
@@ -123,7 +195,10 @@ class _Watched:
         fast_path = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
         try:
-            with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), self.rest, self.flops:
+            with ExitStack() as stack:
+                _plainly(stack)
+                for context in (sdpa_kernel(SDPBackend.MATH), self.rest, self.flops):
+                    stack.enter_context(context)
                 self.model(example)
         finally:
             torch.backends.mha.set_fastpath_enabled(fast_path)
@@ -179,8 +254,7 @@ def _count_true(watched: _Watched) -> tuple[int, int, list[str]]:
     for op, n in watched.flops.get_flop_counts().get("Global", {}).items():
         if op._qualified_op_name.split("::")[0] != "aten":  # an operator with a formula of its own
             excluded.append(f"{op._qualified_op_name}: all but the {n // 2:,} MACs of its formula")
-    params = sum(p.numel() for p in watched.model.parameters() if p.requires_grad)
-    return params, watched.flops.get_total_flops() // 2, excluded
+    return _weights(watched.model), watched.flops.get_total_flops() // 2, excluded
 
 
 # --- paper ------------------------------------------------------------------------------------------------
@@ -277,8 +351,9 @@ def _native(counts: dict) -> int:
 
 def _count_fvcore(model: nn.Module, example: Tensor) -> tuple[int, int, list[str]]:
     example = torch.zeros_like(example, device="cpu") if example.is_meta else example
-    model = _shadow(model, example.device).eval()
-    with warnings.catch_warnings(), torch.no_grad():
+    model, example = _shadow(model, example)
+    with warnings.catch_warnings(), ExitStack() as stack:
+        _plainly(stack)
         warnings.simplefilter("ignore")  # it rides on torch.jit, which is deprecated
         from fvcore.nn import FlopCountAnalysis  # 2 s to import, wanted in this convention only
 
@@ -294,7 +369,7 @@ def _count_fvcore(model: nn.Module, example: Tensor) -> tuple[int, int, list[str
             raise InputError(f"fvcore cannot trace {type(model).__name__}: {reason}") from error
     excluded = [f"{op}: {n} calls" for op, n in sorted(analysis.unsupported_ops().items())]
     excluded += [f"{op}: all but the {counted}" for op, (_, counted) in OUR_OPERATORS.items() if op in seen]
-    return sum(p.numel() for p in model.parameters()), macs, excluded
+    return _weights(model), macs, excluded
 
 
 def _low_rank_macs(inputs: list, outputs: list) -> int:
@@ -323,3 +398,4 @@ WATCHED: dict[str, Callable[[_Watched], tuple[int, int, list[str]]]] = {
     "operators": _count_operators,
 }
 CONVENTIONS = (*WATCHED, "fvcore")
+TOLD_APART = ("true", "operators")  # conventions that ask whether a weight is frozen

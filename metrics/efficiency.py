@@ -1,6 +1,6 @@
 """The efficiency of a model: parameters, multiply-accumulates, time and memory."""
 
-from metrics.counting import CONVENTIONS, Count, count, count_modules, count_under
+from metrics.counting import CONVENTIONS, Count, ModuleCount, count, count_modules, count_under
 from metrics.memory import MemoryLimitError, peak_memory
 from metrics.prediction import Prediction, predict_memory
 from metrics.timing import latency, throughput
@@ -9,6 +9,7 @@ __all__ = [
     "CONVENTIONS",
     "Count",
     "MemoryLimitError",
+    "ModuleCount",
     "Prediction",
     "count",
     "count_modules",

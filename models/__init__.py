@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from models.arguments import checked_arguments
 from models.examples import is_video
 from studies.errors import InputError
 from studies.variants import resolve_variants, variant
@@ -21,14 +22,10 @@ def build(name: str, **overrides: object) -> nn.Module:
 
     Lifting models map (B, T, J, C) to (B, T, J, 3) and have the attributes `frames`, `joints`, `in_channels`. Video
     models map (B, T, 3, H, W) to heatmaps (B, J, H/4, W/4) and have `frames`, `joints`, `image` (height and width).
-    Raises InputError for an unknown variant or hyper-parameter.
+    Raises InputError for an unknown variant or hyper-parameter, and for a value that is none.
     """
-    model, hyper = _model_class(name), variant(name)["hyper"] | overrides
-    known = _arguments(model)
-    for key in hyper:
-        if key not in known:
-            raise InputError(f"variant {name!r} has no hyper-parameter {key!r} (it has: {', '.join(known)})")
-    return model(**hyper)
+    model = _model_class(name)
+    return model(**checked_arguments(name, model, variant(name)["hyper"] | overrides))
 
 
 def scan_arguments(name: str, backend: str) -> dict[str, str]:

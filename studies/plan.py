@@ -141,7 +141,7 @@ class Plan:
 
 
 def make_plan(config: dict) -> Plan:
-    """Derive the plan from a checked config (`studies.config.check_config`)."""
+    """Derive the plan from a checked config (`studies.config.checked_config`)."""
     studies = {name: load_study(name) for name in config["studies"]}
     wanted = [e for study in studies.values() for e in study_experiments(study, config)]
     return Plan(config, studies, tuple(dict.fromkeys(wanted)), _families(studies))

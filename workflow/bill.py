@@ -138,7 +138,7 @@ def counted(variant: str, hyper: str) -> tuple[float, int]:
     if not any(p.requires_grad for p in model.parameters()):  # the mean pose
         return 0.0, 0
     found = count(model, clip, "true")
-    return found.macs, found.params
+    return found.macs, found.trained
 
 
 def measured_speeds(kinds: set[str]) -> dict[str, float]:

@@ -47,7 +47,7 @@ def on_meta(name: str, **overrides: object) -> tuple[nn.Module, Tensor]:
 def count_rows(counted: dict[tuple[str, str], tuple[Count, int]]) -> Iterator[dict]:
     """Measurements: trainable parameters, MACs a clip, MACs an evaluated frame."""
     for (name, convention), (result, frames) in counted.items():
-        yield _row(name, "params", result.params, "1", convention, "counted")
+        yield _row(name, "params", result.trained, "1", convention, "counted")
         yield _row(name, "macs_per_clip", result.macs, "MAC", convention, "counted")
         yield _row(name, "macs_per_frame", result.macs / frames, "MAC", convention, "counted")
 

@@ -101,7 +101,7 @@ def uncounted() -> dict:
     for variant in ("posemamba-s", "sasmamba", "glsmamba-b"):
         net, clip = on_meta(variant)
         counted = count_under(("paper", "true"), net, clip)
-        found[variant] = {rule: {"params": c.params, "macs": c.macs} for rule, c in counted.items()}
+        found[variant] = {rule: {"params": c.trained, "macs": c.macs} for rule, c in counted.items()}
         found[variant]["left_out"] = [str(text) for text in counted["paper"].excluded]
     return found
 

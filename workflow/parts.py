@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 from torch import nn
 
-from metrics.efficiency import count_modules
+from metrics.efficiency import ModuleCount, count_modules
 from models.video.glsmamba import GlobalScan, GLSMamba
 from studies.errors import InputError
 from workflow.efficiency import on_meta
@@ -48,12 +48,16 @@ def count_parts(name: str = "glsmamba-b") -> pd.DataFrame:
     if not isinstance(model, GLSMamba):
         raise InputError(f"{name} is no GLSMamba: the parts of other networks are not known")
     counted = count_modules(model, clip)
-    rows = [(part, *counted[module]) for module, part in _parts(model)]
+    rows = [(part, *_costs(counted[module])) for module, part in _parts(model)]
     table = pd.DataFrame(rows, columns=COLUMNS).groupby("part", sort=False, as_index=False).sum()
-    whole = pd.DataFrame([(TOTAL, *counted[""])], columns=COLUMNS)
+    whole = pd.DataFrame([(TOTAL, *_costs(counted[""]))], columns=COLUMNS)
     if (table[COLUMNS[1:]].sum() != whole[COLUMNS[1:]].iloc[0]).any():
         raise InputError(f"{name}: its parts do not add up to the whole; name the new module in workflow/parts.py")
     return pd.concat([table, whole], ignore_index=True)
+
+
+def _costs(module: ModuleCount) -> tuple[int, int, int]:
+    return module.params - module.frozen, module.paper, module.true
 
 
 def _parts(model: nn.Module) -> Iterator[tuple[str, str]]:

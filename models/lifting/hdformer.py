@@ -10,6 +10,7 @@ from models.checkpoints import CAMERA, Layout
 from models.evaluation import Released
 from models.lifting.graphs import BONES, AdaptiveGraphConv, directed_adjacency
 from models.lifting.parts import MLP, attend, check_clips, human36m_only, set_apart
+from studies.errors import InputError
 
 TAPS = 9  # of a convolution over time
 LEVELS = 4  # each half as long and twice as wide as the one before
@@ -29,7 +30,8 @@ class HDFormer(nn.Module):
     width : of the first level. The released code scales its answers by mean and deviation of its labels; those of this
         project are normalised already.
 
-    Raises InputError for other joints than Human3.6M's 17. Source: specification of the peers, 4.11.
+    Raises InputError for a width that its 8 heads do not divide, and for other joints than Human3.6M's 17.
+    Source: specification of the peers, 4.11.
     """
 
     released = Released("mean", 5)
@@ -141,6 +143,8 @@ class ChainAttention(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.heads = min(8, width)
+        if width % self.heads:
+            raise InputError(f"width={width}: HDFormer has {self.heads} heads, give a width that {self.heads} divides")
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
         self.norm, self.norm_mlp, self.mlp = nn.LayerNorm(width), nn.LayerNorm(width), MLP(width, 2 * width)
         self.chains = nn.ModuleList(

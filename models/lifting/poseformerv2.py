@@ -20,8 +20,8 @@ class PoseFormerV2(nn.Module):
     coefficients : of the cosine transform over all frames, the lowest
     width : of a joint; of a token J times that
 
-    T is not baked into the weights, `central` and `coefficients` are. Raises InputError where these are more than T or
-    where 8 heads do not divide the widths. Source: specification of the peers, 4.8.
+    T is not baked into the weights, `central` and `coefficients` are. Raises InputError where these are more than T,
+    where T or `central` is even, and where 8 heads do not divide the widths. Source: specification of the peers, 4.8.
     """
 
     emits = "centre"
@@ -61,6 +61,8 @@ class PoseFormerV2(nn.Module):
         super().__init__()
         if max(central, coefficients) > frames:
             raise InputError(f"central={central} and coefficients={coefficients} must be at most frames={frames}")
+        if frames % 2 == 0 or central % 2 == 0:
+            raise InputError(f"frames={frames} and central={central} must be odd: they have a middle one in common")
         self.frames, self.joints, self.in_channels = frames, joints, in_channels
         self.central, self.coefficients, token = central, coefficients, joints * width
         self.embedding = nn.Linear(in_channels, width)

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from models.checkpoints import CAMERA, Layout
 from models.evaluation import ONE_BY_ONE
 from models.lifting.parts import Block, attend, check_clips, drop_path, human36m_only
+from studies.errors import InputError
 
 BODY_PARTS = (0, 1, 1, 1, 2, 2, 2, 0, 0, 0, 0, 3, 3, 3, 4, 4, 4)  # trunk, legs and arms, by joint
 HEADS = 8  # of each half
@@ -77,6 +78,10 @@ class CrissCross(nn.Module):
 
     def __init__(self, width: int, part_drop: float) -> None:
         super().__init__()
+        if width % (2 * HEADS):
+            raise InputError(
+                f"width={width}: STCFormer has {HEADS} heads a half, give a width that {2 * HEADS} divides"
+            )
         self.part_drop, self.scale = part_drop, (width // 2) ** -0.5  # of all heads together, as released
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from metrics.efficiency import CONVENTIONS, Count, count, count_modules
+from metrics.efficiency import CONVENTIONS, Count, count, count_modules, count_under
 from studies.errors import InputError
 
 T, J, D = 10, 17, 64
@@ -56,7 +56,7 @@ def example(device: str = "meta", clips: int = 1) -> Tensor:
 @pytest.mark.parametrize("device", ["meta", "cpu"])
 def test_true_counts_every_product_by_hand(device):
     result = count(Sampler(), example(device), "true")
-    assert result.params == SEEN + UNSEEN  # all that is trainable
+    assert (result.params, result.trained, result.frozen) == (SEEN + UNSEEN + 3, SEEN + UNSEEN, 3)
     assert result.macs == LINEAR + CONV + HIDDEN + ATTENTION + EINSUM
     assert f"native_layer_norm: {2 * TOKENS * D:,} elements" in result.excluded
     assert f"gelu: {TOKENS * D:,} elements" in result.excluded
@@ -195,14 +195,110 @@ def test_modules_are_counted_with_all_that_is_in_them():
     model.add_module("10", nn.Linear(8, 3))  # a name that another one begins
     counted = count_modules(model, example())
     outer = 4 * TOKENS * 8 * 3
-    assert counted["0.norm"] == (2 * D, 2 * NORM, 0)  # called twice
-    assert counted["0.conv"] == (10 * D, CONV, CONV)
-    assert counted["0.hidden"] == (D * (D + 1), 0, HIDDEN)  # unknown to the papers' profiler
-    assert counted["0"] == (SEEN + UNSEEN, LINEAR + CONV + 2 * NORM, LINEAR + CONV + HIDDEN + ATTENTION + EINSUM)
-    assert counted["1"] == (0, 0, 0)
-    assert counted["10"] == (27, outer, outer)
+    assert counted["0.norm"] == (2 * D, 2 * NORM, 0, 0)  # called twice
+    assert counted["0.conv"] == (10 * D, CONV, CONV, 0)
+    assert counted["0.hidden"] == (D * (D + 1), 0, HIDDEN, 0)  # unknown to the papers' profiler
+    assert counted["0"] == (SEEN + UNSEEN + 3, LINEAR + CONV + 2 * NORM, LINEAR + CONV + HIDDEN + ATTENTION + EINSUM, 3)
+    assert counted["1"] == (0, 0, 0, 0)
+    assert counted["10"] == (27, outer, outer, 0)
     assert counted[""] == tuple(a + b for a, b in zip(counted["0"], counted["10"], strict=True))
-    assert counted[""][1:] == tuple(count(model, example(), name).macs for name in ("paper", "true"))
+    assert counted[""][1:3] == tuple(count(model, example(), name).macs for name in ("paper", "true"))
+
+
+STATES = {
+    "training": lambda m: m.train(),
+    "half precision": lambda m: m.half(),
+    "double precision": lambda m: m.double(),
+    "on the meta device": lambda m: m.to("meta"),
+    "after a pass": lambda m: m(example("cpu")) is None or m,
+    "after a step": lambda m: m(example("cpu")).sum().backward() or m,
+    "with an activation kept": lambda m: setattr(m, "kept", m.embed(example("cpu"))) or m,
+    "with hooks": lambda m: m.norm.register_forward_hook(lambda *_: HOOKED.append(1)) and m,
+    "with a hook that changes what comes out": lambda m: m.act.register_forward_hook(lambda *a: a[2] @ a[2].mT) and m,
+    "in parallel": nn.DataParallel,
+    "compiled": torch.compile,
+    "compiled in parallel": lambda m: nn.DataParallel(torch.compile(m)),
+    "compiled in part": lambda m: setattr(m, "act", torch.compile(m.act)) or m,
+}
+HOOKED: list[int] = []
+
+
+@pytest.mark.parametrize("where", ["meta", "cpu"])
+@pytest.mark.parametrize("state", STATES)
+def test_a_count_is_of_the_network_and_not_of_its_state(state: str, where: str):
+    conventions = [name for name in CONVENTIONS if where == "cpu" or name != "fvcore"]
+    plain = count_under(conventions, Sampler(), example(where))
+    model = STATES[state](Sampler())
+    hooks = [len(layer._forward_hooks) for layer in model.modules()]
+    HOOKED.clear()
+    assert count_under(conventions, model, example(where)) == plain
+    assert not HOOKED
+    assert [len(layer._forward_hooks) for layer in model.modules()] == hooks
+    assert count_modules(model, example(where)) == count_modules(Sampler(), example(where))
+
+
+@pytest.mark.parametrize(
+    "surroundings",
+    [torch.no_grad, torch.enable_grad, torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)],
+)
+def test_what_a_count_is_called_in_changes_nothing(surroundings):
+    plain = count_under(CONVENTIONS, Sampler(), example("cpu"))
+    with surroundings():
+        assert count_under(CONVENTIONS, Sampler(), example("cpu")) == plain
+        made_inside = Sampler()
+    assert count_under(CONVENTIONS, made_inside, example("cpu")) == plain
+
+
+@pytest.mark.parametrize("type_", [torch.float64, torch.float16])
+def test_the_type_of_the_example_changes_nothing(type_):
+    assert count(Sampler(), example("cpu").to(type_)) == count(Sampler(), example("cpu"))
+
+
+def test_frozen_weights_are_weights_and_told_apart():
+    plain = count(Sampler(), example())
+    part, whole = Sampler(), Sampler().requires_grad_(False)
+    part.hidden.requires_grad_(False)
+    for model, frozen in ((part, 3 + D * (D + 1)), (whole, plain.params)):
+        counted = count_under(CONVENTIONS[:-1], model, example())
+        assert [(c.params, c.macs) for c in counted.values()] == [
+            (c.params, c.macs) for c in count_under(CONVENTIONS[:-1], Sampler(), example()).values()
+        ]
+        assert [counted[name].frozen for name in ("true", "operators", "paper")] == [frozen, frozen, 0]
+        assert counted["true"].trained == plain.params - frozen
+    assert count_modules(part, example())["hidden"] == (D * (D + 1), 0, HIDDEN, D * (D + 1))
+
+
+def test_a_buffer_that_a_pass_changes_is_left_as_it_was():
+    class Counter(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(2, 3)
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return super().forward(x)
+
+    model = Counter()
+    assert count(model, torch.zeros(1, 2)).macs == 6
+    assert model.calls == 0
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_weights_that_the_first_pass_makes_count(device):
+    class Late(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            if not hasattr(self, "weight"):
+                self.weight = nn.Parameter(x.new_zeros(5, 4))
+            return x @ self.weight.T
+
+    lazy = nn.Sequential(nn.LazyLinear(5), nn.Linear(5, 2))
+    x = torch.zeros(3, 4, device=device)
+    counted = count_under(("true", "paper"), lazy, x)
+    assert [(c.params, c.macs) for c in counted.values()] == [(5 * 5 + 6 * 2, 3 * 30)] * 2
+    assert isinstance(lazy[0].weight, nn.UninitializedParameter)
+    late = Late()
+    assert count(late, x).params == 20
+    assert not list(late.parameters())
 
 
 def test_an_unknown_convention_is_one_clear_line():

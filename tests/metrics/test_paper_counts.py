@@ -86,3 +86,10 @@ def test_fvcore_agrees_with_the_published_code_up_to_its_rounding(variant):
     assert result.macs == pytest.approx(c2, rel=1e-4)
     assert result.params == COUNTS[variant][2]
     assert any(line.startswith("ssmpose::selective_scan: ") for line in result.excluded)
+
+
+def test_a_frozen_network_has_the_weights_of_any_other():
+    net = models.build("posemamba-s").requires_grad_(False)
+    counted = count(net, example(243, 2), "true")
+    assert (counted.params, counted.frozen, counted.trained) == (1_470_211, 1_470_211, 0)
+    assert count(models.build("posemamba-s"), example(243, 2), "true").frozen == 0
