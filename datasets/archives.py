@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from studies.errors import InputError
-from studies.files import check_directory, write_whole
+from studies.files import write_whole
 from studies.foreign import is_clutter
 
 CHUNK = 1 << 20
@@ -38,6 +38,9 @@ PACKED = {  # how packed streams begin, and what reads them
     rb"BZh[1-9]1AY&SY": bz2.open,
     rb"\xfd7zXZ\0": lzma.open,
 }
+
+END_OF_DIRECTORY = b"PK\5\6"
+MANY = 0xFFFF  # files of a zip: their number stands elsewhere then
 
 Members = Iterator[tuple[str, IO[bytes]]]
 
@@ -70,6 +73,16 @@ def look_through(archive: Path, keep: Sequence[str] = ("*",)) -> int:
                 left = _checked(left - len(chunk), archive)
             count += 1
     return count
+
+
+def check_directory(archive: zipfile.ZipFile) -> None:
+    """Raise BadZipFile where a zip lists fewer files than it says: one torn entry may swallow those behind it."""
+    archive.fp.seek(archive.start_dir)
+    end = archive.fp.read()
+    place = end.rfind(END_OF_DIRECTORY)
+    (count,) = struct.unpack("<H", end[place + 10 : place + 12])
+    if count not in (len(archive.filelist), MANY):
+        raise zipfile.BadZipFile(f"{len(archive.filelist)} of {count} files are listed")
 
 
 @contextmanager

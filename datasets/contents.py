@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 from xml.etree import ElementTree
 
-from datasets.archives import look_through
+from datasets.archives import check_directory, look_through
 from studies.errors import InputError
-from studies.files import check_directory
 from studies.foreign import UTF16, data_files
 
 HEAD = 1024  # bytes that are looked at first

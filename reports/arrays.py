@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
-from studies import files
 from studies.errors import InputError
 
 
@@ -22,7 +22,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Arrays of an npz file; nothing in it is unpickled. Raises NotThere if absent, InputError if unreadable."""
     if not path.is_file():
         raise NotThere(f"{path.name} is not there; `make` makes it")
-    return files.read_arrays(path)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error}); delete it and run `make` again") from None
 
 
 def read_array(path: Path, name: str) -> np.ndarray:

@@ -7,6 +7,7 @@ How: `metrics.statistics.paired_difference`, then Holm over all differences of t
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from metrics.statistics import LEVEL, Difference, Sample, holm, paired_differenc
 from reports.cells import accuracy_rows
 from reports.measurements import Choice, read_measurements
 from studies.errors import InputError
-from studies.files import read_arrays, write_whole
+from studies.files import write_whole
 from studies.load import load_study
 
 COLUMNS = (
@@ -129,5 +130,11 @@ def _sample(rows: pd.DataFrame) -> tuple[Sample, int] | None:
 
 @cache
 def _resamples(path: Path) -> dict[str, np.ndarray]:
-    """All resamples of an experiment."""
-    return read_arrays(path) if path.is_file() else {}
+    """All resamples of an experiment; nothing in the file is unpickled."""
+    if not path.is_file():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error}); delete it and run `make` again") from None

@@ -13,7 +13,6 @@ from datasets.topdown_heatmaps import flip_average
 from datasets.topdown_joints import JHMDB
 from models.video.clips import ClipModel
 from studies.errors import InputError
-from studies.files import read_arrays
 from training.scoring import person_pck, video_ap
 
 AT_ONCE = 32  # clips of a batch at evaluation
@@ -96,7 +95,7 @@ class Features:
     def __init__(self, folder: Path, name: str, frames: int, copies: bool) -> None:
         self.features = np.load(folder / f"{name}.npy", mmap_mode="r")  # (N, T, C, h, w) float16
         joints = folder / f"{name}.joints.npz"
-        self.joints = read_arrays(joints) if joints.is_file() else {}
+        self.joints = dict(np.load(joints)) if joints.is_file() else {}
         kept = self.features.shape[1]
         if kept < frames:
             raise InputError(f"{folder}: has clips of {kept} frames, {frames} are needed; delete the folder")

@@ -17,7 +17,6 @@ import numpy as np
 
 from studies.closure import closure
 from studies.errors import InputError
-from studies.files import read_arrays
 from studies.variants import resolve_variants
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -124,8 +123,8 @@ def _same_predictions(one: Path, other: Path) -> bool:
     files = [run / "predictions.npz" for run in (one, other)]
     if not all(file.is_file() for file in files):
         return False
-    a, b = (read_arrays(file) for file in files)
-    return list(a) == list(b) and all(np.array_equal(a[name], b[name], equal_nan=True) for name in a)
+    with np.load(files[0], allow_pickle=False) as a, np.load(files[1], allow_pickle=False) as b:
+        return a.files == b.files and all(np.array_equal(a[name], b[name], equal_nan=True) for name in a.files)
 
 
 def _reach() -> dict[str, str]:

@@ -16,7 +16,7 @@ from metrics.protocols import human36m, mpi_inf_3dhp, pooled
 from metrics.statistics import resample
 from studies.columns import COLUMNS, CONDITION
 from studies.errors import InputError
-from studies.files import read_arrays, write_whole
+from studies.files import write_whole
 from studies.paper import PAPER
 
 UNITS = {
@@ -32,7 +32,6 @@ GROUPS = "groups"  # of a row, besides COLUMNS: its value in each group of frame
 GROUP_KINDS = ("action", "sequence", "activity")
 GROUP_COLUMNS = ("seed", "convention", "metric", "unit", "kind", "group", "value")
 RESAMPLED, CLUSTERS = "resampled", "clusters"  # of a row, besides COLUMNS: (R,) its value in resamples of Q clusters
-AGAIN = "delete its folder and train again"  # what to do about a run that cannot be read
 COMPARED = ("mpjpe", "p_mpjpe", "mpjve", "acceleration_error")  # metrics that tables compare variants by
 
 
@@ -47,16 +46,17 @@ def _score_run(run: Path, splits: dict[str, Split]) -> Iterator[dict]:
     identity = run_identity(run, record)
     epochs = {selection: chosen["epoch"] for selection, chosen in record["selected"].items()}
     scored: dict[tuple[str, int], dict[str, dict]] = {}  # selections that chose the same epoch share their scores
-    for name, outputs in read_arrays(run / "predictions.npz", AGAIN).items():
-        split, _, selection = ("test_" + name if not name.startswith("new_") else name).partition("_")
-        case = (split, epochs[selection])
-        if case not in scored:
-            scored[case] = protocol_values(outputs, splits[split], clip_length(record["spec"]))
-        for protocol, values in scored[case].items():
-            known = identity | {"convention": f"{protocol}/{split}/{selection}"}
-            for metric, unit in UNITS.items():
-                measured = {"metric": metric, "value": values.get(metric), "unit": unit}
-                yield known | measured | _drawn(values, metric) | {GROUPS: _groups(values, metric)}
+    with np.load(run / "predictions.npz", allow_pickle=False) as predictions:
+        for name in predictions.files:
+            split, _, selection = ("test_" + name if not name.startswith("new_") else name).partition("_")
+            case = (split, epochs[selection])
+            if case not in scored:
+                scored[case] = protocol_values(predictions[name], splits[split], clip_length(record["spec"]))
+            for protocol, values in scored[case].items():
+                known = identity | {"convention": f"{protocol}/{split}/{selection}"}
+                for metric, unit in UNITS.items():
+                    measured = {"metric": metric, "value": values.get(metric), "unit": unit}
+                    yield known | measured | _drawn(values, metric) | {GROUPS: _groups(values, metric)}
     if record["spec"]["scale"] == PAPER:
         test, frames = splits["test"].frames, record["frames"]
         judged = int(test["valid"].sum()) if "valid" in test else len(test)

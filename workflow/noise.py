@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from studies.files import read_arrays, write_whole
+from studies.files import write_whole
 from training.lifting import train_lifting
 from training.provenance import device_name, revision
 from workflow.measurements import COMPARED, score_runs
@@ -33,8 +33,8 @@ def write_noise(spec: dict, data: Path, path: Path) -> None:
 def noise_rows(runs: list[Path], data: Path) -> list[dict]:
     """How far the two runs are apart in each metric that tables compare variants by, under PROTOCOL."""
     first, second = (_scores(run, data) for run in runs)
-    one, other = (read_arrays(run / "predictions.npz") for run in runs)
-    same = all(np.array_equal(one[name], other[name]) for name in one)
+    with np.load(runs[0] / "predictions.npz") as one, np.load(runs[1] / "predictions.npz") as other:
+        same = all(np.array_equal(one[name], other[name]) for name in one.files)
     spec = json.loads((runs[0] / "run.json").read_text(encoding="utf-8"))["spec"]
     known = {"device": device_name(), "variant": spec["variant"], "scale": spec["scale"], "protocol": PROTOCOL}
     known |= {"same_bytes": same, "revision": revision()}

@@ -11,10 +11,9 @@ import numpy as np
 
 from datasets.topdown_boxes import Videos, fold_of
 from datasets.topdown_joints import JHMDB
-from studies.files import read_arrays
 from studies.paper import PAPER
 from training.scoring import person_pck, resampled_ap, resampled_pck, video_ap
-from workflow.measurements import AGAIN, CLUSTERS, RESAMPLED, condition_rows, run_identity
+from workflow.measurements import CLUSTERS, RESAMPLED, condition_rows, run_identity
 
 JOINTS, SCORES = "joints", "scores"
 
@@ -36,19 +35,19 @@ def _score_run(run: Path, record: dict, videos: Videos) -> Iterator[dict]:
     protocol = "jhmdb-person" if videos.joints is JHMDB else "poseval"
     epochs = {selection: chosen["epoch"] for selection, chosen in record["selected"].items()}
     scored: dict[tuple[str, int], tuple[dict, dict]] = {}  # selections that chose the same epoch share their scores
-    predictions = read_arrays(run / "predictions.npz", AGAIN)
-    for key in [name for name in predictions if name.endswith(f"/{JOINTS}")]:
-        selection, condition, _ = key.split("/")
-        case = (condition, epochs[selection])
-        if case not in scored:
-            scores = predictions[f"{selection}/{condition}/{SCORES}"]
-            scored[case] = _score(condition, videos, predictions[key], scores)
-        split, _, boxes = condition.partition("+")
-        known = run_identity(run, record) | {"unit": "%", "convention": f"{protocol}+{boxes}/{split}/{selection}"}
-        values, resampled = scored[case]
-        known[CLUSTERS] = len(videos.sequences(split))
-        for metric, value in values.items():
-            yield known | {"metric": metric, "value": value, RESAMPLED: resampled[metric]}
+    with np.load(run / "predictions.npz", allow_pickle=False) as predictions:
+        for key in [name for name in predictions.files if name.endswith(f"/{JOINTS}")]:
+            selection, condition, _ = key.split("/")
+            case = (condition, epochs[selection])
+            if case not in scored:
+                scores = predictions[f"{selection}/{condition}/{SCORES}"]
+                scored[case] = _score(condition, videos, predictions[key], scores)
+            split, _, boxes = condition.partition("+")
+            known = run_identity(run, record) | {"unit": "%", "convention": f"{protocol}+{boxes}/{split}/{selection}"}
+            values, resampled = scored[case]
+            known[CLUSTERS] = len(videos.sequences(split))
+            for metric, value in values.items():
+                yield known | {"metric": metric, "value": value, RESAMPLED: resampled[metric]}
     if record["spec"]["scale"] == PAPER:
         taught = len(videos.sequences("train")) + len(videos.sequences("dev"))
         yield from condition_rows(run_identity(run, record), record, taught, len(videos.sequences("val")))

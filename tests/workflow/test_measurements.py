@@ -112,17 +112,6 @@ def test_a_run_becomes_a_row_a_metric_protocol_and_selection(data: Path, tmp_pat
     assert {(row["variant"], row["recipe"], row["seed"], row["revision"]) for row in rows} == {("v", "r", 3, "abc")}
 
 
-def test_damaged_predictions_are_not_scored(data: Path, tmp_path: Path) -> None:
-    run = run_of(tmp_path / "run", last=predictions_of(data))
-    content = bytearray((run / "predictions.npz").read_bytes())
-    content[len(content) // 2] ^= 1
-    (run / "predictions.npz").write_bytes(content)
-    with pytest.raises(
-        InputError, match=r"predictions\.npz: cannot be read \(Bad CRC-32.*; delete its folder and train again"
-    ):
-        score_runs([run], data)
-
-
 def test_parts_are_joined_and_a_strange_one_is_refused(tmp_path: Path) -> None:
     rows = [dict.fromkeys(COLUMNS, "x") | {"value": 3587426496}, dict.fromkeys(COLUMNS, "y") | {"value": 0.1 + 0.2}]
     for row, name in zip(rows, "ab", strict=True):
