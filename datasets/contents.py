@@ -67,8 +67,13 @@ def complaint(path: Path, name: str, expected: Expected, thorough: bool = False)
 
     thorough: read archives and npz to their end, where their checksums are compared; sums of files are not computed.
     """
-    if path.is_dir():
-        return _folder_complaint(path)
+    try:
+        return _folder_complaint(path) if path.is_dir() else _file_complaint(path, name, expected, thorough)
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
+
+
+def _file_complaint(path: Path, name: str, expected: Expected, thorough: bool) -> str | None:
     suffix = Path(name).suffix.lower()
     kind = KINDS.get(suffix, "not the file")
     size = path.stat().st_size

@@ -14,7 +14,6 @@ import zipfile
 import zlib
 from collections import OrderedDict
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -34,16 +33,8 @@ FAILURES = (
     KeyError,
     OverflowError,
 )
-FAILURES += (
-    ImportError,
-    MemoryError,
-    RuntimeError,
-    UnicodeDecodeError,
-    SyntaxError,
-    TokenError,
-    struct.error,
-    zlib.error,
-)
+FAILURES += (ImportError, MemoryError, RecursionError, UnicodeDecodeError, OSError)
+PACKED = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError)
 
 
 def read_pickle(path: str | Path) -> Any:
@@ -75,7 +66,7 @@ def read_npz(path: str | Path) -> dict[str, Any]:
             return {info.filename.removesuffix(".npy"): _member(archive, info) for info in archive.infolist()}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (zipfile.BadZipFile, OSError, *FAILURES) as error:
+    except (*PACKED, *FAILURES) as error:
         raise InputError(f"{path}: {_reason(error)}") from None
 
 

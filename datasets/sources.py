@@ -151,9 +151,7 @@ def unpack_all(entry: Source, folder: Path) -> None:
         if not archives:  # of a source that is placed by hand, and unpacked already
             continue
         _check_parts(archives)
-        marker = place / f".{archives[0].name}.unpacked.json"
-        done = json.dumps({path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in archives})
-        if marker.is_file() and marker.read_bytes() == done.encode():
+        if _is_unpacked(archives):
             continue
         print(f"{entry.name}: unpacking {', '.join(path.name for path in archives)}", file=sys.stderr)
         keep, part = rule.get("keep", ["*"]), place / f"{UNPACKING}{archives[0].name}"
@@ -165,7 +163,7 @@ def unpack_all(entry: Source, folder: Path) -> None:
             shutil.rmtree(part, ignore_errors=True)
             raise
         _move_all(part, place)
-        write_text(marker, done)
+        write_text(_unpacked_marker(archives), _stamps(archives))
 
 
 def _check_parts(archives: Sequence[Path]) -> None:
@@ -186,9 +184,25 @@ def _move_all(part: Path, place: Path) -> None:
     shutil.rmtree(part)
 
 
-def half_unpacked(entry: Source, folder: Path) -> bool:
-    """Whether the unpacking of one of its archives was killed while files took their places."""
-    return any(entry.place(folder).glob(f"{UNPACKING}*"))
+def _unpacked_marker(archives: Sequence[Path]) -> Path:
+    return archives[0].with_name(f".{archives[0].name}.unpacked.json")
+
+
+def _stamps(archives: Sequence[Path]) -> str:
+    """What tells whether archives are still the same."""
+    return json.dumps({path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in archives})
+
+
+def _is_unpacked(archives: Sequence[Path]) -> bool:
+    marker = _unpacked_marker(archives)
+    return marker.is_file() and marker.read_bytes() == _stamps(archives).encode()
+
+
+def unpacked(entry: Source, folder: Path) -> bool:
+    """Whether every archive of a source that is there was unpacked, to the last file."""
+    place = entry.place(folder)
+    archives = (data_files(place, rule["files"]) for rule in entry.unpack)
+    return not any(place.glob(f"{UNPACKING}*")) and all(map(_is_unpacked, filter(None, archives)))
 
 
 def verified(name: str, folder: Path | None, files: Sequence[str]) -> dict[str, str]:

@@ -16,9 +16,9 @@ from datasets.sources import (
     catalogue,
     faults,
     fetch,
-    half_unpacked,
     is_reported,
     unpack_all,
+    unpacked,
 )
 from studies.benchmarks import BENCHMARKS
 from studies.errors import InputError
@@ -57,7 +57,7 @@ def is_there(entry: Source, raw: Path) -> bool:
 
     What is fetched counts once it was checked and unpacked.
     """
-    if half_unpacked(entry, raw):
+    if not unpacked(entry, raw):
         return False
     if entry.instead and _instead(entry, raw):
         return True

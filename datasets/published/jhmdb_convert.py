@@ -18,7 +18,7 @@ from datasets.video.posetrack import read_json
 from datasets.video.sequences import Sequence
 from studies.errors import InputError
 from studies.files import write_text
-from studies.foreign import data_files
+from studies.foreign import data_files, read_text
 
 FOLDS = (1, 2, 3)
 SPLITS = {"train": "1", "test": "2"}  # as the lists number them
@@ -100,7 +100,7 @@ def _from_lists(raw: Path, places: dict[str, Path]) -> Iterator[tuple[Path, str,
 
 def _listed(path: Path, number: str) -> list[tuple[str, str]]:
     """Class and clip of each line `NAME.avi 1|2` with that number."""
-    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [line.split() for line in read_text(path, "get the file again").splitlines() if line.strip()]
     if strange := [row for row in rows if len(row) != 2 or row[1] not in SPLITS.values()]:
         raise InputError(f"{path}: {' '.join(strange[0])!r} is no line such as 'clip.avi 1'; get the file again")
     kind = path.name.rpartition("_test_split_")[0]

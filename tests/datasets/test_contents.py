@@ -328,3 +328,32 @@ def test_a_folder_of_hidden_files_is_empty(clutter: str, tmp_path: Path) -> None
     for name in entry.files:
         (entry.place(tmp_path) / name / "a.json").write_text('{"annolist": []}')
     assert is_there(entry, tmp_path)
+
+
+def test_one_bad_archive_of_several_is_not_hidden_by_the_others(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """One person's positions would else count for all seven."""
+    raw, entry = tmp_path / "raw", SOURCES["human36m-positions"]
+    for name in entry.files:
+        subject = name.removesuffix(".tgz").rpartition("_")[2]
+        path = entry.place(raw) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(archive("w:gz", f"{subject}/MyPoseFeatures/D3_Positions/Walking.cdf", GOOD["a.cdf"]))
+    bad = entry.place(raw) / "Poses_D3_Positions_S6.tgz"
+    whole = bad.read_bytes()
+    bad.write_bytes(whole[:-20])
+    assert get_data(["human36m"], raw, {}) == ["human36m"]
+    assert "Poses_D3_Positions_S6.tgz: is damaged or no archive" in capsys.readouterr().err
+    assert not is_there(entry, raw)
+    bad.write_bytes(whole)
+    get_data(["human36m"], raw, {})
+    assert is_there(entry, raw)
+
+
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.npz").write_bytes(arrays())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)  # permissions do not stop root, who may run the tests
+    assert complaint(tmp_path / "a.npz", "a.npz", Expected()) == "cannot be read (Permission denied)"

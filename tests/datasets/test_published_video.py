@@ -340,6 +340,15 @@ def test_jhmdb_scores_by_the_persons_size(jhmdb: Path, tmp_path: Path) -> None:
     assert np.isnan(resampled_pck(nobody, truth[:0])["pck"]).all()
 
 
+def test_lists_of_splits_are_read_however_they_were_written(jhmdb: Path, tmp_path: Path) -> None:
+    for path in (jhmdb / "jhmdb/sub_splits").glob("*.txt"):
+        text = path.read_text(encoding="utf-8")
+        path.write_bytes(("\ufeff\n" + text.replace("\n", " \t\r\n\r\n")).encode())
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7")
+    convert_jhmdb("video-jhmdb", tmp_path / "out", jhmdb)
+    assert len(list((tmp_path / "out/annotations").glob("*.json"))) == 6
+
+
 def test_what_is_missing_of_jhmdb_is_named(jhmdb: Path, tmp_path: Path) -> None:
     lists = next((jhmdb / "jhmdb/sub_splits").glob("walk*1.txt"))
     lists.write_text("synthetic_clip_a_f_cm_np1_fr_med_0.avi three\n", encoding="utf-8")

@@ -173,6 +173,47 @@ def test_a_part_from_elsewhere_is_not_continued(site: Site, entry, tmp_path: Pat
     assert (tmp_path / "raw/toy/data.bin").read_bytes() == BODY
 
 
+PAGE = b"<!DOCTYPE html>\n<html>Please sign in.</html>"
+
+
+def test_a_page_is_not_kept_and_the_file_is_taken_once_it_is_there(site: Site, entry, tmp_path: Path) -> None:
+    path = entry(sha256=None, size=None)
+    site.body = PAGE
+    with pytest.raises(
+        InputError, match=rf"data\.bin cannot be fetched \({site.url}/data\.bin: is not the file but a web page"
+    ):
+        fetch("toy", tmp_path / "raw", catalogue_file=path)
+    assert not _left(tmp_path / "raw")
+    site.body = BODY
+    fetch("toy", tmp_path / "raw", catalogue_file=path)
+    assert (tmp_path / "raw/toy/data.bin").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("body", [PAGE, b"", BODY[:-1]])
+def test_a_file_of_another_size_is_not_kept(body: bytes, site: Site, entry, tmp_path: Path) -> None:
+    site.body = body
+    with pytest.raises(InputError, match=r"a web page|but empty|has 1,023,999 bytes instead of 1,024,000"):
+        fetch("toy", tmp_path / "raw", catalogue_file=entry(sha256=None))
+    assert not _left(tmp_path / "raw")
+
+
+def test_half_a_page_is_not_continued_to_a_file(site: Site, entry, tmp_path: Path) -> None:
+    """The server tells no version here, so nothing but the content shows that the halves do not fit."""
+    (tmp_path / "raw/toy").mkdir(parents=True)
+    (tmp_path / "raw/toy/data.bin.part").write_bytes(PAGE)
+    origin = {"url": f"{site.url}/data.bin", "version": None}
+    (tmp_path / "raw/toy/data.bin.part.json").write_text(json.dumps(origin))
+    fetch("toy", tmp_path / "raw", catalogue_file=entry(sha256=None, size=None))
+    assert (tmp_path / "raw/toy/data.bin").read_bytes() == BODY
+
+
+def test_a_page_from_a_mirror_leads_to_the_next_root(site: Site, entry, tmp_path: Path) -> None:
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/data.bin").write_bytes(PAGE)
+    fetch("toy", tmp_path / "raw", mirror=str(tmp_path / "mirror"), catalogue_file=entry(sha256=None))
+    assert (tmp_path / "raw/toy/data.bin").read_bytes() == BODY
+
+
 def test_a_trickle_is_broken_off(site: Site, entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "WINDOW", 0.2)
     monkeypatch.setattr(downloads, "SLOWEST", 100_000)
@@ -315,6 +356,10 @@ def test_verified_names_the_file_and_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "cmu/subjects/02").mkdir(parents=True)
     (tmp_path / "cmu/subjects/02/02.asf").write_text("broken")
     with pytest.raises(InputError, match=r"02\.asf: differs from its sha256; delete it"):
+        verified("cmu", tmp_path, ["subjects/02/02.asf"])
+    (tmp_path / "cmu/subjects/02/02.asf").write_bytes(PAGE)
+    (tmp_path / "cmu.fetched.json").write_text("{}")  # Snakemake looks at this one only
+    with pytest.raises(InputError, match=r"02\.asf: is not the file but a web page.*\(delete .*cmu\.fetched\.json"):
         verified("cmu", tmp_path, ["subjects/02/02.asf"])
 
 

@@ -1,14 +1,13 @@
-"""Arrays that were written are read whole or not at all; what others wrote is read however they wrote it."""
+"""Arrays that were written are read whole or not at all."""
 
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from studies.errors import InputError
 from studies.files import read_arrays
-from studies.foreign import data_files, is_clutter, read_text
 
 ARRAYS = {"last": np.arange(600, dtype=np.float32).reshape(20, 30), "gt/joints": np.ones((3, 2), bool)}
 
@@ -50,33 +49,3 @@ def test_what_is_no_npz_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.npz: cannot be read"):
         read_arrays(tmp_path / "a.npz")
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
-def test_text_is_read_however_it_was_written(encoding: str, tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes("Gänge 1\r\n".encode(encoding))
-    assert read_text(tmp_path / "a.txt", "") == "Gänge 1\r\n"
-
-
-def test_clutter_is_told_from_data(tmp_path: Path) -> None:
-    clutter = [
-        "._a.json",
-        ".DS_Store",
-        "__MACOSX/a.json",
-        "b/Thumbs.db",
-        "b/@eaDir/a.json",
-        ".ipynb_checkpoints/a.json",
-    ]
-    clutter += ["b/desktop.ini", "b/.~lock.a.json#", "b/~$a.json", "$RECYCLE.BIN/a.json", "lost+found/a.json"]
-    data = ["a.json", "b/a.json", "Goalkeeper_Training_Day_@_7/00001.png", "b/a~1.json"]
-    for name in clutter + data:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in data_files(tmp_path, "**/*") if path.is_file()]
-    assert found == sorted(data)
-    assert [name for name in clutter + data if is_clutter(PurePosixPath(name))] == clutter
-    assert not is_clutter(PurePosixPath("./a/../b.json"))
-    hidden = tmp_path / ".cache"  # where the data lie is nobody's business
-    hidden.mkdir()
-    (hidden / "a.json").touch()
-    assert data_files(hidden, "*.json") == [hidden / "a.json"]

@@ -186,10 +186,14 @@ def published_annotations(wildcards):
     """Raw annotations that are there; frames are many and do not change."""
     folder = Path("data/raw", wildcards.dataset.removeprefix("video-"))
     tops = [
-        top for top in data_files(folder, "*") if top.name not in ("images", "Rename_Images")
+        top
+        for top in data_files(folder, "*")
+        if top.name not in ("images", "Rename_Images")
     ]
     kinds = (".json", ".mat", ".txt")
-    return sorted(str(p) for top in tops for p in data_files(top, "**/*") if p.suffix in kinds)
+    return sorted(
+        str(p) for top in tops for p in data_files(top, "**/*") if p.suffix in kinds
+    )
 
 
 def published_files(wildcards):
