@@ -22,7 +22,7 @@ def paper(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Checkout:
     write_published(checkout / "weights.bin")
     raw = checkout / "data/raw"
     (raw / "human36m").mkdir(parents=True)
-    shutil.copy(next(shared.rglob("h36m_sh_conf_cam_source_final.pkl")), raw / "human36m")
+    shutil.copy(shared / "fixtures/synthetic/h36m/motionbert/h36m_sh_conf_cam_source_final.pkl", raw / "human36m")
     shutil.copytree(shared / "fixtures/synthetic/mpi_inf_3dhp/original", raw / "mpi-inf-3dhp")
     result = checkout.snakemake("tables", *CHOICES)
     assert result.returncode == 0, result.stdout
