@@ -39,8 +39,6 @@ PACKED = {  # how packed streams begin, and what reads them
     rb"\xfd7zXZ\0": lzma.open,
 }
 
-END_OF_DIRECTORY = b"PK\5\6"
-MANY = 0xFFFF  # files of a zip: their number stands elsewhere then
 
 Members = Iterator[tuple[str, IO[bytes]]]
 

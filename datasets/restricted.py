@@ -14,12 +14,13 @@ import zipfile
 import zlib
 from collections import OrderedDict
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 
-from studies.errors import InputError
+from datasets.unreadable import unreadable
 from studies.files import check_directory
 
 MOST_INFLATED = 200  # times a packed file's size; real arrays shrink by less
@@ -33,7 +34,7 @@ FAILURES = (
     KeyError,
     OverflowError,
 )
-FAILURES += (ImportError, MemoryError, RecursionError, UnicodeDecodeError, OSError)
+FAILURES += (ImportError, MemoryError, RecursionError, UnicodeDecodeError, OSError, SyntaxError, TokenError)
 PACKED = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError)
 
 
@@ -46,10 +47,8 @@ def read_pickle(path: str | Path) -> Any:
     try:
         with path.open("rb") as file:
             return _Restricted(file, encoding="latin1").load()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except FAILURES as error:
-        raise InputError(f"{path}: {_reason(error)}") from None
+        raise unreadable(path, error) from None
 
 
 def read_npz(path: str | Path) -> dict[str, Any]:
@@ -64,10 +63,8 @@ def read_npz(path: str | Path) -> dict[str, Any]:
             check_directory(archive)
             _check_size(archive)
             return {info.filename.removesuffix(".npy"): _member(archive, info) for info in archive.infolist()}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except (*PACKED, *FAILURES) as error:
-        raise InputError(f"{path}: {_reason(error)}") from None
+        raise unreadable(path, error, zipped=True) from None
 
 
 class _Restricted(pickle.Unpickler):
@@ -147,8 +144,3 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
         return npy.read_array(content, allow_pickle=False)
     array = _Restricted(content, encoding="latin1").load()
     return array.item() if shape == () else array
-
-
-def _reason(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return f"cannot be read ({text.splitlines()[0]}); get it again from where it came"

@@ -115,7 +115,7 @@ def _check_inside(view: View) -> None:
     x, y = np.median(view.keypoints[..., :2], axis=(0, 1))
     if not (0 <= x <= view.size[0] and 0 <= y <= view.size[1]):
         raise InputError(
-            f"{view.where}: the person is at ({x:.0f}, {y:.0f}), outside of an image of {view.size[0]}x{view.size[1]} "
+            f"{view.where}: the person is at ({x:.4g}, {y:.4g}), outside of an image of {view.size[0]}x{view.size[1]} "
             "px; its camera or its units are other ones; get the file again"
         )
 

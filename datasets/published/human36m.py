@@ -5,7 +5,6 @@ does not need (`datasets.restricted`). Facts about the forms: spec data_metrics,
 """
 
 import re
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 
 from datasets.lifting import sequence_bounds
 from datasets.published.limbs import Body, check_limbs, check_points, check_sides
-from datasets.published.values import entry, mapping, numbers, texts
+from datasets.published.values import entry, items, mapping, numbers, texts
 from datasets.restricted import read_npz, read_pickle
 from datasets.unreadable import unreadable
 from studies.benchmarks import CAMERA_SUFFIX, HUMAN36M_BLOCKED
@@ -137,16 +136,18 @@ def read_detections(path: str | Path) -> dict[Take, tuple[np.ndarray, ...]]:
     Raises InputError: no such arrays, another number of cameras or joints, NaN.
     """
     arrays = read_npz(path)
-    joints = entry(entry(arrays, "metadata", path), "num_joints", f"{path}, metadata")
+    where = f"{path}, metadata"
+    joints = float(numbers(entry(entry(arrays, "metadata", path), "num_joints", where), f"{where}, num_joints", ()))
     if joints not in (16, 17):
-        raise InputError(f"{path}, metadata: num_joints is {joints!r}; 16 or 17 is wanted; is it the right file?")
+        raise InputError(f"{where}, num_joints is {joints:g}; 16 or 17 is wanted; is it the right file?")
+    joints = int(joints)
     found = {}
-    for take, where, views in _takes(arrays, "positions_2d", path):
-        if not isinstance(views, list | tuple | np.ndarray) or len(views) != len(CAMERAS):
-            count = f"{len(views)} views" if hasattr(views, "__len__") else "no views"
-            raise InputError(f"{where}: has {count}; {len(CAMERAS)} of (T, {joints}, 2) are wanted; get the file again")
+    for take, where, content in _takes(arrays, "positions_2d", path):
+        views = items(content, where)
+        if len(views) != len(CAMERAS):
+            raise InputError(f"{where}: has {len(views)} views; {len(CAMERAS)} of (T, {joints}, 2) are wanted")
         found[take] = tuple(
-            numbers(view, f"{where}, camera {name}", (None, int(joints), 2))
+            numbers(view, f"{where}, camera {name}", (None, joints, 2))
             for name, view in zip(CAMERAS, views, strict=True)
         )
     return found
@@ -171,7 +172,7 @@ def _cdf_poses(file: Path) -> np.ndarray:
 
     try:
         pose = cdflib.CDF(file).varget("Pose")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, struct.error) as error:
+    except Exception as error:  # cdflib raises what it likes on bytes that are not its own
         raise unreadable(file, error, "CDF", "unpack it again") from None
     return numbers(pose, f"{file}, Pose", (1, None, 3 * RAW_JOINTS)).reshape(-1, RAW_JOINTS, 3)
 

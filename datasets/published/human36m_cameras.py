@@ -13,6 +13,7 @@ import numpy as np
 
 from datasets.cameras import Camera
 from datasets.published.human36m import ACTIONS, CAMERAS, FIRST_ACT, RENAMED, Take
+from datasets.published.values import entry, mapping, numbers
 from datasets.restricted import read_pickle
 from studies.errors import InputError
 
@@ -78,7 +79,7 @@ def _read_metadata(path: Path) -> tuple[Cameras, Numbers]:
             for i, name in enumerate(CAMERAS)
             for subject in range(1, SUBJECTS + 1)
         }
-        numbers = {
+        numbered_takes = {
             (subject, _renamed(name)): (int(row[0]), int(row[1]))
             for row in rows
             if re.fullmatch(r"\d+", row[0] or "") and int(row[0]) >= FIRST_ACT and row[1]
@@ -87,23 +88,22 @@ def _read_metadata(path: Path) -> tuple[Cameras, Numbers]:
         }
     except (ElementTree.ParseError, AttributeError, ValueError, LookupError, TypeError) as error:
         raise InputError(f"{path}: is no metadata.xml of Human3.6M ({error}); copy it again") from None
-    return cameras, numbers
+    return cameras, numbered_takes
 
 
 def _read_pickled(path: Path) -> tuple[Cameras, Numbers]:
-    content = read_pickle(path)
-    try:
-        cameras = {
-            (subject, name): _camera(
-                CAMERAS.index(name),
-                np.asarray(entry["R"], float).T,
-                1000 * np.ravel(entry["T"]),
-                np.concatenate([np.ravel(entry[key]) for key in "fckp"]),
-            )
-            for (subject, name), entry in content.items()
-        }
-    except (AttributeError, ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{path}: is no cameras.pkl of Human3.6M ({error}); write it again") from None
+    """R (3, 3) turns a camera's axes to the world's; T (3, 1) is its place in metres."""
+    cameras = {}
+    for key, content in mapping(read_pickle(path), path).items():
+        where = f"{path}, {key}"
+        if not isinstance(key, tuple) or len(key) != 2 or key[1] not in CAMERAS:
+            raise InputError(f"{where}: is no person and camera such as ('S1', '54138969'); is it the right file?")
+        shapes = {"R": (3, 3), "T": (3,), "f": (2,), "c": (2,), "k": (3,), "p": (2,)}
+        r, t, *optics = (numbers(entry(content, k, where), f"{where}, {k}", shape) for k, shape in shapes.items())
+        try:
+            cameras[key] = _camera(CAMERAS.index(key[1]), r.T, 1000 * t, np.concatenate(optics))
+        except ValueError as error:
+            raise InputError(f"{path}: is no cameras.pkl of Human3.6M ({error}, {key[0]}); write it again") from None
     return cameras, {}
 
 

@@ -101,6 +101,8 @@ def _from_lists(raw: Path, places: dict[str, Path]) -> Iterator[tuple[Path, str,
 def _listed(path: Path, number: str) -> list[tuple[str, str]]:
     """Class and clip of each line `NAME.avi 1|2` with that number."""
     rows = [line.split() for line in read_text(path, "get the file again").splitlines() if line.strip()]
+    if not rows:
+        raise InputError(f"{path}: is empty; get the file again")
     if strange := [row for row in rows if len(row) != 2 or row[1] not in SPLITS.values()]:
         raise InputError(f"{path}: {' '.join(strange[0])!r} is no line such as 'clip.avi 1'; get the file again")
     kind = path.name.rpartition("_test_split_")[0]

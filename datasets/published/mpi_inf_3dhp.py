@@ -14,7 +14,7 @@ import numpy as np
 
 from datasets.matlab import read_mat
 from datasets.published.limbs import Body, check_limbs, check_points, check_sides, seen
-from datasets.published.values import entry, flags, mapping, numbers
+from datasets.published.values import entry, flags, items, mapping, numbers
 from datasets.restricted import read_npz
 from datasets.unreadable import unreadable
 from studies.errors import InputError
@@ -31,6 +31,7 @@ SIZE = (2048, 2048)
 SEQUENCE = re.compile(r"(S[1-8])[/ ](Seq[12])")
 TESTED = re.compile(r"TS[1-6]")
 
+ACTIVITIES = 7
 APART = 10.0  # pixels between key points and projected joints: more is another camera's calibration
 LOOKED_AT = 100  # frames, to tell that
 
@@ -102,8 +103,7 @@ def read_stmo_training(path: str | Path) -> dict[Name, Views]:
     found: dict[Name, Views] = {}
     for name, content in _stmo(path).items():
         sequence, where = _sequence(str(name), Path(path)), f"{path}, {name}"
-        views = content[0] if isinstance(content, list | tuple | np.ndarray) and len(content) else None
-        cameras = {str(camera): view for camera, view in mapping(views, where).items()}
+        cameras = {str(camera): view for camera, view in mapping(items(content, where)[0], where).items()}
         if strange := [camera for camera in cameras if not re.fullmatch(r"\d|1[0-3]", camera)]:
             raise InputError(f"{where}: {strange[0]!r} is no camera such as '0'; is it the right file?")
         found[sequence] = {
@@ -153,7 +153,10 @@ def _check_calibration(cells: Mapping, calibration: Path, file: Path) -> None:
     for number in CAMERAS:
         if number not in cameras:
             raise InputError(f"{calibration}: lacks camera {number}; get it again")
-        points, poses = (_cell(cells, key, number, file)[:LOOKED_AT] for key in ("annot2", "annot3"))
+        points, poses = (_cell(cells, key, number, file) for key in ("annot2", "annot3"))
+        if len(points) != len(poses):
+            raise InputError(f"{file}, camera {number}: has {len(points)} frames in annot2, {len(poses)} in annot3")
+        points, poses = points[:LOOKED_AT], poses[:LOOKED_AT]
         projected = poses @ cameras[number].intrinsic[:3, :3].T
         apart = projected[..., :2] / projected[..., 2:] - points
         if not np.median(np.linalg.norm(apart, axis=-1)) < APART:
@@ -177,8 +180,8 @@ def _test_sequence(file: Path) -> Sequence:
     valid = flags(arrays["valid_frame"], f"{file}, valid_frame", len(keypoints))
     where = f"{file}, activity_annotation"
     activity = numbers(arrays["activity_annotation"], where, (len(keypoints),))
-    if (activity != activity.round()).any():
-        raise InputError(f"{where} has parts of numbers; whole ones, 1 to 7, are wanted; get the file again")
+    if not np.isin(activity, range(ACTIVITIES + 1)).all():  # 0 where nothing is said
+        raise InputError(f"{where} has other numbers than 0 to {ACTIVITIES}; get the file again")
     size = _size(file.parent.name, str(file))
     return _tested(Sequence(keypoints, joints, valid, activity.astype(int), size), str(file))
 
@@ -186,7 +189,7 @@ def _test_sequence(file: Path) -> Sequence:
 def _stacked(value: Any, where: str, axes: int) -> np.ndarray:
     """(F, 17, axes) of what MATLAB has as (axes, 17, 1, F), and Python, saved again, as (F, 1, 17, axes)."""
     array = np.asarray(value)
-    array = array.T if array.shape[0] == axes else array
+    array = array.T if array.shape[:1] == (axes,) else array
     return numbers(array[:, 0] if array.ndim == 4 and array.shape[1] == 1 else array, where, (None, JOINTS, axes))
 
 

@@ -32,6 +32,13 @@ def mapping(content: object, where: str | Path) -> Mapping:
     return content
 
 
+def items(value: object, where: str) -> list:
+    """The values of a list, a tuple or an array, with something in it. Raises InputError for anything else."""
+    if not isinstance(value, list | tuple | np.ndarray) or getattr(value, "shape", None) == () or not len(value):
+        raise InputError(f"{where}: holds {_kind(value)} where a list is wanted; get the file again")
+    return list(value)
+
+
 def numbers(
     value: object, where: str, shape: Shape, dtype: type = np.float64, *, finite: bool = True, positive: bool = False
 ) -> np.ndarray:
@@ -113,6 +120,8 @@ def _first(bad: np.ndarray) -> str:
 
 
 def _kind(value: object) -> str:
+    if value is None or (isinstance(value, list | tuple | dict) and not value):
+        return "nothing"
     if isinstance(value, np.ndarray):
         return f"an array of {'objects' if value.dtype == object else value.dtype}"
-    return "nothing" if value is None else f"a value of type {type(value).__name__}"
+    return f"a value of type {type(value).__name__}"

@@ -79,7 +79,7 @@ def read_sequence(path: str | Path, root: str | Path, *, check_images: bool = Tr
     content = read_mat(path) if path.suffix == ".mat" else read_json(path)
     try:
         sequence = _read_2017(content, path, root) if "annolist" in content else _read_2018(content, path, root)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
         what = f"{type(error).__name__} {' '.join(str(error).split())}"

@@ -263,7 +263,7 @@ def test_the_take_without_a_camera_is_left_out_of_the_pickle(files: Path, tmp_pa
         (lambda data: data["S9"].update({"Walking": None}), "S9 Walking holds nothing where numbers are wanted"),
         (lambda data: data["S9"].update({"Walking twice": data["S9"]["Walking"]}), "S9 Walking twice is no take such"),
         (lambda data: data.update({"Subject9": data["S9"]}), "Subject9 Walking.* is no take such as 'S9 Walking 1'"),
-        (lambda data: data.update({"S9": []}), "S9: holds a value of type list where a mapping is wanted"),
+        (lambda data: data.update({"S9": []}), "S9: holds nothing where a mapping is wanted"),
         (lambda data: data["S9"]["Walking"].__setitem__((3, 1, 1), np.nan), "S9 Walking has NaN .* first in row 3"),
         (lambda data: data["S9"]["Walking"].__imul__([-1, 1, 1]), "S9 Walking: knees bend backwards"),
         (lambda data: data["S9"].update({"Walking": data["S9"]["Walking"][:, :17]}), r"S9 Walking is \(\d+, 17, 3\)"),

@@ -163,7 +163,7 @@ def test_files_of_another_kind_are_named(files: Path, tmp_path: Path) -> None:
     [
         (lambda data: data.update(strange=[{}]), "'strange' is no sequence such as 'S1 Seq1'"),
         (lambda data: data.update({"S9 Seq1": data["S1 Seq1"]}), "'S9 Seq1' is no sequence such as 'S1 Seq1'"),
-        (lambda data: data.update({"S1 Seq1": []}), "S1 Seq1: holds nothing where a mapping is wanted"),
+        (lambda data: data.update({"S1 Seq1": []}), "S1 Seq1: holds nothing where a list is wanted"),
         (lambda data: data["S1 Seq1"][0].update(left={}), "S1 Seq1: 'left' is no camera such as '0'"),
         (lambda data: view(data).update(data_2d=None), "S1 Seq1, 0, data_2d holds nothing where numbers"),
         (lambda data: view(data).update(data_2d="cut"), "S1 Seq1, 0, data_2d holds a value of type str where numbers"),

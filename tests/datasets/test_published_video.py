@@ -122,6 +122,17 @@ def test_posetrack_2017_is_the_same_in_either_version_of_matlabs_files(raw: Path
         assert (tmp_path / "v5" / name).read_bytes() == (tmp_path / "v73" / name).read_bytes()
 
 
+@pytest.mark.parametrize("rect", ["none", 7.0, {"annopoints": 3.0}])
+def test_people_that_are_none_end_in_one_line(raw: Path, tmp_path: Path, rect: object) -> None:
+    file = next((raw / "posetrack17/annotations/val").glob("*.mat"))
+    content = loadmat(file)["annolist"]
+    content[0, 0]["annorect"] = structs([rect]) if isinstance(rect, dict) else rect
+    savemat(file, {"annolist": content})
+    with pytest.raises(InputError, match=f"{file.name}: is not laid out as PoseTrack's annotations") as caught:
+        convert_posetrack("video-posetrack17", tmp_path / "out", raw)
+    assert "\n" not in str(caught.value)
+
+
 def test_boxes_come_by_image_name_as_well(raw: Path, tmp_path: Path) -> None:
     boxes = raw / "posetrack18/boxes/val.json"
     entries = json.loads(boxes.read_text(encoding="utf-8"))
@@ -351,9 +362,15 @@ def test_lists_of_splits_are_read_however_they_were_written(jhmdb: Path, tmp_pat
 
 def test_what_is_missing_of_jhmdb_is_named(jhmdb: Path, tmp_path: Path) -> None:
     lists = next((jhmdb / "jhmdb/sub_splits").glob("walk*1.txt"))
-    lists.write_text("synthetic_clip_a_f_cm_np1_fr_med_0.avi three\n", encoding="utf-8")
-    with pytest.raises(InputError, match="is no line such as"):
-        convert_jhmdb("video-jhmdb", tmp_path / "out", jhmdb)
+    for content, says in (
+        (b"synthetic_clip_a_f_cm_np1_fr_med_0.avi three\n", "is no line such as"),
+        (b"\xff\xfe\x00a", "is no line such as"),
+        (b"<html>", "is no line such as"),
+        (b"", "is empty"),
+    ):
+        lists.write_bytes(content)
+        with pytest.raises(InputError, match=says):
+            convert_jhmdb("video-jhmdb", tmp_path / "out", jhmdb)
     shutil.rmtree(jhmdb / "jhmdb/sub_splits")
     with pytest.raises(InputError, match=r"holds neither Sub\*_\*\.json nor"):
         convert_jhmdb("video-jhmdb", tmp_path / "out", jhmdb)

@@ -135,3 +135,41 @@ def test_what_is_absent_cut_or_something_else_is_named(tmp_path: Path, read: obj
         (tmp_path / "bad").write_bytes(content)
         with pytest.raises(InputError, match="bad: cannot be read"):
             read(tmp_path / "bad")
+
+
+@pytest.mark.parametrize("read", [read_pickle, read_npz])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "it is empty"),
+        (bytes(100), "it is empty"),
+        (b"<!doctype html>", "it is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a pointer of Git LFS"),
+        (b"\x1f\x8b\x08", "it is packed with gzip"),
+        (b"\x93NUMPY\x01\x00", "it is a single array of NumPy"),
+    ],
+)
+def test_what_stands_in_for_the_file_is_told(tmp_path: Path, read: object, content: bytes, says: str) -> None:
+    (tmp_path / "bad").write_bytes(content)
+    with pytest.raises(InputError, match=rf"bad: cannot be read \({says}"):
+        read(tmp_path / "bad")
+
+
+def test_an_npz_for_a_pickle_and_a_flipped_bit_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, a=np.random.default_rng(0).random(1000))
+    with pytest.raises(InputError, match=r"cannot be read \(it is a zip archive"):
+        read_pickle(path)
+    content = bytearray(path.read_bytes())
+    for place in (500, 2000, 5000):
+        content[place] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"a\.npz: cannot be read"):
+            read_npz(path)
+        content[place] ^= 1
+
+
+@pytest.mark.parametrize("read", [read_pickle, read_npz])
+def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path, read: object) -> None:
+    with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)"):
+        read(tmp_path)

@@ -1,6 +1,7 @@
 """Scale paper, from the official and preprocessed files of miniature data sets to tables."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -104,3 +105,31 @@ def test_without_the_files_one_line_says_which(paper: Checkout, tmp_path: Path) 
         assert "nothing to make human36m-gt of; put h36m_sh_conf_cam_source_final.pkl" in only_error(result)
     finally:
         (tmp_path / "away").rename(raw)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which nothing was run."""
+    return Checkout(tmp_path_factory.mktemp("bare") / "copy")
+
+
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        ("train-joints-in-another-order", "train, s_01_act_14_subact_01_ca_01, joint3d_image: .*in another order"),
+        ("source-names-of-another-tool", "test, source: 'S9_Walking_0' is no name of a take"),
+        ("factor-nan", "test, 2.5d_factor has NaN or infinite numbers, first in row 3"),
+        ("factor-as-column", None),
+    ],
+)
+def test_faults_of_raw_files_end_in_one_line(bare: Checkout, shared: Path, case: str, says: str | None) -> None:
+    raw, prepared = bare / "data/raw/human36m", bare / "data/prepared"
+    shutil.rmtree(raw, ignore_errors=True)
+    shutil.rmtree(prepared, ignore_errors=True)
+    shutil.copytree(shared / "cases" / case, raw)
+    result = bare.snakemake("data/prepared/human36m-sh", "--config", "scale=paper")
+    if says is None:
+        assert result.returncode == 0, result.stdout
+    else:
+        assert re.search(rf"h36m_sh_conf_cam_source_final\.pkl, {says}", only_error(result))
+    assert [path.name for path in prepared.glob("*human36m-sh*")] == ([] if says else ["human36m-sh"])
