@@ -182,6 +182,20 @@ def test_unfinished_files_without_a_lock_are_told(tmp_path: Path) -> None:
     assert resume.earlier_run(tmp_path / "nothing") is None
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"", b"\x00" * 100, b"[]", b'{"rule": "tab'])
+def test_damaged_notes_are_told_and_removed(tmp_path: Path, content: bytes) -> None:
+    notes = tmp_path / resume.NOTES
+    (notes / "@long").mkdir(parents=True)
+    (notes / "sound").write_text('{"rule": "tables"}')
+    for name in ("cut", "@long/cut"):
+        (notes / name).write_bytes(content)
+    assert "2 damaged notes of earlier jobs: `make resume` removes them" in resume.earlier_run(tmp_path)
+    assert resume.in_the_way(tmp_path)
+    resume.release(tmp_path)
+    assert [p.name for p in notes.rglob("*") if p.is_file()] == ["sound"]
+    assert resume.earlier_run(tmp_path) is None
+
+
 def test_a_lock_that_cannot_be_removed_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, **_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
