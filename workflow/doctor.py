@@ -35,6 +35,7 @@ from workflow.resume import earlier_run, in_the_way
 
 GIBIBYTE = 2**30
 LEAST_DISK, LEAST_MEMORY = 5, 4  # GiB, below which runs of the papers' size do not go
+NO_DISK = 0.1  # GiB, below which nothing goes
 PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;]+)")
 
 
@@ -132,7 +133,7 @@ def _places() -> Iterator[Finding]:
     yield from _kept()
     free = shutil.disk_usage(".").free / GIBIBYTE
     told = f"{free:.0f} GiB free" + ("" if free > LEAST_DISK else "; data and runs of the papers' size need more")
-    yield Finding("ok" if free > LEAST_DISK else "note", "disk", told)
+    yield Finding("WRONG" if free < NO_DISK else "ok" if free > LEAST_DISK else "note", "disk", told)
     if told := earlier_run(Path.cwd()):
         yield Finding("WRONG" if in_the_way(Path.cwd()) else "note", "an earlier run", told)
     if not shutil.which("git"):

@@ -112,7 +112,7 @@ def preview(plan: Plan, text: str) -> str:
 def main(arguments: list[str]) -> None:
     """Print the preview of the config with `key=value` overrides; raises InputError for what Snakemake refuses."""
     plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "all"]
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--rerun-incomplete", "all"]
     command += ["--config", *arguments] if arguments else []
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     told = earlier_run(Path.cwd())

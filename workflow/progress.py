@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from logging import LogRecord
+from pathlib import Path
 from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -143,7 +144,8 @@ class LogHandler(LogHandlerBase):
             self.progress.end(record.job_id, now)
         elif event == LogEvent.JOB_ERROR:
             self.progress.end(record.jobid, now, failed=True)
-            self._print(f"failed: {record.rule_name}; its log: {', '.join(record.log) or 'none'}")
+            logs = ", ".join(path for path in record.log if Path(path).exists())
+            self._print(f"failed: {record.rule_name}" + (f"; its log: {logs}" if logs else ""))
         elif event == LogEvent.PROGRESS:
             self.progress.done, self.progress.total = record.done, record.total
             self._advance(now)

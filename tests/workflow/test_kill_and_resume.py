@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from subprocess import Popen
 
@@ -115,6 +116,24 @@ def test_a_stopped_snakemake_is_told_and_the_next_make_goes_on_by_itself(tmp_pat
     assert int(re.search(r"^going on after step (\d+) ", log, re.MULTILINE).group(1)) >= step
     assert "an earlier run" not in checkout.python("-m", "workflow.preview").stdout
     assert list((checkout / ".snakemake/runs").iterdir()) == []
+
+
+def test_a_file_that_is_there_and_unfinished_is_made_again(checkout: Checkout) -> None:
+    target = "results/efficiency/scan_orders.npz"
+    assert checkout.snakemake(target).returncode == 0
+    whole = (checkout / target).read_bytes()
+    (checkout / target).write_bytes(whole[:100])  # as a run leaves it that ends while it writes
+    (checkout / ".snakemake/incomplete" / urlsafe_b64encode(target.encode()).decode()).write_text("{}")
+
+    planned = checkout.python("-m", "workflow.preview")
+    assert planned.returncode == 0, planned.stdout
+    assert "note: an earlier run was stopped: `make` makes the 1 files again" in planned.stdout
+    assert "  scan_orders " in planned.stdout
+
+    made = checkout.python("-m", "workflow.run", target)
+    assert made.returncode == 0, made.stdout
+    assert "Incomplete" not in made.stdout
+    assert (checkout / target).read_bytes() == whole
 
 
 def test_a_job_that_outlives_a_killed_snakemake_keeps_others_out(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -101,15 +102,17 @@ def test_the_line_is_never_longer_than_the_terminal(handler: LogHandler, monkeyp
     assert len(drawn.removesuffix("\r")) == 29
 
 
-def test_failures_are_counted_once_and_name_their_log(handler: LogHandler) -> None:
+def test_failures_are_counted_once_and_name_their_log(handler: LogHandler, tmp_path: Path) -> None:
+    log = tmp_path / "score-v0.log"
+    log.touch()
     handler.start(dict(TEN), 2, "log")
     begin(handler, 0)
     for _ in range(2):
-        say(handler, LogEvent.JOB_ERROR, logging.ERROR, jobid=0, rule_name="score", log=["results/logs/score-v0.log"])
+        say(handler, LogEvent.JOB_ERROR, logging.ERROR, jobid=0, rule_name="score", log=[str(log)])
     begin(handler, 1)
     end(handler, 1, 1)
     shown = handler.stream.getvalue()
-    assert "failed: score; its log: results/logs/score-v0.log\n" in shown
+    assert f"failed: score; its log: {log}\n" in shown
     assert " 10 %  1 of 10 jobs, 1 failed" in shown
 
 
