@@ -32,10 +32,11 @@ from studies.video import on_video
 from workflow.data import RAW, wanted
 from workflow.folders import WRITTEN, check_folders
 from workflow.place import home_cache, obstacle, temporary_folder, unspeakable
-from workflow.resume import earlier_run, locked
+from workflow.resume import earlier_run, in_the_way
 
 GIBIBYTE = 2**30
 LEAST_DISK, LEAST_MEMORY = 5, 4  # GiB, below which runs of the papers' size do not go
+NO_DISK = 0.1  # GiB, below which nothing goes
 PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;]+)")
 
 
@@ -133,9 +134,9 @@ def _places() -> Iterator[Finding]:
     yield from _kept()
     free = shutil.disk_usage(".").free / GIBIBYTE
     told = f"{free:.0f} GiB free" + ("" if free > LEAST_DISK else "; data and runs of the papers' size need more")
-    yield Finding("ok" if free > LEAST_DISK else "note", "disk", told)
+    yield Finding("WRONG" if free < NO_DISK else "ok" if free > LEAST_DISK else "note", "disk", told)
     if told := earlier_run(Path.cwd()):
-        yield Finding("WRONG" if locked(Path.cwd()) else "note", "an earlier run", told)
+        yield Finding("WRONG" if in_the_way(Path.cwd()) else "note", "an earlier run", told)
     if not shutil.which("git"):
         yield Finding("note", "git", "not there: runs name no revision; `make explain` and `make regression` need it")
 

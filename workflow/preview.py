@@ -21,7 +21,7 @@ from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml, with_choices
 from studies.terminal import command
 from studies.video import on_video
-from workflow.resume import earlier_run
+from workflow.resume import earlier_run, in_the_way
 
 SECONDS_TO_START = 4.0  # imports, reading data, predictions
 SECONDS_A_UPDATE = 2e-9  # one state of one channel, forward and backward, all else included (two cores, AVX-512)
@@ -113,13 +113,16 @@ def preview(plan: Plan, text: str) -> str:
 def main(arguments: list[str]) -> None:
     """Print the preview of the config with `key=value` overrides; raises InputError for what Snakemake refuses."""
     plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "all"]
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--rerun-incomplete", "all"]
     command += ["--config", *arguments] if arguments else []
     result = subprocess.run(command, capture_output=True, text=True, check=False)
+    told = earlier_run(Path.cwd())
+    if result.returncode and in_the_way(Path.cwd()):
+        raise InputError(told)
     if result.returncode:
         last = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1]
         raise InputError(last.removeprefix("error: "))
-    if told := earlier_run(Path.cwd()):
+    if told:
         print(f"note: {told}")
     print(preview(plan, result.stdout + result.stderr))
 

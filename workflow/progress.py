@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from logging import LogRecord
+from pathlib import Path
 from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -22,8 +23,8 @@ from studies.plan import Plan
 from workflow.forecast import job_seconds
 
 REFRESH = 1.0  # seconds from one picture of the moving line to the next
-STEP = 0.1  # of the jobs, from one printed line to the next
-TRUST = 60.0  # seconds of work after which what jobs took here weighs as much as what they were expected to take
+STEP = 10  # per cent of the jobs, from one printed line to the next
+TRUST = 300.0  # seconds of work after which what jobs took here weighs as much as what they were expected to take
 ERASE = "\r\x1b[K"
 MENTIONED = ("Nothing to be done", "Terminating processes")  # beginnings of what Snakemake says that people wait for
 _active: list["LogHandler"] = []
@@ -143,7 +144,8 @@ class LogHandler(LogHandlerBase):
             self.progress.end(record.job_id, now)
         elif event == LogEvent.JOB_ERROR:
             self.progress.end(record.jobid, now, failed=True)
-            self._print(f"failed: {record.rule_name}; its log: {', '.join(record.log) or 'none'}")
+            logs = ", ".join(path for path in record.log if Path(path).exists())
+            self._print(f"failed: {record.rule_name}" + (f"; its log: {logs}" if logs else ""))
         elif event == LogEvent.PROGRESS:
             self.progress.done, self.progress.total = record.done, record.total
             self._advance(now)
@@ -159,12 +161,12 @@ class LogHandler(LogHandlerBase):
             self._print(f"{len(jobs)} jobs on {cores} cores{told}; everything is written to {log}")
 
     def _advance(self, now: float) -> None:
-        share = self.progress.done / max(1, self.progress.total)
+        percent = 100 * self.progress.done // max(1, self.progress.total)
         if self.moving:
             self._draw(now)
-        elif share >= self.next_line:
-            self.next_line = STEP * (int(share / STEP + 1e-9) + 1)
-            self._print(f"{100 * share:3.0f} %  {self.progress.line(now)}")
+        elif percent >= self.next_line:
+            self.next_line = percent - percent % STEP + STEP
+            self._print(f"{percent:3} %  {self.progress.line(now)}")
 
     def _redraw(self) -> None:
         while not self.ended.wait(REFRESH):

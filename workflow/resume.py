@@ -1,4 +1,4 @@
-"""Clear what a killed run left behind: Snakemake's lock. Training state stays: it is what the runs go on from.
+"""Clear what a killed run left behind: Snakemake's lock and damaged notes. Training state stays: runs go on from it.
 
     python -m workflow.resume
 
@@ -6,6 +6,7 @@ Refuses while another Snakemake is alive in this folder, here, in another contai
 it would let two of them write the same files.
 """
 
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ from studies.errors import InputError
 from studies.terminal import command
 from workflow.presence import Run, runs
 
-LOCKS, UNFINISHED = Path(".snakemake/locks"), Path(".snakemake/incomplete")
+LOCKS, UNFINISHED, NOTES = Path(".snakemake/locks"), Path(".snakemake/incomplete"), Path(".snakemake/metadata")
 WORKERS = ("workflow.run", "training.launch")  # modules of ours that write a run's files
 
 
@@ -41,10 +42,13 @@ def _is_snakemake(command: list[str]) -> bool:
 
 
 def release(folder: Path) -> None:
-    """Unlock `folder` if nobody is alive in it. Raises InputError naming who is, or may be, otherwise."""
+    """Unlock `folder` if nobody is alive in it. Raises InputError naming who is, or may be, otherwise.
+
+    A note of Snakemake's that was removed is one that it never had: its file is judged by its time alone.
+    """
     if busy := next(_busy(folder), None):
         raise InputError(busy)
-    for left in [*(folder / LOCKS).glob("*.lock"), *(run.record for run in runs(folder))]:
+    for left in [*(folder / LOCKS).glob("*.lock"), *damaged(folder), *(run.record for run in runs(folder))]:
         try:
             left.unlink(missing_ok=True)
         except OSError as error:
@@ -77,12 +81,31 @@ def locked(folder: Path) -> bool:
     return any((folder / LOCKS).glob("*.lock"))
 
 
+def damaged(folder: Path) -> list[Path]:
+    """Snakemake's notes of earlier jobs that a crash of the machine damaged; Snakemake fails on some of them."""
+    return [path for path in (folder / NOTES).rglob("*") if path.is_file() and not _is_note(path)]
+
+
+def _is_note(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except ValueError:
+        return False
+
+
+def in_the_way(folder: Path) -> bool:
+    """Whether what an earlier run left, or a run that still goes on, keeps the next one from starting."""
+    return locked(folder) or bool(damaged(folder))
+
+
 def earlier_run(folder: Path) -> str | None:
     """What a run that ended early, or that still goes on, means for the next one, with the remedy; None: nothing."""
     if busy := next(_busy(folder), None):
         return busy
     if locked(folder):
         return "a killed run left its lock here: `make resume` goes on from where it stopped"
+    if notes := damaged(folder):
+        return f"{NOTES} holds {len(notes)} damaged notes of earlier jobs: `make resume` removes them and goes on"
     unfinished = sum(1 for path in (folder / UNFINISHED).rglob("*") if path.is_file())
     if unfinished:
         return f"an earlier run was stopped: `make` makes the {unfinished} files again that it did not finish"

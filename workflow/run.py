@@ -13,7 +13,7 @@ from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
 from studies.terminal import command
 from workflow import progress
-from workflow.resume import earlier_run
+from workflow.resume import earlier_run, in_the_way
 
 # All of what Snakemake says goes into its log file; what the terminal shows of it, the logger decides.
 OPTIONS = ["--workflow-profile", "workflow/profiles/default", "--quiet", "host", "--logger", "progress"]
@@ -27,8 +27,8 @@ def main(arguments: list[str]) -> int:
     except SystemExit as end:
         if end.code and not isinstance(end.code, int):
             print(end.code, file=sys.stderr)
-        if end.code and (told := earlier_run(Path.cwd())):
-            print(told, file=sys.stderr)
+        if end.code and in_the_way(Path.cwd()):
+            print(earlier_run(Path.cwd()), file=sys.stderr)
         return int(bool(end.code))
     return 0
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from datasets.folders import whole_folder
 from datasets.lifting import COLUMNS, load
 from datasets.prepare import prepare
 from studies.errors import InputError
@@ -190,3 +191,17 @@ def test_card_names_code_and_counts(prepared: Path) -> None:
     assert card["counts"] == {"frames": 16 * 160 * 4, "sequences": 64, "subjects": 4, "actions": 8}
     assert len(card["code"]["sha256"]) == 64
     assert (card["dataset"], card["preset"], card["seed"], card["fps"]) == ("synthetic-gt", "gt", 0, 50.0)
+
+
+def test_what_a_link_leads_to_is_not_replaced(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (disk / "card.json").write_text("{}")
+    (tmp_path / "set").symlink_to(disk)
+    with pytest.raises(InputError, match="set: is a link; remove it"), whole_folder(tmp_path / "set"):
+        pass
+    assert (disk / "card.json").is_file()
+    (tmp_path / "data").symlink_to(disk)  # the folder above may be one
+    with whole_folder(tmp_path / "data/other") as part:
+        (part / "card.json").touch()
+    assert (disk / "other/card.json").is_file()

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from subprocess import Popen
 
@@ -82,3 +83,71 @@ def test_resume_without_a_lock_does_nothing(checkout: Checkout) -> None:
     result = checkout.python("-m", "workflow.resume")
     assert (result.returncode, result.stdout) == (0, "")
     assert not (checkout / ".snakemake").exists()
+
+
+def test_a_stopped_snakemake_is_told_and_the_next_make_goes_on_by_itself(tmp_path: Path) -> None:
+    checkout = configured(tmp_path / "checkout")
+    process = checkout.start(BIN / "snakemake", *PROFILE, TARGET)
+    try:
+        step = wait_for_step(checkout / STATE, process, enough=STEPS)
+        process.send_signal(signal.SIGINT)  # to it alone, as `kill` and `timeout` do; its job goes on
+        if process.poll() is None:
+            assert f"(process {process.pid}" in only_error(checkout.python("-m", "workflow.resume"))
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(timeout=PATIENCE)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert 0 < step < EPOCHS * STEPS
+    left = [path for path in (checkout / ".snakemake/incomplete").rglob("*") if path.is_file()]
+    locks = list((checkout / ".snakemake/locks").glob("*"))
+    assert left
+    assert not locks
+
+    planned = checkout.python("-m", "workflow.preview")
+    assert planned.returncode == 0, planned.stdout
+    assert f"note: an earlier run was stopped: `make` makes the {len(left)} files again" in planned.stdout
+    assert "train_run" in planned.stdout
+
+    gone_on = checkout.make("train")
+    assert gone_on.returncode == 0, gone_on.stdout
+    assert "Incomplete" not in gone_on.stdout
+    log = (checkout / f"results/{RUN}/train.log").read_text()
+    assert int(re.search(r"^going on after step (\d+) ", log, re.MULTILINE).group(1)) >= step
+    assert "an earlier run" not in checkout.python("-m", "workflow.preview").stdout
+    assert list((checkout / ".snakemake/runs").iterdir()) == []
+
+
+def test_a_file_that_is_there_and_unfinished_is_made_again(checkout: Checkout) -> None:
+    target = "results/efficiency/scan_orders.npz"
+    assert checkout.snakemake(target).returncode == 0
+    whole = (checkout / target).read_bytes()
+    (checkout / target).write_bytes(whole[:100])  # as a run leaves it that ends while it writes
+    (checkout / ".snakemake/incomplete" / urlsafe_b64encode(target.encode()).decode()).write_text("{}")
+
+    planned = checkout.python("-m", "workflow.preview")
+    assert planned.returncode == 0, planned.stdout
+    assert "note: an earlier run was stopped: `make` makes the 1 files again" in planned.stdout
+    assert "  scan_orders " in planned.stdout
+
+    made = checkout.python("-m", "workflow.run", target)
+    assert made.returncode == 0, made.stdout
+    assert "Incomplete" not in made.stdout
+    assert (checkout / target).read_bytes() == whole
+
+
+def test_a_job_that_outlives_a_killed_snakemake_keeps_others_out(tmp_path: Path) -> None:
+    checkout = configured(tmp_path / "checkout")
+    process = checkout.start(BIN / "snakemake", *PROFILE, TARGET)
+    try:
+        wait_for_step(checkout / STATE, process, enough=STEPS)
+        os.killpg(process.pid, signal.SIGSTOP)
+        process.kill()  # the job is stopped, and lives
+        process.wait()
+        refused = checkout.make("train")
+        assert refused.returncode
+        assert "still running" in refused.stdout.splitlines()[-2]
+        assert "a Snakemake is still running" in only_error(checkout.python("-m", "workflow.resume"))
+        assert list((checkout / ".snakemake/locks").glob("*"))
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
