@@ -15,7 +15,7 @@ class PoseMamba(Lifter):
 
     depth : pairs of blocks; the paper's layers N are twice that
     scan : "global-local" (published), "bidirectional", "fs-ft", "fs-bt", "bs-ft" or "bs-bt" (Table 4)
-    gradient : "published" or "exact" derivative of the limb term (`models.lifting.blocks.ScanOperator`)
+    gradient : "published" or "exact" derivative of the limb term (`models.lifting.scan.ScanOperator`)
 
     Raises InputError for unknown names, and for the limb scan of another skeleton than Human3.6M's 17 joints.
     """

@@ -13,7 +13,7 @@ class SasMamba(Lifter):
 
     depth : pairs of blocks
     kernel : size of the deformable convolution, odd
-    gradient : "published" or "exact" derivative of the stride terms (`models.lifting.blocks.ScanOperator`)
+    gradient : "published" or "exact" derivative of the stride terms (`models.lifting.scan.ScanOperator`)
 
     Raises InputError for unknown names and even kernels.
     """

@@ -85,7 +85,7 @@ def ssm_maps(model: nn.Module, clip: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _operator_attention(operator: nn.Module, x: Tensor) -> Tensor:
-    """Map (T J, T J) of the four directions of a `models.lifting.blocks.ScanOperator` for (1, T, J, width)."""
+    """Map (T J, T J) of the four directions of a `models.lifting.scan.ScanOperator` for (1, T, J, width)."""
     tokens, _ = operator.tokens_and_gate(x)
     pairs = [pair.with_full_steps() for pair in operator.scan_inputs(*tokens, x.shape[1], x.shape[2])]
     by_clip = {name: torch.cat([getattr(pair, name) for pair in pairs], 1) for name in ("delta", "B", "C")}
