@@ -216,6 +216,16 @@ def test_the_tools_of_a_chart_are_hidden_until_the_pointer_is_there(chromium: Br
     context.close()
 
 
+def test_a_narrow_bar_shows_which_page_this_is(chromium: Browser, site: Path) -> None:
+    context = chromium.new_context(viewport=PHONE)
+    page = context.new_page()
+    for name in ("index.html", "audit.html", "runs.html", "docs/readme.html"):
+        place = open_page(page, site, name).locator(".bar [aria-current]").bounding_box()
+        assert place["x"] >= 0, name
+        assert place["x"] + place["width"] <= PHONE["width"], name
+    context.close()
+
+
 def test_the_theme_stays_with_the_reader(page: Page, site: Path) -> None:
     open_page(page, site, "demo.html")
     page.get_by_role("button", name="Dark").click()

@@ -173,6 +173,8 @@ window.SSMPOSE = { data: {}, mount: {} };
 
   document.addEventListener("DOMContentLoaded", () => {
     theme();
+    const here = document.querySelector(".bar [aria-current]"); // a narrow bar scrolls: show where the reader is
+    if (here) here.closest("nav").scrollLeft = here.offsetLeft - here.closest("nav").clientWidth / 2;
     document.querySelectorAll("table[data-sortable]").forEach(sortable);
     filtering();
     countings();
