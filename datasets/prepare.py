@@ -9,16 +9,13 @@ import numpy as np
 import pandas as pd
 
 from datasets.cameras import image_space, subject_cameras
-from datasets.detector import PRESETS, Detector, detect, detector
+from datasets.detector import Detector, detect, detector
 from datasets.folders import code_digest, whole_folder
 from datasets.lifting import SPACE, write_split
-from datasets.takes import Take
+from datasets.takes import Motion, Take, check_motion
 from studies.errors import InputError
+from studies.motions import Source, lifting_data
 from studies.reading import nearest
-
-# Base of a data set's name -> module with `motion(base, raw_dir, seed) -> Motion`, imported only when asked
-# for, so that an edit to one source does not touch the others' data.
-BASES = {"synthetic": "datasets.synthetic", "cmu": "datasets.cmu", "cmu-small": "datasets.cmu"}
 
 
 def prepare(
@@ -26,16 +23,15 @@ def prepare(
 ) -> None:
     """Write `out_dir/{train,val,test[,new]}` for a data set `<base>-<preset>`, such as `cmu-sh-like`.
 
-    base: synthetic, cmu or cmu-small; preset: gt, sh-like or hard; raw_dir: folder that
+    base: a motion of datasets/motions.yaml; preset: gt, sh-like or hard; raw_dir: folder that
     `datasets.sources.fetch` filled; options: terms of the preset's detector to replace (see
     datasets.detector.Detector). The same arguments give the same bytes; the joints do not depend on the preset.
     The folder appears whole or not at all. Raises InputError for an unknown name, missing or damaged raw files,
     a folder that cannot be written or is not ours.
     """
-    base, preset = split_name(name)
+    source, preset = split_name(name)
     terms = detector(preset, options)
-    module = BASES[base]
-    motion = importlib.import_module(module).motion(base, None if raw_dir is None else Path(raw_dir), seed)
+    motion = _motion(source, None if raw_dir is None else Path(raw_dir), seed)
     card = {
         "dataset": name,
         "preset": preset,
@@ -45,19 +41,29 @@ def prepare(
         "units": {"keypoints": "px, px, confidence", "joints": "mm", "factor": "mm/px"},
         "fps": motion.fps,
         "joints": "human3.6m-17",
-        "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.prepare", module)},
+        "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.prepare", source.module)},
     }
     with whole_folder(Path(out_dir)) as folder:
         for split, takes in motion.splits.items():
             _write(folder / split, takes, terms, seed, card | {"split": split} | motion.card)
 
 
-def split_name(name: str) -> tuple[str, str]:
-    """Base and preset of a data set's name. Raises InputError with the nearest known name."""
-    known = {f"{base}-{preset}": (base, preset) for base in BASES for preset in PRESETS}
+def split_name(name: str) -> tuple[Source, str]:
+    """Motion and preset of a data set's name. Raises InputError with the nearest known name."""
+    known = lifting_data()
     if name not in known:
         raise InputError(f"unknown data set {name!r}{nearest(name, known)}")
-    return known[name]
+    return known[name], name.removeprefix(f"{known[name].name}-")
+
+
+def _motion(source: Source, raw_dir: Path | None, seed: int) -> Motion:
+    """A motion's takes, checked. Its module is imported only now: an edit to one touches no other motion's data."""
+    module = importlib.import_module(source.module)
+    if not hasattr(module, "motion"):
+        raise InputError(f"{source.module}: defines no motion(base, raw_dir, seed); docs/add-a-dataset.md shows one")
+    motion = module.motion(source.name, raw_dir, seed)
+    check_motion(source.name, motion)
+    return motion
 
 
 def _write(folder: Path, takes: list[Take], terms: Detector, seed: int, card: dict) -> None:

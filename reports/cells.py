@@ -11,6 +11,7 @@ from reports.verdicts import (
     NO_ROOM,
     NOT_BY_ITS_OWN,
     NOT_COMPARABLE,
+    NOT_FILMED,
     NOT_RUN,
     NOT_THEIRS,
     Verdict,
@@ -114,6 +115,8 @@ def accuracy_cell(
     if "recipe" not in row:
         reason = NO_ROOM if OUT_OF_MEMORY in row.get("cells", {}).values() else NOT_BY_ITS_OWN
         return cell | judge_missing(printed, reason)._asdict()
+    if data == NO_SUCH_DATA:
+        return cell | judge_missing(printed, NOT_THEIRS if choice.scale == PAPER else NOT_FILMED)._asdict()
     runs = pick(measurements, scale=choice.scale, dataset=data)
     mine = pick(runs, variant=row["variant"], recipe=row["recipe"])
     found = pick(mine, metric=column["metric"], convention=convention)
@@ -232,8 +235,6 @@ def _why_no_accuracy(
     printed: Printed | None, mine: pd.DataFrame, runs: pd.DataFrame, data: str, convention: str, column: dict
 ) -> Verdict:
     """Why a variant has no number here: no data, no such split, not selected in the config, or protocol not scored."""
-    if data == NO_SUCH_DATA:
-        return judge_missing(printed, NOT_THEIRS)
     if runs.empty and (data in BENCHMARKS or benchmark_of(data) in BENCHMARKS):
         return judge_missing(printed, NO_DATA)
     if column.get("boxes") == "unstated":

@@ -13,7 +13,7 @@ import pandas as pd
 
 from metrics.statistics import LEVEL, Difference, Sample, holm, paired_difference
 from reports.cells import accuracy_rows
-from reports.measurements import Choice, read_measurements
+from reports.measurements import HIGHER_IS_BETTER, Choice, read_measurements
 from studies.errors import InputError
 from studies.files import read_arrays, write_whole
 from studies.load import load_study
@@ -25,7 +25,6 @@ COLUMNS = (
 )  # fmt: skip
 IDENTITY = ["study", "table", "row", "column"]
 BETTER, WORSE, NOISE = "better", "worse", "within noise"
-HIGHER_IS_BETTER = ("ap", "pck", "auc")  # how the names of such metrics begin
 NO_RESAMPLES = "not scored on resamples of the clips"
 ONE_SEED = "one seed: the interval is of these very nets"
 

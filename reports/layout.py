@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.measurements import NO_SUCH_DATA, Choice
+from reports.measurements import HIGHER_IS_BETTER, NO_SUCH_DATA, Choice
 from reports.verdicts import BENCHMARKS, NOT_RUN, VERDICTS
 from studies.printed import OUT_OF_MEMORY
 
@@ -53,11 +53,16 @@ class Heading:
     """A column: its label, a line below it (unit, convention), and whether it has a printed half and a measured one.
 
     Facts are only printed; where the paper prints nothing in the whole column there is only the measured half.
+    `convention`: the rule by which an efficiency is counted; `switches`: whether the true counts stand beside it, so
+    that a page can show them instead; `upwards`: whether more is better.
     """
 
     label: str
     detail: str
     paired: bool
+    convention: str = ""
+    switches: bool = False
+    upwards: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,11 +186,13 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
 def _heading(column: dict, cells: pd.DataFrame, choice: Choice) -> Heading:
     if column["kind"] == "fact":
         return Heading(column["label"], "", False)
-    paired = bool(_is_printed(cells[cells["column"] == column["id"]]).any())
+    own = cells[cells["column"] == column["id"]]
+    paired, upwards = bool(_is_printed(own).any()), column["metric"].startswith(HIGHER_IS_BETTER)
     if column["kind"] == "efficiency":
-        return Heading(column["label"], f"convention {column['convention']}", paired)
+        rule, switches = column["convention"], bool(own["also_true"].notna().any())
+        return Heading(column["label"], f"convention {rule}", paired, rule, switches, upwards)
     conditions = [column["unit"].replace("^2", "²"), *_conditions(column, choice)]
-    return Heading(column["label"], ", ".join(conditions), paired)
+    return Heading(column["label"], ", ".join(conditions), paired, upwards=upwards)
 
 
 def _conditions(column: dict, choice: Choice) -> list[str]:

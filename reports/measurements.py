@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 from scipy.special import stdtrit  # scipy.stats has the same, and takes a second to import
 
+from studies.benchmarks import BENCHMARKS
 from studies.columns import COLUMNS
 from studies.errors import InputError
 from studies.paper import PAPER
 from studies.plan import BASELINES, dataset_of
 
 NO_SUCH_DATA = "no data"
+HIGHER_IS_BETTER = ("ap", "pck", "auc", "throughput")  # how the names of such metrics begin
 EFFICIENCY_SCALE = "paper"  # efficiency is always measured at full paper size
 
 
@@ -46,7 +48,7 @@ class Choice:
         """Data set of an accuracy column: prepared key points, videos, or a benchmark of which there are none."""
         found = dataset_of(column, vars(self))
         printed = column.get("benchmark") if self.scale != PAPER else None
-        return found or printed or NO_SUCH_DATA
+        return found or (printed if printed in BENCHMARKS else NO_SUCH_DATA)
 
 
 @dataclass(frozen=True)

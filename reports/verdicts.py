@@ -28,6 +28,7 @@ NO_MODEL = "no implementation yet"
 NOT_BY_ITS_OWN = "not trained as its own paper trains it; the study equal-terms has it"
 NO_DATA = "data needs registration"
 NOT_THEIRS = "no data of the papers; measured at the other scales"
+NOT_FILMED = "no video is rendered from this motion"
 NO_ROOM = "not trained: the paper prints out of memory"
 NO_BOXES = "the paper does not say which boxes; the columns of both kinds do"
 

@@ -132,7 +132,8 @@ def _md_row(texts: list[str]) -> str:
 
 def _md_label(row: RowView) -> str:
     cite = f" <sub>{_md(row.cite)}</sub>" if row.cite else ""
-    return _md(row.label) + "".join(f"<sup>{mark}</sup>" for mark in row.marks) + cite
+    marks = f"<sup>{','.join(row.marks)}</sup>" if row.marks else ""
+    return _md(row.label) + marks + cite
 
 
 def _md_cell(cell: CellView) -> str:

@@ -5,11 +5,12 @@ from pathlib import Path
 from studies.benchmarks import BENCHMARKS
 from studies.errors import InputError
 from studies.load import study_names
+from studies.motions import CATALOGUE, motions
+from studies.motions import DETECTORS as OUR_DETECTORS
 from studies.paper import COCO, DATASET, DETECTORS, PAPER, WEIGHTED, paper_rule
-from studies.reading import ROOT, check_schema, nearest, read_yaml
+from studies.reading import check_schema, nearest, read_yaml
 from studies.variants import resolve_variants
 
-CATALOGUE = ROOT / "datasets/catalogue.yaml"
 LISTS = ("studies", "variants", "seeds", "benchmarks")
 
 
@@ -20,6 +21,7 @@ def checked_config(config: dict) -> dict:
     """
     config = config | {key: _as_list(config[key]) for key in LISTS if config.get(key) not in (None, "all")}
     check_schema(config, "config", "config.yaml")
+    _known([config["dataset"]], list(motions()), "value", "dataset")
     _known(config["studies"], study_names(), "study", "studies")
     if config["variants"] != "all":
         _known(config["variants"], list(resolve_variants()), "variant", "variants")
@@ -38,7 +40,7 @@ def _as_meant(config: dict) -> dict:
     paper = config["scale"] == PAPER
     rules = config["scales"] | {PAPER: paper_rule(config["scales"][PAPER])}
     selections = "best_val" if not paper or rules[PAPER]["hold_out"] else "best_test"
-    meant = {"detector": DETECTORS[0] if paper else "sh-like", "selection": selections}
+    meant = {"detector": DETECTORS[0] if paper else OUR_DETECTORS[0], "selection": selections}
     chosen = {key: value for key, value in meant.items() if config[key] == "auto"}
     config = config | chosen | {"scales": rules} | ({"dataset": DATASET} if paper else {})
     if (config["detector"] in DETECTORS) != paper:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from studies.load import load_study, recipes
+from studies.motions import motions
 from studies.paper import COCO, PAPER, PUBLISHED
 from studies.variants import resolve_variants
 from studies.video import (
@@ -183,14 +184,15 @@ def dataset_of(item: dict, config: dict) -> str | None:
     """Data set that fills an accuracy column, or that a figure is drawn from; None where the scale has none.
 
     Of lifted poses: ground-truth keypoints, or those of the configured detector, of the configured motion; at scale
-    `paper` of what the table is about (`about`). Of video: videos rendered from the configured motion; at scale `paper`
-    the column's own.
+    `paper` of what the table is about (`about`). Of video: videos rendered from the configured motion, where it is
+    filmed; at scale `paper` the column's own.
     """
     paper = config["scale"] == PAPER
     if "benchmark" in item:
         if paper:
             return f"video-{about}" if (about := item.get("about", item["benchmark"])) else None
-        return f"video-{config['dataset']}" if item["benchmark"] == "video" else None
+        ours = item["benchmark"] == "video" and motions()[config["dataset"]].filmed
+        return f"video-{config['dataset']}" if ours else None
     base = item.get("about", config["dataset"]) if paper else config["dataset"]
     preset = "gt" if "gt" in (item["input"], ONLY_PRESET.get(base)) else config["detector"]
     return base and f"{base}-{preset}"

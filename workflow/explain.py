@@ -17,15 +17,17 @@ from studies.closure import closure
 from studies.errors import InputError
 from studies.files import read_arrays
 from studies.git import git
+from studies.motions import motions
 from studies.terminal import command
 from studies.variants import resolve_variants
 
+DATA = "prepared data"
 # What a number can come from, and the modules whose closure makes it; models are added to the first three.
 STAGES = {
     "trainings of lifting networks": ("training.lifting",),
     "trainings of networks on video": ("training.video",),
     "counts, time and memory": ("workflow.efficiency",),
-    "prepared data": ("datasets.prepare", "datasets.synthetic", "datasets.cmu"),
+    DATA: ("datasets.prepare",),  # and the motions' own modules
     "accuracies from predictions": ("workflow.measurements", "workflow.video_measurements"),
     "tables, comparisons and figures": ("reports.tables", "reports.comparisons", "reports.figures"),
     "the audit and the site": ("workflow.evidence", "reports.audit.write", "reports.site.build"),
@@ -131,7 +133,8 @@ def _reach() -> dict[str, str]:
     """File -> what it can change, by today's closures."""
     models = sorted({spec["model"].rpartition(".")[0] for spec in resolve_variants().values()})
     reach: dict[str, list[str]] = {name: [what] for name, what in SETTINGS.items()}
-    for stage, modules in STAGES.items():
+    motion_modules = tuple(sorted({motion.module for motion in motions().values()}))
+    for stage, modules in (STAGES | {DATA: STAGES[DATA] + motion_modules}).items():
         for path in closure(*modules):
             reach.setdefault(path, []).append(stage)
     shared = set(reach)
@@ -144,7 +147,7 @@ def _reach() -> dict[str, str]:
 def main(arguments: list[str]) -> None:
     """Print the explanation for two run folders or two revisions."""
     if len(arguments) != 2:
-        raise InputError("say which two: python -m workflow.explain A B (run folders, or git revisions)")
+        raise InputError("say which two: .venv/bin/python -m workflow.explain A B (run folders, or git revisions)")
     folders = [Path(name).is_dir() for name in arguments]
     if folders == [True, True]:
         print("\n".join(explain_runs(*map(Path, arguments))))

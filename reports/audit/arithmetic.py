@@ -7,7 +7,7 @@ from reports.audit.ledger import Claim
 from reports.verdicts import REPRODUCED
 from studies.printed import parse_printed
 
-COMMAND = "python -m reports.audit {id}"
+COMMAND = ".venv/bin/python -m reports.audit {id}"
 # poseval's columns: the mean of a row is over 15 joints, of which the head has three and the others two.
 WEIGHTS = {"head": 3, "shoulder": 2, "elbow": 2, "wrist": 2, "hip": 2, "knee": 2, "ankle": 2}
 GROUPS = {f"ap_{name}": weight for name, weight in WEIGHTS.items()}

@@ -2,7 +2,7 @@
 
 from reports.audit.finding import Finding, Material, short, status
 
-COMMAND = "python -m workflow.evidence {name}"
+COMMAND = ".venv/bin/python -m workflow.evidence {name}"
 
 
 def limb_gradient(material: Material) -> list[Finding]:

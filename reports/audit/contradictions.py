@@ -7,7 +7,7 @@ from reports.audit.finding import Finding, Material, status
 from reports.audit.ledger import Claim
 from studies.printed import parse_printed
 
-COMMAND = "python -m reports.audit {id}"
+COMMAND = ".venv/bin/python -m reports.audit {id}"
 
 
 def two_values(material: Material) -> list[Finding]:
@@ -65,6 +65,7 @@ def _finding(claims: list[Claim], material: Material) -> Finding:
         ),
         found="No single number rounds or truncates to all of them.",
         change=by,
+        effect=ratio,
         head=("study", "where", "printed", "measured here, same convention"),
         rows=tuple((c.study, c.place, c.printed, _measured(c)) for c in claims),
         status=status(True),

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from reports.audit.finding import Finding, Material, short, status
+from reports.audit.finding import Finding, Material, factor, short, status
 from reports.measurements import EFFICIENCY_SCALE, pick
 from studies.printed import Printed, agrees, parse_printed
 
-COMMAND = "python -m reports.audit {id}"
+COMMAND = ".venv/bin/python -m reports.audit {id}"
 OURS = ("posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")
 
 
@@ -45,6 +45,7 @@ def halved(material: Material) -> list[Finding]:
             claimed="MACs columns; no unit changes within a table.",
             found=f"{_names(rows)}: the printed MACs are half of what the profiler gives that reproduces the other rows.",
             change="a factor 2 against the rows beside it",
+            effect=2.0 if rows else 0.0,
             head=("study", "row", "printed", "profiler", "half of it"),
             rows=tuple(rows),
             status=status(bool(rows)) if others else status(None),
@@ -114,6 +115,7 @@ def copied(material: Material) -> list[Finding]:
             claimed=f"{claim.printed} {claim.unit if claim.unit not in claim.printed else ''} ({claim.place}).",
             found=f"The same rule gives {claim.measured:.4g} {claim.unit}: {words}." if known else "",
             change=f"{claim.value - claim.measured:+.3g} {claim.unit}" if known else "",
+            effect=factor(claim.value, claim.measured) if known else 0.0,
             head=("rule", "count"),
             rows=tuple((rule, short(value)) for rule, value in rules.items()),
             status=status(claim.verdict == "differs" if known else None),
@@ -140,6 +142,7 @@ def _paper_and_true(material: Material, metric: str, identity: str, title: str, 
         claimed=claimed,
         found=f"The printed digits are the profiler's: {why}.",
         change=f"{min(shares):.2f} to {max(shares):.2f} times as many" if shares else "",
+        effect=max(shares, default=0.0),
         head=("network", "printed", "same profiler, measured", "everything, measured", "times"),
         rows=tuple(rows),
         status=status(min(shares) > 1 if shares else None),

@@ -36,7 +36,8 @@ class Finding:
     """One finding.
 
     id, kind, title; claimed : what the papers say, and where; found : what is the case, in one or two sentences whose
-    numbers come from the evidence; change : how much it changes; head, rows : the evidence as a table of texts;
+    numbers come from the evidence; change : how much it changes; effect : the largest factor, 1 or more, between two
+    numbers that it sets against each other, 0 where there is none; head, rows : the evidence as a table of texts;
     claims : ids of the claims that it touches; status : STANDS, FALLS or NEEDS (then `needs` says what);
     command : what reruns it; reported : what others say of it, quoted as such.
     """
@@ -50,6 +51,7 @@ class Finding:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     status: str
+    effect: float = 0.0
     claims: tuple[str, ...] = ()
     needs: str = ""
     command: str = ""
@@ -62,6 +64,11 @@ Check = Callable[[Material], Sequence[Finding]]
 def status(stands: bool | None) -> str:
     """The status of a check that came out so; None where it could not be made."""
     return NEEDS if stands is None else STANDS if stands else FALLS
+
+
+def factor(one: float, other: float) -> float:
+    """How many times the larger of two numbers is the smaller: 1 or more; 0 where one of them is not above 0."""
+    return max(one / other, other / one) if min(one, other) > 0 else 0.0
 
 
 def short(value: float) -> str:

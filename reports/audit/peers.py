@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from reports.audit.closed_forms import macs
 from reports.audit.counting import COMMAND, counts, digits, tick
-from reports.audit.finding import Finding, Material, short, status
+from reports.audit.finding import Finding, Material, factor, short, status
 from reports.audit.ledger import Claim
 from reports.verdicts import REPRODUCED
 from studies.printed import parse_printed
@@ -71,7 +71,7 @@ def order(material: Material) -> list[Finding]:
 
 def one_frame_out(material: Material) -> list[Finding]:
     """Networks that give one frame a pass, whose MACs were divided by T."""
-    rows, touched, costs = [], [], []
+    rows, touched, costs, factors = [], [], [], [0.0]
     for claim in _claims(material, "macs_per_frame"):
         peer = _peer(material, claim)
         whole = material.ledger.printed(claim.id.rpartition("/")[0] + "/macs")
@@ -82,6 +82,7 @@ def one_frame_out(material: Material) -> list[Finding]:
             continue  # not divided
         real = _true(material, peer)
         costs += [real] if real else []
+        factors.append(factor(printed.value * printed.factor, whole.value * whole.factor))
         emits = "one frame" if peer["emits"] == "one" else "all, the centre one is kept"
         rows.append((claim.study, claim.label, claim.printed, whole.text, emits, short(real) if real else "–"))
         touched.append(claim.id)
@@ -96,6 +97,7 @@ def one_frame_out(material: Material) -> list[Finding]:
         found=f"{len(rows)} rows are of networks whose released evaluation keeps one frame of a pass, but MACs/frame is "
         f"MACs / T.{compared}",
         change="factors of 243 and 351; the order of the column turns over",
+        effect=max(factors),
         head=("study", "row", "printed a frame", "printed a pass", "what comes out", "all operations of a pass"),
         rows=tuple(rows),
         status=status(bool(rows)),
@@ -106,13 +108,16 @@ def one_frame_out(material: Material) -> list[Finding]:
 
 def windows(material: Material) -> list[Finding]:
     """Released evaluations that run a frame more than once."""
-    rows = []
+    rows, factors = [], [0.0]
     for name, peer in material.ledger.peers.items():
         evaluated = counts(material, peer.get("variant", ""), "macs_per_evaluated_frame")
         if "row" not in peer or peer["emits"] != "all" or peer["evaluated"] == "all" or not evaluated:
             continue
         kept = "mean of overlapping windows" if peer["evaluated"] == "windows" else "centre frame, stride 1"
-        printed = next((c.printed for c in _claims(material, "macs_per_frame") if c.row == peer["row"]), "–")
+        claim = next((c for c in _claims(material, "macs_per_frame") if c.row == peer["row"]), None)
+        printed = claim.printed if claim else "–"
+        if claim and (told := parse_printed(claim.printed, claim.unit)):
+            factors.append(factor(told.value * told.factor, evaluated["released"] / 2))
         rows.append(
             (name, str(peer["frames"]), kept, printed, short(evaluated["released"] / 2), short(evaluated["released"]))
         )
@@ -124,6 +129,7 @@ def windows(material: Material) -> list[Finding]:
         found="STCFormer's released test keeps the centre frame at stride 1; HDFormer's averages windows that lie 5 frames "
         "apart; MHFormer emits all frames and keeps the centre one.",
         change="factors of T, and of about 19; the mirrored pass, which every released evaluation averages, doubles all rows",
+        effect=max(factors),
         head=("network", "T", "released evaluation", "printed a frame", "a frame as evaluated", "and mirrored"),
         rows=tuple(rows),
         status=status(bool(rows) or None),
@@ -155,6 +161,7 @@ def closed_forms(material: Material) -> list[Finding]:
         found=f"For {good} of {len(rows)} rows the closed form of the profiler's rule has the printed digits; the products of "
         "attention, of graphs and of scans are not in it.",
         change=f"{min(shares):+.0f} % to {max(shares):+.0f} %" if shares else "",
+        effect=1 + max(shares, default=-100) / 100,
         head=("network", "printed", "profiler's rule", "every product", "more", "printed digits"),
         rows=tuple(rows),
         status=status(bool(rows) and good / len(rows) > 0.5),
@@ -183,6 +190,7 @@ def weights(material: Material) -> list[Finding]:
         claimed="Param columns of both tables.",
         found=f"Only {' and '.join(odd)} print all their weights." if odd else "",
         change=f"up to {min((float(r[4].split()[0]) for r in rows), default=0):.0f} % of the weights are not printed",
+        effect=max((1 / (1 + float(r[4].split()[0]) / 100) for r in rows), default=0.0),
         head=("network", "printed", "profiler", "trainable", "hidden", "printed is"),
         rows=tuple(rows),
         status=status(bool(odd) if rows else None),
@@ -221,6 +229,7 @@ def _mixed(material: Material, identity: str, small: str, full: str, row: str) -
         found=f"{owner} mm belongs to {full} ({short(of[full])} under the papers' profiler), {cost[0].printed} to {small} "
         f"({short(of[small])}).{ELSEWHERE if row == 'poseformerv2' else ''}" if known else "",
         change=f"a factor {max(of.values()) / min(of.values()):.3g} in MACs" if known else "",
+        effect=factor(*of.values()) if known else 0.0,
         head=("network", "weights", "profiler's MACs"),
         rows=tuple((key, f"{trainable[key]:,.0f}", f"{of[key]:,.0f}") for key in of) if known else (),
         status=status(any(agrees_or_cut(c, of[small]) for c in cost) and owner == p1[0].printed if known else None),
@@ -255,6 +264,7 @@ def impossible(material: Material) -> list[Finding]:
         f"{short(least)}, more than {cost.text}. DC-GCT's clip and frame have the same cost although T is 81; neither "
         "number is given by its released code.",
         change=f"at least a factor {least / cost.value / cost.factor:.2g}",
+        effect=factor(least, cost.value * cost.factor),
         head=("row", "weights", "T", "at least", "printed"),
         rows=(("HSTFormer", parameters.text, str(frames), short(least), cost.text),),
         status=status(least > cost.value * cost.factor),
@@ -279,6 +289,7 @@ def dense(material: Material) -> list[Finding]:
         found="Each graph over time is normalised by two dense products with a diagonal matrix; scaling its rows and columns "
         "gives the same numbers (tests/models/test_peers.py) and costs none of them." if known else "",
         change=f"{100 * (1 - scaled / published):.0f} % of all products of MotionAGFormer-B" if known else "",
+        effect=factor(published, scaled) if known else 0.0,
         head=("graphs", "every product"),
         rows=(("as published", f"{published:,.0f}"), ("scaled", f"{scaled:,.0f}")) if known else (),
         status=status(scaled < published if known else None),

@@ -5,7 +5,7 @@ import pandas as pd
 from reports.audit.finding import Finding, Material, status
 from reports.measurements import pick, summarise
 
-COMMAND = "python -m reports.audit {id}"
+COMMAND = ".venv/bin/python -m reports.audit {id}"
 
 
 def best_on_test(material: Material) -> list[Finding]:

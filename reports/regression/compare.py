@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reports.regression.numbers import ACCURACY, ALLOCATION, IDENTITY, LOSS, MEMORY, NETWORK, SPEED
+from reports.regression.numbers import ACCURACY, ALLOCATION, COUNT, IDENTITY, LOSS, MEMORY, NETWORK, SPEED
 from studies.files import write_whole
 
 COLUMNS = [*IDENTITY, "unit", "before", "now", "change", "allowed", "status", "since", "reason"]
@@ -18,6 +18,7 @@ STATUSES = (WORSE, CHANGED, MISSING, BETTER, NEW, UNKNOWN, AS_BEFORE)
 DEVIATIONS = 4  # of a difference of means over seeds: normal noise goes beyond it once in 16,000 numbers
 MEMORY_SHARE = 0.10  # of what is predicted or allocated, which does not scatter
 PEAK_SHARE, PEAK_LEAST = 0.25, 12.0  # of a process's growth, and MiB: docs/regression.md has what was measured
+DIGITS = 6  # significant ones of a printed number that is no count
 ROUNDING = 1e-8  # of fingerprints, numbers of size 1 from float64 arithmetic
 
 
@@ -116,12 +117,46 @@ def _key(row: dict) -> tuple:
 
 def _line(row: object) -> str:
     what = " ".join(filter(None, (row.kind, row.name, row.recipe, row.dataset, row.metric, row.convention)))
-    unit = "" if row.unit in ("", "1") else f" {row.unit}"
     since = f"since {row.since}: {row.reason}"
-    says = {
-        NEW: f": {row.now:.6g}{unit}",
-        MISSING: f": was {row.before:.6g}{unit}, is not measured today ({since})",
-        UNKNOWN: "",
-    }
-    moved = f": {row.before:.6g} -> {row.now:.6g}{unit} ({row.change:+.4g}, allowed {row.allowed:.2g}; {since})"
-    return f"{row.status:<12} {what}{says.get(row.status, moved)}"
+    unit = "" if row.unit in ("", "1") else f" {row.unit}"
+    if row.status == UNKNOWN:
+        says = ""
+    elif row.status == NEW:
+        says = f": {_number(row.kind, row.now)}{unit}"
+    elif row.status == MISSING:
+        says = f": was {_number(row.kind, row.before)}{unit}, is not measured today ({since})"
+    else:
+        says = f": {_moved(row, unit)}; {since})"
+    return f"{row.status:<12} {what}{says}"
+
+
+def _moved(row: object, unit: str) -> str:
+    """From what to what and by how much: counts exactly, what is measured as a share as well; a speed as a share."""
+    share = row.change / abs(row.before) if row.before else np.nan
+    if row.kind == SPEED:
+        return f"{_percent(abs(share))} {'slower' if row.change > 0 else 'faster'} (allowed {_percent(row.allowed)}"
+    digits = _telling(row.before, row.now)
+    both = f"{_number(row.kind, row.before, digits)} -> {_number(row.kind, row.now, digits)}{unit}"
+    if row.kind == COUNT:
+        return f"{both} ({_number(row.kind, row.change, signed=True)}, nothing is allowed"
+    if row.kind in (NETWORK, LOSS):
+        return f"{both} ({row.change:+.4g}, allowed {row.allowed:.2g}"
+    points = " points" if row.unit == "%" else unit
+    by = f"{row.change:+.4g}{points}" + ("" if np.isnan(share) else f", {'+' if share > 0 else ''}{_percent(share)}")
+    return f"{both} ({by}; allowed {row.allowed:.2g}{points}"
+
+
+def _number(kind: str, value: float, digits: int = DIGITS, signed: bool = False) -> str:
+    """A count exactly, with commas; anything else with some significant digits."""
+    if kind == COUNT:
+        return f"{value:{'+' if signed else ''},.6f}".rstrip("0").rstrip(".")  # of a frame it may be a fraction
+    return f"{value:.{digits}g}"
+
+
+def _telling(before: float, now: float) -> int:
+    """The fewest significant digits, at least DIGITS, that tell two numbers apart."""
+    return next((n for n in range(DIGITS, 17) if f"{before:.{n}g}" != f"{now:.{n}g}"), 17)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from reports.audit.finding import STANDS
 from reports.audit.write import audit_body
 from reports.comparisons import read_comparisons
-from reports.layout import SCALES, SELECTIONS, SYMBOLS, View, count_verdicts, make_view
+from reports.layout import CONVENTIONS, SCALES, SELECTIONS, SYMBOLS, View, count_verdicts, make_view
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick, read_measurements
 from reports.pages import TEMPLATES, render, script_json
 from reports.site.charts import Chart, bubbles, learning_curves, run_curves
+from reports.site.guide import DOCS, GUIDE, guide, pictures
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
 from reports.tables import build_table, find_table
@@ -33,6 +35,7 @@ SCALING = {
 }  # curves that `make scaling` draws, in results/efficiency
 TIMINGS = {"latency": "time a clip", "throughput": "throughput", "peak_memory": "peak memory"}
 TIMINGS["training_memory"] = "memory of a training step"
+COUNTED = ("paper", "true", "paper-leaf", "operators", "fvcore")  # conventions that counts.html has a table of
 MEANING = {
     "reproduced": "printed numbers that our count gives to the last printed digit",
     "differs": "printed numbers that our count does not give",
@@ -58,6 +61,7 @@ class Study:
     title: str
     venue: str
     link: str
+    note: str
     views: tuple[View, ...]
     charts: tuple[Chart, ...]
     figures: tuple[tuple[str, str, str], ...]
@@ -88,7 +92,7 @@ class Site:
             if figure["kind"] == "error-against-macs"
         ]
         figures = [(f["id"], _heading(f), f"{study['study']}-{f['id']}") for f in study.get("figures", [])]
-        about = (study["study"], study["title"], study["venue"] or "", study["link"] or "")
+        about = (study["study"], study["title"], study["venue"] or "", study["link"] or "", study.get("note", ""))
         return Study(*about, tuple(views), tuple(filter(None, charts)), tuple(figures), dict(counts))
 
     @property
@@ -100,7 +104,8 @@ class Site:
         found += [Page("counts.html", "counts", "parameters, operations, time and memory at full paper size")]
         found += [Page("curves.html", "curves", "learning curves of every experiment")] if self.experiments else []
         found += [Page(f"{name}.html", data["name"], data["about"]) for name, data in self.views.items()]
-        return found + ([Page("runs.html", "runs", "what every run left behind")] if self.experiments else [])
+        found += [Page("runs.html", "runs", "what every run left behind")] if self.experiments else []
+        return [*found, Page(GUIDE, "docs", "how numbers are made, conventions and protocols, how to add a model")]
 
 
 def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Path, **options) -> Path:
@@ -125,15 +130,18 @@ def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Pat
 
 
 def _write_pages(site: Site) -> None:
-    _write(site, "index.html", "overview.html", facts=run_facts(site), counts=_verdicts(site))
+    findings = sorted(site.audit["findings"], key=lambda f: (f["status"] != STANDS, -f["effect"]))
+    _write(site, "index.html", "overview.html", facts=run_facts(site), counts=_verdicts(site), findings=findings)
     links, counted = run_links(site.experiments), counts(site)
-    linked = {variant["name"] for variant in counted if "true" in variant["by"]}
+    linked = {f"{rule}-{variant['name']}" for variant in counted for rule in COUNTED if rule in variant["by"]}
     for study in site.studies:
         values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS}
         _write(site, f"{study.name}.html", "study.html", **values)
     _write(site, "audit.html", "audit.html", body=audit_body(site.audit | {"files": "audit/"}))
     scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
-    _write(site, "counts.html", "counts.html", counted=counted, timings=timings(site), scaling=scaling)
+    rules = {rule: CONVENTIONS[rule] for rule in COUNTED if any(rule in variant["by"] for variant in counted)}
+    values = {"rules": rules, "timings": timings(site), "scaling": scaling}
+    _write(site, "counts.html", "counts.html", counted=counted, **values)
     if site.experiments:
         _write(site, "curves.html", "curves.html", charts=_curve_charts(site))
         _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links)
@@ -142,6 +150,10 @@ def _write_pages(site: Site) -> None:
         values["groups"] = experiment.groups(site.choice.selection)
         values |= {"counted": linked}
         _write(site, f"runs/{experiment.id}.html", "experiment.html", root="../", **values)
+    docs = guide()
+    titles = [(Path(doc.file).name, doc.title) for doc in docs]
+    for doc in docs:
+        _write(site, doc.file, "doc.html", root="../", doc=doc, docs=titles)
     for name, data in site.views.items():
         write_text(site.out / f"data/{name}.js", f"SSMPOSE.data.{name}={script_json(data)};\n")
         _write(site, f"{name}.html", "viewer.html", viewer=name, data=data)
@@ -169,6 +181,7 @@ def _copy_assets(site: Site) -> None:
         _copy(site.report / "figures", site.out / "figures", [f"{stem}.svg" for stem in stems])
         files = [f"{study.name}-{view.table}.{kind}" for view in study.views for kind in TABLE_KINDS]
         _copy(site.report / "tables", site.out / "tables", files)
+    _copy(DOCS, site.out / "docs", [path.name for path in pictures()])
     _copy(site.report, site.out, ["measurements.csv", "comparisons.csv"])
     _copy(site.report / "audit", site.out / "audit", ["audit.json", "claims.csv", "findings.csv"])
     efficiency = site.report / "../../efficiency"

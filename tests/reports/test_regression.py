@@ -124,9 +124,51 @@ def test_speed_that_could_not_be_compared_says_so_and_does_not_fail() -> None:
 def test_the_report_says_what_by_how_much_and_since_when() -> None:
     lines = report(compare(numbers(shift=9.0), BEFORE, {}), "baselines/quick-cpu.csv")
     assert " ".join(lines[0].split()) == (
-        "worse accuracy a r synthetic-gt mpjpe human36m/test/best_val: 50 -> 59 mm (+9, allowed 3.3; since abc: first)"
+        "worse accuracy a r synthetic-gt mpjpe human36m/test/best_val: 50 -> 59 mm (+9 mm, +18 %; allowed 3.3 mm; "
+        "since abc: first)"
     )
     assert lines[-2] == f"{len(BEFORE)} numbers against baselines/quick-cpu.csv: 1 worse, {len(BEFORE) - 1} as before"
+
+
+def line(now: pd.DataFrame, before: pd.DataFrame = BEFORE) -> str:
+    """The only line about a number, blanks once."""
+    table = compare(now, before, {("CPU", "mpjpe"): 0.5})
+    return " ".join(report(table, "b.csv")[0].split())
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "says"),
+    [
+        (5_306_187_136, 5_306_191_267, "5,306,187,136 -> 5,306,191,267 (+4,131, nothing is allowed;"),
+        (41_000_000_000, 40_999_999_999, "41,000,000,000 -> 40,999,999,999 (-1, nothing is allowed;"),
+        (7, 8, "7 -> 8 (+1, nothing is allowed;"),
+        (21_836_161.875, 21_836_162.125, "21,836,161.875 -> 21,836,162.125 (+0.25, nothing is allowed;"),
+    ],
+)
+def test_a_count_is_told_to_the_last_digit(before: float, now: float, says: str) -> None:
+    base = renew(numbers(params=before), None, set(), "abc", "first")
+    assert line(numbers(params=now), base) == f"changed count a params true: {says} since abc: first)"
+
+
+@pytest.mark.parametrize(
+    ("moved", "says"),
+    [
+        ({"ratio": 1.08}, "worse speed scan forward time: 8 % slower (allowed 3 %; since abc: first)"),
+        ({"ratio": 0.9}, "better speed scan forward time: 10 % faster (allowed 3 %; since abc: first)"),
+        (
+            {"ap": 20},
+            "worse accuracy a r video-synthetic ap poseval+gt-boxes/val/best_val: 31 -> 21 % (-10 points, -32.3 %;",
+        ),
+        ({"predicted": 60.0}, "worse memory a training_memory predicted: 50 -> 60 MiB (+10 MiB, +20 %; allowed 5 MiB;"),
+    ],
+)
+def test_what_is_measured_is_told_as_a_share(moved: dict, says: str) -> None:
+    assert line(numbers(**moved)).startswith(says)
+
+
+def test_two_fingerprints_that_differ_are_told_apart() -> None:
+    now = numbers(FINGERPRINTS.assign(value=[0.5000001234, 19.0, 700.0]))
+    assert "0.5 -> 0.5000001 (+1.234e-07, allowed 1e-08;" in line(now)
 
 
 def test_a_new_baseline_keeps_what_did_not_change() -> None:

@@ -15,11 +15,15 @@ from demo_site import REPORT, write_report
 from datasets.lifting import load
 from metrics.lifting import image_millimetres
 from models.ssm.orders import mode_orders, pair_orders
+from reports.layout import Heading, RowView, View
 from reports.measurements import Choice
+from reports.pages import render
 from reports.site.build import write_site
+from reports.site.guide import sources
 from reports.site.viewers.orders import orders_view
 from reports.site.viewers.poses import pick_clips, poses_view
 from reports.site.viewers.video import video_view
+from reports.writers import latex, markdown
 from studies.errors import InputError
 
 CHOICE = Choice(**OPTIONS)
@@ -56,7 +60,9 @@ class Links(HTMLParser):
 
 def test_every_link_leads_somewhere_and_nothing_needs_a_network(report: Path) -> None:
     pages = {page.resolve(): Links(page) for page in (report / "site").rglob("*.html")}
-    assert len(pages) == 9 + 2 * 6  # overview, study, audit, counts, curves, scans, poses, video, runs; experiments
+    assert len(pages) == 9 + 2 * 6 + len(
+        sources()
+    )  # overview, study, audit, counts, curves, scans, poses, video, runs; experiments, docs
     for page, links in pages.items():
         for target in links.targets:
             if target.startswith("https://example.org/"):
@@ -85,7 +91,7 @@ def test_a_number_links_to_the_runs_behind_it(report: Path) -> None:
     assert re.search(
         r'href="runs/synthetic-sh-like\.posemamba-s\.posemamba\.html#seed0" title="3 runs behind it"', page
     )
-    assert 'href="counts.html#true-posemamba-s" title="how it is counted"' in page
+    assert 'href="counts.html#paper-posemamba-s" title="how it is counted"' in page
     run = (report / "site/runs/synthetic-sh-like.posemamba-s.posemamba.html").read_text(encoding="utf-8")
     for text in ('id="seed2"', "make train scale=quick", "12.5 s", "torch 2.13.0", "human36m/test/best_val"):
         assert text in run
@@ -164,3 +170,23 @@ def test_clips_stand_at_quantiles_of_sequences() -> None:
     clips = pick_clips(errors, sequences)
     assert {name: sequences[rows[0]] for name, rows in clips.items()} == {"typical": "f", "hard": "b"}
     assert all(len(rows) == 60 for rows in clips.values())
+
+
+def test_the_overview_shows_the_largest_findings_that_stand_first(report: Path) -> None:
+    findings = json.loads((report / "audit/audit.json").read_text(encoding="utf-8"))["findings"]
+    page = (report / "site/index.html").read_text(encoding="utf-8")
+    shown = re.findall(r'href="audit\.html#([\w-]+)"', page)
+    by_id = {finding["id"]: finding for finding in findings}
+    keys = [(by_id[name]["status"] != "reproduces", -by_id[name]["effect"]) for name in shown]
+    assert len(shown) == 6
+    assert keys == sorted((f["status"] != "reproduces", -f["effect"]) for f in findings)[:6]
+    assert by_id["hidden-operations"]["effect"] == pytest.approx(6526319040 / 3587426496)
+
+
+def test_several_footnotes_of_a_row_are_set_apart() -> None:
+    row = RowView("GLSMamba-B", "", ("1", "2", "3"), ())
+    heading = Heading("P1", "mm", paired=False)
+    view = View("s", "t", "T", "T", "c", "", (heading,), (("", (row,)),), (), (), (), (), {})
+    assert "GLSMamba-B<sup>1,2,3</sup>" in render("table_page.html", view=view, stem="t")
+    assert "GLSMamba-B<sup>1,2,3</sup>" in markdown(view)
+    assert "GLSMamba-B$^{1,2,3}$" in latex(view)

@@ -58,6 +58,7 @@ def test_pages_have_no_errors_fit_the_window_and_are_accessible(
     context = chromium.new_context(viewport=size, color_scheme=scheme)
     names = [path.relative_to(site).as_posix() for path in [*site.glob("*.html"), *list(site.glob("runs/*.html"))[:1]]]
     assert len(names) == 10
+    names += ["docs/readme.html", "docs/protocols.html"]
     for name in names:
         page = context.new_page()
         errors = complaints(page)
@@ -76,6 +77,7 @@ def test_tables_sort_by_number_and_back(page: Page, site: Path) -> None:
     open_page(page, site, "demo.html")
     table = page.locator("#table1 table")
     head = table.get_by_role("columnheader", name="printed").nth(0)  # parameters
+    printed = table.locator("tbody").nth(0).locator("tr td.printed:nth-of-type(2)").all_inner_texts()
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "ascending")
     cells = table.locator("tbody").nth(0).locator("tr td.printed:nth-of-type(2)")
@@ -84,6 +86,32 @@ def test_tables_sort_by_number_and_back(page: Page, site: Path) -> None:
     head.get_by_role("button").press("Enter")  # the keyboard does what the mouse does
     expect(head).to_have_attribute("aria-sort", "descending")
     assert cells.all_inner_texts()[0] == "42.3 M"
+    head.get_by_role("button").click()  # the third time: as printed
+    assert head.get_attribute("aria-sort") is None
+    assert cells.all_inner_texts() == printed
+
+
+def test_what_is_missing_is_sorted_last_both_ways_and_the_best_first(page: Page, site: Path) -> None:
+    open_page(page, site, "demo.html")
+    page.evaluate(
+        """() => {
+          const rows = [["b", "41.8"], ["d", "–"], ["a", "100.2"], ["e", ""], ["c", "OOM"], ["f", "9.5"]];
+          const cells = rows.map(([n, text]) => `<tr><th scope="row">${n}</th><td>${text}</td><td>${text}</td></tr>`);
+          const heads = '<th>name</th><th>down</th><th data-upwards>up</th>';
+          const table = `<table id="tried"><thead><tr>${heads}</tr></thead><tbody>${cells.join("")}</tbody></table>`;
+          document.querySelector("main").insertAdjacentHTML("beforeend", table);
+          SSMPOSE.sortable(document.getElementById("tried"));
+        }"""
+    )
+    head = page.locator("#tried thead th")
+
+    def order(column: int) -> str:
+        head.nth(column).get_by_role("button").click()
+        return "".join(page.locator("#tried tbody th").all_inner_texts())
+
+    assert [order(1) for _ in range(3)] == ["fbadec", "abfdec", "bdaecf"]
+    assert [order(2) for _ in range(3)] == ["abfdec", "fbadec", "bdaecf"]
+    assert [order(0) for _ in range(3)] == ["abcdef", "fedcba", "bdaecf"]
 
 
 def test_rows_are_found_by_words_and_by_verdict(page: Page, site: Path) -> None:
@@ -97,16 +125,65 @@ def test_rows_are_found_by_words_and_by_verdict(page: Page, site: Path) -> None:
     page.get_by_label("Find rows").fill("")
     page.get_by_label("Verdict").select_option("differs")
     assert visible.all_inner_texts() == ["SasMamba"]
+    page.reload()  # the address keeps what was asked for
+    assert visible.all_inner_texts() == ["SasMamba"]
 
 
-def test_the_switch_shows_the_true_count_instead(page: Page, site: Path) -> None:
+def test_a_card_without_a_row_that_is_looked_for_is_not_shown_and_legends_count_what_is(page: Page, site: Path) -> None:
+    open_page(page, site, "demo.html")
+    cards, contents = page.locator("section.card:has(table[data-sortable] caption)"), page.locator("nav.contents li")
+    every, linked = cards.count(), contents.count()
+    differs = page.locator("#table1 [data-count=differs]")
+    for table in cards.all():
+        for count in table.locator("[data-count]").all():
+            cells = table.locator(f"td[data-verdict='{count.get_attribute('data-count')}']").count()
+            assert count.inner_text() == str(cells)
+    page.get_by_label("Find rows").fill("sasmamba")
+    expect(differs).to_have_text(str(page.locator("#table1 tr:visible td[data-verdict=differs]").count()))
+    page.get_by_label("Find rows").fill("no such row")
+    assert [card.is_visible() for card in cards.all()] == [False] * every
+    assert [link.is_visible() for link in contents.all()].count(False) == every
+    page.get_by_label("Find rows").fill("")
+    assert [card.is_visible() for card in cards.all()] == [True] * every
+    assert [link.is_visible() for link in contents.all()] == [True] * linked
+
+
+@pytest.mark.parametrize("mode", ["both", "as the papers", "true"])
+def test_a_heading_names_the_convention_of_the_numbers_below_it(page: Page, site: Path, mode: str) -> None:
+    open_page(page, site, "demo.html")
+    page.get_by_role("button", name=mode, exact=True).first.click()
+    table, rule = page.locator("#table1 table"), "true" if mode == "true" else "paper"
+    numbers = {
+        "paper": {"Parameters": "0.860 M", "MACs": "3.587 G"},
+        "true": {"Parameters": "1.470 M", "MACs": "6.526 G"},
+    }
+    halves = table.locator("thead tr:nth-child(2) th").all_inner_texts()
+    row = page.locator("#table1 tr", has_text="PoseMamba-S").locator("td").all_inner_texts()
+    labels = table.locator("thead tr:first-child th.pair").all_inner_texts()
+    for i, label in enumerate(labels):
+        if label.split("\n")[0] not in numbers["paper"]:
+            continue
+        assert halves[2 * i].split() == ["printed", "paper"]
+        assert halves[2 * i + 1].split() == ["measured", rule]
+    shown = " ".join(row)
+    assert all(text in shown for text in numbers[rule].values())
+    assert ("1.470 M" in shown) == (mode != "as the papers")
+    assert ("not compared" in shown) == (mode == "true")
+
+
+def test_the_switch_shows_the_true_count_instead_and_keeps_its_link(page: Page, site: Path) -> None:
     open_page(page, site, "demo.html")
     cell = page.locator("#table1 tr", has_text="PoseMamba-S").locator("td.counted").first
     assert "0.860 M" in cell.inner_text()
     page.get_by_role("button", name="true", exact=True).first.click()
-    assert cell.inner_text().strip() == "1.470 M"
+    assert cell.inner_text().split() == ["not", "compared", "1.470", "M"]
+    page.reload()
+    assert cell.inner_text().split() == ["not", "compared", "1.470", "M"]
     page.get_by_role("button", name="as the papers").click()
     assert "1.470" not in cell.inner_text()
+    page.get_by_role("button", name="true", exact=True).first.click()
+    cell.get_by_role("link").click()
+    assert page.url.endswith("counts.html#true-posemamba-s")
 
 
 def test_figure_1_moves_to_the_true_counts(page: Page, site: Path) -> None:
@@ -118,6 +195,35 @@ def test_figure_1_moves_to_the_true_counts(page: Page, site: Path) -> None:
     assert chart.evaluate(read) == [4]
     page.get_by_text("The numbers as a table").click()
     assert page.locator("#demo-figure1-chart table tbody tr").count() == 8
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_tools_of_a_chart_are_hidden_until_the_pointer_is_there(chromium: Browser, site: Path, scheme: str) -> None:
+    context = chromium.new_context(viewport=DESK, color_scheme=scheme)
+    page = open_page(context.new_page(), site, "demo.html")
+    bar = page.locator(".chart .modebar-group").first
+    page.locator("h1").hover()
+    expect(bar).to_have_css("opacity", "0")
+    page.locator(".chart").hover()
+    expect(bar).to_have_css("opacity", "1")
+    grounds = page.locator(".chart .modebar, .chart .modebar-group").evaluate_all(
+        "all => all.map(element => getComputedStyle(element).backgroundColor)"
+    )
+    assert set(grounds) == {"rgba(0, 0, 0, 0)"}
+    titles = page.locator(".chart .modebar-btn").evaluate_all("all => all.map(element => element.dataset.title)")
+    assert "Zoom" in titles
+    assert not [title for title in titles if "Share" in title or "Cloud" in title]  # nothing leaves the page
+    context.close()
+
+
+def test_a_narrow_bar_shows_which_page_this_is(chromium: Browser, site: Path) -> None:
+    context = chromium.new_context(viewport=PHONE)
+    page = context.new_page()
+    for name in ("index.html", "audit.html", "runs.html", "docs/readme.html"):
+        place = open_page(page, site, name).locator(".bar [aria-current]").bounding_box()
+        assert place["x"] >= 0, name
+        assert place["x"] + place["width"] <= PHONE["width"], name
+    context.close()
 
 
 def test_the_theme_stays_with_the_reader(page: Page, site: Path) -> None:
@@ -142,6 +248,25 @@ def test_a_scan_walks_step_by_step(page: Page, site: Path) -> None:
     page.get_by_label("network", exact=True).select_option(label="GLSMamba, temporal scan")
     page.get_by_role("button", name="Step back").click()
     expect(says).to_have_text("Step 144 of 144: reads row 7, column 5 of frame 2.")
+
+
+@pytest.mark.parametrize("viewer", ["orders", "poses", "video"])
+def test_the_sentence_below_a_player_follows_and_is_not_read_out_while_it_plays(
+    page: Page, site: Path, viewer: str
+) -> None:
+    open_page(page, site, f"{viewer}.html")
+    says, place = page.locator(".says"), page.locator(".viewer input[type=range]")
+    before = says.inner_text()
+    page.get_by_role("button", name="Play").click()
+    assert says.get_attribute("aria-live") == "off"
+    page.wait_for_function("document.querySelector('.viewer input[type=range]').value > 1")
+    said, at = page.evaluate(
+        "[document.querySelector('.says').textContent, document.querySelector('.viewer input[type=range]').value]"
+    )
+    assert said != before
+    assert re.search(rf"^(Step|Frame) {int(at) + 1} of {int(place.get_attribute('max')) + 1}\b", said)
+    page.get_by_role("button", name="Pause").click()
+    assert says.get_attribute("aria-live") == "polite"
 
 
 def test_poses_play_and_stop(page: Page, site: Path) -> None:

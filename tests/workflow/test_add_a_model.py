@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 from checkout import ROOT, Checkout
+from pages import blocks
 
 pytestmark = pytest.mark.slow
 
@@ -14,17 +15,11 @@ NAME, REPORT = "temporal-convolution", "results/quick/synthetic"
 LAST_ROW = "      - {id: sasmamba-27-xy, label: SasMamba, variant: sasmamba-27-xy, recipe: sasmamba}\n"
 
 
-def blocks() -> list[tuple[str, str]]:
-    """(the file that the line above names, code) of each block of the page."""
-    found = re.findall(r"^[^`\n]*`([^`\n]+)`[^\n]*:\n\n```\w+\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
-    return found
-
-
 @pytest.fixture(scope="module")
 def followed(new_checkout) -> Checkout:
     """A copy with the page's three blocks in place, and its own study and figures made."""
     checkout = new_checkout()
-    (model, code), (variants, entry), (place, row) = blocks()
+    (model, code), (variants, entry), (place, row) = blocks(PAGE)
     assert (place, variants) == ("rows", "studies/variants.yaml")
     (checkout / model).write_text(code, encoding="utf-8")
     with (checkout / variants).open("a", encoding="utf-8") as file:
@@ -40,7 +35,7 @@ def followed(new_checkout) -> Checkout:
 
 
 def test_the_example_is_clean_by_our_own_rules(followed: Checkout) -> None:
-    file = followed / blocks()[0][0]
+    file = followed / blocks(PAGE)[0][0]
     for command in (("check",), ("format", "--check")):
         result = followed.python("-m", "ruff", *command, str(file))
         assert result.returncode == 0, result.stdout

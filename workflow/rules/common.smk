@@ -3,6 +3,7 @@
 from datasets.published import MODULES, VIDEO
 from studies.closure import closure
 from studies.foreign import data_files
+from studies.motions import lifting_data, video_data
 from studies.plan import Experiment, dataset_of, make_plan, scaled_variants
 from studies.variants import resolve_variants
 from workflow.data import wanted
@@ -92,6 +93,7 @@ MADE_TABLES = made_of("tables", PLANNED_TABLES, TABLE_KINDS)
 MADE_FIGURES = made_of("figures", PLANNED_FIGURES, ["svg", "png"])
 TABLES = [path for _, _, path in MADE_TABLES]
 FIGURES = [path for _, _, path in MADE_FIGURES]
+DOCS = ["README.md", *sorted(str(path) for path in Path("docs").glob("*.*"))]
 CRATE = f"{REPORT}/ro-crate-metadata.json"
 REPORT_OPTIONS = {
     key: PLAN.config[key]
@@ -103,7 +105,8 @@ if PLAN.published_variants:
 
 # Rules that do the same for both kinds of data sets tell them apart by these, and by who made them.
 LIFTED, FILMED = r"(?!video-)[\w-]+", r"video-[\w-]+"
-OURS, RENDERED = r"(synthetic|cmu)[\w-]*", r"video-(synthetic|cmu)[\w-]*"
+MADE_OF = lifting_data() | video_data()  # name of prepared data -> the motion
+OURS, RENDERED = "|".join(lifting_data()), "|".join(video_data())
 PUBLISHED = r"(human36m|mpi-inf-3dhp)-\w+"
 PUBLISHED_VIDEO = r"video-(posetrack\d+|jhmdb)"
 
@@ -114,7 +117,7 @@ wildcard_constraints:
     variant=r"[\w-]+",
     recipe=r"[\w-]+",
     family=r"[\w-]+",
-    source=r"\w+",
+    source=r"[\w-]+",
     seed=r"\d+",
 
 
@@ -174,8 +177,9 @@ def run_minutes(wildcards):
 
 
 def raw_marker(wildcards):
-    """What shows that the raw files of a data set were fetched; the synthetic one needs none."""
-    return [] if "synthetic" in wildcards.dataset else ["data/raw/cmu.fetched.json"]
+    """What shows that the raw files of a motion were fetched; nothing where it needs none."""
+    source = MADE_OF[wildcards.dataset].source
+    return [f"data/raw/{source}.fetched.json"] if source else []
 
 
 def published_module(wildcards):
@@ -204,8 +208,7 @@ def published_files(wildcards):
 
 
 def prepare_sources(wildcards):
-    base = "synthetic" if wildcards.dataset.startswith("synthetic") else "cmu"
-    return closure("datasets.prepare", f"datasets.{base}")
+    return closure("datasets.prepare", MADE_OF[wildcards.dataset].module)
 
 
 def score_runs(wildcards):

@@ -54,6 +54,7 @@ rule site:
         orders="results/efficiency/scan_orders.npz",
         heatmaps=HEATMAPS,
         names=NAMES,
+        docs=DOCS,
         sources=closure("reports.site.build"),
     output:
         folder=directory(SITE),

@@ -17,7 +17,7 @@
     const axis = (own) => ({ gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true, ...own });
     const narrow = innerWidth < 768;
     const found = {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, family: "system-ui, sans-serif", size: 12 },
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", modebar: SSMPOSE.modebar(), font: { color: ink, family: "system-ui, sans-serif", size: 12 },
       margin: { l: 55, r: 20, t: 20, b: 50 }, ...given,
     };
     for (const key of ["xaxis", "yaxis", "yaxis2"]) if (given[key]) found[key] = axis(given[key]);
@@ -31,7 +31,7 @@
     const narrow = innerWidth < 768;
     const shown = given.data.filter((trace) => !given.switch || trace.meta.state === element.state);
     const traces = shown.map((trace) => styled(narrow && trace.mode === "markers+text" ? { ...trace, mode: "markers" } : trace, palette));
-    return Plotly.react(element, traces, layout(given.layout), { responsive: true, displaylogo: false });
+    return Plotly.react(element, traces, layout(given.layout), SSMPOSE.chartConfig);
   }
 
   document.addEventListener("DOMContentLoaded", () => {

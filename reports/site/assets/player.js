@@ -26,15 +26,15 @@ SSMPOSE.player = (element, { choices, frames, rate, draw, says }) => {
   const stage = element.appendChild(add("div", { className: "stage" }));
   element.append(line);
 
-  function show(quiet) {
+  function show() {
     slider.value = state.frame;
     draw(state, stage);
-    if (!quiet) line.textContent = says(state); // moving pictures are not read out step by step
+    line.textContent = says(state);
   }
   function go(frame) {
     const count = frames(state);
     state.frame = ((frame % count) + count) % count;
-    show(state.playing);
+    show();
   }
   function chosen(from) {
     selects.forEach(({ name, select, fill }, i) => {
@@ -58,6 +58,7 @@ SSMPOSE.player = (element, { choices, frames, rate, draw, says }) => {
   function playing(value) {
     state.playing = value;
     play.textContent = value ? "Pause" : "Play";
+    line.setAttribute("aria-live", value ? "off" : "polite"); // moving pictures are not read out step by step
     if (value) requestAnimationFrame(tick);
     else show();
   }
@@ -67,7 +68,7 @@ SSMPOSE.player = (element, { choices, frames, rate, draw, says }) => {
   slider.addEventListener("input", () => { playing(false); go(Number(slider.value)); });
   speed.addEventListener("change", () => { state.speed = Number(speed.value); });
   selects.forEach(({ select }, i) => select.addEventListener("change", () => chosen(i)));
-  document.addEventListener("themechange", () => show(true));
+  document.addEventListener("themechange", show);
   chosen(-1);
   return state;
 };

@@ -113,9 +113,9 @@ SSMPOSE.mount.poses = (element, data) => {
       const axis = { range: range(truth[state.clip]), showticklabels: false, title: { text: "" }, gridcolor: SSMPOSE.colour("line"), zeroline: false, showbackground: false };
       const layout = {
         paper_bgcolor: "rgba(0,0,0,0)", font: { color: SSMPOSE.colour("ink") }, margin: { l: 0, r: 0, t: 0, b: 0 }, legend: { x: 0, y: 1 },
-        scene: { xaxis: axis, yaxis: axis, zaxis: axis, aspectmode: "cube", camera: { eye: camera } }, uirevision: "keep",
+        scene: { xaxis: axis, yaxis: axis, zaxis: axis, aspectmode: "cube", camera: { eye: camera } }, uirevision: "keep", modebar: SSMPOSE.modebar(),
       };
-      Plotly.react(plot, traces, layout, { responsive: true, displaylogo: false });
+      Plotly.react(plot, traces, layout, SSMPOSE.chartConfig);
     },
     says: (state) => {
       const found = errors(state), worst = found.indexOf(Math.max(...found));

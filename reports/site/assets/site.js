@@ -20,6 +20,12 @@ window.SSMPOSE = { data: {}, mount: {} };
     return found;
   };
 
+  // The tools of a chart are shown where the pointer is; the one that would upload the chart is left out.
+  SSMPOSE.chartConfig = {
+    responsive: true, displaylogo: false, displayModeBar: "hover", plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud"],
+  };
+  SSMPOSE.modebar = () => ({ bgcolor: "rgba(0,0,0,0)", color: SSMPOSE.colour("soft"), activecolor: SSMPOSE.colour("accent") });
+
   function theme() {
     const button = document.querySelector("[data-theme-switch]");
     const name = () => { button.textContent = SSMPOSE.dark() ? "Light" : "Dark"; };
@@ -32,20 +38,32 @@ window.SSMPOSE = { data: {}, mount: {} };
     name();
   }
 
-  // "3.587 G" -> 3.587e9; text without a number sorts last.
+  // "3.587 G" -> 3.587e9; null where there is no number.
   const UNITS = { k: 1e3, M: 1e6, G: 1e9 };
-  function value(cell) {
-    const text = (cell.dataset.sort ?? cell.textContent).trim().replace("−", "-").replaceAll(",", "");
-    const found = /^([+-]?\d*\.?\d+(?:e[+-]?\d+)?)\s*([kMG])?/i.exec(text);
-    return found ? Number(found[1]) * (UNITS[found[2]] ?? 1) : text || null;
+  function number(text) {
+    const found = /^([+-]?\d*\.?\d+(?:e[+-]?\d+)?)\s*([kMG])?/i.exec(text.replace("−", "-").replaceAll(",", ""));
+    return found ? Number(found[1]) * (UNITS[found[2]] ?? 1) : null;
   }
-  function compare(a, b) {
-    if (typeof a === typeof b && a !== null) return typeof a === "number" ? a - b : a.localeCompare(b);
-    return (a === null) - (b === null) || (typeof a === "string") - (typeof b === "string");
+  const MISSING = ["", "–", "-", "nan", "none"];
+  // What a column is sorted by: its numbers where most cells are numbers, else its texts. What is missing is null.
+  function keys(cells) {
+    const texts = cells.map((cell) => (cell.dataset.sort ?? cell.textContent).trim());
+    const numbers = texts.map(number);
+    const there = texts.filter((text) => !MISSING.includes(text.toLowerCase())).length;
+    const counted = numbers.filter((n) => n !== null).length;
+    const numeric = cells.some((cell) => cell.tagName === "TD") && counted > 0 && 2 * counted >= there;
+    return numeric ? numbers : texts.map((text) => (MISSING.includes(text.toLowerCase()) ? null : text));
+  }
+  function compare(a, b, down) { // missing last, whichever way
+    if (a === null || b === null) return (a === null) - (b === null);
+    return (down ? -1 : 1) * (typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true }));
   }
 
-  // Heads that stand above exactly one column of cells get a button; sections stay together.
+  // Heads that stand above exactly one column of cells get a button: best first, worst first, as printed; sections stay
+  // together.
   function sortable(table) {
+    const bodies = [...table.tBodies];
+    const printed = bodies.map((body) => [...body.rows].filter((row) => row.cells.length > 1));
     const heads = [];
     const rows = [...table.tHead.rows];
     const taken = rows.map(() => []);
@@ -64,27 +82,39 @@ window.SSMPOSE = { data: {}, mount: {} };
       button.className = "sort";
       button.append(...head.childNodes);
       head.append(button);
+      const ways = "upwards" in head.dataset ? ["descending", "ascending", null] : ["ascending", "descending", null];
       button.addEventListener("click", () => {
-        const down = head.getAttribute("aria-sort") === "ascending";
+        const way = ways[(ways.indexOf(head.getAttribute("aria-sort")) + 1) % ways.length];
         heads.forEach(([other]) => other.removeAttribute("aria-sort"));
-        head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        for (const body of table.tBodies) {
-          const section = [...body.rows].filter((row) => row.cells.length === 1);
-          const own = [...body.rows].filter((row) => row.cells.length > 1);
-          const keyed = own.map((row) => [value(row.cells[column]), row]);
-          keyed.sort(([a], [b]) => (a === null || b === null ? compare(a, b) : compare(a, b) * (down ? -1 : 1)));
-          body.append(...section, ...keyed.map(([, row]) => row));
-        }
+        if (way) head.setAttribute("aria-sort", way);
+        const found = keys(printed.flat().map((row) => row.cells[column]));
+        const key = new Map(printed.flat().map((row, i) => [row, found[i]]));
+        const order = (a, b) => compare(key.get(a), key.get(b), way === "descending");
+        bodies.forEach((body, i) => body.append(...(way ? [...printed[i]].sort(order) : printed[i])));
       });
     }
+  }
+
+  SSMPOSE.sortable = sortable;
+
+  // What a reader asked for stays in the address, beside the anchor: a reload or a link shows the same.
+  const asked = new URLSearchParams(location.search);
+  function ask(key, value) {
+    if (value) asked.set(key, value);
+    else asked.delete(key);
+    const query = asked.size ? `?${asked}` : location.pathname;
+    try { history.replaceState(null, "", query + location.hash); } catch { /* a page from a file may not */ }
   }
 
   function filtering() {
     const text = document.querySelector("[data-filter]");
     if (!text) return;
     const verdict = document.querySelector("[data-verdict]:is(select)");
-    const tables = [...document.querySelectorAll("table[data-sortable]:not(.chart ~ details *)")]; // not a chart's own numbers
+    const within = text.closest("section.card") ?? document; // a filter inside a card is for that card
+    const tables = [...within.querySelectorAll("table[data-sortable]:not(.chart ~ details *)")]; // not a chart's own numbers
     const rows = tables.flatMap((table) => [...table.querySelectorAll("tbody tr")]).filter((row) => row.cells.length > 1);
+    const cards = within === document ? tables.map((table) => [table, table.closest("section.card")]).filter(([, card]) => card) : [];
+    const seen = (table, selector) => [...table.querySelectorAll(`tbody tr:not([hidden]) ${selector}`)].length;
     const apply = () => {
       const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
       let shown = 0;
@@ -97,31 +127,54 @@ window.SSMPOSE = { data: {}, mount: {} };
       for (const body of tables.flatMap((table) => [...table.tBodies])) {
         body.hidden = ![...body.rows].some((row) => row.cells.length > 1 && !row.hidden);
       }
+      for (const [table, card] of cards) {
+        card.hidden = !seen(table, "td");
+        const link = document.querySelector(`nav.contents a[href="#${card.id}"]`);
+        if (link) link.parentElement.hidden = card.hidden;
+        for (const count of card.querySelectorAll("[data-count]")) {
+          count.textContent = seen(table, `td[data-verdict="${count.dataset.count}"]`);
+        }
+      }
       const filtered = words.length || verdict?.value;
       document.querySelector(".found").textContent = filtered ? `${shown} of ${rows.length} rows` : "";
     };
-    text.addEventListener("input", apply);
-    verdict?.addEventListener("change", apply);
+    text.value = asked.get("rows") ?? "";
+    if (verdict) verdict.value = asked.get("verdict") ?? "";
+    apply();
+    text.addEventListener("input", () => { ask("rows", text.value); apply(); });
+    verdict?.addEventListener("change", () => { ask("verdict", verdict.value); apply(); });
   }
 
   function countings() {
     const buttons = [...document.querySelectorAll("[data-convention]:is(button)")];
+    const choose = (button) => {
+      root.dataset.convention = button.dataset.convention;
+      buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+    };
     for (const button of buttons) {
       button.addEventListener("click", () => {
-        root.dataset.convention = button.dataset.convention;
-        buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+        choose(button);
+        ask("counting", button === buttons[0] ? "" : button.dataset.convention);
       });
     }
+    const before = buttons.find((button) => button.dataset.convention === asked.get("counting"));
+    if (before) choose(before);
   }
 
-  // A link to a finding opens it.
+  // A link to a finding, or to a row of a folded table, opens it.
   function open() {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (target?.tagName === "DETAILS") target.open = true;
+    const folded = target ? target.closest("details") : null;
+    if (folded && !folded.open) {
+      folded.open = true;
+      target.scrollIntoView();
+    }
   }
 
   document.addEventListener("DOMContentLoaded", () => {
     theme();
+    const here = document.querySelector(".bar [aria-current]"); // a narrow bar scrolls: show where the reader is
+    if (here) here.closest("nav").scrollLeft = here.offsetLeft - here.closest("nav").clientWidth / 2;
     document.querySelectorAll("table[data-sortable]").forEach(sortable);
     filtering();
     countings();
