@@ -12,6 +12,7 @@ from studies.config import checked_config
 from studies.errors import InputError
 from studies.plan import make_plan
 from studies.reading import read_yaml
+from workflow.failures import go_on
 from workflow.folders import WRITTEN, check_folders
 from workflow.timers import cancel_timers
 
@@ -30,6 +31,11 @@ configfile: "config.yaml"
 
 
 report: "workflow/report/workflow.rst"
+
+
+# A failed job stops no other one, whatever the profile.
+if workflow.execution_settings:
+    workflow.execution_settings.keep_going = True
 
 
 try:
@@ -59,15 +65,12 @@ localrules:
 rule all:
     default_target: True
     input:
-        TABLES,
-        FIGURES,
-        SITE,
-        CRATE,
+        made([*TABLES, *FIGURES, SITE, CRATE]),
 
 
 rule train:
     input:
-        [f"{run_folder(e, seed)}/run.json" for e in PLAN.experiments for seed in SEEDS],
+        [path for e in PLAN.experiments for path in made(runs_of(e))],
 
 
 rule efficiency:
@@ -77,8 +80,7 @@ rule efficiency:
 
 rule scaling:
     input:
-        f"{SCALING}.svg",
-        f"{TOKENS}.svg",
+        made([f"{SCALING}.svg", f"{TOKENS}.svg"]),
 
 
 onstart:
@@ -93,17 +95,11 @@ onstart:
 
 
 onsuccess:
-    from reports.summary import summary_lines
-
     cancel_timers()
-    # The targets train and efficiency make no table.
-    written = any(Path(REPORT, "tables").glob("*.csv"))
-    print(
-        "\n".join(summary_lines(REPORT))
-        if written
-        else "Look at results/runs and results/efficiency"
-    )
+    print("\n".join(closing_lines()))
 
 
 onerror:
     cancel_timers()
+    if lines := go_on(workflow, config):
+        print("\n".join([*closing_lines(), *lines]))
