@@ -15,6 +15,7 @@ from studies.foreign import data_files
 from studies.plan import make_plan
 from studies.reading import read_yaml, with_choices
 from studies.terminal import fit_terminal
+from workflow.failures import go_on
 from workflow.folders import WRITTEN, check_folders
 from workflow.place import unspeakable
 from workflow.presence import announce
@@ -31,6 +32,11 @@ if told := unspeakable():
 
 
 report: "workflow/report/workflow.rst"
+
+
+# A failed job stops no other one, whatever the profile.
+if workflow.execution_settings:
+    workflow.execution_settings.keep_going = True
 
 
 try:
@@ -62,15 +68,12 @@ localrules:
 rule all:
     default_target: True
     input:
-        TABLES,
-        FIGURES,
-        SITE,
-        CRATE,
+        made([*TABLES, *FIGURES, SITE, CRATE]),
 
 
 rule train:
     input:
-        [f"{run_folder(e, seed)}/run.json" for e in PLAN.experiments for seed in SEEDS],
+        [path for e in PLAN.experiments for path in made(runs_of(e))],
 
 
 rule efficiency:
@@ -80,8 +83,7 @@ rule efficiency:
 
 rule scaling:
     input:
-        f"{SCALING}.svg",
-        f"{TOKENS}.svg",
+        made([f"{SCALING}.svg", f"{TOKENS}.svg"]),
 
 
 onstart:
@@ -97,19 +99,14 @@ onstart:
 
 
 onsuccess:
-    from reports.summary import summary_lines
-
     cancel_timers()
     settle()
-    # The targets train and efficiency make no table.
-    written = bool(data_files(Path(REPORT, "tables"), "*.csv"))
-    print(
-        "\n".join(summary_lines(REPORT))
-        if written
-        else "Look at results/runs and results/efficiency"
-    )
+    print("\n".join(closing_lines()))
 
 
 onerror:
     cancel_timers()
+    lines = go_on(workflow, config)
     settle()
+    if lines:
+        print("\n".join([*closing_lines(), *lines]))

@@ -30,15 +30,15 @@ def decode(heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(..., J, h, w) -> joints (..., J, 2) in heatmap pixels, and the maxima (..., J).
 
     The first highest pixel, and a quarter of a pixel toward the higher of its two neighbours, in x and in y; no
-    shift where they are equal or where one is missing. Raises InputError if a value is NaN.
+    shift where they are equal or where one is missing. Raises InputError if a value is NaN or infinite.
     """
     heatmaps = np.asarray(heatmaps)
     *lead, h, w = heatmaps.shape
     flat = heatmaps.reshape(-1, h * w)
     best = flat.argmax(-1)
     maxima = flat[np.arange(len(flat)), best]
-    if np.isnan(maxima).any():  # argmax finds NaN first
-        raise InputError("a heatmap has NaN values: training diverged, or the weights are damaged")
+    if not np.isfinite(maxima).all():  # argmax finds NaN first, then infinity
+        raise InputError("a heatmap has NaN or infinite values: training diverged, or the weights are damaged")
     y, x = np.divmod(best, w)
     shift = np.stack([_toward_higher(flat, best, x, w, 1), _toward_higher(flat, best, y, h, w)], -1)
     return (np.stack([x, y], -1) + SHIFT * shift).reshape(*lead, 2), maxima.reshape(lead)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from reports.failures import of_counts, of_runs, of_seeds
 from reports.measurements import EFFICIENCY_SCALE, NO_SUCH_DATA, Choice, pick, summarise
 from reports.verdicts import (
     BENCHMARKS,
@@ -49,6 +50,7 @@ CELL_FIELDS = (
     "also_true",
     "matches",
     "runs",
+    "seeds_failed",
 )
 TRUE = "true"
 NOT_SELECTED = "not selected in config"
@@ -59,7 +61,7 @@ def fact_cell(text: str) -> dict:
     return {"printed": text, "verdict": "", "why": ""}
 
 
-def efficiency_cell(text: str, row: dict, column: dict, measurements: pd.DataFrame) -> dict:
+def efficiency_cell(text: str, row: dict, column: dict, measurements: pd.DataFrame, choice: Choice) -> dict:
     """A count or timing at full paper size, under the column's convention, with the other conventions beside it."""
     printed, cell = _printed(text, column)
     convention = column["convention"]
@@ -69,8 +71,9 @@ def efficiency_cell(text: str, row: dict, column: dict, measurements: pd.DataFra
     found = pick(measurements, scale=EFFICIENCY_SCALE, variant=row["variant"], metric=column["metric"])
     values = dict(zip(found["convention"], found["value"], strict=True))  # base units
     if convention not in values:
+        failure = of_counts(choice.failed, row["variant"], timed=convention == "measured")
         reason = f"{column['metric']} not measured under convention `{convention}`"
-        return cell | judge_missing(printed, reason)._asdict()
+        return cell | judge_missing(printed, failure.reason if failure else reason)._asdict()
     same = same_digits(printed, values | _by_length(row, column, values), convention)
     verdict = judge_efficiency(printed, values[convention], convention, same)
     factor = _factor(cell["unit"])
@@ -120,12 +123,17 @@ def accuracy_cell(
     runs = pick(measurements, scale=choice.scale, dataset=data)
     mine = pick(runs, variant=row["variant"], recipe=row["recipe"])
     found = pick(mine, metric=column["metric"], convention=convention)
+    failures = of_runs(choice.failed, data, row["variant"], row["recipe"])
+    if found.empty and failures:
+        return cell | judge_missing(printed, of_seeds(failures))._asdict()
     if found.empty:
         return cell | _why_no_accuracy(printed, mine, runs, data, convention, column)._asdict()
     verdict = _judge(printed, mine, found, column, choice, benchmark)
+    if failures:  # the mean is over the seeds that ended
+        verdict = verdict._replace(why=f"{verdict.why}; {of_seeds(failures)}")
     shown = summarise(found["value"] / _factor(cell["unit"]))
     spread = {"n": shown.n, "sd": shown.sd, "low": shown.low, "high": shown.high}
-    runs_used = {"device": found["device"].iloc[0], "runs": " ".join(found["run"])}
+    runs_used = {"device": found["device"].iloc[0], "runs": " ".join(found["run"]), "seeds_failed": len(failures)}
     return cell | _measured(printed, shown.mean) | spread | verdict._asdict() | runs_used
 
 
@@ -178,13 +186,14 @@ def accuracy_rows(row: dict, column: dict, measurements: pd.DataFrame, choice: C
     return found.sort_values("seed")
 
 
-def memory_cell(row: dict, device_memory: str, measurements: pd.DataFrame) -> dict:
+def memory_cell(row: dict, device_memory: str, measurements: pd.DataFrame, choice: Choice) -> dict:
     """A printed "OOM": the predicted memory of a training step at full paper size beside the paper's device's."""
     cell = {"printed": OUT_OF_MEMORY, "convention": "predicted", "scale": EFFICIENCY_SCALE}
     wanted = {"scale": EFFICIENCY_SCALE, "metric": "training_memory", "convention": "predicted"}
     found = pick(measurements, variant=row.get("variant", ""), **wanted)
     if found.empty:
-        return cell | Verdict(NOT_RUN, "training_memory not predicted")._asdict()
+        failure = of_counts(choice.failed, row.get("variant", ""), timed=False)
+        return cell | Verdict(NOT_RUN, failure.reason if failure else "training_memory not predicted")._asdict()
     verdict = judge_memory(found["value"].iloc[0], parse_printed(device_memory, "GiB"))
     return cell | verdict._asdict() | {"device": found["device"].iloc[0]}
 

@@ -34,10 +34,12 @@ def write_comparisons(
 ) -> Path:
     """Write the comparisons of all tables that name a reference, a row for each compared cell (COLUMNS).
 
+    noise_csv: empty where measuring the noise failed
     options: those of `reports.tables.build_table`. `low` to `high` is the 95 % interval of `difference` (row less
     reference, in base units), `by_seeds` and `by_clusters` its two standard errors.
     """
-    measurements, floors, choice = read_measurements(measurements_csv), read_floors(noise_csv), Choice(**options)
+    measurements, choice = read_measurements(measurements_csv), Choice(**options)
+    floors = read_floors(noise_csv) if noise_csv else {}
     rows = []
     for study in map(load_study, studies):
         for table in study["tables"]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from reports.failures import FAILED
 from reports.measurements import HIGHER_IS_BETTER, NO_SUCH_DATA, Choice
 from reports.verdicts import BENCHMARKS, NOT_RUN, VERDICTS
 from studies.printed import OUT_OF_MEMORY
@@ -144,7 +145,7 @@ def make_view(study: dict, table: dict, cells: pd.DataFrame, choice: Choice) -> 
         title=table["title"],
         heading=heading(table),
         caption=_caption(study, table, cells, choice),
-        notice=f"Accuracies at scale {choice.scale}: {SCALES[choice.scale]}." if _data(cells) else "",
+        notice=_notice(cells, choice),
         headings=tuple(_heading(column, cells, choice) for column in table["columns"]),
         sections=tuple(_sections(cells, rows, marks)),
         footnotes=tuple((marks[key], text) for key, text in (table.get("footnotes") or {}).items()),
@@ -154,6 +155,19 @@ def make_view(study: dict, table: dict, cells: pd.DataFrame, choice: Choice) -> 
         counts=count_verdicts(cells),
         compared=_compared(rows, cells),
     )
+
+
+def failed_cells(cells: pd.DataFrame) -> pd.Series:
+    """Whether a cell has no number, or one of fewer seeds, because something failed."""
+    return cells["why"].str.startswith(FAILED, na=False) | cells["seeds_failed"].gt(0)
+
+
+def _notice(cells: pd.DataFrame, choice: Choice) -> str:
+    """What is to be known of all numbers of a table."""
+    parts = [f"Accuracies at scale {choice.scale}: {SCALES[choice.scale]}."] if _data(cells) else []
+    if count := failed_cells(cells).sum():
+        parts.append(f"In {count} cells runs or counts failed: they say so, and the reasons below name the logs.")
+    return " ".join(parts)
 
 
 def heading(table: dict) -> str:
@@ -240,13 +254,13 @@ def _cell_view(cell: tuple, column_decimals: int, paired: bool, variant: str) ->
     if cell.printed == OUT_OF_MEMORY:  # judged by a prediction: its words are the result
         return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why)
     if pd.isna(cell.measured):
-        return CellView(**shown, measured="–")
+        return CellView(**shown, measured=FAILED if cell.why.startswith(FAILED) else "–")
     decimals = int(cell.decimals) if is_printed else column_decimals
     unit = f" {cell.unit}" if cell.kind == "efficiency" and cell.unit else ""  # an accuracy's is in the heading
     return CellView(
         **shown,
         measured=number(cell.measured, decimals) + unit,
-        spread="" if pd.isna(cell.low) else f"± {number((cell.high - cell.low) / 2, decimals)}",
+        spread=_spread(cell, decimals),
         true="" if pd.isna(cell.also_true) else number(cell.also_true, max(decimals, 1)) + unit,
         difference=_difference(cell, decimals),
         outcome=cell.outcome,
@@ -254,6 +268,14 @@ def _cell_view(cell: tuple, column_decimals: int, paired: bool, variant: str) ->
         runs=tuple(cell.runs.split()) if isinstance(cell.runs, str) else (),
         counted=variant if cell.kind == "efficiency" else "",
     )
+
+
+def _spread(cell: tuple, decimals: int) -> str:
+    """Half the 95 % interval, and of how many seeds it is where some failed."""
+    parts = [] if pd.isna(cell.low) else [f"± {number((cell.high - cell.low) / 2, decimals)}"]
+    if cell.seeds_failed > 0:
+        parts.append(f"({cell.n:.0f} of {cell.n + cell.seeds_failed:.0f} seeds)")
+    return " ".join(parts)
 
 
 def _difference(cell: tuple, decimals: int) -> str:
@@ -282,10 +304,10 @@ def _compared(rows: dict, cells: pd.DataFrame) -> str:
 def _reasons(cells: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     """Each verdict other than reproduced with its reason and the cells that it is about.
 
-    Of cells where nothing is printed, only those of measured columns that stayed empty need a reason.
+    Of cells where nothing is printed, only those of measured columns that stayed empty, and failures, need a reason.
     """
     own = ~cells["column"].isin(cells.loc[_is_printed(cells), "column"])
-    about = cells[_is_printed(cells) | (own & (cells["verdict"] == NOT_RUN))]
+    about = cells[_is_printed(cells) | (own & (cells["verdict"] == NOT_RUN)) | failed_cells(cells)]
     for verdict in VERDICTS[1:]:
         for why, part in about[about["verdict"] == verdict].groupby("why", sort=False):
             yield verdict, str(why), _who(part)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from scipy.special import stdtrit  # scipy.stats has the same, and takes a second to import
 
+from reports.failures import Failure
 from studies.benchmarks import BENCHMARKS
 from studies.columns import COLUMNS
 from studies.errors import InputError
@@ -30,6 +31,7 @@ class Choice:
     seeds      seeds that were asked for; figures of single runs show the first
     baselines  variants that every table with accuracies shows besides its own rows
     published  data set -> variants whose published weights were judged on it; their rows come twice
+    failed     jobs that failed (`reports.failures.Failure`, or its fields as a dict)
     """
 
     scale: str
@@ -39,6 +41,11 @@ class Choice:
     seeds: tuple[int, ...] = ()
     baselines: tuple[str, ...] = BASELINES
     published: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    failed: Sequence[Failure] = ()
+
+    def __post_init__(self) -> None:
+        failed = tuple(f if isinstance(f, Failure) else Failure(**f) for f in self.failed)
+        object.__setattr__(self, "failed", failed)
 
     def data(self, keypoints: str) -> str:
         """Prepared data set of a column's input: ground-truth keypoints (`gt`) or detected ones (`detected`)."""

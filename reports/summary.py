@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.layout import SYMBOLS, count_verdicts
+from reports.layout import SYMBOLS, count_verdicts, failed_cells
 from reports.verdicts import VERDICTS
 from studies.errors import InputError
 from studies.foreign import data_files
@@ -17,9 +17,12 @@ def summary_lines(report: str | Path) -> list[str]:
     paths = data_files(report / "tables", "*.csv")
     if not paths:
         raise InputError(f"{report / 'tables'}: holds no table; run `make` first")
-    counts = pd.DataFrame([count_verdicts(pd.read_csv(path, dtype={"printed": str})) for path in paths]).sum()
+    tables = [pd.read_csv(path, dtype={"printed": str}) for path in paths]
+    counts = pd.DataFrame([count_verdicts(cells) for cells in tables]).sum()
     lines = [f"{len(paths)} tables, {counts.sum()} printed numbers:"]
     lines += [f"  {SYMBOLS[verdict]} {counts[verdict]:>4} {verdict}" for verdict in VERDICTS]
+    if failed := sum(failed_cells(cells).sum() for cells in tables):
+        lines.append(f"  {failed} cells say that something failed")
     page = report / "site" / "index.html"
     lines.append(f"Look at {page if page.is_file() else report / 'tables'}")
     return lines

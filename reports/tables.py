@@ -33,9 +33,9 @@ def build_table(
     options: scale, dataset, detector, selection, seeds, baselines (`reports.measurements.Choice`).
     Columns: study, table, row, row_label, section, column, column_label, kind; then per cell unit, printed (text),
     printed_value, decimals, measured, n (seeds), sd, low, high (95 % interval), difference (measured - printed), all
-    in `unit`; convention, scale, dataset, device, verdict, why, also_true, matches, runs (folders); and against the
-    table's reference row: outcome, gain, gain_low, gain_high (95 % interval, in base units), p_holm, reference.
-    Facts have no verdict. Raises InputError for printed text that is no number.
+    in `unit`; convention, scale, dataset, device, verdict, why, also_true, matches, runs (folders), seeds_failed; and
+    against the table's reference row: outcome, gain, gain_low, gain_high (95 % interval, in base units), p_holm,
+    reference. Facts have no verdict. Raises InputError for printed text that is no number.
     """
     choice = Choice(**options)
     cells = []
@@ -150,9 +150,9 @@ def _identity(study: dict, table: dict, row: dict, column: dict) -> dict:
 def _cell(table: dict, row: dict, column: dict, measurements: pd.DataFrame, choice: Choice) -> dict:
     text = row.get("cells", {}).get(column["id"], "")
     if text == OUT_OF_MEMORY:
-        return memory_cell(row, table["device_memory"], measurements)
+        return memory_cell(row, table["device_memory"], measurements, choice)
     if column["kind"] == "fact":
         return fact_cell(text)
     if column["kind"] == "efficiency":
-        return efficiency_cell(text, row, column, measurements)
+        return efficiency_cell(text, row, column, measurements, choice)
     return accuracy_cell(text, row, column, measurements, choice, table.get("benchmark"))

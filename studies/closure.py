@@ -32,7 +32,11 @@ def _imports(path: str) -> tuple[str, ...]:
     if not path.endswith(".py"):
         return ()
     names: list[str] = []
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+    try:
+        parsed = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    except SyntaxError:
+        return ()  # what imports it fails, and says so: nothing else does
+    for node in ast.walk(parsed):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -15,6 +15,7 @@ from torch import Tensor
 from datasets.folders import whole_folder
 from datasets.topdown_boxes import Videos
 from models.video.clips import ClipModel
+from studies.errors import InputError
 from studies.files import write_text
 from training.checkpoints import CHECKSUM, checksum_of_file, load_weights
 from training.clips import SELECT_ON, Images, Persons, chunks
@@ -68,7 +69,10 @@ def _training(spec: dict, model: ClipModel, source: Images, part: Path) -> np.nd
 
 @torch.no_grad()
 def _encoded(model: ClipModel, clips: Iterable[Tensor]) -> np.ndarray:
-    """Features of clips (B, T, 3, H, W), all batches one after the other."""
+    """Features of clips (B, T, 3, H, W), all batches one after the other; raises InputError where float16 has none."""
     device = next(model.parameters()).device
     seen = (model.encode(batch.flatten(0, 1).to(device)).unflatten(0, batch.shape[:2]).half() for batch in clips)
-    return np.concatenate([features.cpu().numpy() for features in seen])
+    features = [batch.cpu().numpy() for batch in seen]
+    if not all(np.isfinite(batch).all() for batch in features):
+        raise InputError("the encoder's features are NaN or above 65504; pretrain it again, or set `draws: null`")
+    return np.concatenate(features)

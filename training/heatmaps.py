@@ -1,6 +1,6 @@
 """What trained networks see in a few clips: their heatmaps frame after frame, for the page that plays them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from datasets.topdown import GROUND_TRUTH, Instances, Shape, TopDown
 from datasets.topdown_boxes import Videos
 from datasets.topdown_joints import POSETRACK
 from datasets.video.sequences import Sequence as Video
+from studies.errors import left_out
 from training.checkpoints import load_weights, save_arrays
 from training.clips import STRIDE
 from training.run import build_model
@@ -18,34 +19,42 @@ FRAMES = 24  # of a clip, at most
 CLIPS = ("alone", "in company")  # a person of the video with the fewest others, and of the one with the most
 
 
-def write_heatmaps(networks: Sequence[tuple[dict, Path]], data: Path, path: Path) -> None:
+def write_heatmaps(networks: Sequence[tuple[dict, Path]], data: Path, path: Path, lenient: bool = False) -> None:
     """Write the heatmaps of networks, each (specification, weights), on the same clips of the validation videos.
 
     Arrays by clip (CLIPS), F frames: `<clip>/images` (F,) paths, `<clip>/box` (F, 4) x, y, width, height of the crop in
     pixels, `<clip>/joints` (F, 15, 3) as annotated, zeros where not; by clip and variant: `<clip>/<variant>/heatmaps`
     (F, 15, h, w) uint8, 255 for a height of 1, and `<clip>/<variant>/joints` (F, 15, 2) in pixels.
+    lenient : leave out a network that fails
     """
     videos = Videos(data).sequences("val")
     chosen = {name: videos[number] for name, number in zip(CLIPS, pick_videos(videos), strict=True)}
     arrays = {}
     for spec, weights in networks:
-        model = build_model(spec).eval()
-        model.load_state_dict(load_weights(weights))
-        shape = Shape(model.image[1], model.image[0], STRIDE, spec["recipe"]["sigma"], spec["recipe"]["enlarge"])
-        for name, video in chosen.items():
-            person = longest_track(video)
-            crops = TopDown([video.images], person, POSETRACK, shape, model.frames)
-            rows = np.arange(len(person))
-            with torch.no_grad():
-                heatmaps = model(torch.from_numpy(crops.clips(rows))).numpy()
-            arrays |= {
-                f"{name}/images": np.array([str(video.images[frame]) for frame in person.frame]),
-                f"{name}/box": np.concatenate([crops.center - crops.size / 2, crops.size], axis=1),
-                f"{name}/joints": person.keypoints,
-                f"{name}/{spec['variant']}/heatmaps": np.round(255 * heatmaps.clip(0, 1)).astype(np.uint8),
-                f"{name}/{spec['variant']}/joints": crops.located(rows, heatmaps)[0].astype(np.float32),
-            }
+        with left_out(f"the heatmaps of {spec['variant']}", lenient):
+            arrays |= _seen(spec, weights, chosen)
     save_arrays(path, arrays)
+
+
+def _seen(spec: dict, weights: Path, chosen: Mapping[str, Video]) -> dict[str, np.ndarray]:
+    """The arrays of one network; chosen: videos by the names of clips."""
+    model, arrays = build_model(spec).eval(), {}
+    model.load_state_dict(load_weights(weights))
+    shape = Shape(model.image[1], model.image[0], STRIDE, spec["recipe"]["sigma"], spec["recipe"]["enlarge"])
+    for name, video in chosen.items():
+        person = longest_track(video)
+        crops = TopDown([video.images], person, POSETRACK, shape, model.frames)
+        rows = np.arange(len(person))
+        with torch.no_grad():
+            heatmaps = model(torch.from_numpy(crops.clips(rows))).numpy()
+        arrays |= {
+            f"{name}/images": np.array([str(video.images[frame]) for frame in person.frame]),
+            f"{name}/box": np.concatenate([crops.center - crops.size / 2, crops.size], axis=1),
+            f"{name}/joints": person.keypoints,
+            f"{name}/{spec['variant']}/heatmaps": np.round(255 * heatmaps.clip(0, 1)).astype(np.uint8),
+            f"{name}/{spec['variant']}/joints": crops.located(rows, heatmaps)[0].astype(np.float32),
+        }
+    return arrays
 
 
 def pick_videos(videos: Sequence[Video]) -> tuple[int, int]:

@@ -45,4 +45,7 @@ def launch(job: dict, processes: int) -> None:
 
 
 if __name__ == "__main__":
-    train_job(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    try:
+        train_job(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -18,7 +18,7 @@ from studies.foreign import data_files
 from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error
 from training.loop import WHOLE, Evaluation, Trainer
-from training.losses import weighted_loss
+from training.losses import weighted_loss, weighted_terms
 from training.run import digests, fingerprint, start, train, write_run
 from training.team import ALONE, Team
 
@@ -34,6 +34,7 @@ class Lifting:
 
     def __init__(self, model: nn.Module, splits: dict[str, Split], recipe: dict) -> None:
         self.splits, self.recipe = dict(splits), recipe
+        self.terms = weighted_terms(recipe["loss"])
         taught = [self.splits["train"]]
         if not recipe.get("hold_out", True) and "val" in splits:  # as the papers do: nothing to select by
             taught.append(self.splits.pop("val"))

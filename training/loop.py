@@ -11,8 +11,10 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from studies.errors import InputError
 from training.batches import seed_step
 from training.checkpoints import load_state, save_state
+from training.finite import Diverged, gradient_fault, loss_fault, tensor_fault
 from training.optimiser import Optimiser
 from training.team import ALONE, Team, of_device
 
@@ -40,10 +42,12 @@ class Task(Protocol):
 
     metric : name of the number in `Evaluation`
     columns : names of the validation and the test number in the history
+    terms : names of the loss's terms
     """
 
     metric: str
     columns: tuple[str, str]
+    terms: tuple[str, ...]
     lower_is_better: bool
 
     def epoch(self, seed: int, epoch: int) -> list[Tensor]:
@@ -96,7 +100,10 @@ class Trainer:
         self.best: dict[str, dict] = {}
 
     def run(self) -> "Trainer":
-        """Train to the end of the recipe, or until patience runs out; a model with nothing to train is evaluated."""
+        """Train to the end of the recipe, or until patience runs out; a model with nothing to train is evaluated.
+
+        Raises Diverged at the first loss, gradient or weight that is NaN or infinite.
+        """
         if not any(parameter.requires_grad for parameter in self.model.parameters()):
             self._end_epoch(1, 0.0)
             return self
@@ -135,14 +142,18 @@ class Trainer:
         started = time.monotonic()
         seed_step(self.seed, self.step, self.team.rank)
         self.model.train()
-        terms: dict[str, float] = {}
+        terms = dict.fromkeys(("loss", *self.task.terms), 0.0)  # all of them, though this process may have no rows
         for part in self.team.parts(len(rows), self.recipe.get("accumulate", 1)):
             share = (part.stop - part.start) / len(rows)
             for name, value in self._backward(rows, part, share).items():
-                terms[name] = terms.get(name, 0.0) + share * value
+                terms[name] += share * value
+        terms = self.team.sum_numbers(terms, self._device())  # the same in all processes, which stop together
+        self._refuse(loss_fault(terms), learning_rate, self.step + 1)
         self.team.sum_gradients(self.model.parameters())
+        gradients = (parameter.grad for parameter in self.model.parameters())
+        self._refuse(gradient_fault(gradients), learning_rate, self.step + 1)
         self.optimiser.step(learning_rate)
-        for name, value in self.team.sum_numbers(terms, self._device()).items():
+        for name, value in terms.items():
             self.losses[name] = self.losses.get(name, 0.0) + value
         self.step += 1
         self.seconds += time.monotonic() - started
@@ -156,11 +167,23 @@ class Trainer:
         (share * loss).backward()
         return {"loss": loss.item(), **terms}
 
+    def _refuse(self, fault: str, learning_rate: float, step: int) -> None:
+        """Raise Diverged where there is a fault. Losses are read in every step, so that looking at them is free."""
+        if not fault:
+            return
+        remedies = [f"lower the recipe's learning_rate ({learning_rate:.3g} here)", "leave out a term of its loss"]
+        if not self.step:  # no step was taken, so that none was too long
+            remedies = ["look at the data and at the weights that it starts from"]
+        if self.recipe.get("precision", "float32") != "float32":
+            remedies.append("train in float32")
+        raise Diverged(f"step {step}: {fault}; {', or '.join(remedies)}")
+
     def _device(self) -> torch.device:
         return of_device(self.model.parameters())
 
     def _end_epoch(self, epoch: int, rate: float, steps: int = 1) -> None:
         """Evaluate, extend the history, keep the best weights."""
+        self._refuse(tensor_fault(self.model.state_dict()), rate, self.step)
         found = self.task.evaluate(self.model) if self.team.leads else Evaluation(None, None, {})
         found = found._replace(**dict(zip(("val", "test"), self._agreed(found), strict=True)))
         means = {name: total / steps for name, total in self.losses.items()}
@@ -195,6 +218,7 @@ class Trainer:
         return bool(patience and self.history) and len(self.history) - self.best["best_test"]["epoch"] > patience
 
     def _save(self) -> None:
+        self._refuse(tensor_fault(self.model.state_dict()), self.recipe["learning_rate"], self.step)
         if not self.team.leads:
             return
         state = {key: getattr(self, key) for key in ("fingerprint", "step", "seconds", "history", "losses", "best")}
@@ -207,6 +231,9 @@ class Trainer:
         state = load_state(self.state_dir, self.fingerprint)
         if state is None:
             return
+        moments = [moment for moments in state["optimiser"]["moments"] for moment in moments]
+        if fault := tensor_fault(state["model"] | {f"moment {i}": moment for i, moment in enumerate(moments)}):
+            raise InputError(f"{self.state_dir / 'state.pt'}: {fault}; delete the file to start again")
         self.model.load_state_dict(state.pop("model"))
         self.optimiser.load_state_dict(state.pop("optimiser"))
         for key, value in state.items():

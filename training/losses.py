@@ -53,16 +53,21 @@ TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def weighted_loss(prediction: Tensor, target: Tensor, weights: dict[str, float]) -> tuple[Tensor, dict[str, float]]:
-    """Weighted sum of the recipe's terms, and each term's own value.
+def weighted_terms(weights: dict[str, float]) -> tuple[str, ...]:
+    """Names of the terms that a recipe gives a weight.
 
     Raises InputError for a term that does not exist, or where no term has a weight.
     """
     if unknown := sorted(set(weights) - set(TERMS)):
         raise InputError(f"unknown loss term {unknown[0]!r}: use {', '.join(TERMS)}")
-    terms = {name: TERMS[name](prediction, target) for name, weight in weights.items() if weight}
-    if not terms:
+    if not any(weights.values()):
         raise InputError("every loss term of the recipe has weight 0: give one a weight")
+    return tuple(name for name, weight in weights.items() if weight)
+
+
+def weighted_loss(prediction: Tensor, target: Tensor, weights: dict[str, float]) -> tuple[Tensor, dict[str, float]]:
+    """Weighted sum of the recipe's terms, and each term's own value. Raises InputError as `weighted_terms`."""
+    terms = {name: TERMS[name](prediction, target) for name in weighted_terms(weights)}
     total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
     return total, {name: value.item() for name, value in terms.items()}
 

@@ -12,6 +12,7 @@ import torch
 
 import models
 from models import ssm
+from studies.errors import InputError
 from studies.files import write_text, write_whole
 from training.batches import seed_step
 from training.checkpoints import save_arrays, save_weights
@@ -33,8 +34,15 @@ def start(spec: dict) -> torch.nn.Module:
 
 
 def train(spec: dict, model: torch.nn.Module, task: Task, state: Path, fingerprint: str, team: Team = ALONE) -> Trainer:
-    """Train to the end; a killed training goes on from its state in the folder `state`."""
-    return Trainer(model, task, spec["recipe"], spec["seed"], state, fingerprint, team=team).run()
+    """Train to the end; a killed training goes on from its state in the folder `state`.
+
+    Raises InputError naming the run, and what it says of its step, where a number is NaN or infinite.
+    """
+    try:
+        return Trainer(model, task, spec["recipe"], spec["seed"], state, fingerprint, team=team).run()
+    except InputError as error:
+        run = f"{spec['variant']} on {spec['dataset']}, recipe {spec['recipe_name']}, seed {spec['seed']}"
+        raise type(error)(f"{run}: {error}") from None
 
 
 def write_run(

@@ -9,9 +9,12 @@ its own `forward`, which is all that it watches.
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from torch import Tensor, nn
+
+PATIENCE = timedelta(days=7)  # of processes that wait for another
 
 
 class Team:
@@ -26,21 +29,27 @@ class Team:
         return self.rank == 0
 
     def parts(self, count: int, accumulate: int) -> list[slice]:
-        """This process's rows of a batch of `count`, in as many pieces as gradients are accumulated over."""
+        """This process's rows of a batch of `count`, in as many pieces as gradients are accumulated over.
+
+        Of a batch smaller than the team some have none; the leader, whose norms' statistics are kept, has its share.
+        """
         pieces = self.size * accumulate
-        edges = [count * i // pieces for i in range(pieces + 1)]
+        edges = [-(-count * i // pieces) for i in range(pieces + 1)]
         mine = range(self.rank * accumulate, (self.rank + 1) * accumulate)
         return [slice(edges[i], edges[i + 1]) for i in mine if edges[i] < edges[i + 1]]
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace each gradient by its sum over all processes; a parameter without one counts as zero."""
+        """Replace each gradient by its sum over all processes; where none has one for a parameter, none gets one."""
         if self.size == 1:
             return
         trained = [p for p in parameters if p.requires_grad]
-        flat = torch.cat([torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in trained])
-        torch.distributed.all_reduce(flat)
-        for parameter, gradient in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
-            parameter.grad = gradient.view_as(parameter)
+        flat = [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in trained]
+        having = flat[0].new_tensor([p.grad is not None for p in trained])
+        total = torch.cat([*flat, having])
+        torch.distributed.all_reduce(total)
+        *gradients, having = total.split([*(p.numel() for p in trained), len(trained)])
+        for parameter, gradient, any_has in zip(trained, gradients, having.tolist(), strict=True):
+            parameter.grad = gradient.view_as(parameter) if any_has else None
 
     def sum_numbers(self, numbers: dict[str, float], device: torch.device) -> dict[str, float]:
         """Each number summed over all processes, which must name the same ones."""
@@ -72,7 +81,8 @@ def team() -> Iterator[Team]:
     gpu = torch.cuda.is_available()
     if gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    torch.distributed.init_process_group("nccl" if gpu else "gloo")
+    # torchrun ends all when one fails; a deadline would only end a team whose leader takes long to evaluate.
+    torch.distributed.init_process_group("nccl" if gpu else "gloo", timeout=PATIENCE)
     try:
         yield Team(torch.distributed.get_rank(), size)
     finally:

@@ -36,6 +36,7 @@ class Video:
 
     metric = "ap"
     columns = ("dev_ap", "val_ap")
+    terms = ("heatmap",)
     lower_is_better = False
 
     def __init__(

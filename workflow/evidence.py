@@ -15,7 +15,7 @@ import models
 from metrics.efficiency import count_under
 from models.lifting.graphs import directed_adjacency, spatial_adjacency
 from models.ssm.orders import mode_orders
-from studies.errors import InputError
+from studies.errors import InputError, left_out
 from studies.files import write_text
 from studies.terminal import command
 from training.losses import mpjpe, n_mpjpe
@@ -154,18 +154,25 @@ EXPERIMENTS: dict[str, Callable[[], dict]] = {
 }
 
 
-def gather(names: list[str] | None = None) -> dict[str, dict]:
-    """What the experiments of those names find; all of them by default. Raises InputError for an unknown name."""
+def gather(names: list[str] | None = None, lenient: bool = False) -> dict[str, dict]:
+    """What the experiments of those names find; all of them by default. Raises InputError for an unknown name.
+
+    lenient : leave out an experiment that fails
+    """
     names = names or list(EXPERIMENTS)
     for name in names:
         if name not in EXPERIMENTS:
             raise InputError(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
-    return {name: EXPERIMENTS[name]() for name in names}
+    found = {}
+    for name in names:
+        with left_out(f"evidence {name}", lenient):
+            found[name] = EXPERIMENTS[name]()
+    return found
 
 
-def write_evidence(path: Path) -> None:
-    """Write what all experiments find as JSON."""
-    write_text(path, json.dumps(gather(), indent=1) + "\n")
+def write_evidence(path: Path, lenient: bool = False) -> None:
+    """Write what all experiments find as JSON; lenient: as `gather`."""
+    write_text(path, json.dumps(gather(lenient=lenient), indent=1) + "\n")
 
 
 def _gradient_error(variant: str) -> dict:

@@ -22,6 +22,7 @@ import models
 from metrics.efficiency import predict_memory
 from models.examples import example_shape
 from studies.config import checked_config
+from studies.errors import left_out
 from studies.files import write_whole
 from studies.load import recipes
 from studies.plan import scaled_variants
@@ -35,11 +36,15 @@ ALLOCATING = ("posemamba-s", "sasmamba", "glsmamba-b")  # at full size
 SHAKEN = 0.05  # of a weight: networks start with layers of zeros, behind which nothing would show
 
 
-def network_rows(hyper: dict[str, dict]) -> Iterator[dict]:
-    """Fingerprints of variants with the hyper-parameters given by name (shrunken: `studies.plan.scaled_variants`)."""
+def network_rows(hyper: dict[str, dict], lenient: bool = False) -> Iterator[dict]:
+    """Fingerprints of variants with the hyper-parameters given by name (shrunken: `studies.plan.scaled_variants`).
+
+    lenient : leave out a variant that fails
+    """
     for name, chosen in hyper.items():
-        for metric, value in network_fingerprint(name, chosen).items():
-            yield {"kind": "network", "name": name, "metric": metric, "value": value}
+        with left_out(f"the fingerprint of {name}", lenient):
+            for metric, value in network_fingerprint(name, chosen).items():
+                yield {"kind": "network", "name": name, "metric": metric, "value": value}
 
 
 def network_fingerprint(name: str, hyper: dict) -> dict[str, float]:
@@ -74,17 +79,22 @@ def loss_fingerprint(recipe: dict) -> float:
     return float(weighted_loss(prediction, target, recipe["loss"])[0])
 
 
-def allocation_rows() -> Iterator[dict]:
+def allocation_rows(lenient: bool = False) -> Iterator[dict]:
     """Bytes that tensors hold at most in a training step of one clip at full size, in MiB (`metrics.prediction`)."""
     for name in ALLOCATING:
-        model, clip = on_meta(name, **models.scan_arguments(name, "cpu"))
-        needed = predict_memory(model, clip, training=True, fused=False).total / MEBIBYTE
-        yield {"kind": "allocation", "name": name, "metric": "training_memory", "value": needed, "unit": "MiB"}
+        with left_out(f"the allocation of {name}", lenient):
+            model, clip = on_meta(name, **models.scan_arguments(name, "cpu"))
+            needed = predict_memory(model, clip, training=True, fused=False).total / MEBIBYTE
+            yield {"kind": "allocation", "name": name, "metric": "training_memory", "value": needed, "unit": "MiB"}
 
 
-def fingerprints(hyper: dict[str, dict], kinds: Sequence[str] = KINDS) -> pd.DataFrame:
-    """Rows of those kinds, with COLUMNS; hyper: as of `network_rows`."""
-    makers = {"network": lambda: network_rows(hyper), "loss": loss_rows, "allocation": allocation_rows}
+def fingerprints(hyper: dict[str, dict], kinds: Sequence[str] = KINDS, lenient: bool = False) -> pd.DataFrame:
+    """Rows of those kinds, with COLUMNS; hyper, lenient: as of `network_rows`."""
+    makers = {
+        "network": lambda: network_rows(hyper, lenient),
+        "loss": loss_rows,
+        "allocation": lambda: allocation_rows(lenient),
+    }
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # tensors are small: more would wait for each other, above all on a busy machine
     try:
@@ -94,9 +104,11 @@ def fingerprints(hyper: dict[str, dict], kinds: Sequence[str] = KINDS) -> pd.Dat
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def write_fingerprints(hyper: dict[str, dict], path: str | Path, kinds: Sequence[str] = KINDS) -> Path:
-    """Write fingerprints of those kinds as CSV."""
-    rows = fingerprints(hyper, kinds)
+def write_fingerprints(
+    hyper: dict[str, dict], path: str | Path, kinds: Sequence[str] = KINDS, lenient: bool = False
+) -> Path:
+    """Write fingerprints of those kinds as CSV; lenient: as of `network_rows`."""
+    rows = fingerprints(hyper, kinds, lenient)
     return write_whole(Path(path), lambda part: rows.to_csv(part, index=False, lineterminator="\n"))
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from studies.errors import InputError
+from studies.errors import InputError, left_out
 from studies.files import write_whole
 from studies.git import git
 from studies.terminal import command
@@ -53,27 +53,32 @@ def speed_ratios(tree: Path, base: Path, names: Sequence[str] = WORKLOADS) -> It
         yield {"workload": name, "ratio": now / then, "pairs": pairs[name], "seconds": now, "why": ""}
 
 
-def write_speed_ratios(revisions: dict[str, str], device: str, path: str | Path) -> Path:
+def write_speed_ratios(revisions: dict[str, str], device: str, path: str | Path, lenient: bool = False) -> Path:
     """Write the ratio of each workload to the code of its revision, by name, as CSV with COLUMNS.
 
     A shallow clone has no older revisions: rows then have no ratio, `why` says so, and nothing is compared.
+    lenient : leave out a workload that fails
     """
     rows = []
     for revision in dict.fromkeys(revisions.get(name, "") for name in WORKLOADS):
         names = [name for name in WORKLOADS if revisions.get(name, "") == revision]
-        rows += [row | {"revision": revision, "device": device} for row in _ratios_to(revision, names)]
+        rows += [row | {"revision": revision, "device": device} for row in _ratios_to(revision, names, lenient)]
     rows = [row | {"noise": noise(row["workload"])} for row in rows]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return write_whole(Path(path), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
 
 
-def _ratios_to(revision: str, names: list[str]) -> list[dict]:
+def _ratios_to(revision: str, names: list[str], lenient: bool) -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             extract(revision, Path(folder))
         except InputError as error:
             return [{"workload": name, "why": str(error)} for name in names]
-        return list(speed_ratios(ROOT, Path(folder), names))
+        rows = []
+        for together in [[name] for name in names] if lenient else [names]:
+            with left_out(f"the speed of {together[0]}", lenient):
+                rows += speed_ratios(ROOT, Path(folder), together)
+        return rows
 
 
 def extract(revision: str, folder: Path) -> None:

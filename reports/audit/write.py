@@ -61,11 +61,12 @@ STATUSES = (STANDS, FALLS, NEEDS)
 def gather(studies: Sequence[str | Path], measurements_csv: str | Path, evidence_json: str | Path, **options) -> dict:
     """The audit as plain data: claims, findings, and counts of verdicts and statuses.
 
-    options: those of `reports.tables.build_table`. Raises InputError for files that are absent or cannot be read.
+    evidence_json: empty where gathering it failed. options: those of `reports.tables.build_table`. Raises InputError for
+    files that are absent or cannot be read.
     """
     measurements = read_measurements(measurements_csv)
     ledger = make_ledger(studies, measurements, **options)
-    material = Material(ledger, measurements, Choice(**options), _evidence(evidence_json))
+    material = Material(ledger, measurements, Choice(**options), _evidence(evidence_json) if evidence_json else {})
     findings = [finding for check in CHECKS for finding in check(material)]
     verdicts = Counter(claim.verdict for claim in ledger.claims.values())
     return {

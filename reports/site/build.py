@@ -74,7 +74,8 @@ class Site:
     def __init__(self, studies: Sequence[str | Path], report: Path, out: Path, **options: object) -> None:
         self.report, self.out, self.options, self.choice = report, out, options, Choice(**options)
         self.measurements = read_measurements(report / "measurements.csv")
-        self.comparisons = read_comparisons(report / "comparisons.csv")
+        compared = report / "comparisons.csv"  # not there where comparing failed
+        self.comparisons = None if self.choice.failed and not compared.is_file() else read_comparisons(compared)
         self.audit = _read_json(report / "audit" / "audit.json")
         self.experiments = experiments(self.measurements, self.choice.scale)
         self.studies = [self._study(load_study(name)) for name in studies]
@@ -104,7 +105,8 @@ class Site:
         found += [Page("counts.html", "counts", "parameters, operations, time and memory at full paper size")]
         found += [Page("curves.html", "curves", "learning curves of every experiment")] if self.experiments else []
         found += [Page(f"{name}.html", data["name"], data["about"]) for name, data in self.views.items()]
-        found += [Page("runs.html", "runs", "what every run left behind")] if self.experiments else []
+        runs = self.experiments or any(failure.runs for failure in self.choice.failed)
+        found += [Page("runs.html", "runs", "what every run left behind")] if runs else []
         return [*found, Page(GUIDE, "docs", "how numbers are made, conventions and protocols, how to add a model")]
 
 
@@ -144,7 +146,9 @@ def _write_pages(site: Site) -> None:
     _write(site, "counts.html", "counts.html", counted=counted, **values)
     if site.experiments:
         _write(site, "curves.html", "curves.html", charts=_curve_charts(site))
-        _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links)
+    if any(page.file == "runs.html" for page in site.pages):
+        labels = {name: variant["label"] for name, variant in resolve_variants().items()}
+        _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links, labels=labels)
     for experiment in site.experiments:
         values = {"experiment": experiment, "chart_data": run_curves(experiment), "numbers": numbers(experiment)}
         values["groups"] = experiment.groups(site.choice.selection)
@@ -182,7 +186,7 @@ def _copy_assets(site: Site) -> None:
         files = [f"{study.name}-{view.table}.{kind}" for view in study.views for kind in TABLE_KINDS]
         _copy(site.report / "tables", site.out / "tables", files)
     _copy(DOCS, site.out / "docs", [path.name for path in pictures()])
-    _copy(site.report, site.out, ["measurements.csv", "comparisons.csv"])
+    _copy(site.report, site.out, ["measurements.csv"] + ["comparisons.csv"] * (site.comparisons is not None))
     _copy(site.report / "audit", site.out / "audit", ["audit.json", "claims.csv", "findings.csv"])
     efficiency = site.report / "../../efficiency"
     drawn = [f"{stem}.{kind}" for stem in SCALING for kind in ("svg", "csv") if (efficiency / f"{stem}.svg").is_file()]

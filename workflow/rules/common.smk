@@ -1,5 +1,7 @@
 """Names and paths that the rules share. Everything is derived from PLAN; nothing is listed by hand."""
 
+import os
+
 from datasets.published import MODULES, VIDEO
 from studies.closure import closure
 from studies.foreign import data_files
@@ -7,6 +9,7 @@ from studies.motions import lifting_data, video_data
 from studies.plan import Experiment, dataset_of, make_plan, scaled_variants
 from studies.variants import resolve_variants
 from workflow.data import wanted
+from workflow.failures import VARIABLE, Failures
 from studies.video import PRETRAINED_SEED, PRETRAINING, on_video
 
 
@@ -14,6 +17,11 @@ def model_module(variant):
     return resolve_variants()[variant]["model"].rsplit(".", 1)[0]
 
 
+# What failed before in this run: workflow/failures.py. What gathers takes what is `made` without it.
+FAILURES = Failures.read(os.environ.get(VARIABLE))
+made = FAILURES.made
+# Where something failed, its seeds are tried once more, each as a job of its own.
+TOGETHER = PLAN.rule["seeds_together"] and not FAILURES
 SCALE = PLAN.config["scale"]
 DATASET = PLAN.config["dataset"]
 SEEDS = PLAN.config["seeds"]
@@ -27,7 +35,7 @@ STATES = f"results/.state/{SCALE}/{{dataset}}/{{variant}}/{{recipe}}"
 FEATURES = f"results/features/{SCALE}/{{dataset}}/{{encoder}}"
 SCORES = f"{EXPERIMENT}/scores.csv"
 RESAMPLES = f"{EXPERIMENT}/resamples.npz"
-TRAIN_LOG = f"{EXPERIMENT if PLAN.rule['seeds_together'] else RUN}/train.log"
+TRAIN_LOG = f"{EXPERIMENT if TOGETHER else RUN}/train.log"
 COMPARISONS = f"{REPORT}/comparisons.csv"
 # The net that is trained twice, at scale quick on embedded motion whatever is configured: it speaks for the device.
 NOISE = "results/noise.csv"
@@ -66,6 +74,7 @@ EFFICIENCY += collect(
     "results/efficiency/{family}-speed.csv",
     family=[family for family in TIMED if TIMED[family]],
 )
+EFFICIENCY = made(EFFICIENCY)
 SCALING = "results/efficiency/scaling"
 LENGTHS = [27, 81, 243, 729, 2187, 3888]  # frames of the clips of the scaling curve
 NAMES = ["studies/variants.yaml", "studies/recipes.yaml"]  # labels of rows and curves
@@ -95,14 +104,6 @@ TABLES = [path for _, _, path in MADE_TABLES]
 FIGURES = [path for _, _, path in MADE_FIGURES]
 DOCS = ["README.md", *sorted(str(path) for path in Path("docs").glob("*.*"))]
 CRATE = f"{REPORT}/ro-crate-metadata.json"
-REPORT_OPTIONS = {
-    key: PLAN.config[key]
-    for key in ["scale", "dataset", "detector", "selection", "seeds"]
-}
-if PLAN.published_variants:
-    REPORT_OPTIONS["published"] = PLAN.published_variants
-
-
 # Rules that do the same for both kinds of data sets tell them apart by these, and by who made them.
 LIFTED, FILMED = r"(?!video-)[\w-]+", r"video-[\w-]+"
 MADE_OF = lifting_data() | video_data()  # name of prepared data -> the motion
@@ -136,14 +137,44 @@ def run_folder(experiment, seed):
     return RUN.format(**vars(experiment), seed=seed)
 
 
+def runs_of(experiment):
+    return [f"{run_folder(experiment, seed)}/run.json" for seed in SEEDS]
+
+
+def scored(template):
+    """Files that scoring makes of each experiment of which at least one run ended well."""
+    ended = [e for e in PLAN.experiments if made(runs_of(e))]
+    return made(template.format(**vars(e)) for e in ended)
+
+
+def told(job):
+    """A failed job as reports tell of it, with what it left without numbers."""
+    lost = {
+        (e.dataset, e.variant, e.recipe, seed)
+        for e in PLAN.experiments
+        for seed, run in zip(SEEDS, runs_of(e))
+        if job in (FAILURES.cause(run), FAILURES.cause(SCORES.format(**vars(e))))
+    }
+    found = {"job": job.name, "log": job.log, "why": job.why, "runs": sorted(lost)}
+    for kind in ("counts", "speed"):
+        families = [
+            f
+            for f in PLAN.families
+            if FAILURES.cause(f"results/efficiency/{f}-{kind}.csv") == job
+        ]
+        found[kind] = [
+            variant for family in families for variant in PLAN.families[family]
+        ]
+    return found
+
+
 def experiment_of(wildcards):
     return Experiment(wildcards.dataset, wildcards.variant, wildcards.recipe)
 
 
 def job_runs(template):
     """A run's files; where all seeds are one job, those of all seeds."""
-    together = PLAN.rule["seeds_together"]
-    return collect(template, seed=SEEDS, allow_missing=True) if together else template
+    return collect(template, seed=SEEDS, allow_missing=True) if TOGETHER else template
 
 
 def published_weights(wildcards):
@@ -211,9 +242,13 @@ def prepare_sources(wildcards):
     return closure("datasets.prepare", MADE_OF[wildcards.dataset].module)
 
 
+def lenient(wildcards, output):
+    """Whether a job is to leave out what fails: it failed before in this run."""
+    return FAILURES.lenient(output[0])
+
+
 def score_runs(wildcards):
-    experiment = experiment_of(wildcards)
-    return [f"{run_folder(experiment, seed)}/run.json" for seed in SEEDS]
+    return made(runs_of(experiment_of(wildcards)))
 
 
 def pretrained_weights(wildcards):
@@ -305,5 +340,23 @@ def seen_networks():
     return [experiment for _, experiment in found.values()]
 
 
-SEEN = seen_networks()
-HEATMAPS = [f"{REPORT}/heatmaps.npz"] if SEEN else []
+SEEN = [e for e in seen_networks() if made([f"{run_folder(e, SEEDS[0])}/run.json"])]
+HEATMAPS = made([f"{REPORT}/heatmaps.npz"]) if SEEN else []
+REPORT_OPTIONS = {
+    key: PLAN.config[key]
+    for key in ["scale", "dataset", "detector", "selection", "seeds"]
+}
+if PLAN.published_variants:
+    REPORT_OPTIONS["published"] = PLAN.published_variants
+if FAILURES:
+    REPORT_OPTIONS["failed"] = [told(job) for job in FAILURES.final]
+
+
+def closing_lines():
+    """What the terminal says at the end."""
+    from reports.summary import summary_lines
+
+    # The targets train and efficiency make no table.
+    written = any(Path(REPORT, "tables").glob("*.csv"))
+    elsewhere = ["Look at results/runs and results/efficiency"]
+    return summary_lines(REPORT) if written else elsewhere

@@ -146,13 +146,14 @@ rule heatmaps:
         runtime=30,
     params:
         specs=[PLAN.spec(e, SEEDS[0]) for e in SEEN],
+        lenient=lenient,
     script:
         "../scripts/heatmaps.py"
 
 
 rule measurements:
     input:
-        scores=[SCORES.format(**vars(e)) for e in PLAN.experiments],
+        scores=scored(SCORES),
         efficiency=EFFICIENCY,
         sources=closure("workflow.measurements"),
     output:
@@ -188,8 +189,8 @@ rule noise:
 rule comparisons:
     input:
         measurements=f"{REPORT}/measurements.csv",
-        resamples=[RESAMPLES.format(**vars(e)) for e in PLAN.experiments],
-        noise=NOISE,
+        resamples=scored(RESAMPLES),
+        noise=made([NOISE]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         sources=closure("reports.comparisons"),
     output:

@@ -18,6 +18,7 @@ rule fingerprints:
         runtime=5,
     params:
         hyper=scaled_variants(PLAN.config["scales"]["quick"]),
+        lenient=lenient,
     script:
         "../scripts/fingerprints.py"
 
@@ -35,6 +36,8 @@ rule speed_ratios:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        lenient=lenient,
     script:
         "../scripts/speed_ratios.py"
 
@@ -60,5 +63,7 @@ rule regression:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        failed=[f"failed: {job.name}: {job.why}" for job in FAILURES.final],
     script:
         "../scripts/regression.py"

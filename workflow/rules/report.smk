@@ -2,7 +2,7 @@
 rule tables:
     input:
         measurements=f"{REPORT}/measurements.csv",
-        comparisons=COMPARISONS,
+        comparisons=made([COMPARISONS]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         names=NAMES,
         sources=closure("reports.tables"),
@@ -25,7 +25,7 @@ rule tables:
 rule figures:
     input:
         measurements=f"{REPORT}/measurements.csv",
-        drawn=FIGURE_INPUTS,
+        drawn=made(FIGURE_INPUTS),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         names=NAMES,
         sources=closure("reports.figures"),
@@ -40,6 +40,7 @@ rule figures:
     params:
         figures=[(study, figure["id"]) for study, figure in PLANNED_FIGURES],
         options=REPORT_OPTIONS,
+        lenient=lenient,
     script:
         "../scripts/figures.py"
 
@@ -47,11 +48,11 @@ rule figures:
 rule site:
     input:
         measurements=f"{REPORT}/measurements.csv",
-        comparisons=COMPARISONS,
-        audit=AUDIT,
-        tables=TABLES,
-        figures=FIGURES,
-        orders="results/efficiency/scan_orders.npz",
+        comparisons=made([COMPARISONS]),
+        audit=made(AUDIT),
+        tables=made(TABLES),
+        figures=made(FIGURES),
+        orders=made(["results/efficiency/scan_orders.npz"]),
         heatmaps=HEATMAPS,
         names=NAMES,
         docs=DOCS,
@@ -75,11 +76,11 @@ rule site:
 rule crate:
     input:
         measurements=f"{REPORT}/measurements.csv",
-        comparisons=COMPARISONS,
-        audit=AUDIT,
-        tables=TABLES,
-        figures=FIGURES,
-        site=SITE,
+        comparisons=made([COMPARISONS]),
+        audit=made(AUDIT),
+        tables=made(TABLES),
+        figures=made(FIGURES),
+        site=made([SITE]),
         sources=closure("reports.crate"),
     output:
         CRATE,
@@ -106,6 +107,8 @@ rule evidence:
     resources:
         mem_mb=2000,
         runtime=5,
+    params:
+        lenient=lenient,
     script:
         "../scripts/evidence.py"
 
@@ -113,7 +116,7 @@ rule evidence:
 rule audit:
     input:
         measurements=f"{REPORT}/measurements.csv",
-        evidence=EVIDENCE,
+        evidence=made([EVIDENCE]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         names=[*NAMES, "studies/claims.yaml"],
         sources=closure("reports.audit.write"),

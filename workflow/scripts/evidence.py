@@ -4,4 +4,4 @@ from workflow.evidence import write_evidence
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    write_evidence(Path(snakemake.output[0]))
+    write_evidence(Path(snakemake.output[0]), snakemake.params.lenient)

@@ -5,4 +5,5 @@ from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
     networks = list(zip(snakemake.params.specs, map(Path, snakemake.input.weights), strict=True))
-    write_heatmaps(networks, Path(str(snakemake.input.data)), Path(snakemake.output[0]))
+    paths = Path(str(snakemake.input.data)), Path(snakemake.output[0])
+    write_heatmaps(networks, *paths, lenient=snakemake.params.lenient)

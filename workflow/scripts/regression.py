@@ -7,6 +7,11 @@ from workflow.scripting import logged
 read = [Path(snakemake.input[name]) for name in ("measurements", "fingerprints", "speeds", "noise", "baseline")]
 with logged(snakemake.log[0]):
     well = check(*read, read[0].with_name("regression.csv"))
-print(Path(snakemake.log[0]).read_text(encoding="utf-8"), end="")
+    print(*snakemake.params.failed, sep="\n")  # what is missing for want of these
+log = Path(snakemake.log[0])
+told = log.read_text(encoding="utf-8")
+print(told, end="")
 if not well:
-    sys.exit("error: numbers got worse, changed or are missing (the table above, and regression.csv)")
+    error = "error: numbers got worse, changed or are missing (the table above, and regression.csv)"
+    log.write_text(f"{told}{error}\n", encoding="utf-8")
+    sys.exit(error)

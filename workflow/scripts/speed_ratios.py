@@ -7,4 +7,4 @@ from workflow.speed_ratios import write_speed_ratios
 with logged(snakemake.log[0]):
     baseline = snakemake.input.get("baseline")
     revisions = speed_revisions(read_baseline(baseline)) if baseline else {}
-    write_speed_ratios(revisions, device_name(), snakemake.output[0])
+    write_speed_ratios(revisions, device_name(), snakemake.output[0], snakemake.params.lenient)
