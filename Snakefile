@@ -33,11 +33,6 @@ configfile: "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
-# A failed job stops no other one, whatever the profile.
-if workflow.execution_settings:
-    workflow.execution_settings.keep_going = True
-
-
 try:
     check_folders(*WRITTEN)
     PLAN = make_plan(checked_config(config))
@@ -84,6 +79,9 @@ rule scaling:
 
 
 onstart:
+    workflow.scheduler.keepgoing = (
+        True  # a failed job stops no other one, whatever the profile
+    )
     if any(PLAN.config["budget"].values()):
         from workflow.bill import keep_to_budget  # imports torch
 
