@@ -34,11 +34,6 @@ if told := unspeakable():
 report: "workflow/report/workflow.rst"
 
 
-# A failed job stops no other one, whatever the profile.
-if workflow.execution_settings:
-    workflow.execution_settings.keep_going = True
-
-
 try:
     check_folders(*WRITTEN)
     # Snakemake's `config` holds here what was chosen on its command line. `configfile:` would merge it by other rules.
@@ -87,6 +82,9 @@ rule scaling:
 
 
 onstart:
+    workflow.scheduler.keepgoing = (
+        True  # a failed job stops no other one, whatever the profile
+    )
     if any(PLAN.config["budget"].values()):
         from workflow.bill import keep_to_budget  # imports torch
 

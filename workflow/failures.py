@@ -95,11 +95,11 @@ class Failures:
 def failed_jobs(workflow: Any) -> list[FailedJob]:
     """The jobs that failed in a run of Snakemake's `workflow`; none where it was interrupted."""
     failed, dag = workflow.scheduler.failed, workflow.dag
-    if workflow.scheduler._user_kill:
-        return []
     waiting: dict[Any, list[str]] = {job: [] for job in failed}
-    for job in dag.needrun_jobs():
-        causes = [other for other in dag.bfs(dag.dependencies, job) if other in failed and other is not job]
+    for job in (job for job in dag.needrun_jobs() if job not in failed):
+        causes = [other for other in dag.bfs(dag.dependencies, job) if other in failed]
+        if not causes:  # it could have been run
+            return []
         for cause in causes if job.rule.name not in GATHERING else ():
             waiting[cause] += map(str, job.output)
     first = VARIABLE not in os.environ

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 import pytest
-from checkout import Checkout
+from checkout import BIN, Checkout
 
 pytestmark = pytest.mark.slow
 
@@ -121,3 +121,34 @@ def test_mended_only_what_failed_and_the_report_are_made_again(failed: Failed) -
     assert checkout.times()[well] == before[well]
     assert "broken model" not in (checkout / f"{REPORT}/site/index.html").read_text(encoding="utf-8")
     assert "Nothing to be done" in checkout.snakemake().stdout
+
+
+PRETRAINING = (START, START + '    if spec["recipe_name"] == "pretraining":\n        raise InputError("no encoder")\n')
+RENDERING = ("def prepare_video(", "def prepared_video(")
+
+
+def test_networks_whose_pretraining_or_data_failed_say_so_and_the_others_go_on(checkout: Checkout) -> None:
+    """By hand, without a profile; the second time in a copy that was whole before."""
+    checkout.configure(lambda config: config.update(studies=["mini", "mini-video"]))
+    checkout.configure(lambda config: config["timing"].update(variants=["mlp"]))
+    with checkout.edited("training/video.py", *PRETRAINING):
+        by_hand(checkout, "pretrain video-synthetic vitpose-b pretraining: no encoder")
+    assert checkout.snakemake().returncode == 0
+    assert "failed" not in videos(checkout)
+    with checkout.edited("datasets/video/prepare.py", *RENDERING):
+        by_hand(checkout, "render video-synthetic: ")
+
+
+def by_hand(checkout: Checkout, said: str) -> None:
+    """Run Snakemake as its users do; all networks on video say `said`, those that lift are there."""
+    result = checkout.run(BIN / "snakemake", "--cores", "2")
+    assert result.returncode != 0
+    assert f"failed: {said}" in result.stdout
+    table = videos(checkout)
+    assert table.count("| failed") == 6
+    assert f"failed: seed 0: {said}" in table
+    assert float(cells_of(checkout).loc[("posemamba", "p1"), "n"]) == 1
+
+
+def videos(checkout: Checkout) -> str:
+    return (checkout / f"{REPORT}/tables/mini-video-table1.md").read_text(encoding="utf-8")

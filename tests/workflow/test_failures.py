@@ -48,9 +48,6 @@ class Dag:
         self.jobs = {name: Hashable(job) for name, job in self.jobs.items()}
         self.dependencies = {job: {self.jobs[other]: set() for other in needs[name]} for name, job in self.jobs.items()}
 
-    def needrun_jobs(self) -> list:
-        return list(self.jobs.values())
-
     def bfs(self, direction: dict, job: object) -> list:
         found = [job]
         for one in found:
@@ -82,11 +79,13 @@ OUTPUTS = {
 }
 
 
-def ended(*failed: str, killed: bool = False) -> SimpleNamespace:
-    """Snakemake's workflow at its end."""
+def ended(*failed: str, interrupted: bool = False) -> SimpleNamespace:
+    """Snakemake's workflow at its end, with nothing done but what did not fail and waits for nothing that did."""
     dag = Dag(NEEDS, OUTPUTS)
-    scheduler = SimpleNamespace(failed={dag.jobs[name] for name in failed}, _user_kill="graceful" if killed else None)
-    return SimpleNamespace(dag=dag, scheduler=scheduler)
+    jobs = {dag.jobs[name] for name in failed}
+    unfinished = [job for job in dag.jobs.values() if interrupted or jobs & set(dag.bfs(dag.dependencies, job))]
+    dag.needrun_jobs = lambda: unfinished
+    return SimpleNamespace(dag=dag, scheduler=SimpleNamespace(failed=jobs))
 
 
 def test_runs_that_wait_for_failed_data_are_lost_and_what_gathers_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +108,7 @@ def test_a_job_of_several_pieces_is_not_lost_at_once(monkeypatch: pytest.MonkeyP
 
 
 def test_an_interrupted_run_is_no_failed_one() -> None:
-    assert failed_jobs(ended("prepare a", killed=True)) == []
+    assert failed_jobs(ended("prepare a", interrupted=True)) == []
 
 
 def test_failures_travel_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
