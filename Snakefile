@@ -11,7 +11,6 @@ from snakemake.utils import min_version
 
 from studies.config import checked_config
 from studies.errors import InputError
-from studies.foreign import data_files
 from studies.plan import make_plan
 from studies.reading import read_yaml, with_choices
 from studies.terminal import fit_terminal
@@ -104,7 +103,7 @@ onsuccess:
 
 onerror:
     cancel_timers()
-    lines = go_on(workflow, config)
+    lines = go_on(workflow, config, f"{SCALE}-{DATASET}")
     settle()
     if lines:
         print("\n".join([*closing_lines(), *lines]))

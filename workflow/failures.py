@@ -126,18 +126,17 @@ def reason(log: Path, since: float = STARTED) -> str:
     return told or "it was killed, by hand or for want of memory or time"
 
 
-def go_on(workflow: Any, config: Mapping[str, Any]) -> list[str]:
+def go_on(workflow: Any, chosen: Mapping[str, Any], name: str) -> list[str]:
     """Make what can be made without the jobs that failed; lines for the terminal.
 
-    workflow : Snakemake's, at its end; config : what it was configured with, the command line included
+    workflow : Snakemake's, at its end; chosen : what its command line chose of the config; name : of the report
     """
     failures = [*Failures.read(os.environ.get(VARIABLE)).jobs, *failed_jobs(workflow)]
     if VARIABLE in os.environ:
         Failures(failures).write(os.environ[VARIABLE])
         return []
-    name = f"{config['scale']}-{config['dataset']}"
     path, log = LOGS / f"failed-{name}.json", LOGS / f"report-{name}.log"
-    configured = write_text(LOGS / f"config-{name}.json", json.dumps(config))
+    configured = write_text(LOGS / f"config-{name}.json", json.dumps(chosen))
     ended, count = False, 0
     while len(failures) > count and not ended and (targets := _targets(workflow, failures)) is not None:
         if not count:

@@ -357,6 +357,6 @@ def closing_lines():
     from reports.summary import summary_lines
 
     # The targets train and efficiency make no table.
-    written = any(Path(REPORT, "tables").glob("*.csv"))
+    written = bool(data_files(Path(REPORT, "tables"), "*.csv"))
     elsewhere = ["Look at results/runs and results/efficiency"]
     return summary_lines(REPORT) if written else elsewhere
