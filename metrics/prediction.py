@@ -7,6 +7,7 @@ Not seen: what a kernel takes for itself while it runs, and what an allocator ad
 """
 
 import weakref
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from torch.utils._pytree import tree_leaves
 
 from studies.errors import InputError
 
+Objective = Callable[[nn.Module, Tensor], Tensor]
 MOMENTS = 2  # numbers that AdamW keeps for each trained weight
 
 
@@ -47,8 +49,10 @@ class Prediction:
         return self.peak - self.rest
 
 
-def predict_memory(model: nn.Module, example: Tensor, *, training: bool, fused: bool) -> Prediction:
-    """Memory of one forward pass, or of a training step: forward, squared error, backward, AdamW.
+def predict_memory(
+    model: nn.Module, example: Tensor, *, training: bool, fused: bool, objective: Objective | None = None
+) -> Prediction:
+    """Memory of one forward pass, or of a training step: forward, squared error or `objective`, backward, AdamW.
 
     model, example: both on the meta device; the model is left in training or evaluation mode, after training with
     gradients.
@@ -61,12 +65,16 @@ def predict_memory(model: nn.Module, example: Tensor, *, training: bool, fused: 
     model.train(training).zero_grad(set_to_none=True)
     live = _Live([*model.parameters(), *model.buffers(), example])
     with _attention(fused), live, torch.set_grad_enabled(training):
-        output = model(example)
         if training:
-            output.square().mean().backward()
-    del output
+            (objective or _squared)(model, example).backward()
+        else:
+            model(example)
     trained = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
     return Prediction(live.peak, live.now, MOMENTS * trained if training else 0)
+
+
+def _squared(model: nn.Module, example: Tensor) -> Tensor:
+    return model(example).square().mean()
 
 
 class _Live(TorchDispatchMode):

@@ -32,7 +32,10 @@ def main(arguments: list[str]) -> int:
     named = [a for a in arguments if "=" not in a]
     if strange := [name for name in named if name not in BENCHMARKS]:
         raise InputError(f"unknown data set {strange[0]!r}{nearest(strange[0], BENCHMARKS)}")
-    missing = get_data(named or wanted(config), RAW, config["sources"])
+    chosen = named or wanted(config)
+    if not chosen:
+        print("the chosen studies print numbers for none of the papers' data sets: there is nothing to get")
+    missing = get_data(chosen, RAW, config["sources"])
     if missing:
         print(f"\n{len(missing)} data sets are not there yet: {', '.join(BENCHMARKS[name] for name in missing)}. "
               "Do one way of each, then run this again; docs/papers-data.md has more.")  # fmt: skip

@@ -1,35 +1,28 @@
-"""A dry run that a person can read: what would run, why, and about how long the trainings will take.
+"""A dry run that a person can read: what would run, why, and about how long it will take.
 
     python -m workflow.preview [key=value ...]
 
-Snakemake's own `--dry-run` says the same with every input file. The times are rough: those of another seed of the same
-experiment where one has run here, else from the size of the net.
+Snakemake's own `--dry-run` says the same with every input file. How long it takes `workflow.forecast` says.
 """
 
-import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
 from studies.config import checked_config
 from studies.errors import InputError
-from studies.foreign import data_files
 from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml, with_choices
 from studies.terminal import command
-from studies.video import on_video
+from workflow.forecast import TRAINING, Forecast, Kept, job_seconds, trust, unfinished
 from workflow.resume import earlier_run, in_the_way
 
-SECONDS_TO_START = 4.0  # imports, reading data, predictions
-SECONDS_A_UPDATE = 2e-9  # one state of one channel, forward and backward, all else included (two cores, AVX-512)
-SECONDS_A_STEP = 0.01  # the least that a step takes
-DIRECTIONS, STATES, EXPANSION, JOINTS = 4, 16, 2, 17
-# Video: one number of one token at 1/4 of the image, all blocks, forward and backward.
-SECONDS_A_FEATURE, STEPS_OF_AN_EPOCH = 4e-7, 400
-TRAINING = ("train_run", "train_video", "pretrain")
+ALONE = ("speed", "speed_ratios", "scaling_length", "scaling_tokens")  # rules whose jobs ask for all cores
+LONG = 2 * 3600  # seconds that are told in hours
 RUN = re.compile(r"results/runs/\w+/(?P<dataset>[^/]+)/(?P<variant>[^/]+)/(?P<recipe>[^/]+)/seed(?P<seed>\d+)/")
 
 
@@ -70,61 +63,66 @@ def _shorten(clause: str) -> str:
     return cause[:1].lower() + cause[1:]
 
 
-def training_seconds(plan: Plan, experiment: Experiment, seed: int) -> float:
-    """Predicted seconds of one training: another seed's measured time where there is one, else from its size."""
-    folder = Path("results/runs", plan.config["scale"], experiment.dataset, experiment.variant, experiment.recipe)
-    for record in data_files(folder, "seed*/run.json"):
-        return json.loads(record.read_text(encoding="utf-8"))["seconds"]["whole"]
-    spec = plan.spec(experiment, seed)
-    hyper, recipe = spec["hyper"], spec["recipe"]
-    if on_video(experiment.dataset):
-        return SECONDS_TO_START + _video_seconds(hyper, recipe)
-    blocks = 2 * hyper["depth"] if "drop_path" in hyper else 0
-    tokens = recipe["batch"] * hyper["frames"] * JOINTS
-    updates = tokens * DIRECTIONS * EXPANSION * hyper.get("width", 0) * STATES * blocks
-    step = max(SECONDS_A_STEP * max(1, blocks / 4), SECONDS_A_UPDATE * updates)
-    return SECONDS_TO_START + recipe["epochs"] * recipe["steps"] * step
-
-
-def _video_seconds(hyper: dict, recipe: dict) -> float:
-    """Predicted seconds of training alone; where an epoch is the whole data set, its size is a guess."""
-    tokens = hyper["frames"] * hyper.get("image_height", 256) * hyper.get("image_width", 192) / 16
-    clips = recipe["epochs"] * (recipe["steps"] or STEPS_OF_AN_EPOCH) * recipe["batch"]
-    return clips * tokens * hyper.get("width", 256) * SECONDS_A_FEATURE
-
-
-def preview(plan: Plan, text: str) -> str:
-    """All lines: a line a job, counts a rule, and the predicted time of the trainings."""
-    todo = jobs(text)
+def preview(plan: Plan, todo: list[dict[str, str]], forecast: Forecast) -> str:
+    """All lines: a line a job, counts a rule, and how long it will take."""
     if not todo:
         return "nothing to do: everything is up to date"
     counts = Counter(job["rule"] for job in todo)
-    seconds = sum(training_seconds(plan, *run) for job in todo for run in runs_of(job))
+    named = [(job["rule"], job["output"].split(", ")[0]) for job in todo]
+    seconds = job_seconds(plan, named, forecast)
     cores = os.cpu_count() or 1
+    trained = [run for job in todo for run in runs_of(job)]
+    estimates = [forecast.run(experiment) for experiment, _ in trained]
+    whole, seen = (sum(e.seconds for e in estimates if e and e.history >= history) / 3600 for history in (0, 1))
+    timed = list(zip(named, seconds, strict=True))
     return "\n".join(
         [
             *map(describe, todo),
             f"{len(todo)} jobs: " + ", ".join(f"{n} {rule}" for rule, n in counts.most_common()),
-            f"training takes about {seconds / cores / 60:.0f} min on {cores} cores (a rough estimate)",
+            f"about {duration(timed, cores)} on {cores} core{'s' * (cores > 1)}",
+            *([trust(seen, whole, plan.config["processes"])] if trained else []),
         ]
     )
+
+
+def duration(jobs: list[tuple[tuple[str, str], float]], cores: int) -> str:
+    """In words how long jobs take beside each other, those alone that take all cores."""
+    alone = sum(seconds for (rule, _), seconds in jobs if rule in ALONE)
+    rest = [seconds for (rule, _), seconds in jobs if rule not in ALONE]
+    seconds = alone + max(sum(rest) / cores, *rest, 0.0)
+    return f"{seconds / 3600:,.1f} h" if seconds >= LONG else f"{max(1, round(seconds / 60))} min"
 
 
 def main(arguments: list[str]) -> None:
     """Print the preview of the config with `key=value` overrides; raises InputError for what Snakemake refuses."""
     plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--rerun-incomplete", "all"]
-    command += ["--config", *arguments] if arguments else []
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryFile("w+") as printed:
+        snakemake = subprocess.Popen(_dry_run(arguments), stdout=printed, stderr=subprocess.STDOUT)
+        forecast = _forecast(plan)  # meanwhile
+        failed = snakemake.wait()
+        printed.seek(0)
+        text = printed.read()
     told = earlier_run(Path.cwd())
-    if result.returncode and in_the_way(Path.cwd()):
-        raise InputError(told)
-    if result.returncode:
-        last = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1]
-        raise InputError(last.removeprefix("error: "))
+    if failed:
+        raise InputError(told if in_the_way(Path.cwd()) else text.strip().splitlines()[-1].removeprefix("error: "))
     if told:
         print(f"note: {told}")
-    print(preview(plan, result.stdout + result.stderr))
+    print(preview(plan, jobs(text), forecast))
+
+
+def _dry_run(arguments: list[str]) -> list[str]:
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--rerun-incomplete", "all"]
+    return [*command, *(["--config", *arguments] if arguments else [])]
+
+
+def _forecast(plan: Plan) -> Forecast:
+    """One that knows all runs that are still to do; torch counts what is not known."""
+    forecast = Forecast(plan, Kept())
+    if all(forecast.run(experiment) for experiment in dict.fromkeys(e for e, _ in unfinished(plan))):
+        return forecast
+    from workflow.work import counted_forecast
+
+    return counted_forecast(plan, os.cpu_count() or 1)
 
 
 if __name__ == "__main__":

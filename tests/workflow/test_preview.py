@@ -1,6 +1,5 @@
 """A dry run made readable: its jobs, their causes, how long the trainings will take."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,8 @@ from checkout import ROOT
 
 from studies.config import checked_config
 from studies.plan import Experiment, Plan, make_plan
-from workflow.preview import SECONDS_TO_START, describe, jobs, preview, runs_of, training_seconds
+from workflow.forecast import Forecast, Kept
+from workflow.preview import describe, duration, jobs, preview, runs_of
 
 RUN = "results/runs/quick/cmu-gt/mlp/baseline/seed2"
 DRY_RUN = f"""Building DAG of jobs...
@@ -63,25 +63,18 @@ def test_seeds_that_are_one_job_are_named_and_timed_together(plan: Plan) -> None
     assert runs_of(jobs(text)[1]) == []
 
 
-def test_a_video_network_is_foretold_by_its_clips(plan: Plan) -> None:
-    small, large = (Experiment("video-cmu", name, "glsmamba") for name in ("glsmamba-b-1", "glsmamba-b"))
-    assert SECONDS_TO_START < training_seconds(plan, small, 0) < training_seconds(plan, large, 0)
-
-
-def test_a_preview_adds_the_jobs_up(plan: Plan) -> None:
-    assert preview(plan, "Nothing to be done.") == "nothing to do: everything is up to date"
-    lines = preview(plan, DRY_RUN).splitlines()
-    assert lines[-2] == "2 jobs: 1 train_run, 1 count"
-    assert lines[-1].startswith("training takes about 0 min on")
-
-
-def test_a_finished_seed_predicts_the_others(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_adds_the_jobs_up(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    small, large = (Experiment("cmu-gt", f"posemamba-{size}", "posemamba") for size in "sx")
-    guess = training_seconds(plan, small, 1)
-    assert SECONDS_TO_START < guess < training_seconds(plan, large, 1)
-    record = tmp_path / "results/runs/quick/cmu-gt/posemamba-s/posemamba/seed0/run.json"
-    record.parent.mkdir(parents=True)
-    record.write_text(json.dumps({"seconds": {"training": 100.0, "whole": 123.5}}))
-    assert training_seconds(plan, small, 1) == 123.5
-    assert training_seconds(plan, large, 1) != 123.5
+    forecast = Forecast(plan, Kept())
+    assert preview(plan, [], forecast) == "nothing to do: everything is up to date"
+    lines = preview(plan, jobs(DRY_RUN), forecast).splitlines()
+    assert lines[-3] == "2 jobs: 1 train_run, 1 count"
+    assert lines[-2].startswith("about 1 min on ")
+    assert lines[-1].startswith("times: ")
+
+
+def test_jobs_that_take_all_cores_wait_for_each_other() -> None:
+    trained = [(("train_run", ""), 600.0)] * 4
+    assert duration(trained, 2) == "20 min"
+    assert duration([*trained, (("speed", ""), 600.0)], 2) == "30 min"
+    assert duration([(("train_run", ""), 36000.0)], 16) == "10.0 h"

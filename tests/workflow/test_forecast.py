@@ -1,0 +1,233 @@
+"""How long runs and jobs will take: by what others like them took, else by counted work and a measured speed."""
+
+import json
+import subprocess
+import sys
+import time
+from base64 import urlsafe_b64encode
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from checkout import ROOT
+
+from datasets.prepare import prepare
+from studies.benchmarks import SIZES, Size
+from studies.config import checked_config
+from studies.plan import Experiment, Plan, make_plan
+from studies.reading import read_yaml, with_choices
+from workflow.forecast import (
+    KEPT,
+    SECONDS_OF_A_JOB,
+    SECONDS_TO_START,
+    Forecast,
+    Kept,
+    Speed,
+    Work,
+    amounts,
+    cpu_name,
+    job_seconds,
+    unfinished,
+)
+
+MLP = Experiment("synthetic-sh-like", "mlp", "baseline")
+POSEMAMBA = Experiment("synthetic-sh-like", "posemamba-s", "posemamba")
+
+
+def plan(*choices: str) -> Plan:
+    return make_plan(checked_config(with_choices(read_yaml(ROOT / "config.yaml"), choices)))
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without data and results."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def keep_run(mine: Plan, experiment: Experiment, seconds: float, seed: int = 0, cpu: str | None = None) -> None:
+    """A finished run, as far as a forecast reads it."""
+    e = experiment
+    path = Path("results/runs", mine.config["scale"], e.dataset, e.variant, e.recipe, f"seed{seed}/run.json")
+    path.parent.mkdir(parents=True)
+    run = {"spec": mine.spec(e, seed), "processes": 1, "seconds": {"training": seconds, "whole": seconds}}
+    path.write_text(json.dumps(run | {"hardware": {"cpu": cpu or cpu_name()}}))
+
+
+def keep_speed(speed: Speed) -> None:
+    """As if it had been measured."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    (KEPT / "speed.json").write_text(json.dumps({cpu_name(): asdict(speed)}))
+
+
+def test_seconds_are_the_sum_of_what_work_costs() -> None:
+    work = Work(10, 100, 1000)
+    assert Speed(1, 0.1, 0.01).seconds(work) == 30
+    assert work.times(2) + Work(1) == Work(21, 200, 2000)
+    assert work.times(2, 5) == Work(20, 500, 5000)
+
+
+def test_the_papers_schedules_are_counted_as_they_are(elsewhere: Path) -> None:
+    """PoseMamba-S on Human3.6M: 120 epochs of every third clip, and of all test clips, mirrored ones as well."""
+    mine = plan("scale=paper", "studies=posemamba")
+    found = amounts(mine.spec(Experiment("human36m-sh", "posemamba-s", "posemamba"), 0), centre=False)
+    assert found.steps == pytest.approx(120 * 1_559_752 / 81 / 4, rel=0.1)
+    assert found.judged == pytest.approx(120 * 2 * 566_920 / 243, rel=0.05)
+    shown = amounts(mine.spec(Experiment("human36m-sh", "posemamba-s", "published"), 0), centre=False)
+    assert (shown.steps, shown.judged) == (0, pytest.approx(2 * 566_920 / 243, rel=0.05))
+    windows = amounts(mine.spec(Experiment("mpi-inf-3dhp-gt", "posemamba-s-27", "mpi-inf-3dhp"), 0), centre=False)
+    assert windows.steps == pytest.approx(300 * 117_024 / 16, rel=0.01)
+    assert windows.judged == 300 * 2 * 2_929
+
+
+def test_a_network_that_answers_for_one_frame_is_judged_frame_by_frame(elsewhere: Path) -> None:
+    spec = plan("scale=open", "dataset=cmu").spec(Experiment("cmu-sh-like", "einfalt-81", "equal"), 0)
+    whole, single = (amounts(spec, centre) for centre in (False, True))
+    assert single.judged == 2 * (6 * (10_200 + 22_436) + 2 * 6_520)
+    assert 70 < single.judged / whole.judged < 81
+    assert single.steps == whole.steps == 10_500
+
+
+def test_videos_are_counted_by_persons(elsewhere: Path) -> None:
+    mine = plan("studies=glsmamba")
+    spec = mine.spec(Experiment("video-synthetic", "glsmamba-b", "glsmamba"), 0)
+    read, seen = amounts(spec, False), amounts(spec, False, features=True)
+    assert read.steps == seen.steps == 30
+    assert seen.images == 0
+    assert read.images == 5 * (30 * 8 + read.judged)
+    assert read.judged == 183 * len({"gt-boxes", *spec["conditions"]})
+    long = plan("scale=open", "dataset=cmu").spec(Experiment("video-cmu", "glsmamba-b", "glsmamba"), 0)
+    assert amounts(long, False).steps == 20 * -(-2_430 * 7 // 8 // 8)
+
+
+def test_what_is_prepared_counts_as_it_is(elsewhere: Path) -> None:
+    for split, frames in (("train", 50), ("val", 10), ("test", 20)):
+        (elsewhere / f"data/prepared/synthetic-gt/{split}").mkdir(parents=True)
+        card = {"counts": {"frames": frames, "sequences": 2}}
+        (elsewhere / f"data/prepared/synthetic-gt/{split}/card.json").write_text(json.dumps(card))
+    spec = plan().spec(Experiment("synthetic-gt", "mlp", "baseline"), 0)
+    assert amounts(spec, centre=False).judged == 2 * 2 * (10 + 20)
+
+
+@pytest.mark.parametrize(
+    ("size", "frames", "stride", "clips", "windows"),
+    [
+        (Size(61, 1, every=9), 27, 9, 7, 3),
+        (Size(100, 1), 27, 9, 9.1, 4),
+        (Size(20, 2), 27, 9, 2, 2),
+        (Size(81, 1, centred=True), 27, 9, 7, 81),
+    ],
+)
+def test_clips_of_a_size(size: Size, frames: int, stride: int, clips: float, windows: int) -> None:
+    assert size.clips(frames, stride) == pytest.approx(clips, abs=0.1)
+    assert size.windows(frames, one_by_one=False) == windows
+
+
+def test_another_seed_foretells_a_run_on_this_processor_only(elsewhere: Path) -> None:
+    mine = plan()
+    keep_run(mine, MLP, 123.5)
+    keep_run(mine, POSEMAMBA, 50.0, cpu="another one")
+    forecast = Forecast(mine, Kept())
+    assert (forecast.run(MLP).seconds, forecast.run(MLP).history) == (123.5, True)
+    assert forecast.run(POSEMAMBA) is None
+
+
+def test_a_shorter_run_foretells_a_longer_one_by_counted_work(elsewhere: Path) -> None:
+    from workflow.work import counted_forecast
+
+    keep_speed(Speed(1e-5, 1e-10, 1e-11))
+    short, long = (plan("variants=mlp,posemamba-s", f"scales={{quick: {{steps: {n}}}}}") for n in (1000, 4000))
+    counted = {n: counted_forecast(p).run(POSEMAMBA).seconds for n, p in (("short", short), ("long", long))}
+    keep_run(short, POSEMAMBA, 3 * counted["short"])
+    estimate = Forecast(long, Kept()).run(POSEMAMBA)
+    assert estimate.history
+    assert estimate.seconds == pytest.approx(3 * counted["long"])
+    assert 3.5 < counted["long"] / counted["short"] < 4
+
+
+def test_damage_among_what_is_kept_is_no_news(elsewhere: Path) -> None:
+    mine = plan()
+    keep_run(mine, MLP, 10.0)
+    for path in (KEPT / "speed.json", KEPT / "networks.json", Path("results/runs/quick/a/b/c/seed0/run.json")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{")
+    assert Forecast(mine, Kept()).run(MLP).seconds == 10.0
+    assert Forecast(mine, Kept()).run(POSEMAMBA) is None
+
+
+def test_seconds_of_jobs_come_from_what_ran_here(elsewhere: Path) -> None:
+    mine = plan()
+    assert job_seconds(mine, [("tables", ""), ("train_run", ""), ("no-such", "x")]) == [SECONDS_OF_A_JOB] * 3
+    folder = elsewhere / ".snakemake/metadata"
+    folder.mkdir(parents=True)
+    for output, seconds in (("results/a", 10), ("results/b", 20)):
+        name = urlsafe_b64encode(output.encode()).decode()
+        (folder / name).write_text(json.dumps({"rule": "count", "starttime": 100, "endtime": 100 + seconds}))
+    (folder / "x").write_text("{")
+    keep_run(mine, MLP, 7.0)
+    trained = "results/runs/quick/synthetic-sh-like/mlp/baseline/seed0/run.json"
+    jobs = [("count", "results/a"), ("count", "results/c"), ("count", ""), ("train_run", trained)]
+    assert job_seconds(mine, jobs) == [10, 15, 15, SECONDS_TO_START + 3 * 7.0]  # three seeds in one process
+
+
+def test_jobs_are_foretold_without_torch(elsewhere: Path) -> None:
+    code = "import sys, workflow.forecast; assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+    mine = plan()
+    jobs = [("train_run", f"results/runs/quick/{e.dataset}/{e.variant}/{e.recipe}/seed0/a") for e in mine.experiments]
+    for e in mine.experiments:
+        keep_run(mine, e, 5.0)
+    job_seconds(mine, jobs)
+    began = time.process_time()
+    job_seconds(mine, jobs)
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize("name", ["posemamba-s-27", "mixste", "motionagformer-xs", "hgmamba-xs", "trans-lr", "mlp"])
+def test_a_deep_stack_is_counted_from_two_shallow_ones(name: str) -> None:
+    from studies.load import recipes
+    from studies.variants import resolve_variants
+    from workflow import work
+
+    hyper = resolve_variants()[name]["hyper"] | ({"depth": 5} if name != "mlp" else {})
+    recipe = recipes()["glsmamba" if "encoder" in hyper else "posemamba"]
+    spec = {"variant": name, "hyper": hyper, "recipe": recipe, "backend": "auto"}
+    line, whole = work.count_network(spec, 2), work._count(spec, 2, False)
+    assert line.step.macs == pytest.approx(whole.step.macs, rel=1e-3)
+    for part in ("calls", "bytes"):
+        assert getattr(line.step, part) == pytest.approx(getattr(whole.step, part), rel=0.02)
+        assert getattr(line.judged, part) == pytest.approx(getattr(whole.judged, part), rel=0.02)
+    assert (line.weights, line.trained) == (whole.weights, whole.trained)
+    assert line.memory == pytest.approx(whole.memory, rel=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_forecasts_are_within_a_factor_of_two_of_what_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> None:
+    """Short runs of four kinds, by the seconds that this process computes; docs/forecasts.md has runs of minutes."""
+    from training.lifting import train_lifting
+    from workflow.work import counted_forecast
+
+    monkeypatch.chdir(tmp_path)
+    prepare("synthetic-sh-like", tmp_path / "data/prepared/synthetic-sh-like")
+    mine = plan("variants=mlp,posemamba-s,motionagformer-xs-81,poseformerv2-81", "scales={quick: {steps: 150}}")
+    forecast = counted_forecast(mine)
+    ratios = {}
+    for e in (e for e, seed in unfinished(mine) if seed == 0 and e.dataset == "synthetic-sh-like"):
+        began = time.process_time()
+        train_lifting(
+            mine.spec(e, 0), Path("data/prepared", e.dataset), tmp_path / e.variant, tmp_path / "state" / e.variant
+        )
+        ratios[e.variant, e.recipe] = forecast.run(e).seconds / (time.process_time() - began)
+    assert len(ratios) >= 4
+    assert all(0.5 < ratio < 2 for ratio in ratios.values()), ratios
+
+
+@pytest.mark.slow
+def test_sizes_of_embedded_motion_are_those_of_the_prepared_data(tmp_path: Path) -> None:
+    prepare("synthetic-gt", tmp_path / "data")
+    for split, size in SIZES["synthetic"].items():
+        counts = json.loads((tmp_path / "data" / split / "card.json").read_text())["counts"]
+        assert (counts["frames"], counts["sequences"]) == (size.frames, size.sequences)

@@ -1,0 +1,251 @@
+"""What a network has to do in a training step, counted on shapes alone, and the speed of this device, measured.
+
+A step's seconds are, on a processor, close to a sum of three: operators called (small networks do little else), bytes
+that these read and write, and multiply-accumulates. What the three cost is found out once a device, from real steps of
+a few networks of different make; docs/forecasts.md has what came of it.
+"""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, astuple, dataclass
+from multiprocessing import get_context
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+import models
+from metrics.efficiency import predict_memory
+from models.evaluation import emits_one
+from models.examples import example_shape
+from models.ssm import backend_in_use
+from studies.files import write_text
+from studies.load import recipes
+from studies.plan import Plan
+from studies.variants import resolve_variants
+from training.losses import TERMS
+from training.optimiser import Optimiser
+from training.provenance import cpu_name, device_name
+from workflow.efficiency import on_meta
+from workflow.forecast import KEPT, Forecast, Kept, Network, Speed, Work, network_key, read_kept, unfinished
+
+OPTIMISER_BYTES = 7 * 4  # of a weight: AdamW reads four numbers and writes three
+DEPTHS = (1, 2)  # at which deeper stacks are counted; what a block more does, each further block does
+LEAST_CLIPS = 2  # batch normalisation refuses to train on one frame
+# Whose steps are timed, with so many clips: many operators on little, few on much, many products, many weights. They
+# foretell the steps of all other networks best (docs/forecasts.md), and none takes longer than half a second here.
+SMALL_CROPS = {"encoder": "tiny", "image_height": 64, "image_width": 48, "deconv_width": 32}
+TIMED: tuple[tuple[str, dict, int], ...] = (
+    ("hdformer-81", {"frames": 9, "width": 4}, 6),
+    ("posemamba-s", {"frames": 27, "width": 16, "depth": 1}, 2),
+    ("mixste-81", {"frames": 9, "width": 128, "depth": 1}, 6),
+    ("trans-nr", SMALL_CROPS | {"width": 128, "heads": 4, "depth": 2}, 8),
+    ("p-stmo-s-81", {"frames": 9, "width": 64, "depth": 1}, 6),
+    ("posemamba-s-27", {}, 4),
+    ("mhformer-81", {}, 2),
+    ("mlp", {}, 108),
+)
+STEPS, SECONDS_FOR_STEPS = 6, 0.2  # at most, and no more once so long was spent on one network
+Objective = Callable[[nn.Module, Tensor], Tensor]
+
+
+@dataclass
+class _Tally(TorchDispatchMode):
+    """Adds up what the operators within do."""
+
+    calls: int = 0
+    bytes: int = 0
+    macs: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            self.calls += 1
+            tensors = (leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor))
+            self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+            formula = flop_registry.get(func.overloadpacket)
+            self.macs += formula(*args, **(kwargs or {}), out_val=out) // 2 if formula else 0
+        return out
+
+    @property
+    def work(self) -> Work:
+        """So far."""
+        return Work(self.calls, self.bytes, self.macs)
+
+
+class Counted(Kept):
+    """`Kept`, which counts and measures what is not known yet, and keeps it."""
+
+    def network(self, spec: dict, clips: int, features: bool) -> Network:
+        """What was counted of the network of a run, or is counted now."""
+        if (kept := super().network(spec, clips, features)) is None:
+            kept = count_network(spec, clips, features)
+            self.networks[network_key(spec, clips, features)] = asdict(kept)
+        return kept
+
+    def count(self, wanted: Iterable[tuple[dict, int, bool]], workers: int) -> None:
+        """Count networks (arguments of `network`) beforehand, in so many processes at once."""
+        missing = {key: asked for asked in wanted if (key := network_key(*asked)) not in self.networks}
+        for asked in list(missing.values())[:1]:  # what the first one imports, no worker has to
+            self.network(*asked)
+        rest = {key: asked for key, asked in missing.items() if key not in self.networks}
+        if rest and workers > 1:
+            with get_context("fork").Pool(workers) as pool:
+                found = pool.starmap(count_network, rest.values(), chunksize=1)
+            self.networks.update(zip(rest, map(asdict, found), strict=True))
+
+    @property
+    def speed(self) -> Speed:
+        """Of this device, kept or measured now."""
+        if (kept := super().speed) is None:
+            print(f"timing a few training steps on {device_name()}", file=sys.stderr)
+            kept = measure_speed()
+            speeds = read_kept(KEPT / "speed.json") | {cpu_name(): asdict(kept) | {"device": device_name()}}
+            write_text(KEPT / "speed.json", json.dumps(speeds, indent=1) + "\n")
+        return kept
+
+    def save(self) -> None:
+        """Keep all that was counted, for the next time."""
+        write_text(KEPT / "networks.json", json.dumps(self.networks) + "\n")
+
+
+def counted_forecast(plan: Plan, workers: int = 1) -> Forecast:
+    """A forecast of all runs of a plan that are still to do: what is not known of them is counted and measured.
+
+    workers : processes that count at once; they are forked, so only a program without threads may want several
+    """
+    counted = Counted()
+    forecast = Forecast(plan, counted)
+    counted.count(map(forecast.asked, dict.fromkeys(e for e, _ in unfinished(plan))), workers)
+    counted.save()
+    return forecast
+
+
+def count_network(spec: dict, clips: int, features: bool = False) -> Network:
+    """Count a network as a run (`Plan.spec`) trains it, so many clips at a time.
+
+    features : whether it reads what its encoder has seen
+    """
+    depth = spec["hyper"].get("depth", 0)
+    if depth <= DEPTHS[1]:
+        return _count(spec, clips, features)
+    low, high = (_count(spec | {"hyper": spec["hyper"] | {"depth": d}}, clips, features) for d in DEPTHS)
+    return _line(low, high, (depth - DEPTHS[0]) / (DEPTHS[1] - DEPTHS[0]))
+
+
+def _line(low: Network, high: Network, there: float) -> Network:
+    """The network that lies on the line through two, `there` times as far from the first as the second is."""
+
+    def at(a: float, b: float) -> float:
+        return a + there * (b - a)
+
+    def works(a: Work, b: Work) -> Work:
+        return Work(*map(at, astuple(a), astuple(b)))
+
+    numbers = (at(getattr(low, name), getattr(high, name)) for name in ("weights", "trained", "memory"))
+    return Network(works(low.step, high.step), works(low.judged, high.judged), *numbers, low.centre)
+
+
+def _count(spec: dict, clips: int, features: bool) -> Network:
+    backend = backend_in_use() if spec["backend"] == "auto" else spec["backend"]
+    model, clip = on_meta(spec["variant"], **spec["hyper"], **models.scan_arguments(spec["variant"], backend))
+    weights = sum(tensor.numel() for tensor in model.state_dict().values())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    if not trained:  # the mean pose
+        return Network(Work(), Work(1), weights, 0, 0.0, False)
+    batch = clip.new_empty((max(LEAST_CLIPS, clips), *clip.shape[1:]))
+    if features:
+        with torch.no_grad():
+            batch = model.encode(batch.flatten(0, 1)).unflatten(0, batch.shape[:2])
+    tally, forward = _Tally(), []
+
+    def objective(model: nn.Module, inputs: Tensor) -> Tensor:
+        outputs = _outputs(model, inputs, features)
+        forward.append(tally.work)
+        return _loss(outputs, spec["recipe"])
+
+    with tally:
+        memory = predict_memory(model, batch, training=True, fused=False, objective=objective).total
+    size = clips / len(batch)
+    pieces = spec["recipe"].get("accumulate", 1)
+    return Network(
+        tally.work.times(pieces, pieces * size) + Work(bytes=OPTIMISER_BYTES * trained),
+        Work(forward[0].calls, forward[0].bytes / len(batch), forward[0].macs / len(batch)),
+        weights,
+        trained,
+        memory * size,
+        emits_one(model),
+    )
+
+
+def _outputs(model: nn.Module, inputs: Tensor, features: bool = False) -> list[Tensor]:
+    """What a training step compares: heatmaps, poses, or those of all frames and of the middle one."""
+    if features:
+        return [model.decode(inputs)]
+    return list(model.both(inputs)) if hasattr(model, "both") else [model(inputs)]
+
+
+def _loss(outputs: Iterable[Tensor], recipe: dict) -> Tensor:
+    """The recipe's loss, against nothing: its terms for poses, the square for heatmaps."""
+    if recipe.get("task") == "video":
+        return sum(x.square().mean((2, 3)).mean() for x in outputs)
+    terms = [(TERMS[name], weight) for name, weight in recipe["loss"].items() if weight]
+    return torch.stack([w * term(x, torch.ones_like(x)) for x in outputs for term, w in terms]).sum()
+
+
+def measure_speed() -> Speed:
+    """Seconds of each unit of work on this device, from steps of a few networks, on one thread."""
+    threads, deterministic = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    torch.set_num_threads(1)
+    torch.set_deterministic_debug_mode("error")  # as in training
+    try:
+        specs = [_spec(*timed) for timed in TIMED]
+        rows = [(count_network(s, s["recipe"]["batch"]).step, step_seconds(s, s["recipe"]["batch"])) for s in specs]
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_deterministic_debug_mode(deterministic)
+    work, seconds = np.array([astuple(step) for step, _ in rows]), np.array([s for _, s in rows])
+    units, _ = nnls(work / seconds[:, None], np.ones(len(rows)))  # relative errors count, not those of the largest
+    return Speed(*units.tolist())
+
+
+def _spec(variant: str, changes: dict, batch: int) -> dict:
+    """Description of a network to time, as far as counting and timing read it."""
+    hyper = resolve_variants()[variant]["hyper"] | changes
+    recipe = recipes()["glsmamba" if "encoder" in hyper else "posemamba"] | {"batch": batch}
+    return {"variant": variant, "hyper": hyper, "recipe": recipe, "backend": "auto"}
+
+
+def step_seconds(spec: dict, clips: int) -> float:
+    """Seconds of a training step of a network on so many clips of random numbers, the median of a few after the first.
+
+    On a processor the seconds that this process computed, so that others do not count.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = models.build(spec["variant"], **spec["hyper"], **models.scan_arguments(spec["variant"], spec["backend"]))
+    model.to(device).train()
+    inputs = torch.randn((clips, *example_shape(model)[1:]), device=device)
+    optimiser, times = Optimiser(model.parameters(), spec["recipe"]), []
+    while len(times) < STEPS and (len(times) < 3 or sum(times) < SECONDS_FOR_STEPS):
+        began = _clock(device)
+        _loss(_outputs(model, inputs), spec["recipe"]).backward()
+        optimiser.step(0.0)
+        times.append(_clock(device) - began)
+    return statistics.median(times[1:])
+
+
+def _clock(device: str) -> float:
+    if device == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
