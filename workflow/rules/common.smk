@@ -40,7 +40,9 @@ COMPARISONS = f"{REPORT}/comparisons.csv"
 # The net that is trained twice, at scale quick on embedded motion whatever is configured: it speaks for the device.
 NOISE = "results/noise.csv"
 NOISE_EXPERIMENT = Experiment("synthetic-sh-like", "posemamba-s", "posemamba")
-NOISE_PLAN = make_plan(PLAN.config | {"scale": "quick"})
+NOISE_PLAN = make_plan(
+    PLAN.config | {"scale": "quick", "dataset": "synthetic", "detector": "sh-like"}
+)
 SITE = f"{REPORT}/site"
 EVIDENCE = "results/efficiency/evidence.json"
 EVIDENCE_MODELS = [
