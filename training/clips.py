@@ -98,7 +98,7 @@ class Features:
     def __init__(self, folder: Path, name: str, frames: int, copies: bool) -> None:
         self.features = np.load(_as_written(folder / f"{name}.npy"), mmap_mode="r")  # (N, T, C, h, w) float16
         joints = folder / f"{name}.joints.npz"
-        self.joints = read_arrays(joints) if joints.is_file() else {}
+        self.joints = read_arrays(joints, f"delete {folder} and run `make` again") if joints.is_file() else {}
         kept = self.features.shape[1]
         if kept < frames:
             raise InputError(f"{folder}: has clips of {kept} frames, {frames} are needed; delete the folder")

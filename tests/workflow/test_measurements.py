@@ -118,7 +118,7 @@ def test_damaged_predictions_are_not_scored(data: Path, tmp_path: Path) -> None:
     content[len(content) // 2] ^= 1
     (run / "predictions.npz").write_bytes(content)
     with pytest.raises(
-        InputError, match=r"predictions\.npz: cannot be read \(Bad CRC-32.*; delete its folder and train again"
+        InputError, match=r"predictions\.npz: cannot be read \(Bad CRC-32.*; delete .*run and run `make` again"
     ):
         score_runs([run], data)
 
