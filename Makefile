@@ -31,7 +31,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := all
-.PHONY: data bill doctor all tables figures audit site efficiency scaling train regression baseline explain open plan resume env setup test lint format benchmark clean help
+.PHONY: data bill doctor all tables figures audit site efficiency scaling train regression baseline explain open plan resume env setup test search lint format benchmark clean help
 
 all tables figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
 	@$(SNAKEMAKE) $@ $(CONFIG)
@@ -84,6 +84,9 @@ setup:
 test: env  ## all tests, slow ones too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
 	@$(BIN)/python -m pytest -m alone
+
+search: env  ## search for examples that fail the tests, drawn at random; make search seed=7 draws the same again
+	@$(BIN)/python tests/search.py $(seed)
 
 lint: env  ## ruff, snakefmt and Snakemake's own lint
 	@$(BIN)/ruff check --no-cache .

@@ -1,7 +1,7 @@
 """Run the tests that compute as on another processor: `python tests/as_on.py avx2 2 [arguments of pytest]`.
 
 Every library looks at the processor and takes the fastest code for it, so that numbers differ in their last digits from
-one processor to the next. Each can be told to take less; a test holds what they say that they took against PROCESSORS.
+one processor to the next. Each can be told to take less; test_as_on.py asks them what they took.
 """
 
 import os
@@ -43,7 +43,7 @@ PROCESSORS = {
 
 
 def environment(processor: str, threads: int) -> dict[str, str]:
-    """Of a process that computes as on that processor; numpy names on its own which features there are to disable."""
+    """Variables of a process that computes as on that processor, with so many threads."""
     return os.environ | PROCESSORS[processor] | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
 
 

@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, settings
 
-ORDINARY, MORE = 100, 1000  # examples of a test that does not say how many: Hypothesis's own number, and a search's
+ORDINARY, MORE = 100, 500  # examples of a test that does not say how many: Hypothesis's own number, and a search's
 # Neither time nor what an earlier run has left on a machine decides whether a test passes.
 COMMON = {"database": None, "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
