@@ -210,7 +210,7 @@ def _a_kept_frame(material: Material, claim: Claim) -> float:
     if peer and peer["evaluated"] == "windows":
         return whole.base * peer["windows"] / frames
     one = material.fact(claim, "centre_only") == "yes" or (peer and peer["evaluated"] == "centre")
-    return whole.base if one else whole.base / frames
+    return whole.base / ((peer or {}).get("every", 1) if one else frames)
 
 
 def _every_product(material: Material, claim: Claim) -> float | None:

@@ -6,7 +6,7 @@ from itertools import groupby
 from reports.audit.finding import Evidence, Material, NotChosen, check, factor, listed, short
 from reports.audit.ledger import Claim
 from reports.verdicts import REPRODUCED
-from studies.printed import Printed
+from studies.printed import NO_VALUE, Printed
 
 PEERS = ("posemamba/table1", "sasmamba/main")
 WHERE = ("paper", "where", "printed")
@@ -218,7 +218,7 @@ def conflicts(material: Material) -> Iterator[tuple[Claim, ...]]:
     A cell is compared with those that have the paper's same footnotes, and never with one whose network's own paper
     prints both numbers for different settings (`prints` in studies/claims.yaml).
     """
-    claims = [c for c in material.ledger.claims.values() if c.convention != "arithmetic"]
+    claims = [c for c in material.ledger.claims.values() if c.convention != "arithmetic" and c.printed not in NO_VALUE]
     for _, group in groupby(sorted(claims, key=_quantity), key=_quantity):
         same = tuple(group)
         excused = {number for peer in material.ledger.peers.values() if peer.get("row") == same[0].row
