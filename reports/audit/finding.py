@@ -124,17 +124,27 @@ def show(finding: Finding, material: Material) -> dict | None:
             return None
     elif not set(finding.about) & {study["study"] for study in material.ledger.studies}:
         return None
+    shown["true_of"] = _by_table(shown["cells"], material.ledger)
     command = (EXPERIMENT if finding.id in EXPERIMENTS else COMMAND).format(finding.id)
     return _words(finding, values, shown["status"]) | shown | {"command": command}
 
 
 def _words(finding: Finding, values: Mapping[str, object], status: str) -> dict:
     """What the file says of a finding, filled in; without the sentences that need numbers where there are none."""
-    words = asdict(finding)
+    words = asdict(finding) | {"about": list(finding.about)}
     words["code"] = [asdict(code) | {"link": code.link} for code in finding.code]
     words["said"] = [asdict(said) | {"link": said.link} for said in finding.said]
     for key in ("found", "changes"):
         words[key] = "" if status == NEEDS else words[key].format(**values)
+    return words
+
+
+def _by_table(cells: tuple[str, ...], ledger: Ledger) -> dict[str, list[str]]:
+    """Cells in words, by table (study/table): `MHFormer MACs/frame`."""
+    words: dict[str, list[str]] = {}
+    for claim in map(ledger.claims.__getitem__, cells):
+        column = claim.place.rpartition(", ")[2]
+        words.setdefault("/".join(claim.id.split("/")[:2]), []).append(f"{claim.label} {column}")
     return words
 
 

@@ -21,6 +21,12 @@ from studies.files import write_text, write_whole
 from studies.findings import EFFECTS, KINDS, read_findings
 
 STATUSES = (STANDS, CITED, FALLS, NEEDS)
+SAYS = {  # of one finding, of several
+    STANDS: ("reproduces", "reproduce"),
+    CITED: ("is shown by the lines that it cites", "are shown by the lines that they cite"),
+    FALLS: ("does not reproduce", "do not reproduce"),
+    NEEDS: ("needs data", "need data"),
+}
 TEXTS = ("id", "kind", "affects", "title", "found", "changes", "means", "status", "needs", "command", "changed")
 
 
@@ -76,7 +82,7 @@ def flags(findings: Sequence[dict]) -> dict[str, list[str]]:
 
 def audit_body(audit: dict) -> Markup:
     """The body of the audit's page, from what `gather` returns; text from data is escaped."""
-    return Markup(render("audit.html", audit=audit, kinds=KINDS, effects=EFFECTS, symbols=SYMBOLS))
+    return Markup(render("audit.html", audit=audit, kinds=KINDS, effects=EFFECTS, symbols=SYMBOLS, says=SAYS))
 
 
 def findings_table(audit: dict) -> pd.DataFrame:
