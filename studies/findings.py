@@ -124,7 +124,9 @@ def read_findings(path: Path = FINDINGS) -> Findings:
 def _finding(entry: dict, released: dict[str, dict], path: Path) -> Finding:
     for lines in entry.get("code", ()):
         if lines["of"] not in released:
-            raise InputError(f"{display(path)}: {entry['id']}: no released code {lines['of']!r}{nearest(lines['of'], released)}")
+            raise InputError(
+                f"{display(path)}: {entry['id']}: no released code {lines['of']!r}{nearest(lines['of'], released)}"
+            )
     nested = {
         "claimed": tuple(Quote(**quote) for quote in entry["claimed"]),
         "code": tuple(_code(lines, released) for lines in entry.get("code", ())),

@@ -187,4 +187,3 @@ def implied(text: dict, claims: dict[str, Claim], peers: dict[str, dict]) -> flo
     if text["rule"] == "less":
         return 100 * (1 - first / rest[0])
     return abs(first - rest[0]) if text["rule"] == "difference" else first
-

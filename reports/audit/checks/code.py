@@ -102,4 +102,6 @@ def in_place_sum(material: Material) -> Evidence:
     """What this PyTorch says of it."""
     found = material.experiment("in-place-sum")
     rows = ((found["torch"], "refused" if found["refused"] else "works"),)
-    return Evidence(found["refused"], ("PyTorch", "backward pass"), rows, (), {"torch": found["torch"].partition("+")[0]})
+    return Evidence(
+        found["refused"], ("PyTorch", "backward pass"), rows, (), {"torch": found["torch"].partition("+")[0]}
+    )

@@ -46,7 +46,9 @@ def one_column_many_units(material: Material) -> Evidence:
     if not claims:
         raise Missing(COUNTS)
     rules = [c.convention if c.verdict == REPRODUCED else c.matches.split(", ")[0] or "none" for c in claims]
-    rows = tuple((c.study, c.label, c.printed, f"{c.measured:.4g} {c.unit}", rule) for c, rule in zip(claims, rules, strict=True))
+    rows = tuple(
+        (c.study, c.label, c.printed, f"{c.measured:.4g} {c.unit}", rule) for c, rule in zip(claims, rules, strict=True)
+    )
     values = {"profiler": rules.count("paper"), "cut": rules.count("paper cut off"), "all": len(rows)}
     head = ("paper", "row", "printed", "profiler", "rule that gives the printed digits")
     return Evidence(len(set(rules)) > 1, head, rows, (), values)
@@ -61,7 +63,9 @@ def order_turns_over(material: Material) -> Evidence:
         raise Missing(COUNTS)
     places = list(zip(*(_places(column) for column in zip(*costs, strict=True)), strict=True))
     rows = sorted(zip(claims, costs, places, strict=True), key=lambda row: row[1][1])
-    table = tuple((c.label, *(text for pair in zip(map(_short, of), at, strict=True) for text in pair)) for c, of, at in rows)
+    table = tuple(
+        (c.label, *(text for pair in zip(map(_short, of), at, strict=True) for text in pair)) for c, of, at in rows
+    )
     moved = sum(printed != kept for printed, kept, _ in places)
     first = [claims[column.index("1")].label for column in zip(*places, strict=True)]
     values = {"moved": moved, "all": len(claims), "printed": first[0], "kept": first[1], "counted": first[2]}
@@ -94,7 +98,9 @@ def evaluated_more_than_once(material: Material) -> Evidence:
     for claim in material.column("macs_per_frame", "posemamba/table1"):
         peer = material.peer(claim)
         if peer and peer["evaluated"] != "all" and material.fact(claim, "centre_only") == "no":
-            rows.append((claim, peer, _every_product(material, claim), material.counts(peer["variant"], "macs_per_frame")))
+            rows.append(
+                (claim, peer, _every_product(material, claim), material.counts(peer["variant"], "macs_per_frame"))
+            )
     if not all(evaluated and counts for *_, evaluated, counts in rows):
         raise Missing(COUNTS)
     kept = {"windows": "the mean of windows 5 frames apart", "centre": "the centre frame, stride 1"}
@@ -118,9 +124,16 @@ def attention_left_out(material: Material) -> Evidence:
             form = macs(peer["form"], peer["frames"])
             rows.append((claim, form, factor(form.plain, form.thop) - 1))
     good = [(claim, form, more) for claim, form, more in rows if fits(claim.number, form.thop)]
-    table = tuple((c.study, c.label, c.printed, f"{f.thop:,}", f"{f.plain:,}", f"{100 * more:+.1f} %") for c, f, more in good)
+    table = tuple(
+        (c.study, c.label, c.printed, f"{f.thop:,}", f"{f.plain:,}", f"{100 * more:+.1f} %") for c, f, more in good
+    )
     more = [100 * m for *_, m in good]
-    values = {"rows": len(good), "names": listed([c.label for c, *_ in good]), "least": f"{min(more):.0f}", "most": f"{max(more):.0f}"}
+    values = {
+        "rows": len(good),
+        "names": listed([c.label for c, *_ in good]),
+        "least": f"{min(more):.0f}",
+        "most": f"{max(more):.0f}",
+    }
     head = ("paper", "row", "printed", "profiler's rule", "every product", "more")
     return Evidence(bool(good), head, table, tuple(c.id for c, *_ in good), values, 1 + max(more) / 100)
 
@@ -139,7 +152,9 @@ def weights_of_peers(material: Material) -> Evidence:
         raise Missing(COUNTS)
     hidden = [(c, of) for c, of, whose in rows if whose == WHOSE[frozenset({"paper"})]]
     shares = [100 * (1 - of["paper"] / of["true"]) for _, of in hidden]
-    table = tuple((c.study, c.label, c.printed, f"{of['paper']:,.0f}", f"{of['true']:,.0f}", whose) for c, of, whose in rows)
+    table = tuple(
+        (c.study, c.label, c.printed, f"{of['paper']:,.0f}", f"{of['true']:,.0f}", whose) for c, of, whose in rows
+    )
     everything = [c.label for c, _, whose in rows if whose == WHOSE[frozenset({"true"})]]
     values = {"rows": len(hidden), "all": len(rows), "most": f"{max(shares):.1f}", "everything": listed(everything)}
     head = ("paper", "row", "printed", "profiler", "all", "printed digits are those of")

@@ -42,9 +42,7 @@ def poseformerv2_two_costs(material: Material) -> Evidence:
     pass_ours, pass_theirs = claims[0].base, claims[1].base
     frames = pass_theirs / claims[3].base
     values = {"ratio": f"{factor(pass_ours, pass_theirs):.1f}", "frames": f"{frames:.0f}"}
-    return Evidence(
-        abs(frames - 243) < 0.5, WHERE, _rows(claims), _ids(claims), values, factor(pass_ours, pass_theirs)
-    )
+    return Evidence(abs(frames - 243) < 0.5, WHERE, _rows(claims), _ids(claims), values, factor(pass_ours, pass_theirs))
 
 
 @check
@@ -109,9 +107,7 @@ def hstformer_cost(material: Material) -> Evidence:
     values = {"weights": weights.printed, "frame": frame.printed, "least": short(least), "macs": cost_.printed}
     rows = ((weights.label, weights.printed, frame.printed, short(least), cost_.printed),)
     head = ("row", "weights", "MACs/frame", "81 frames x weights", "MACs")
-    return Evidence(
-        least > cost_.base, head, rows, _ids([cost_, frame]), values, factor(least, cost_.base)
-    )
+    return Evidence(least > cost_.base, head, rows, _ids([cost_, frame]), values, factor(least, cost_.base))
 
 
 @check
@@ -150,7 +146,9 @@ def scan_paths_without_cost(material: Material) -> Evidence:
     rows = [[material.cell(f"glsmamba/scans/{row}/{c}") for c in ("params", "macs")] for row in ("unified", "no-stmm")]
     same = all(one.printed == other.printed for one, other in zip(*rows, strict=True))
     table = tuple((params.label, params.printed, macs.printed) for params, macs in rows)
-    return Evidence(same, ("row", "#Params", "GFLOPs"), table, _ids(rows[1]), {"params": table[0][1], "macs": table[0][2]})
+    return Evidence(
+        same, ("row", "#Params", "GFLOPs"), table, _ids(rows[1]), {"params": table[0][1], "macs": table[0][2]}
+    )
 
 
 @check
@@ -159,7 +157,9 @@ def refined_rows(material: Material) -> Evidence:
     cells = {cell: peer["refined"][cell] for peer in material.ledger.peers.values() for cell in peer.get("refined", ())}
     claims = [material.cell(cell) for cell in cells]
     table = tuple((c.place, c.printed, cells[c.id]) for c in claims)
-    return Evidence(True, ("where", "printed", "source"), table, _ids(claims), {"names": listed([c.label for c in claims])})
+    return Evidence(
+        True, ("where", "printed", "source"), table, _ids(claims), {"names": listed([c.label for c in claims])}
+    )
 
 
 @check
@@ -167,7 +167,9 @@ def mhformer_detector(material: Material) -> Evidence:
     """The cells of its row, and the paper's mark on them."""
     claims = [material.cell(f"posemamba/table1/mhformer/{column}") for column in ("p1", "p2")]
     rows = tuple((c.place, c.printed, "; ".join(c.notes)) for c in claims)
-    return Evidence(all("HRNet" in note for c in claims for note in c.notes), ("where", "printed", "marked"), rows, _ids(claims))
+    return Evidence(
+        all("HRNet" in note for c in claims for note in c.notes), ("where", "printed", "marked"), rows, _ids(claims)
+    )
 
 
 @check
@@ -206,7 +208,9 @@ def whose_boxes(material: Material) -> Evidence:
         other = material.ledger.claims.get(f"{claim.id}_gt")
         pairs += [(claim, other)] if other else []
     gains = [other.value - claim.value for claim, other in pairs]
-    table = tuple((c.label, c.place.split(", ")[-1], c.printed, o.printed, f"{o.value - c.value:+.1f}") for c, o in pairs)
+    table = tuple(
+        (c.label, c.place.split(", ")[-1], c.printed, o.printed, f"{o.value - c.value:+.1f}") for c, o in pairs
+    )
     head = ("network", "data", "a detector's boxes", "true boxes", "difference")
     values = {"low": f"{min(gains):.1f}", "high": f"{max(gains):.1f}", "name": listed([c.label for c, _ in pairs])}
     return Evidence(min(gains) > 0, head, table, (), values)
