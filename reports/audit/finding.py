@@ -111,6 +111,8 @@ def check(function: Check) -> Check:
 
 def show(finding: Finding, material: Material) -> dict | None:
     """A finding as plain data, with the evidence of its check; None where it is about no study that was chosen."""
+    if not set(finding.about) & {study["study"] for study in material.ledger.studies}:
+        return None
     shown = {"status": CITED, "head": (), "rows": (), "cells": (), "effect": 0.0, "needs": ""}
     values: Mapping[str, object] = {}
     if finding.id in CHECKS:
@@ -122,8 +124,6 @@ def show(finding: Finding, material: Material) -> dict | None:
             shown |= {"status": NEEDS, "needs": str(needs)}
         except NotChosen:
             return None
-    elif not set(finding.about) & {study["study"] for study in material.ledger.studies}:
-        return None
     shown["true_of"] = _by_table(shown["cells"], material.ledger)
     command = (EXPERIMENT if finding.id in EXPERIMENTS else COMMAND).format(finding.id)
     return _words(finding, values, shown["status"]) | shown | {"command": command}
