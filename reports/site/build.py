@@ -138,7 +138,12 @@ def _write_pages(site: Site) -> None:
     for study in site.studies:
         values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS, "flagged": flagged}
         _write(site, f"{study.name}.html", "study.html", **values)
-    _write(site, "audit.html", "audit.html", body=audit_body(site.audit | {"files": "audit/", "pages": [study.name for study in site.studies]}))
+    _write(
+        site,
+        "audit.html",
+        "audit.html",
+        body=audit_body(site.audit | {"files": "audit/", "pages": [study.name for study in site.studies]}),
+    )
     scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
     rules = {rule: CONVENTIONS[rule] for rule in COUNTED if any(rule in variant["by"] for variant in counted)}
     values = {"rules": rules, "timings": timings(site), "scaling": scaling}
