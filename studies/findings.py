@@ -13,9 +13,9 @@ from studies.reading import check_schema, display, nearest, read_yaml
 
 KINDS = {
     "contradiction": "two things in print that cannot both be true",
-    "slip": "a copied digit, a wrong mark, a wrong link: easily made, easily mended",
+    "slip": "a miscopied digit, a wrong mark, a wrong word: easily made, easily mended",
     "convention": "a way of measuring that was taken over from others, and is seldom stated",
-    "departure": "released code that does something else than its paper says",
+    "departure": "released code that does something else than its paper says, or something that it does not say",
     "agreement": "what was checked and holds",
 }
 EFFECTS = {

@@ -69,6 +69,7 @@ def order_turns_over(material: Material) -> Evidence:
     moved = sum(printed != kept for printed, kept, _ in places)
     first = [claims[column.index("1")].label for column in zip(*places, strict=True)]
     values = {"moved": moved, "all": len(claims), "printed": first[0], "kept": first[1], "counted": first[2]}
+    values["known"] = sum(counted is not None for *_, counted in costs)
     head = ("network", "printed", "place", "frames that are kept", "place", "and every product", "place")
     return Evidence(moved > 0, head, table, (), values)
 
@@ -85,7 +86,7 @@ def one_frame_out(material: Material) -> Evidence:
         (c.study, c.label, c.printed, whole.printed, "one frame" if peer["emits"] == "one" else "all frames")
         for c, whole, peer in rows
     )
-    factors = [int(material.fact(c, "frames")) for c, *_ in rows]
+    factors = [int(material.fact(c, "frames")) // peer.get("every", 1) for c, _, peer in rows]
     values = {"rows": len(rows), "least": min(factors), "most": max(factors)}
     head = ("paper", "row", "printed a frame", "printed a pass", "a pass emits")
     return Evidence(bool(rows), head, table, tuple(c.id for c, *_ in rows), values, max(factors))
@@ -95,9 +96,9 @@ def one_frame_out(material: Material) -> Evidence:
 def evaluated_more_than_once(material: Material) -> Evidence:
     """Rows marked as sequences, whose released evaluation runs a frame in more than one pass."""
     rows = []
-    for claim in material.column("macs_per_frame", "posemamba/table1"):
+    for claim in material.column("macs_per_frame", *PEERS):
         peer = material.peer(claim)
-        if peer and peer["evaluated"] != "all" and material.fact(claim, "centre_only") == "no":
+        if peer and peer["evaluated"] != "all" and _marked_as_sequence(material, claim):
             rows.append(
                 (claim, peer, _every_product(material, claim), material.counts(peer["variant"], "macs_per_frame"))
             )
@@ -105,12 +106,20 @@ def evaluated_more_than_once(material: Material) -> Evidence:
         raise Missing(COUNTS)
     kept = {"windows": "the mean of windows 5 frames apart", "centre": "the centre frame, stride 1"}
     table = tuple(
-        (c.label, str(peer["frames"]), kept[peer["evaluated"]], c.printed, short(counts["true"]), short(evaluated))
+        (
+            c.study,
+            c.label,
+            str(peer["frames"]),
+            kept[peer["evaluated"]],
+            c.printed,
+            short(counts["true"]),
+            short(evaluated),
+        )
         for c, peer, evaluated, counts in rows
     )
     times = [evaluated / counts["true"] for *_, evaluated, counts in rows]
     values = {"names": listed([c.label for c, *_ in rows]), "least": f"{min(times):.0f}", "most": f"{max(times):.0f}"}
-    head = ("network", "T", "released evaluation", "printed a frame", "every product / T", "every product as evaluated")
+    head = ("paper", "row", "T", "released evaluation", "printed", "every product / T", "every product as evaluated")
     return Evidence(bool(rows), head, table, tuple(c.id for c, *_ in rows), values, max(times))
 
 
@@ -190,8 +199,15 @@ def _two_settings(material: Material, row: str, costs: str, owner: str) -> Evide
     values = {"macs": printed.printed, "counted": short(of[costs]), "own": short(of[owner]), "p1": p1}
     holds = fits(printed.number, of[costs]) and not fits(printed.number, of[owner]) and p1 == claims[3].printed
     head = ("network", "profiler", "printed digits")
-    flagged = tuple(c.id for c in claims[1:3])
+    flagged = tuple(f"{table}/{row}/{column}" for table in PEERS if _prints(material, table, row, printed.printed)
+                    for column in ("macs", "macs_frame"))  # fmt: skip
     return Evidence(holds, head, table, flagged, values, factor(*of.values()))
+
+
+def _prints(material: Material, table: str, row: str, macs: str) -> bool:
+    """Whether a table prints these MACs in a row, as the table that it was copied from does."""
+    claim = material.ledger.claims.get(f"{table}/{row}/macs")
+    return claim is not None and claim.printed == macs
 
 
 def _paper_and_true(material: Material, metric: str) -> Evidence:
@@ -219,6 +235,13 @@ def _profiled(material: Material, table: str) -> Iterator[tuple[Claim, float]]:
             yield claim, of["paper"]
 
 
+def _marked_as_sequence(material: Material, claim: Claim) -> bool:
+    """Whether a table marks a row's network so, in its own column."""
+    if claim.study == "sasmamba":
+        return material.fact(claim, "seq2seq") == "yes"
+    return material.fact(claim, "centre_only") == "no"
+
+
 def _a_kept_frame(material: Material, claim: Claim) -> float:
     """The printed MACs of a row's pass by the frames that its released evaluation keeps of it."""
     (whole, frames), peer = cost(material, claim), material.peer(claim)
@@ -231,8 +254,21 @@ def _a_kept_frame(material: Material, claim: Claim) -> float:
 def _every_product(material: Material, claim: Claim) -> float | None:
     """True MACs of a frame as the released code evaluates, without the mirrored pass; None where not counted."""
     peer = material.peer(claim)
-    of = material.counts(peer["variant"] if peer else claim.row, "macs_per_evaluated_frame")
-    return of["released"] / 2 if of else None
+    variant = peer["variant"] if peer else claim.row
+    of = material.counts(variant, "macs_per_evaluated_frame")
+    if not of or not _in_this_setting(material, claim, variant):
+        return None
+    return of["released"] / 2
+
+
+def _in_this_setting(material: Material, claim: Claim, variant: str) -> bool:
+    """Whether a row's printed MACs are of the variant that was counted: PoseFormerV2's are of another one."""
+    other = [
+        key for key, peer in material.ledger.peers.items() if peer.get("row") is None and key.startswith(claim.row)
+    ]
+    seen = material.counts(variant, "macs_per_clip").get("paper", 0.0)
+    whole = cost(material, claim)[0].number
+    return not other or fits(whole, seen)
 
 
 def _charged_in_full(material: Material, claim: Claim, peer: dict) -> bool:
