@@ -58,7 +58,11 @@ Objective = Callable[[nn.Module, Tensor], Tensor]
 
 @dataclass
 class _Tally(TorchDispatchMode):
-    """Adds up what the operators within do."""
+    """Adds up what the operators within do on tensors of the meta device.
+
+    Others make tables that are kept for the next step, or toss a coin for what a network does at times (HGMamba's
+    shuffles). Each coin falls so that nothing is added: a count does not depend on chance.
+    """
 
     calls: int = 0
     bytes: int = 0
@@ -69,9 +73,11 @@ class _Tally(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
+        tensors = [leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor)]
+        if not all(tensor.is_meta for tensor in tensors):
+            return torch.ones_like(out) if func is torch.ops.aten.rand.default else out
         if not func.is_view:
             self.calls += 1
-            tensors = (leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor))
             self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
             formula = flop_registry.get(func.overloadpacket)
             self.macs += formula(*args, **(kwargs or {}), out_val=out) // 2 if formula else 0

@@ -1,0 +1,127 @@
+"""Plan, bill, doctor and data answer whatever config.yaml allows, in a checkout that has nothing yet."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+
+import pytest
+from checkout import ROOT, Checkout
+
+from studies.benchmarks import BENCHMARKS
+from studies.config import checked_config
+from studies.errors import InputError
+from studies.load import study_names
+from studies.motions import motions
+from studies.paper import PAPER, WEIGHTED
+from studies.plan import Plan, make_plan
+from studies.reading import read_yaml, with_choices
+from workflow import bill, data, doctor
+from workflow.forecast import KEPT, Speed, cpu_name
+from workflow.preview import preview
+from workflow.work import counted_forecast
+
+WEIGHTS = "weights.bin"
+SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")["properties"]
+FORMS = {key: form["enum"] for key, form in SCHEMA["forms"]["properties"].items()}
+# Every value of keys that have few, the names that may stand in a list, one by one, and some of each other key.
+CHOICES = [
+    "processes=2",
+    "budget={hours: 1, disk_gib: 1}",
+    "sources={cmu: {accept: true}}",
+    "timing={variants: [], threads: 2}",
+    "variants=mean-pose",
+    "variants=mlp,posemamba-s,glsmamba-b",
+    "seeds=0",
+    "weights={coco: {vitpose-b: weights.bin}}",
+    "scales={paper: {epochs: 1, steps: 1, hold_out: true}}",
+    "scales={quick: {seeds_together: false, steps: 1}}",
+    *(f"studies={name}" for name in study_names()),
+    *(f"benchmarks={name}" for name in BENCHMARKS),
+    *(f"{key}={value}" for key in ("detector", "selection", "backend") for value in SCHEMA[key]["enum"]),
+    *(f"forms={{{key}: {value}}}" for key, values in FORMS.items() for value in values),
+    *(f"weights={{{name}: {{posemamba-s: {WEIGHTS}}}}}" for name in WEIGHTED),
+]
+PLACES = [*product(("quick", "long", "open"), motions()), (PAPER, "synthetic")]  # paper is of its own data sets
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A checkout without data and results, where this device was measured; each walk adds what it counted."""
+    copy = Checkout(tmp_path_factory.mktemp("walk") / "checkout")
+    (copy / "config.yaml").write_bytes((ROOT / "config.yaml").read_bytes())
+    (copy / WEIGHTS).touch()
+    (copy / KEPT).mkdir(parents=True)
+    (copy / KEPT / "speed.json").write_text(json.dumps({cpu_name(): asdict(Speed(1e-5, 1e-10, 1e-11))}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(copy.folder)
+        patch.setattr("datasets.todo.fetch", _offline)
+        yield copy.folder
+
+
+def _offline(name: str, *_: object, **__: object) -> None:
+    raise InputError(f"{name}: no network in this test")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scale", "dataset"), PLACES)
+def test_every_choice_is_answered(empty: Path, scale: str, dataset: str, capsys: pytest.CaptureFixture) -> None:
+    """Every command at this place, choice by choice; `make plan` whole, with a few choices at once."""
+    here = [f"scale={scale}", f"dataset={dataset}"]
+    allowed = {choice: plan for choice in CHOICES if (plan := _allowed([*here, choice]))}
+    assert len(allowed) > len(CHOICES) - 6
+    number = PLACES.index((scale, dataset))
+    whole = _plan_command([*here, *_one_of_each(list(allowed), number)], empty)
+    for choice, plan in allowed.items():
+        _answers(plan, [*here, choice], capsys)
+    told, _ = whole.communicate()
+    assert whole.returncode == 0, told
+    assert " jobs: " in told
+    assert "about " in told
+
+
+def _allowed(choices: list[str]) -> Plan | None:
+    """The plan of these choices, or None where the config refuses them at that scale: a detector, a selection."""
+    try:
+        return make_plan(checked_config(with_choices(read_yaml("config.yaml"), choices)))
+    except InputError as error:
+        assert str(error).startswith(("config.yaml: detector: ", "config.yaml: selection: "))
+        return None
+
+
+def _one_of_each(choices: list[str], number: int) -> list[str]:
+    """One choice of each key, another for another number."""
+    keys: dict[str, list[str]] = {}
+    for choice in choices:
+        if not choice.startswith(("budget=", "variants=")):  # whose answer is little
+            keys.setdefault(choice.partition("=")[0], []).append(choice)
+    return [values[number % len(values)] for values in keys.values()]
+
+
+def _plan_command(choices: list[str], folder: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "workflow.preview", *choices]
+    return subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+
+
+def _answers(plan: Plan, choices: list[str], capsys: pytest.CaptureFixture) -> None:
+    """What the four commands say, their `main` less what reads the config."""
+    costs = bill.bill(plan)
+    assert "times: " in bill.describe(costs, plan.config["processes"], 0.0)
+    assert all(cost.hours >= 0 and cost.disk > 0 for cost in costs)
+    trained = {"rule": "train_run", "reason": "", "output": f"results/runs/{plan.config['scale']}/a/b/c/seed0/run.json"}
+    jobs = [trained | {"output": str(_run_file(plan, cost))} for cost in costs]
+    assert "times: " in preview(plan, jobs, counted_forecast(plan))
+    assert doctor.report(doctor.examine(plan)).splitlines()[-1]
+    missing = data.main(choices)
+    printed = capsys.readouterr().out
+    assert "TO DO" in printed if missing else "nothing to get" in printed
+
+
+def _run_file(plan: Plan, cost: bill.Cost) -> Path:
+    e = cost.experiment
+    return Path("results/runs", plan.config["scale"], e.dataset, e.variant, e.recipe, f"seed{cost.seed}/run.json")
