@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from base64 import urlsafe_b64encode
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -200,13 +200,10 @@ DEEP = [name for name in models.variants() if resolve_variants()[name]["hyper"].
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DEEP)
 def test_a_deep_stack_is_counted_from_two_shallow_ones(name: str) -> None:
-    """The work, the weights and the memory of a step are lines over the depth."""
-    line, whole = (counted(spec_of(name), 2, False) for counted in (work.count_network, work._count))
-    assert (line.step.macs, line.weights, line.trained) == (whole.step.macs, whole.weights, whole.trained)
-    for part in ("calls", "bytes"):
-        assert getattr(line.step, part) == pytest.approx(getattr(whole.step, part), rel=0.02)
-        assert getattr(line.judged, part) == pytest.approx(getattr(whole.judged, part), rel=0.02)
-    assert line.memory == pytest.approx(whole.memory, rel=0.03)
+    """Exactly, but for memory: where the peak lies depends on the depth a little."""
+    line, whole = (count(spec_of(name), 2, False) for count in (work.count_network, work._count))
+    assert replace(line, memory=0) == replace(whole, memory=0)
+    assert line.memory == pytest.approx(whole.memory, rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["posemamba-s-27", "hgmamba-xs"])
