@@ -102,13 +102,12 @@ class Counted(Kept):
     def count(self, wanted: Iterable[tuple[dict, int, bool]], workers: int) -> None:
         """Count networks (arguments of `network`) beforehand, in so many processes at once."""
         missing = {key: asked for asked in wanted if (key := network_key(*asked)) not in self.networks}
-        for asked in list(missing.values())[:1]:  # what the first one imports, no worker has to
-            self.network(*asked)
-        rest = {key: asked for key, asked in missing.items() if key not in self.networks}
-        if rest and workers > 1:
+        alone = list(missing)[: 1 if workers > 1 else None]  # what the first one imports, no worker has to
+        self.networks.update((key, asdict(count_network(*missing.pop(key)))) for key in alone)
+        if missing:
             with get_context("fork").Pool(workers) as pool:
-                found = pool.starmap(count_network, rest.values(), chunksize=1)
-            self.networks.update(zip(rest, map(asdict, found), strict=True))
+                found = pool.starmap(count_network, missing.values(), chunksize=1)
+            self.networks.update(zip(missing, map(asdict, found), strict=True))
 
     @property
     def speed(self) -> Speed:
