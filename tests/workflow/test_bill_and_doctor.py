@@ -16,13 +16,6 @@ def plan(**changes: object):
     return make_plan(checked_config(read_yaml(ROOT / "config.yaml") | changes))
 
 
-@pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without data and results."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_finished_runs_cost_nothing(elsewhere: Path) -> None:
     mine = plan(scale="paper", studies=["posemamba"], variants=["posemamba-s"], seeds=[0])
     before = bill.bill(mine)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from base64 import urlsafe_b64encode
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import models
 from datasets.prepare import prepare
 from studies.benchmarks import SIZES, Size
 from studies.config import checked_config
+from studies.errors import InputError
 from studies.load import recipes
 from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml, with_choices
@@ -29,11 +30,11 @@ from workflow.forecast import (
     Speed,
     Work,
     amounts,
+    complete_forecast,
     cpu_name,
     job_seconds,
     unfinished,
 )
-from workflow.work import counted_forecast
 
 MLP = Experiment("synthetic-sh-like", "mlp", "baseline")
 POSEMAMBA = Experiment("synthetic-sh-like", "posemamba-s", "posemamba")
@@ -43,13 +44,6 @@ def plan(*choices: str) -> Plan:
     return make_plan(checked_config(with_choices(read_yaml(ROOT / "config.yaml"), choices)))
 
 
-@pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without data and results."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def keep_run(mine: Plan, experiment: Experiment, seconds: float, seed: int = 0, cpu: str | None = None) -> None:
     """A finished run, as far as a forecast reads it."""
     e = experiment
@@ -57,12 +51,6 @@ def keep_run(mine: Plan, experiment: Experiment, seconds: float, seed: int = 0, 
     path.parent.mkdir(parents=True)
     run = {"spec": mine.spec(e, seed), "processes": 1, "seconds": {"training": seconds, "whole": seconds}}
     path.write_text(json.dumps(run | {"hardware": {"cpu": cpu or cpu_name()}}))
-
-
-def keep_speed(speed: Speed) -> None:
-    """As if it had been measured."""
-    KEPT.mkdir(parents=True, exist_ok=True)
-    (KEPT / "speed.json").write_text(json.dumps({cpu_name(): asdict(speed)}))
 
 
 def test_seconds_are_the_sum_of_what_work_costs() -> None:
@@ -138,14 +126,31 @@ def test_another_seed_foretells_a_run_on_this_processor_only(elsewhere: Path) ->
 
 
 def test_a_shorter_run_foretells_a_longer_one_by_counted_work(elsewhere: Path) -> None:
-    keep_speed(Speed(1e-5, 1e-10, 1e-11))
     short, long = (plan("variants=mlp,posemamba-s", f"scales={{quick: {{steps: {n}}}}}") for n in (1000, 4000))
-    counted = {n: counted_forecast(p).run(POSEMAMBA).seconds for n, p in (("short", short), ("long", long))}
+    work.count(short)
+    counted = {n: Forecast(p, Kept()).run(POSEMAMBA).seconds for n, p in (("short", short), ("long", long))}
     keep_run(short, POSEMAMBA, 3 * counted["short"])
     estimate = Forecast(long, Kept()).run(POSEMAMBA)
     assert estimate.history
     assert estimate.seconds == pytest.approx(3 * counted["long"])
     assert 3.5 < counted["long"] / counted["short"] < 4
+
+
+def test_what_is_not_known_is_counted_once_by_another_process(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = plan("variants=mlp,glsmamba-b")
+    first = complete_forecast(mine)
+    monkeypatch.delattr("workflow.forecast.subprocess")  # no other process
+    again = complete_forecast(mine)
+    for e, _ in unfinished(mine):
+        assert first.run(e).seconds == again.run(e).seconds > 0
+        assert first.network(e) == again.network(e)
+
+
+def test_what_cannot_be_counted_is_told_in_one_line(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSMPOSE_BACKEND", "no-such")
+    with pytest.raises(InputError, match=r"^unknown environment variable SSMPOSE_BACKEND: ") as caught:
+        complete_forecast(plan("variants=posemamba-s"))
+    assert "\n" not in str(caught.value)
 
 
 def test_damage_among_what_is_kept_is_no_news(elsewhere: Path) -> None:
@@ -223,7 +228,7 @@ def test_forecasts_are_within_a_factor_of_two_of_what_happens(
     monkeypatch.chdir(tmp_path)
     prepare("synthetic-sh-like", tmp_path / "data/prepared/synthetic-sh-like")
     mine = plan("variants=mlp,posemamba-s,motionagformer-xs-81,poseformerv2-81", "scales={quick: {steps: 150}}")
-    forecast = counted_forecast(mine)
+    forecast = complete_forecast(mine)
     ratios = {}
     for e in (e for e, seed in unfinished(mine) if seed == 0 and e.dataset == "synthetic-sh-like"):
         began = time.process_time()

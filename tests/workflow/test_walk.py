@@ -1,17 +1,15 @@
 """Plan, bill, doctor and data answer whatever config.yaml allows, in a checkout that has nothing yet."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import cache
 from itertools import product
 from pathlib import Path
 
 import pytest
-from checkout import ROOT, Checkout
+from checkout import ROOT, Checkout, measured
 
 import studies.plan
 from models.ssm import backend_in_use
@@ -24,9 +22,9 @@ from studies.paper import PAPER, WEIGHTED
 from studies.plan import Plan, make_plan
 from studies.reading import read_yaml, with_choices
 from workflow import bill, data, doctor
-from workflow.forecast import KEPT, Speed, cpu_name
+from workflow.forecast import Forecast, Kept
 from workflow.preview import preview
-from workflow.work import counted_forecast
+from workflow.work import count
 
 WEIGHTS = "weights.bin"
 SCHEMA = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")["properties"]
@@ -63,10 +61,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     copy = Checkout(tmp_path_factory.mktemp("walk") / "checkout")
     (copy / "config.yaml").write_bytes((ROOT / "config.yaml").read_bytes())
     (copy / WEIGHTS).touch()
-    (copy / KEPT).mkdir(parents=True)
-    (copy / KEPT / "speed.json").write_text(json.dumps({cpu_name(): asdict(Speed(1e-5, 1e-10, 1e-11))}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(copy.folder)
+        patch.chdir(measured(copy.folder))
         patch.setattr("datasets.todo.fetch", _offline)
         for module in (studies.plan, data):
             patch.setattr(module, "load_study", cache(load_study))
@@ -84,13 +80,13 @@ def test_every_choice_is_answered(empty: Path, scale: str, dataset: str, capsys:
     here = [f"scale={scale}", f"dataset={dataset}"]
     allowed = {choice: plan for choice in CHOICES if (plan := _allowed([*here, *choice]))}
     assert len(allowed) > len(CHOICES) - 6
-    counted_forecast(next(iter(allowed.values())))
+    count(next(iter(allowed.values())))
     number = PLACES.index((scale, dataset))
     whole = _plan_command([*here, *_one_of_each(list(allowed), number)], empty)
     for choice, plan in allowed.items():
         if reason := _cannot_run(plan.config["backend"]):
             with pytest.raises(InputError, match=reason):
-                bill.bill(plan)
+                count(plan)
         else:
             _answers(plan, [*here, *choice], capsys)
     told, _ = whole.communicate()
@@ -135,11 +131,12 @@ def _plan_command(choices: list[str], folder: Path) -> subprocess.Popen:
 
 def _answers(plan: Plan, choices: list[str], capsys: pytest.CaptureFixture) -> None:
     """What the four commands say, their `main` less what reads the config."""
+    count(plan)  # what a process of its own does otherwise
     costs = bill.bill(plan)
     assert ("times: " if costs else "nothing is left") in bill.describe(costs, plan.config["processes"], 0.0)
     assert all(cost.hours >= 0 and cost.disk > 0 for cost in costs)
     jobs = [{"rule": "train_run", "reason": "", "output": _run_file(plan, cost)} for cost in costs]
-    assert ("times: " if costs else "nothing to do") in preview(plan, jobs, counted_forecast(plan))
+    assert ("times: " if costs else "nothing to do") in preview(plan, jobs, Forecast(plan, Kept()))
     assert doctor.report(doctor.examine(plan)).splitlines()[-1]
     missing = data.main(choices)
     printed = capsys.readouterr().out
