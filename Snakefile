@@ -14,6 +14,7 @@ from studies.errors import InputError
 from studies.plan import make_plan
 from studies.reading import read_yaml, with_choices
 from studies.terminal import fit_terminal
+from workflow.bill import keep_to_budget
 from workflow.failures import go_on
 from workflow.folders import WRITTEN, check_folders
 from workflow.place import unspeakable
@@ -84,15 +85,12 @@ onstart:
     workflow.scheduler.keepgoing = (
         True  # a failed job stops no other one, whatever the profile
     )
-    if any(PLAN.config["budget"].values()):
-        from workflow.bill import keep_to_budget  # imports torch
-
-        try:
-            keep_to_budget(PLAN)
-        except InputError as error:
-            cancel_timers()
-            sys.exit(f"error: {error}")
-    begin(PLAN, workflow, log)
+    try:
+        keep_to_budget(PLAN)
+        begin(PLAN, workflow, log)
+    except InputError as error:
+        cancel_timers()
+        sys.exit(f"error: {error}")
 
 
 onsuccess:

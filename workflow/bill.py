@@ -4,7 +4,6 @@ Hours (`workflow.forecast`), memory and disk of the trainings that are still to 
 sets the workflow starts nothing.
 """
 
-import os
 import shutil
 from collections import defaultdict
 from dataclasses import dataclass
@@ -16,14 +15,11 @@ from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml, with_choices
 from studies.terminal import command
 from studies.video import on_video
-from workflow.forecast import Forecast, judged_rows, trust, unfinished
+from workflow.forecast import Forecast, complete_forecast, judged_rows, trust, unfinished
 
 GIBIBYTE = 2**30
 NUMBER = 4  # bytes of one
-STATE_MOMENTS, STATE_SELECTIONS = (
-    2,
-    3,
-)  # a state holds two moments of what is trained, and the best weights by each rule
+MOMENTS = 2  # that a training state has of each weight that is trained
 POSE, JOINTS_AND_SCORES = 17 * 3, 15 * 3  # numbers of a predicted pose, of lifted ones and of those in video
 
 
@@ -42,14 +38,9 @@ class Cost:
     history: bool = False
 
 
-def bill(plan: Plan, workers: int = 1) -> list[Cost]:
-    """The cost of each run that is not finished. workers: as of `workflow.work.counted_forecast`."""
-    todo = unfinished(plan)
-    if not todo:
-        return []
-    from workflow.work import counted_forecast  # imports torch
-
-    forecast = counted_forecast(plan, workers)
+def bill(plan: Plan) -> list[Cost]:
+    """The cost of each run that is not finished."""
+    todo, forecast = unfinished(plan), complete_forecast(plan)
     by_experiment = {experiment: _cost(forecast, experiment) for experiment in dict.fromkeys(e for e, _ in todo)}
     return [Cost(e, seed, *by_experiment[e]) for e, seed in todo]
 
@@ -57,10 +48,10 @@ def bill(plan: Plan, workers: int = 1) -> list[Cost]:
 def _cost(forecast: Forecast, experiment: Experiment) -> tuple[float, float, float, bool]:
     """Hours, disk, memory, and whether from history."""
     estimate, network = forecast.run(experiment), forecast.network(experiment)
-    kept = 2 + forecast.plan.rule.get("hold_out", True)
-    saved = network.weights * (kept + 1 + STATE_SELECTIONS) + network.trained * STATE_MOMENTS
+    kept = 2 + forecast.plan.rule.get("hold_out", True)  # weights and predictions: the last, and the best by each rule
+    saved = network.weights * (2 * kept + 1) + network.trained * MOMENTS  # as results, and in the training state
     pose = JOINTS_AND_SCORES if on_video(experiment.dataset) else POSE
-    predicted = pose * judged_rows(forecast.plan.spec(experiment, None)) * (kept + STATE_SELECTIONS)
+    predicted = pose * judged_rows(forecast.plan.spec(experiment, None)) * 2 * kept
     return estimate.seconds / 3600, NUMBER * (saved + predicted), network.memory, estimate.history
 
 
@@ -76,7 +67,7 @@ def over_budget(costs: list[Cost], budget: dict) -> str | None:
 def describe(costs: list[Cost], processes: int, free: float) -> str:
     """Lines for a person: an experiment each, the sums, the disk (free: bytes), and how sure the hours are."""
     if not costs:
-        return "every run is finished"
+        return "nothing is left to train"
     by_experiment: dict[Experiment, list[Cost]] = defaultdict(list)
     for cost in costs:
         by_experiment[cost.experiment].append(cost)
@@ -106,14 +97,15 @@ def _sums(costs: list[Cost]) -> str:
 def main(arguments: list[str]) -> None:
     """Print the bill of the config with `key=value` overrides; raises InputError above its budget."""
     plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
-    costs = bill(plan, os.cpu_count() or 1)
+    costs = bill(plan)
     print(describe(costs, plan.config["processes"], shutil.disk_usage(Path.cwd()).free))
     _refuse_above(costs, plan.config["budget"])
 
 
 def keep_to_budget(plan: Plan) -> None:
     """Raise InputError, with the remedy, if the runs that are still to do cost more than the config's budget."""
-    _refuse_above(bill(plan), plan.config["budget"])
+    if any(limit is not None for limit in plan.config["budget"].values()):
+        _refuse_above(bill(plan), plan.config["budget"])
 
 
 def _refuse_above(costs: list[Cost], budget: dict) -> None:

@@ -11,6 +11,8 @@ import hashlib
 import json
 import math
 import platform
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -20,6 +22,7 @@ from pathlib import Path
 
 from studies.benchmarks import Size, lifting_sizes, video_persons
 from studies.closure import ROOT, closure
+from studies.errors import InputError
 from studies.paper import PUBLISHED
 from studies.plan import Experiment, Plan
 from studies.variants import resolve_variants
@@ -206,7 +209,7 @@ def history() -> dict[str, list[Record]]:
 
 
 class Kept:
-    """What was counted of networks and measured of this machine before, in results/forecast."""
+    """What was counted of networks and measured of this machine (`workflow.work`), in results/forecast."""
 
     @cached_property
     def networks(self) -> dict[str, dict]:
@@ -253,7 +256,7 @@ def read_kept(path: Path) -> dict:
 class Forecast:
     """Seconds of the runs and jobs of a plan, by what is kept of networks and of this machine."""
 
-    def __init__(self, plan: Plan, kept: "Kept") -> None:
+    def __init__(self, plan: Plan, kept: Kept) -> None:
         self.plan, self.kept, self.records = plan, kept, history()
 
     def run(self, experiment: Experiment) -> Estimate | None:
@@ -346,6 +349,22 @@ def trust(seen: float, whole: float, processes: int) -> str:
     return f"times: {source} counted work and a speed measured here; {tested if processes == 1 else untested}"
 
 
+def complete_forecast(plan: Plan) -> Forecast:
+    """One that knows all runs that are still to do: another process, with torch, counts what is not known.
+
+    Raises InputError where it cannot, as for a backend that this machine lacks.
+    """
+    forecast = Forecast(plan, Kept())
+    if all(forecast.run(e) and forecast.network(e) for e in dict.fromkeys(e for e, _ in unfinished(plan))):
+        return forecast
+    print("foretelling how long it will take: networks are counted, a few steps are timed", file=sys.stderr)
+    counting = [sys.executable, "-m", "workflow.work"]
+    done = subprocess.run(counting, input=json.dumps(plan.config), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(done.stderr.strip().rpartition("\n")[2].removeprefix("error: "))
+    return Forecast(plan, Kept())
+
+
 def unfinished(plan: Plan) -> list[tuple[Experiment, int]]:
     """Runs without results, the pretraining of encoders among them."""
     wanted = [(e, seed) for e in plan.experiments if e.recipe != PRETRAINING for seed in plan.config["seeds"]]
@@ -356,7 +375,7 @@ def unfinished(plan: Plan) -> list[tuple[Experiment, int]]:
     return [run for run, folder in folders.items() if not (folder / "run.json").is_file()]
 
 
-def job_seconds(plan: Plan, jobs: Iterable[tuple[str, str]], forecast: "Forecast | None" = None) -> list[float]:
+def job_seconds(plan: Plan, jobs: Iterable[tuple[str, str]], forecast: Forecast | None = None) -> list[float]:
     """Expected wall seconds of jobs (rule, one of its outputs; "" for any job of the rule), in their order.
 
     Trainings by a forecast (`forecast`, or from what is kept on disk); other jobs, and trainings of which nothing is

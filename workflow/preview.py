@@ -18,7 +18,7 @@ from studies.errors import InputError
 from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml, with_choices
 from studies.terminal import command
-from workflow.forecast import TRAINING, Forecast, Kept, job_seconds, trust, unfinished
+from workflow.forecast import TRAINING, Forecast, complete_forecast, job_seconds, trust
 from workflow.resume import earlier_run, in_the_way
 
 ALONE = ("speed", "speed_ratios", "scaling_length", "scaling_tokens")  # rules whose jobs ask for all cores
@@ -98,7 +98,7 @@ def main(arguments: list[str]) -> None:
     plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
     with tempfile.TemporaryFile("w+") as printed:
         snakemake = subprocess.Popen(_dry_run(arguments), stdout=printed, stderr=subprocess.STDOUT)
-        forecast = _forecast(plan)  # meanwhile
+        forecast = complete_forecast(plan)  # meanwhile
         failed = snakemake.wait()
         printed.seek(0)
         text = printed.read()
@@ -113,16 +113,6 @@ def main(arguments: list[str]) -> None:
 def _dry_run(arguments: list[str]) -> list[str]:
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--rerun-incomplete", "all"]
     return [*command, *(["--config", *arguments] if arguments else [])]
-
-
-def _forecast(plan: Plan) -> Forecast:
-    """One that knows all runs that are still to do; torch counts what is not known."""
-    forecast = Forecast(plan, Kept())
-    if all(forecast.run(experiment) for experiment in dict.fromkeys(e for e, _ in unfinished(plan))):
-        return forecast
-    from workflow.work import counted_forecast
-
-    return counted_forecast(plan, os.cpu_count() or 1)
 
 
 if __name__ == "__main__":

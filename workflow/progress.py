@@ -20,7 +20,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from studies.plan import Plan
-from workflow.forecast import job_seconds
+from workflow.forecast import TRAINING, complete_forecast, job_seconds
 
 REFRESH = 1.0  # seconds from one picture of the moving line to the next
 STEP = 10  # per cent of the jobs, from one printed line to the next
@@ -202,12 +202,16 @@ class LogHandler(LogHandlerBase):
 
 
 def begin(plan: Plan, workflow: Any, log: Sequence[str]) -> None:
-    """Tell the display, where there is one, what will run. workflow: Snakemake's; log: the files it writes."""
+    """Tell the display, where there is one, what will run and how long it will take.
+
+    workflow : Snakemake's; log: the files it writes. Raises InputError as `complete_forecast` does.
+    """
     if not _active:
         return
     jobs = [(job.rule.name, next(map(str, job.output), ""), job.threads) for job in workflow.dag.needrun_jobs()]
-    took = zip(jobs, job_seconds(plan, [(rule, output) for rule, output, _ in jobs]), strict=True)
-    cores = workflow.cores or 1
+    forecast = complete_forecast(plan) if any(rule in TRAINING for rule, *_ in jobs) else None
+    seconds, cores = job_seconds(plan, [job[:2] for job in jobs], forecast), workflow.cores or 1
+    took = zip(jobs, seconds, strict=True)
     known = {(rule, output): Job(rule, output, s, threads >= cores > 1) for (rule, output, threads), s in took}
     for handler in _active:
         handler.start(known, cores, ", ".join(map(os.path.relpath, log)))

@@ -6,11 +6,13 @@ a few networks of different make; docs/forecasts.md has what came of it.
 """
 
 import json
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, astuple, dataclass
+from itertools import starmap
 from multiprocessing import get_context
 
 import numpy as np
@@ -28,7 +30,8 @@ from models.examples import example_shape
 from models.ssm import backend_in_use
 from studies.files import write_text
 from studies.load import recipes
-from studies.plan import Plan
+from studies.plan import Plan, make_plan
+from studies.terminal import command
 from studies.variants import resolve_variants
 from training.losses import TERMS
 from training.optimiser import Optimiser
@@ -58,7 +61,11 @@ Objective = Callable[[nn.Module, Tensor], Tensor]
 
 @dataclass
 class _Tally(TorchDispatchMode):
-    """Adds up what the operators within do."""
+    """Adds up what the operators within do on tensors of the meta device.
+
+    Others make tables that are kept for the next step, or toss a coin for what a network does at times (HGMamba's
+    shuffles). Each coin falls so that nothing is added: a count does not depend on chance.
+    """
 
     calls: int = 0
     bytes: int = 0
@@ -69,9 +76,11 @@ class _Tally(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
+        tensors = [leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor)]
+        if not all(tensor.is_meta for tensor in tensors):
+            return torch.ones_like(out) if func is torch.ops.aten.rand.default else out
         if not func.is_view:
             self.calls += 1
-            tensors = (leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor))
             self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
             formula = flop_registry.get(func.overloadpacket)
             self.macs += formula(*args, **(kwargs or {}), out_val=out) // 2 if formula else 0
@@ -83,52 +92,29 @@ class _Tally(TorchDispatchMode):
         return Work(self.calls, self.bytes, self.macs)
 
 
-class Counted(Kept):
-    """`Kept`, which counts and measures what is not known yet, and keeps it."""
-
-    def network(self, spec: dict, clips: int, features: bool) -> Network:
-        """What was counted of the network of a run, or is counted now."""
-        if (kept := super().network(spec, clips, features)) is None:
-            kept = count_network(spec, clips, features)
-            self.networks[network_key(spec, clips, features)] = asdict(kept)
-        return kept
-
-    def count(self, wanted: Iterable[tuple[dict, int, bool]], workers: int) -> None:
-        """Count networks (arguments of `network`) beforehand, in so many processes at once."""
-        missing = {key: asked for asked in wanted if (key := network_key(*asked)) not in self.networks}
-        for asked in list(missing.values())[:1]:  # what the first one imports, no worker has to
-            self.network(*asked)
-        rest = {key: asked for key, asked in missing.items() if key not in self.networks}
-        if rest and workers > 1:
-            with get_context("fork").Pool(workers) as pool:
-                found = pool.starmap(count_network, rest.values(), chunksize=1)
-            self.networks.update(zip(rest, map(asdict, found), strict=True))
-
-    @property
-    def speed(self) -> Speed:
-        """Of this device, kept or measured now."""
-        if (kept := super().speed) is None:
-            print(f"timing a few training steps on {device_name()}", file=sys.stderr)
-            kept = measure_speed()
-            speeds = read_kept(KEPT / "speed.json") | {cpu_name(): asdict(kept) | {"device": device_name()}}
-            write_text(KEPT / "speed.json", json.dumps(speeds, indent=1) + "\n")
-        return kept
-
-    def save(self) -> None:
-        """Keep all that was counted, for the next time."""
-        write_text(KEPT / "networks.json", json.dumps(self.networks) + "\n")
-
-
-def counted_forecast(plan: Plan, workers: int = 1) -> Forecast:
-    """A forecast of all runs of a plan that are still to do: what is not known of them is counted and measured.
+def count(plan: Plan, workers: int = 1) -> None:
+    """Count the networks of all runs of a plan that are still to do, and time this device, where that is not kept yet.
 
     workers : processes that count at once; they are forked, so only a program without threads may want several
     """
-    counted = Counted()
-    forecast = Forecast(plan, counted)
-    counted.count(map(forecast.asked, dict.fromkeys(e for e, _ in unfinished(plan))), workers)
-    counted.save()
-    return forecast
+    kept = Kept()
+    asked = map(Forecast(plan, kept).asked, dict.fromkeys(e for e, _ in unfinished(plan)))
+    missing = {key: each for each in asked if (key := network_key(*each)) not in kept.networks}
+    if missing:
+        networks = kept.networks | {key: asdict(n) for key, n in zip(missing, _counted(missing, workers), strict=True)}
+        write_text(KEPT / "networks.json", json.dumps(networks) + "\n")
+    if kept.speed is None:
+        speed = asdict(measure_speed()) | {"device": device_name()}
+        write_text(KEPT / "speed.json", json.dumps(read_kept(KEPT / "speed.json") | {cpu_name(): speed}) + "\n")
+
+
+def _counted(missing: dict[str, tuple[dict, int, bool]], workers: int) -> list[Network]:
+    first, *rest = missing.values()
+    found = [count_network(*first)]  # what it imports, no worker has to
+    if workers == 1 or not rest:
+        return found + list(starmap(count_network, rest))
+    with get_context("fork").Pool(workers) as pool:
+        return found + pool.starmap(count_network, rest, chunksize=1)
 
 
 def count_network(spec: dict, clips: int, features: bool = False) -> Network:
@@ -249,3 +235,12 @@ def _clock(device: str) -> float:
         return time.process_time()
     torch.cuda.synchronize()
     return time.perf_counter()
+
+
+def main(_: list[str]) -> None:
+    """Count what the plan of a checked config needs, which stands in the standard input as JSON."""
+    count(make_plan(json.load(sys.stdin)), os.cpu_count() or 1)
+
+
+if __name__ == "__main__":
+    command(main, "python -m workflow.work < config.json    what workflow.forecast asks for")

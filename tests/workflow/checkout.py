@@ -1,5 +1,6 @@
 """A copy of the project in a folder of its own, to run and to break."""
 
+import json
 import os
 import re
 import shutil
@@ -7,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import yaml
 
+from workflow.forecast import KEPT, Speed, cpu_name
 from workflow.preview import jobs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -103,6 +106,13 @@ class Checkout:
         """When each file of data and results was last written, in nanoseconds."""
         paths = [p for top in ("data", "results") for p in (self / top).rglob("*") if p.is_file()]
         return {p.relative_to(self.folder).as_posix(): p.stat().st_mtime_ns for p in paths}
+
+
+def measured(folder: Path) -> Path:
+    """A folder, as if its device had been measured there."""
+    (folder / KEPT).mkdir(parents=True)
+    (folder / KEPT / "speed.json").write_text(json.dumps({cpu_name(): asdict(Speed(1e-5, 1e-10, 1e-11))}))
+    return folder
 
 
 def only_error(result: subprocess.CompletedProcess) -> str:

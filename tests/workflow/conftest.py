@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from checkout import Checkout
+from checkout import Checkout, measured
 
 
 @pytest.fixture
@@ -17,3 +17,10 @@ def checkout(tmp_path: Path) -> Checkout:
 def new_checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Checkout]:
     """Makes copies that the tests of a file share."""
     return lambda: Checkout(tmp_path_factory.mktemp("copy") / "checkout")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without data and results, where this device was measured."""
+    monkeypatch.chdir(tmp_path)
+    return measured(tmp_path)

@@ -16,13 +16,6 @@ def plan(**changes: object):
     return make_plan(checked_config(read_yaml(ROOT / "config.yaml") | changes))
 
 
-@pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without data and results."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_finished_runs_cost_nothing(elsewhere: Path) -> None:
     mine = plan(scale="paper", studies=["posemamba"], variants=["posemamba-s"], seeds=[0])
     before = bill.bill(mine)
@@ -62,7 +55,7 @@ def test_the_bill_says_what_it_needs_what_there_is_and_how_sure_it_is() -> None:
     assert "not enough" in describe(costs, 1, 2**30)
     assert "each on 2 devices" in describe(costs, 2, 65 * 2**30)
     assert "nobody has compared" in describe(costs, 2, 65 * 2**30)
-    assert describe([], 1, 0) == "every run is finished"
+    assert describe([], 1, 0) == "nothing is left to train"
 
 
 @pytest.mark.slow

@@ -5,17 +5,22 @@ import subprocess
 import sys
 import time
 from base64 import urlsafe_b64encode
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from checkout import ROOT
 
+import models
 from datasets.prepare import prepare
 from studies.benchmarks import SIZES, Size
 from studies.config import checked_config
+from studies.errors import InputError
+from studies.load import recipes
 from studies.plan import Experiment, Plan, make_plan
 from studies.reading import read_yaml, with_choices
+from studies.variants import resolve_variants
+from workflow import work
 from workflow.forecast import (
     KEPT,
     SECONDS_OF_A_JOB,
@@ -25,6 +30,7 @@ from workflow.forecast import (
     Speed,
     Work,
     amounts,
+    complete_forecast,
     cpu_name,
     job_seconds,
     unfinished,
@@ -38,13 +44,6 @@ def plan(*choices: str) -> Plan:
     return make_plan(checked_config(with_choices(read_yaml(ROOT / "config.yaml"), choices)))
 
 
-@pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without data and results."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def keep_run(mine: Plan, experiment: Experiment, seconds: float, seed: int = 0, cpu: str | None = None) -> None:
     """A finished run, as far as a forecast reads it."""
     e = experiment
@@ -54,17 +53,11 @@ def keep_run(mine: Plan, experiment: Experiment, seconds: float, seed: int = 0, 
     path.write_text(json.dumps(run | {"hardware": {"cpu": cpu or cpu_name()}}))
 
 
-def keep_speed(speed: Speed) -> None:
-    """As if it had been measured."""
-    KEPT.mkdir(parents=True, exist_ok=True)
-    (KEPT / "speed.json").write_text(json.dumps({cpu_name(): asdict(speed)}))
-
-
 def test_seconds_are_the_sum_of_what_work_costs() -> None:
-    work = Work(10, 100, 1000)
-    assert Speed(1, 0.1, 0.01).seconds(work) == 30
-    assert work.times(2) + Work(1) == Work(21, 200, 2000)
-    assert work.times(2, 5) == Work(20, 500, 5000)
+    mine = Work(10, 100, 1000)
+    assert Speed(1, 0.1, 0.01).seconds(mine) == 30
+    assert mine.times(2) + Work(1) == Work(21, 200, 2000)
+    assert mine.times(2, 5) == Work(20, 500, 5000)
 
 
 def test_the_papers_schedules_are_counted_as_they_are(elsewhere: Path) -> None:
@@ -133,16 +126,31 @@ def test_another_seed_foretells_a_run_on_this_processor_only(elsewhere: Path) ->
 
 
 def test_a_shorter_run_foretells_a_longer_one_by_counted_work(elsewhere: Path) -> None:
-    from workflow.work import counted_forecast
-
-    keep_speed(Speed(1e-5, 1e-10, 1e-11))
     short, long = (plan("variants=mlp,posemamba-s", f"scales={{quick: {{steps: {n}}}}}") for n in (1000, 4000))
-    counted = {n: counted_forecast(p).run(POSEMAMBA).seconds for n, p in (("short", short), ("long", long))}
+    work.count(short)
+    counted = {n: Forecast(p, Kept()).run(POSEMAMBA).seconds for n, p in (("short", short), ("long", long))}
     keep_run(short, POSEMAMBA, 3 * counted["short"])
     estimate = Forecast(long, Kept()).run(POSEMAMBA)
     assert estimate.history
     assert estimate.seconds == pytest.approx(3 * counted["long"])
     assert 3.5 < counted["long"] / counted["short"] < 4
+
+
+def test_what_is_not_known_is_counted_once_by_another_process(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = plan("variants=mlp,glsmamba-b")
+    first = complete_forecast(mine)
+    monkeypatch.delattr("workflow.forecast.subprocess")  # no other process
+    again = complete_forecast(mine)
+    for e, _ in unfinished(mine):
+        assert first.run(e).seconds == again.run(e).seconds > 0
+        assert first.network(e) == again.network(e)
+
+
+def test_what_cannot_be_counted_is_told_in_one_line(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSMPOSE_BACKEND", "no-such")
+    with pytest.raises(InputError, match=r"^unknown environment variable SSMPOSE_BACKEND: ") as caught:
+        complete_forecast(plan("variants=posemamba-s"))
+    assert "\n" not in str(caught.value)
 
 
 def test_damage_among_what_is_kept_is_no_news(elsewhere: Path) -> None:
@@ -183,22 +191,30 @@ def test_jobs_are_foretold_without_torch(elsewhere: Path) -> None:
     assert time.process_time() - began < 0.5
 
 
-@pytest.mark.parametrize("name", ["posemamba-s-27", "mixste", "motionagformer-xs", "hgmamba-xs", "trans-lr", "mlp"])
-def test_a_deep_stack_is_counted_from_two_shallow_ones(name: str) -> None:
-    from studies.load import recipes
-    from studies.variants import resolve_variants
-    from workflow import work
-
-    hyper = resolve_variants()[name]["hyper"] | ({"depth": 5} if name != "mlp" else {})
+def spec_of(name: str) -> dict:
+    """A variant as a run describes it, with clips of 27 frames where it can have them, as far as counting reads it."""
+    hyper = resolve_variants()[name]["hyper"]
+    hyper |= {"frames": 27} if hyper["frames"] in (81, 243) and "central" not in hyper else {}
     recipe = recipes()["glsmamba" if "encoder" in hyper else "posemamba"]
-    spec = {"variant": name, "hyper": hyper, "recipe": recipe, "backend": "auto"}
-    line, whole = work.count_network(spec, 2), work._count(spec, 2, False)
-    assert line.step.macs == pytest.approx(whole.step.macs, rel=1e-3)
-    for part in ("calls", "bytes"):
-        assert getattr(line.step, part) == pytest.approx(getattr(whole.step, part), rel=0.02)
-        assert getattr(line.judged, part) == pytest.approx(getattr(whole.judged, part), rel=0.02)
-    assert (line.weights, line.trained) == (whole.weights, whole.trained)
-    assert line.memory == pytest.approx(whole.memory, rel=0.03)
+    return {"variant": name, "hyper": hyper, "recipe": recipe, "backend": "auto"}
+
+
+DEEP = [name for name in models.variants() if resolve_variants()[name]["hyper"].get("depth", 0) > 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DEEP)
+def test_a_deep_stack_is_counted_from_two_shallow_ones(name: str) -> None:
+    """Exactly, but for memory: where the peak lies depends on the depth a little."""
+    line, whole = (count(spec_of(name), 2, False) for count in (work.count_network, work._count))
+    assert replace(line, memory=0) == replace(whole, memory=0)
+    assert line.memory == pytest.approx(whole.memory, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["posemamba-s-27", "hgmamba-xs"])
+def test_a_count_is_the_same_each_time(name: str) -> None:
+    """Whether tables are kept from an earlier step, and however a network's coins would fall."""
+    assert work._count(spec_of(name), 2, False) == work._count(spec_of(name), 2, False)
 
 
 @pytest.mark.slow
@@ -208,12 +224,11 @@ def test_forecasts_are_within_a_factor_of_two_of_what_happens(
 ) -> None:
     """Short runs of four kinds, by the seconds that this process computes; docs/forecasts.md has runs of minutes."""
     from training.lifting import train_lifting
-    from workflow.work import counted_forecast
 
     monkeypatch.chdir(tmp_path)
     prepare("synthetic-sh-like", tmp_path / "data/prepared/synthetic-sh-like")
     mine = plan("variants=mlp,posemamba-s,motionagformer-xs-81,poseformerv2-81", "scales={quick: {steps: 150}}")
-    forecast = counted_forecast(mine)
+    forecast = complete_forecast(mine)
     ratios = {}
     for e in (e for e, seed in unfinished(mine) if seed == 0 and e.dataset == "synthetic-sh-like"):
         began = time.process_time()
