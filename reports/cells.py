@@ -237,7 +237,7 @@ def _either_boxes(printed: Printed | None, mine: pd.DataFrame, convention: str, 
     told = [f"{value.mean():.1f} with {words}" for words, value in values.items() if len(value)]
     if not told:
         return judge_missing(printed, NO_BOXES)
-    return Verdict(NOT_COMPARABLE, f"the paper does not say which boxes: {' and '.join(told)}")
+    return Verdict(NOT_COMPARABLE, f"which boxes is not stated: {' and '.join(told)}")
 
 
 def _why_no_accuracy(

@@ -72,7 +72,7 @@ class CellView:
 
     `verdict` is empty where nothing is printed; `true` is the true count's text. `outcome` says whether the number is
     another than the reference row's, `gain` by how much; `runs` are the folders of the runs behind it, `counted` the
-    variant that was counted or timed for it.
+    variant that was counted or timed for it; `claim` the id of the printed number, study/table/row/column.
     """
 
     printed: str
@@ -86,6 +86,7 @@ class CellView:
     gain: str = ""
     runs: tuple[str, ...] = ()
     counted: str = ""
+    claim: str = ""
 
     @property
     def symbol(self) -> str:
@@ -250,6 +251,7 @@ def _cell_view(cell: tuple, column_decimals: int, paired: bool, variant: str) ->
         return CellView(cell.printed or "–")
     is_printed = pd.notna(cell.printed_value)
     shown = {"verdict": cell.verdict if is_printed else "", "why": cell.why}
+    shown["claim"] = "/".join((cell.study, cell.table, cell.row, cell.column))
     shown["printed"] = (cell.printed if is_printed else "–") if paired else ""
     if cell.printed == OUT_OF_MEMORY:  # judged by a prediction: its words are the result
         return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why)

@@ -30,7 +30,7 @@ NO_DATA = "data needs registration"
 NOT_THEIRS = "no data of the papers; measured at the other scales"
 NOT_FILMED = "no video is rendered from this motion"
 NO_ROOM = "not trained: the paper prints out of memory"
-NO_BOXES = "the paper does not say which boxes; the columns of both kinds do"
+NO_BOXES = "which boxes is not stated; the columns of both kinds do"
 
 
 class Verdict(NamedTuple):

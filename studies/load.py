@@ -22,11 +22,13 @@ STUDIES = ROOT / "studies"
 VARIANTS = STUDIES / "variants.yaml"
 RECIPES = STUDIES / "recipes.yaml"
 CLAIMS = STUDIES / "claims.yaml"  # what papers say in their text; read by reports/audit
+FINDINGS = STUDIES / "findings.yaml"  # what the audit says; read by studies/findings.py
+NO_STUDIES = (VARIANTS, RECIPES, CLAIMS, FINDINGS)
 
 
 def study_names() -> list[str]:
     """Names of the studies in `studies/`, sorted."""
-    return sorted(path.stem for path in data_files(STUDIES, "*.yaml") if path not in (VARIANTS, RECIPES, CLAIMS))
+    return sorted(path.stem for path in data_files(STUDIES, "*.yaml") if path not in NO_STUDIES)
 
 
 def load_study(name_or_path: str | Path) -> dict:

@@ -8,10 +8,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 import models
+from metrics import lifting
 from metrics.efficiency import count_under
 from models.lifting.graphs import directed_adjacency, spatial_adjacency
 from models.ssm.orders import mode_orders
@@ -26,38 +28,26 @@ FRAMES, JOINTS = 243, 17
 
 
 def limb_gradient() -> dict:
-    """Gradients by the input of a tiny net: as published, and exactly; relative difference, and that of the outputs."""
-    return {name: _gradient_error(name) for name in ("posemamba-s", "sasmamba")}
+    """Hand-written gradients of scans against their derivative: without added neighbours, and with two papers' own.
+
+    The backward pass does what the released lines do: it takes the four sequences apart and hands on what reaches each
+    token, so that nothing reaches the joint whose feature was added to it.
+    """
+    none = torch.empty(0, JOINTS, dtype=torch.long)
+    near = {"none": none} | {name: _neighbours(name) for name in ("posemamba-s", "sasmamba")}
+    return {name: _against_the_derivative(joints) for name, joints in near.items()}
 
 
 def limb_order() -> dict:
     """Whether the limb scan visits tokens in another order than the bidirectional scan, and which joints it reads."""
     ours, plain = (mode_orders(mode, FRAMES, JOINTS) for mode in ("global-local", "bidirectional"))
-    net = models.build("posemamba-s", **TINY)
-    near = net.space_blocks[0].mixer.neighbours[0].tolist()
+    near = _neighbours("posemamba-s")[0].tolist()
     return {
         "same_order": bool(torch.equal(ours, plain)),
         "joints_in_the_first_frame": (ours[0, :JOINTS] % JOINTS).tolist(),
         "joint_added_to_each": near,
         "joints_never_added": sorted(set(range(JOINTS)) - set(near)),
         "joints_added_to_themselves": [j for j, other in enumerate(near) if j == other],
-    }
-
-
-def one_sequence() -> dict:
-    """How far a spatial scan reaches: tokens in one sequence, and whether the last frame still sees the first."""
-    net = models.build("posemamba-s", **TINY).double().eval()
-    scan = net.space_blocks[0].mixer
-    random = torch.Generator().manual_seed(0)
-    tokens = torch.randn(1, 9 * JOINTS, 2 * TINY["width"], generator=random, dtype=torch.float64)
-    touched = tokens.clone()
-    touched[:, 0] += 1
-    with torch.no_grad():
-        # The temporal directions read zeros, so that only the spatial ones can carry anything.
-        before, after = (scan.scan(x, torch.zeros_like(x), 9, JOINTS)[0, -1] for x in (tokens, touched))
-    return {
-        "tokens_in_a_sequence": mode_orders("global-local", FRAMES, JOINTS).shape[1],
-        "reaches_the_last_frame": bool((before - after).abs().max() > 0),
     }
 
 
@@ -75,30 +65,23 @@ def scale_term() -> dict:
     return {name: {"n_mpjpe": n_mpjpe(x, target).item(), "mpjpe": mpjpe(x, target).item()} for name, x in terms.items()}
 
 
-def drop_path() -> dict:
-    """Largest rate at which paths are dropped in training, though every published configuration says dropout 0."""
-    net = models.build("posemamba-s")
-    rates = [block.drop_path for block in [*net.space_blocks, *net.time_blocks]]
-    return {"largest": max(rates), "blocks_with_any": sum(rate > 0 for rate in rates), "blocks": len(rates)}
-
-
-def first_norm() -> dict:
-    """Modules of PoseMamba before its first block: eq. 9 has a norm there."""
-    names = [
-        name for name, module in models.build("posemamba-s", **TINY).named_children() if name.endswith("embedding")
-    ]
-    net = models.build("posemamba-s", **TINY).eval()
-    seen: list[float] = []
-    net.space_blocks[0].register_forward_pre_hook(lambda _, inputs: seen.append(float(inputs[0].std(-1).mean())))
-    with torch.no_grad():
-        net(100 * torch.randn(1, 9, JOINTS, 2, generator=torch.Generator().manual_seed(0)))
-    return {"before_the_first_block": names, "deviation_of_its_input_for_inputs_of_100": seen[0]}
+def depth_only() -> dict:
+    """P1 of poses that are 30 mm off sideways, 40 mm in depth, or both: as they are, and with x and y overwritten."""
+    truth = np.random.default_rng(0).normal(0, 300, (9, JOINTS, 3))
+    truth -= truth[:, :1]
+    errors = {"30 mm sideways": (30, 0, 0), "40 mm in depth": (0, 0, 40), "both": (30, 0, 40)}
+    found = {}
+    for name, error in errors.items():
+        predicted = truth + error * (np.arange(JOINTS) > 0)[:, None]
+        overwritten = np.concatenate([truth[..., :2], predicted[..., 2:]], -1)
+        found[name] = [float(lifting.mpjpe(x, truth).mean() * JOINTS / (JOINTS - 1)) for x in (predicted, overwritten)]
+    return found
 
 
 def uncounted() -> dict:
     """What the papers' profiler leaves out of a network's counts: operations and parameters by name."""
     found = {}
-    for variant in ("posemamba-s", "sasmamba", "glsmamba-b"):
+    for variant in ("posemamba-s", "sasmamba"):
         net, clip = on_meta(variant)
         counted = count_under(("paper", "true"), net, clip)
         found[variant] = {rule: {"params": c.trained, "macs": c.macs} for rule, c in counted.items()}
@@ -107,7 +90,7 @@ def uncounted() -> dict:
 
 
 def released_graphs() -> dict:
-    """Edges of the peers' joint graphs that their skeleton does not have, or has in one direction only."""
+    """Edges of two joint graphs that their skeleton does not have, or has in one direction only."""
     one_way = spatial_adjacency().bool()
     bones, hdformer = (directed_adjacency(root_edge=extra)[1].bool() for extra in (False, True))
     return {
@@ -117,40 +100,39 @@ def released_graphs() -> dict:
     }
 
 
-def mended() -> dict:
-    """Slips of released training codes that are mended here: what each of them does."""
+def layer_scales_in_a_list() -> dict:
+    """What a module knows of parameters that it keeps in a plain list: nothing, so no optimiser trains them."""
+    holder = nn.Module()
+    holder.scales = [nn.Parameter(torch.full((4,), 1e-5)) for _ in range(6)]
+    return {"kept": len(holder.scales), "trained": len(list(holder.parameters())), "saved": len(holder.state_dict())}
+
+
+def loss_times_itself() -> dict:
+    """The gradient of a loss that is handed its own value as the gradient that reaches it, in terms of the loss's."""
     leaf = torch.ones(3, requires_grad=True)
-    try:
-        x = leaf.relu()
-        x += 1  # KTPFormer's positions
-        x.sum().backward()
-        in_place = "backward works"
-    except RuntimeError:
-        in_place = "backward is refused"
-    loss = (3 * leaf).square().mean()
-    own = torch.autograd.grad(loss, leaf, loss.detach(), retain_graph=True)[0]  # MixSTE's and KTPFormer's loss
+    loss = (0.3 * leaf).square().mean()
+    own = torch.autograd.grad(loss, leaf, loss.detach(), retain_graph=True)[0]
     true = torch.autograd.grad(loss, leaf)[0]
-    tiny = {"frames": 9, "width": 16, "depth": 2}
-    lost, kept = (models.build("tcpformer", **tiny, scales=scales) for scales in ("released", "trained"))
-    return {
-        "in_place": in_place,
-        "gradient_times": float((own / true).mean()),
-        "loss": loss.item(),
-        "scales_left_out": len(kept.state_dict()) - len(lost.state_dict()),
-        "blocks": tiny["depth"],
-    }
+    return {"loss": loss.item(), "gradient_times": float((own / true).mean())}
+
+
+def in_place_sum() -> dict:
+    """What this PyTorch says of a sum in place on what a ReLU gave."""
+    x = torch.ones(3, requires_grad=True).relu()
+    x += 1
+    try:
+        x.sum().backward()
+        return {"torch": torch.__version__, "refused": False}
+    except RuntimeError:
+        return {"torch": torch.__version__, "refused": True}
 
 
 EXPERIMENTS: dict[str, Callable[[], dict]] = {
-    "limb-gradient": limb_gradient,
-    "limb-order": limb_order,
-    "one-sequence": one_sequence,
-    "scale-term": scale_term,
-    "drop-path": drop_path,
-    "first-norm": first_norm,
-    "uncounted": uncounted,
-    "released-graphs": released_graphs,
-    "mended": mended,
+    function.__name__.replace("_", "-"): function
+    for function in (
+        *(limb_gradient, limb_order, scale_term, depth_only, uncounted, released_graphs),
+        *(layer_scales_in_a_list, loss_times_itself, in_place_sum),
+    )
 }
 
 
@@ -175,27 +157,41 @@ def write_evidence(path: Path, lenient: bool = False) -> None:
     write_text(path, json.dumps(gather(lenient=lenient), indent=1) + "\n")
 
 
-def _gradient_error(variant: str) -> dict:
-    nets = [_tiny(variant, gradient) for gradient in ("published", "exact")]
-    clip = torch.randn(1, 9, JOINTS, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    outputs, gradients = zip(*(_output_and_gradient(net, clip) for net in nets), strict=True)
-    published, exact = gradients
-    return {
-        "relative_error": float((published - exact).norm() / exact.norm()),
-        "same_output": bool(torch.equal(*outputs)),
-    }
+def _neighbours(variant: str) -> Tensor:
+    """Indices, (K, J), of the joints whose features a network's spatial scan adds to each joint."""
+    return models.build(variant, **TINY).space_blocks[0].mixer.neighbours
 
 
-def _tiny(variant: str, gradient: str) -> nn.Module:
-    torch.manual_seed(0)
-    return models.build(variant, **TINY, gradient=gradient).double().eval()
+class _Scan(torch.autograd.Function):
+    """Four sequences of a clip's tokens, (joints, frames) each read in both directions, as released code makes them."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, near: Tensor) -> Tensor:
+        ctx.shape = x.shape
+        space = (x + x[..., near].sum(-2)).flatten(-2)
+        one_way = torch.stack([space, x.mT.flatten(-2)])
+        return torch.cat([one_way, one_way.flip(-1)])
+
+    @staticmethod
+    def backward(ctx, *reached: Tensor) -> tuple[Tensor | None, ...]:
+        space, time = reached[0][:2] + reached[0][2:].flip(-1)
+        *lead, frames, joints = ctx.shape
+        return space.view(ctx.shape) + time.view(*lead, joints, frames).mT, None
 
 
-def _output_and_gradient(net: nn.Module, clip: Tensor) -> tuple[Tensor, Tensor]:
-    leaf = clip.clone().requires_grad_()
-    output = net(leaf)
-    output.square().mean().backward()
-    return output.detach(), leaf.grad
+def _against_the_derivative(near: Tensor) -> dict:
+    """Whether the hand-written gradient of a scan passes PyTorch's check, and how far it is off the derivative."""
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, JOINTS, generator=random, dtype=torch.float64, requires_grad=True)
+    reached = torch.randn(4, 2, 3 * JOINTS, generator=random, dtype=torch.float64)
+    hand = torch.autograd.grad(_Scan.apply(x, near), x, reached)[0]
+    derivative = torch.autograd.functional.vjp(lambda x: _Scan.forward(_Shape(), x, near), x, reached)[1]
+    passes = torch.autograd.gradcheck(lambda x: _Scan.apply(x, near), (x,), raise_exception=False)
+    return {"passes": bool(passes), "off_by": float((hand - derivative).norm() / derivative.norm())}
+
+
+class _Shape:
+    """Takes what a forward pass keeps for its backward pass."""
 
 
 if __name__ == "__main__":

@@ -1,69 +1,166 @@
-"""What the audit found: a finding says what is claimed, what was found, and with which numbers."""
+"""What a check looks at and gives, and a finding shown: words of studies/findings.yaml with the numbers of its check."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 
 import pandas as pd
 
-from reports.audit.ledger import Ledger
-from reports.measurements import Choice
+from reports.audit.ledger import Claim, Ledger
+from reports.measurements import EFFICIENCY_SCALE, Choice, pick
+from studies.findings import EFFECTS, Finding
+from studies.printed import Printed, agrees, cut_off
 
-KINDS = {
-    "contradiction": "The same thing with two numbers",
-    "arithmetic": "Numbers that do not follow from each other",
-    "counting": "What was counted, and what was not",
-    "protocol": "How accuracy was measured",
-    "code": "What the released code does",
-}
-STANDS, FALLS, NEEDS = "reproduces", "does not reproduce", "needs data"
+STANDS, FALLS, NEEDS, CITED = "reproduces", "does not reproduce", "needs data", "cited"
+COMMAND = ".venv/bin/python -m reports.audit {}"
+EXPERIMENT = ".venv/bin/python -m workflow.evidence {}"
+COUNTS = "efficiency counts; `make efficiency`"
+
+
+class Missing(Exception):  # noqa: N818 - no error: the audit says what is needed
+    """A check cannot be made; its text says what it needs."""
+
+
+class NotChosen(Exception):  # noqa: N818 - no error: the audit leaves the finding out
+    """A check is about a study that is not among those chosen."""
 
 
 @dataclass(frozen=True)
 class Material:
     """What checks look at: the ledger, all measurements, the choice of a report, and evidence from running code.
 
-    evidence : name -> what `workflow.evidence` found, plain numbers and texts
+    experiments : name -> what `workflow.evidence` gives, plain numbers and texts
     """
 
     ledger: Ledger
     measurements: pd.DataFrame
     choice: Choice
-    evidence: dict[str, dict] = field(default_factory=dict)
+    experiments: Mapping[str, dict] = field(default_factory=dict)
+
+    def cell(self, where: str) -> Claim:
+        """The claim of a cell, study/table/row/column. Raises NotChosen where its study was not read."""
+        if where not in self.ledger.claims:
+            raise NotChosen(where)
+        return self.ledger.claims[where]
+
+    def column(self, metric: str, *tables: str) -> list[Claim]:
+        """Claims of one metric in these tables (study/table), in their order. Raises NotChosen where there is none."""
+        places = tuple(f"{table}/" for table in tables)
+        claims = [c for c in self.ledger.claims.values() if c.metric == metric and c.id.startswith(places)]
+        if not claims:
+            raise NotChosen(metric)
+        return claims
+
+    def fact(self, claim: Claim, column: str) -> str:
+        """What the row of a claim prints in another column, as text."""
+        study, table, row, _ = claim.id.split("/")
+        tables = next(s["tables"] for s in self.ledger.studies if s["study"] == study)
+        rows = next(t["rows"] for t in tables if t["id"] == table)
+        return next(r["cells"][column] for r in rows if r["id"] == row)
+
+    def peer(self, claim: Claim) -> dict | None:
+        """What studies/claims.yaml knows of a row's network; None for the papers' own."""
+        return next((peer for peer in self.ledger.peers.values() if peer.get("row") == claim.row), None)
+
+    def counts(self, variant: str, metric: str) -> dict[str, float]:
+        """Our counts of a variant by convention, base units; empty where nothing was counted."""
+        rows = pick(self.measurements, scale=EFFICIENCY_SCALE, variant=variant, metric=metric)
+        return dict(zip(rows["convention"], rows["value"], strict=True))
+
+    def count(self, variant: str, metric: str, convention: str) -> float:
+        """One of them. Raises Missing where it was not counted."""
+        counts = self.counts(variant, metric)
+        if convention not in counts:
+            raise Missing(COUNTS)
+        return counts[convention]
+
+    def experiment(self, name: str) -> dict:
+        """What an experiment gave. Raises Missing where it was not made."""
+        if name not in self.experiments:
+            raise Missing(f"the experiment; `{EXPERIMENT.format(name)}`")
+        return self.experiments[name]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One finding.
+class Evidence:
+    """What a check computed.
 
-    id, kind, title; claimed : what the papers say, and where; found : what is the case, in one or two sentences whose
-    numbers come from the evidence; change : how much it changes; effect : the largest factor, 1 or more, between two
-    numbers that it sets against each other, 0 where there is none; head, rows : the evidence as a table of texts;
-    claims : ids of the claims that it touches; status : STANDS, FALLS or NEEDS (then `needs` says what);
-    command : what reruns it; reported : what others say of it, quoted as such.
+    holds   whether the finding is true; head, rows: the evidence as a table of texts
+    cells   ids of the claims of which the finding's sentence is true: these are flagged, and no others
+    values  fill the placeholders in the finding's `found` and `changes`
+    effect  the largest factor, 1 or more, between two numbers that are set against each other; 0 where there is none
     """
 
-    id: str
-    kind: str
-    title: str
-    claimed: str
-    found: str
-    change: str
+    holds: bool
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    status: str
+    cells: tuple[str, ...] = ()
+    values: Mapping[str, object] = field(default_factory=dict)
     effect: float = 0.0
-    claims: tuple[str, ...] = ()
-    needs: str = ""
-    command: str = ""
-    reported: tuple[str, ...] = ()
 
 
-Check = Callable[[Material], Sequence[Finding]]
+Check = Callable[[Material], Evidence]
+CHECKS: dict[str, Check] = {}
+EXPERIMENTS: set[str] = set()  # ids of findings that an experiment of the same name shows
 
 
-def status(stands: bool | None) -> str:
-    """The status of a check that came out so; None where it could not be made."""
-    return NEEDS if stands is None else STANDS if stands else FALLS
+def check(function: Check) -> Check:
+    """Register a check as that of the finding of its name."""
+    CHECKS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+def show(finding: Finding, material: Material) -> dict | None:
+    """A finding as plain data, with the evidence of its check; None where it is about no study that was chosen."""
+    if not set(finding.about) & {study["study"] for study in material.ledger.studies}:
+        return None
+    shown = {"status": CITED, "head": (), "rows": (), "cells": (), "effect": 0.0, "needs": ""}
+    values: Mapping[str, object] = {}
+    if finding.id in CHECKS:
+        try:
+            evidence = CHECKS[finding.id](material)
+            shown |= {key: getattr(evidence, key) for key in ("head", "rows", "cells", "effect")}
+            shown["status"], values = STANDS if evidence.holds else FALLS, evidence.values
+        except Missing as needs:
+            shown |= {"status": NEEDS, "needs": str(needs)}
+        except NotChosen:
+            return None
+    shown["true_of"] = _by_table(shown["cells"], material.ledger)
+    command = (EXPERIMENT if finding.id in EXPERIMENTS else COMMAND).format(finding.id)
+    return _words(finding, values, shown["status"]) | shown | {"command": command}
+
+
+def _words(finding: Finding, values: Mapping[str, object], status: str) -> dict:
+    """What the file says of a finding, filled in; without the sentences that need numbers where there are none."""
+    words = asdict(finding) | {"about": list(finding.about)}
+    words["code"] = [asdict(code) | {"link": code.link} for code in finding.code]
+    words["said"] = [asdict(said) | {"link": said.link} for said in finding.said]
+    for key in ("found", "changes"):
+        words[key] = "" if status == NEEDS else words[key].format(**values)
+    return words
+
+
+def _by_table(cells: tuple[str, ...], ledger: Ledger) -> dict[str, list[str]]:
+    """Cells in words, by table (study/table): `MHFormer MACs/frame`."""
+    words: dict[str, list[str]] = {}
+    for claim in map(ledger.claims.__getitem__, cells):
+        column = claim.place.rpartition(", ")[2]
+        words.setdefault("/".join(claim.id.split("/")[:2]), []).append(f"{claim.label} {column}")
+    return words
+
+
+def order(shown: dict) -> tuple:
+    """Sorts findings by what they change for somebody who compares networks, then by how much."""
+    return (shown["status"] == NEEDS, list(EFFECTS).index(shown["affects"]), -shown["effect"])
+
+
+def fits(printed: Printed, value: float) -> bool:
+    """Whether a value, in base units, rounds or is cut to the printed digits."""
+    return agrees(printed, value) or cut_off(printed, value)
+
+
+def fit(printed: Printed, value: float) -> str:
+    """Whether it does, in a word."""
+    return "rounded" if agrees(printed, value) else "cut" if cut_off(printed, value) else "no"
 
 
 def factor(one: float, other: float) -> float:
@@ -73,7 +170,13 @@ def factor(one: float, other: float) -> float:
 
 def short(value: float) -> str:
     """A count with three to five digits and its unit: 3.587 G, 859.7 k."""
-    for factor, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if abs(value) >= factor:
-            return f"{value / factor:.4g}{unit}"
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= size:
+            return f"{value / size:.4g}{unit}"
     return f"{value:.4g}"
+
+
+def listed(names: list[str]) -> str:
+    """Names in a sentence: a, b and c; each once, `none` for none."""
+    *first, last = list(dict.fromkeys(names)) or ["none"]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,6 +1,6 @@
 """The ledger: every number that the papers print, in tables and in their text, as a claim with its verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from reports.tables import build_table
 from reports.verdicts import DIFFERS, NOT_RUN, REPRODUCED
 from studies.errors import InputError
 from studies.load import CLAIMS, load_study
-from studies.printed import Printed, parse_printed
+from studies.printed import MARKS, Printed, parse_printed
 from studies.reading import check_schema, read_yaml
 
 
@@ -22,7 +22,8 @@ class Claim:
 
     metric, protocol (of accuracies: protocol, input, benchmark, boxes) and convention say what it is a number of;
     printed is the text, value the number in `unit`; measured the value of this project under the same convention, or
-    None; verdict, why and matches (other conventions that give the printed digits) as in the tables.
+    None; verdict, why and matches (other conventions that give the printed digits) as in the tables; notes are the
+    paper's own footnotes to this cell or its row.
     """
 
     id: str
@@ -40,6 +41,19 @@ class Claim:
     verdict: str
     why: str
     matches: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> Printed:
+        """The printed number with its unit and decimals."""
+        number = parse_printed(self.printed, self.unit)
+        assert number is not None, self.id  # a claim is printed
+        return number
+
+    @property
+    def base(self) -> float:
+        """The printed number in base units (1, MAC, mm, points)."""
+        return self.number.value * self.number.factor
 
 
 @dataclass(frozen=True)
@@ -48,19 +62,14 @@ class Ledger:
 
     claims: dict[str, Claim]
     peers: dict[str, dict]
-    reported: list[dict]
     studies: list[dict] = field(default_factory=list)
 
-    def printed(self, cell: str) -> Printed | None:
-        """The printed number of a cell; None where there is none. Raises InputError for a cell of no claim."""
-        claim = self.claims.get(cell)
-        if claim is None:
-            return None
-        return parse_printed(claim.printed, claim.unit)
-
-    def table(self) -> pd.DataFrame:
-        """A row a claim."""
-        return pd.DataFrame([asdict(claim) for claim in self.claims.values()])
+    def table(self, flagged: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+        """A row a claim; `findings` are the ids of those that flag it (claim -> findings)."""
+        rows = [asdict(claim) for claim in self.claims.values()]
+        for row in rows:
+            row |= {"notes": "; ".join(row["notes"]), "findings": " ".join(flagged.get(row["id"], ()))}
+        return pd.DataFrame(rows)
 
 
 def make_ledger(studies: Sequence[str | Path], measurements: pd.DataFrame, **options) -> Ledger:
@@ -76,7 +85,7 @@ def make_ledger(studies: Sequence[str | Path], measurements: pd.DataFrame, **opt
         if text["study"] in {study["study"] for study in loaded}:
             claim = _text_claim(text, claims, extra["peers"])
             claims[claim.id] = claim
-    return Ledger(claims, extra["peers"], extra["reported"], loaded)
+    return Ledger(claims, extra["peers"], loaded)
 
 
 @cache
@@ -118,7 +127,16 @@ def _cell_claim(study: dict, table: dict, column: dict, cell: tuple) -> Claim:
         verdict=cell.verdict,
         why=cell.why,
         matches=cell.matches if isinstance(cell.matches, str) else "",
+        notes=_notes(table, cell),
     )
+
+
+def _notes(table: dict, cell: tuple) -> tuple[str, ...]:
+    """The paper's footnotes to a cell: those of its row, but one with a mark (*) only where the cell has that mark."""
+    row = next((row for row in table["rows"] if row["id"] == cell.row), {})
+    notes = [table["footnotes"][note] for note in row.get("notes", ())]
+    theirs = [note for note in notes if not note.startswith("Ours:")]
+    return tuple(n for n in theirs if n[0] not in MARKS or cell.printed.endswith(n[0]))
 
 
 def _text_claim(text: dict, claims: dict[str, Claim], peers: dict[str, dict]) -> Claim:
@@ -154,7 +172,10 @@ def implied(text: dict, claims: dict[str, Claim], peers: dict[str, dict]) -> flo
 
     Raises InputError for a cell or a peer that does not exist.
     """
-    numbers = [_base(cell, claims, text["id"]) for cell in text["cells"]]
+    for cell in text["cells"]:
+        if cell not in claims:
+            raise InputError(f"studies/claims.yaml: text {text['id']}: the studies print nothing at {cell}")
+    numbers = [claims[cell].base for cell in text["cells"]]
     if "peer" in text:
         try:
             numbers.append(float(peers[text["peer"]]["counts"][text["count"]]))
@@ -166,11 +187,3 @@ def implied(text: dict, claims: dict[str, Claim], peers: dict[str, dict]) -> flo
     if text["rule"] == "less":
         return 100 * (1 - first / rest[0])
     return abs(first - rest[0]) if text["rule"] == "difference" else first
-
-
-def _base(cell: str, claims: dict[str, Claim], who: str) -> float:
-    """The printed number of a cell in base units (1, MAC, mm, points)."""
-    if cell not in claims:
-        raise InputError(f"studies/claims.yaml: text {who}: the studies print nothing at {cell}")
-    printed = parse_printed(claims[cell].printed, claims[cell].unit)
-    return printed.value * printed.factor

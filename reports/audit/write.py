@@ -1,4 +1,4 @@
-"""All checks in one place, and the audit as JSON, CSV and the body of a page."""
+"""All findings with their evidence, and the audit as JSON, CSV and the body of a page."""
 
 import json
 from collections import Counter
@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from reports.audit import arithmetic, code, contradictions, counting, peers, protocol
-from reports.audit.finding import FALLS, KINDS, NEEDS, STANDS, Check, Finding, Material
+from reports.audit import checks  # noqa: F401 - registers them
+from reports.audit.finding import CITED, FALLS, NEEDS, STANDS, Material, order, show
 from reports.audit.ledger import make_ledger
 from reports.layout import SYMBOLS
 from reports.measurements import Choice, read_measurements
@@ -18,44 +18,16 @@ from reports.pages import render
 from reports.verdicts import VERDICTS
 from studies.errors import InputError
 from studies.files import write_text, write_whole
+from studies.findings import EFFECTS, KINDS, read_findings
 
-CHECKS: tuple[Check, ...] = (
-    contradictions.two_values,
-    arithmetic.sentences,
-    arithmetic.steps,
-    arithmetic.quotients,
-    arithmetic.means,
-    counting.hidden_weights,
-    counting.hidden_operations,
-    code.uncounted,
-    counting.halved,
-    counting.unmatched,
-    peers.units,
-    peers.order,
-    peers.one_frame_out,
-    peers.windows,
-    peers.closed_forms,
-    peers.weights,
-    peers.mixed_variants,
-    peers.impossible,
-    peers.dense,
-    counting.copied,
-    protocol.best_on_test,
-    protocol.overwritten,
-    protocol.boxes,
-    protocol.families,
-    protocol.refined,
-    protocol.marks,
-    code.limb_order,
-    code.limb_gradient,
-    code.one_sequence,
-    code.scale_term,
-    code.drop_path,
-    code.first_norm,
-    code.released_graphs,
-    code.mended,
-)
-STATUSES = (STANDS, FALLS, NEEDS)
+STATUSES = (STANDS, CITED, FALLS, NEEDS)
+SAYS = {  # of one finding, of several
+    STANDS: ("reproduces", "reproduce"),
+    CITED: ("is shown by the lines that it cites", "are shown by the lines that they cite"),
+    FALLS: ("does not reproduce", "do not reproduce"),
+    NEEDS: ("needs data", "need data"),
+}
+TEXTS = ("id", "kind", "affects", "title", "found", "changes", "means", "status", "needs", "command", "changed")
 
 
 def gather(studies: Sequence[str | Path], measurements_csv: str | Path, evidence_json: str | Path, **options) -> dict:
@@ -67,14 +39,16 @@ def gather(studies: Sequence[str | Path], measurements_csv: str | Path, evidence
     measurements = read_measurements(measurements_csv)
     ledger = make_ledger(studies, measurements, **options)
     material = Material(ledger, measurements, Choice(**options), _evidence(evidence_json) if evidence_json else {})
-    findings = [finding for check in CHECKS for finding in check(material)]
+    shown = filter(None, (show(finding, material) for finding in read_findings().stand))
+    findings = sorted(shown, key=order)
     verdicts = Counter(claim.verdict for claim in ledger.claims.values())
     return {
-        "claims": ledger.table().astype(object).where(lambda x: x.notna(), None).to_dict("records"),
-        "findings": [asdict(finding) for finding in findings],
+        "claims": ledger.table(flags(findings)).astype(object).where(lambda x: x.notna(), None).to_dict("records"),
+        "findings": findings,
+        "withdrawn": [asdict(finding) for finding in read_findings().withdrawn],
         "counts": {
             "verdicts": {verdict: verdicts[verdict] for verdict in VERDICTS},
-            "statuses": {s: sum(f.status == s for f in findings) for s in STATUSES},
+            "statuses": {s: sum(f["status"] == s for f in findings) for s in STATUSES},
         },
         "scale": material.choice.scale,
         "dataset": material.choice.dataset,
@@ -97,18 +71,25 @@ def write_audit(
     return audit
 
 
+def flags(findings: Sequence[dict]) -> dict[str, list[str]]:
+    """Ids of the findings that are true of each claim, by the claim's id."""
+    flagged: dict[str, list[str]] = {}
+    for finding in findings:
+        for cell in finding["cells"] if finding["status"] == STANDS else ():
+            flagged.setdefault(cell, []).append(finding["id"])
+    return flagged
+
+
 def audit_body(audit: dict) -> Markup:
     """The body of the audit's page, from what `gather` returns; text from data is escaped."""
-    return Markup(render("audit.html", audit=audit, kinds=KINDS, symbols=SYMBOLS))
+    return Markup(render("audit.html", audit=audit, kinds=KINDS, effects=EFFECTS, symbols=SYMBOLS, says=SAYS))
 
 
 def findings_table(audit: dict) -> pd.DataFrame:
-    """A row a finding: its texts, without the tables of evidence."""
-    keys = [field for field in Finding.__dataclass_fields__ if field not in ("head", "rows")]
-    rows = [{key: finding[key] for key in keys} for finding in audit["findings"]]
-    return pd.DataFrame(rows, columns=keys).assign(
-        claims=[" ".join(row["claims"]) for row in rows], reported=["; ".join(row["reported"]) for row in rows]
-    )
+    """A row a finding: its texts and the cells that it flags, without the tables of evidence."""
+    rows = [{key: finding[key] for key in TEXTS} for finding in audit["findings"]]
+    joined = {key: [" ".join(finding[key]) for finding in audit["findings"]] for key in ("about", "cells")}
+    return pd.DataFrame(rows, columns=TEXTS).assign(**joined)
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.audit.finding import STANDS
-from reports.audit.write import audit_body
+from reports.audit.write import audit_body, flags
 from reports.comparisons import read_comparisons
 from reports.layout import CONVENTIONS, SCALES, SELECTIONS, SYMBOLS, View, count_verdicts, make_view
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick, read_measurements
@@ -132,14 +131,19 @@ def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Pat
 
 
 def _write_pages(site: Site) -> None:
-    findings = sorted(site.audit["findings"], key=lambda f: (f["status"] != STANDS, -f["effect"]))
+    findings, flagged = site.audit["findings"], flags(site.audit["findings"])
     _write(site, "index.html", "overview.html", facts=run_facts(site), counts=_verdicts(site), findings=findings)
     links, counted = run_links(site.experiments), counts(site)
     linked = {f"{rule}-{variant['name']}" for variant in counted for rule in COUNTED if rule in variant["by"]}
     for study in site.studies:
-        values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS}
+        values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS, "flagged": flagged}
         _write(site, f"{study.name}.html", "study.html", **values)
-    _write(site, "audit.html", "audit.html", body=audit_body(site.audit | {"files": "audit/"}))
+    _write(
+        site,
+        "audit.html",
+        "audit.html",
+        body=audit_body(site.audit | {"files": "audit/", "pages": [study.name for study in site.studies]}),
+    )
     scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
     rules = {rule: CONVENTIONS[rule] for rule in COUNTED if any(rule in variant["by"] for variant in counted)}
     values = {"rules": rules, "timings": timings(site), "scaling": scaling}

@@ -12,7 +12,7 @@ from models.ssm.orders import drawn_orders
 from reports.audit.write import write_audit
 from reports.comparisons import write_comparisons
 from reports.tables import write_tables
-from studies.load import load_study
+from studies.load import load_study, study_names
 
 REPORT = Path("results/quick/synthetic")
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
@@ -30,7 +30,7 @@ def write_report(root: Path) -> Path:
     (root / "noise.csv").write_text("device,metric,floor\nsome CPU,mpjpe,0.0\n", encoding="utf-8")
     (root / "evidence.json").write_text(json.dumps({}), encoding="utf-8")
     comparisons = write_comparisons([DEMO], measurements, root / "noise.csv", report / "comparisons.csv", **OPTIONS)
-    write_audit([DEMO], measurements, root / "evidence.json", report / "audit", **OPTIONS)
+    write_audit([*study_names(), DEMO], measurements, root / "evidence.json", report / "audit", **OPTIONS)
     write_tables(DEMO, measurements, report / "tables", comparisons, **OPTIONS)
     write_seen(root, report / "heatmaps.npz")
     (report / "figures").mkdir()

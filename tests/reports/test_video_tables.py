@@ -93,7 +93,7 @@ def test_where_the_data_are_there_the_box_setting_decides():
     _, cell = cells(row("poseval+gt-boxes/val/last", 87.0, **own), scale="paper")
     assert cell.loc[("ours", "gt"), "measured"] == 87
     assert cell.loc[("ours", "mean"), "verdict"] == "not comparable"
-    assert cell.loc[("ours", "mean"), "why"] == "the paper does not say which boxes: 87.0 with true boxes"
+    assert cell.loc[("ours", "mean"), "why"] == "which boxes is not stated: 87.0 with true boxes"
     study = STUDY | {"tables": [STUDY["tables"][0] | {"columns": [STUDY["tables"][0]["columns"][0] | {"boxes": "gt"}]}]}
     numbers = measured(row("poseval+gt-boxes/val/last", 87.0, **own))
     table = build_table(study, study["tables"][0], numbers, **OPTIONS | {"scale": "paper"})

@@ -118,7 +118,7 @@ rule audit:
         measurements=f"{REPORT}/measurements.csv",
         evidence=made([EVIDENCE]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
-        names=[*NAMES, "studies/claims.yaml"],
+        names=[*NAMES, "studies/claims.yaml", "studies/findings.yaml"],
         sources=closure("reports.audit.write"),
     output:
         AUDIT[:-1],

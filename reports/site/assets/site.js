@@ -145,6 +145,28 @@ window.SSMPOSE = { data: {}, mount: {} };
     verdict?.addEventListener("change", () => { ask("verdict", verdict.value); apply(); });
   }
 
+  // Findings of one paper, of one kind.
+  function findings() {
+    const choices = ["about", "kind"].map((key) => [key, document.querySelector(`select[data-${key}]`)]);
+    if (!choices[0][1]) return;
+    const cards = [...document.querySelectorAll("details.finding")];
+    const apply = () => {
+      for (const card of cards) {
+        card.hidden = choices.some(([key, select]) => select.value && !card.dataset[key].split(" ").includes(select.value));
+      }
+      for (const section of document.querySelectorAll("section:has(> details.finding)")) {
+        section.hidden = !section.querySelector("details.finding:not([hidden])");
+      }
+      const shown = cards.filter((card) => !card.hidden).length;
+      document.querySelector(".found").textContent = shown < cards.length ? `${shown} of ${cards.length} findings` : "";
+    };
+    for (const [key, select] of choices) {
+      select.value = asked.get(key) ?? "";
+      select.addEventListener("change", () => { ask(key, select.value); apply(); });
+    }
+    apply();
+  }
+
   function countings() {
     const buttons = [...document.querySelectorAll("[data-convention]:is(button)")];
     const choose = (button) => {
@@ -177,6 +199,7 @@ window.SSMPOSE = { data: {}, mount: {} };
     if (here) here.closest("nav").scrollLeft = here.offsetLeft - here.closest("nav").clientWidth / 2;
     document.querySelectorAll("table[data-sortable]").forEach(sortable);
     filtering();
+    findings();
     countings();
     open();
     addEventListener("hashchange", open);
