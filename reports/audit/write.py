@@ -30,15 +30,17 @@ SAYS = {  # of one finding, of several
 TEXTS = ("id", "kind", "affects", "title", "found", "changes", "means", "status", "needs", "command", "changed")
 
 
-def gather(studies: Sequence[str | Path], measurements_csv: str | Path, evidence_json: str | Path, **options) -> dict:
+def gather(
+    studies: Sequence[str | Path], measurements_csv: str | Path, experiments: dict[str, dict], **options
+) -> dict:
     """The audit as plain data: claims, findings, and counts of verdicts and statuses.
 
-    evidence_json: empty where gathering it failed. options: those of `reports.tables.build_table`. Raises InputError for
-    files that are absent or cannot be read.
+    experiments: what `workflow.evidence` gave. options: those of `reports.tables.build_table`. Raises InputError for
+    measurements that are absent or cannot be read.
     """
     measurements = read_measurements(measurements_csv)
     ledger = make_ledger(studies, measurements, **options)
-    material = Material(ledger, measurements, Choice(**options), _evidence(evidence_json) if evidence_json else {})
+    material = Material(ledger, measurements, Choice(**options), experiments)
     shown = filter(None, (show(finding, material) for finding in read_findings().stand))
     findings = sorted(shown, key=order)
     verdicts = Counter(claim.verdict for claim in ledger.claims.values())
@@ -62,8 +64,12 @@ def write_audit(
     folder: str | Path,
     **options,
 ) -> dict:
-    """Write `audit.json`, `claims.csv`, `findings.csv` and `index.html` into the folder; returns the audit."""
-    audit, folder = gather(studies, measurements_csv, evidence_json, **options), Path(folder)
+    """Write `audit.json`, `claims.csv`, `findings.csv` and `index.html` into the folder; returns the audit.
+
+    evidence_json: empty where gathering it failed. The rest as `gather`.
+    """
+    experiments, folder = _evidence(evidence_json) if evidence_json else {}, Path(folder)
+    audit = gather(studies, measurements_csv, experiments, **options)
     write_text(folder / "audit.json", json.dumps(audit, indent=1, ensure_ascii=False) + "\n")
     _write_csv(pd.DataFrame(audit["claims"]), folder / "claims.csv")
     _write_csv(findings_table(audit), folder / "findings.csv")

@@ -99,9 +99,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "measurements.csv", folder / "evidence.json"
 
 
+def experiments(files: tuple[Path, Path]) -> dict[str, dict]:
+    """What the real experiments gave."""
+    return json.loads(files[1].read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="module")
 def audit(files: tuple[Path, Path]) -> dict:
-    return gather(study_names(), *files, **OPTIONS)
+    return gather(study_names(), files[0], experiments(files), **OPTIONS)
 
 
 @pytest.mark.slow
@@ -186,13 +191,13 @@ def test_no_number_of_a_run_stands_in_a_finding(audit: dict, files: tuple[Path, 
     ]
     with_runs = pd.concat([counts, pd.DataFrame(rows)]).reindex(columns=list(COLUMNS)).fillna("")
     with_runs.to_csv(tmp_path / "m.csv", index=False)
-    assert gather(study_names(), tmp_path / "m.csv", files[1], **OPTIONS)["findings"] == audit["findings"]
+    assert gather(study_names(), tmp_path / "m.csv", experiments(files), **OPTIONS)["findings"] == audit["findings"]
 
 
 @pytest.mark.slow
 def test_what_needs_counts_says_so_without_them(files: tuple[Path, Path], tmp_path: Path) -> None:
     pd.DataFrame(columns=COLUMNS).to_csv(tmp_path / "m.csv", index=False)
-    shown = gather(study_names(), tmp_path / "m.csv", files[1], **OPTIONS)["findings"]
+    shown = gather(study_names(), tmp_path / "m.csv", experiments(files), **OPTIONS)["findings"]
     by_id = {finding["id"]: finding for finding in shown}
     assert by_id["hidden-weights"]["status"] == NEEDS
     assert "make efficiency" in by_id["hidden-weights"]["needs"]
@@ -289,4 +294,4 @@ def test_addresses_are_whole() -> None:
 def test_missing_files_end_in_one_line(tmp_path: Path) -> None:
     pd.DataFrame(columns=COLUMNS).to_csv(tmp_path / "m.csv", index=False)
     with pytest.raises(InputError, match=r"evidence\.json: no such file"):
-        gather(["posemamba"], tmp_path / "m.csv", tmp_path / "evidence.json", **OPTIONS)
+        write_audit(["posemamba"], tmp_path / "m.csv", tmp_path / "evidence.json", tmp_path, **OPTIONS)
