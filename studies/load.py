@@ -16,7 +16,7 @@ from studies.printed import OUT_OF_MEMORY, parse_printed
 from studies.reading import ROOT, check_schema, display, nearest, place, read_yaml
 from studies.variants import resolve_variants
 
-__all__ = ["check_all", "check_schema", "load_study", "nearest", "recipes", "study_names"]
+__all__ = ["check_all", "check_schema", "load_study", "nearest", "recipe_named", "recipes", "study_names"]
 
 STUDIES = ROOT / "studies"
 VARIANTS = STUDIES / "variants.yaml"
@@ -72,6 +72,11 @@ def recipes(path: str | Path = RECIPES) -> dict[str, dict]:
     Raises InputError for an unknown or missing key, an unknown recipe behind `like`, or a circle of them.
     """
     return deepcopy(_resolved_recipes(Path(path)))
+
+
+def recipe_named(name: str) -> dict:
+    """One of `recipes`."""
+    return deepcopy(_resolved_recipes(RECIPES)[name])
 
 
 def check_all() -> None:

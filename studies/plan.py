@@ -6,7 +6,7 @@ Imported while Snakemake parses the workflow: nothing heavy may be imported here
 from dataclasses import dataclass
 from fractions import Fraction
 
-from studies.load import load_study, recipes
+from studies.load import load_study, recipe_named
 from studies.motions import motions
 from studies.paper import COCO, PAPER, PUBLISHED
 from studies.variants import resolve_variants
@@ -123,7 +123,7 @@ class Plan:
         return start is not None and start.variant == encoder and self.reads_features(experiment)
 
     def _lifting_spec(self, experiment: Experiment) -> dict:
-        recipe = recipes()[experiment.recipe]
+        recipe = recipe_named(experiment.recipe)
         hyper = scaled_hyper(resolve_variants()[experiment.variant]["hyper"], self.rule)
         if "channels" in recipe:  # the same input for all
             hyper["in_channels"] = recipe["channels"]
@@ -134,7 +134,7 @@ class Plan:
         changes = rule | rule["pretraining"] if experiment.recipe == PRETRAINING else rule
         return {
             "hyper": video_hyper(resolve_variants()[experiment.variant], rule),
-            "recipe": video_recipe(recipes()[experiment.recipe], changes),
+            "recipe": video_recipe(recipe_named(experiment.recipe), changes),
             "conditions": conditions(
                 list(self.studies.values()), experiment, lambda column: dataset_of(column, self.config)
             ),
