@@ -216,7 +216,7 @@ class Kept:
         """By `network_key`, as JSON has them."""
         return read_kept(KEPT / "networks.json")
 
-    @property
+    @cached_property
     def speed(self) -> Speed | None:
         """Of the device that was measured last beside this processor."""
         kept = read_kept(KEPT / "speed.json").get(cpu_name())
