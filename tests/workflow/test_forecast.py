@@ -194,7 +194,7 @@ def test_jobs_are_foretold_without_torch(elsewhere: Path) -> None:
 def spec_of(name: str) -> dict:
     """A variant as a run describes it, with clips of 27 frames where it can have them, as far as counting reads it."""
     hyper = resolve_variants()[name]["hyper"]
-    hyper |= {"frames": 27} if hyper["frames"] in (81, 243) and "central" not in hyper else {}
+    hyper = hyper | ({"frames": 27} if hyper["frames"] in (81, 243) and "central" not in hyper else {})
     recipe = recipes()["glsmamba" if "encoder" in hyper else "posemamba"]
     return {"variant": name, "hyper": hyper, "recipe": recipe, "backend": "auto"}
 
