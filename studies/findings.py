@@ -3,7 +3,7 @@
 `studies/findings.yaml` holds all words; which rows a finding is true of, and its numbers, are computed (reports/audit).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -54,7 +54,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Said:
-    """What somebody said of it in public, in short, and where: `source` is a thread (owner/name#1) or a document."""
+    """What somebody said of it in public, in short, and where: `source` is a thread, owner/name#1."""
 
     by: str
     source: str
@@ -62,9 +62,9 @@ class Said:
 
     @property
     def link(self) -> str:
-        """Address of a thread; empty for a document."""
-        repository, number_sign, number = self.source.partition("#")
-        return f"https://github.com/{repository}/issues/{number}" if number_sign and "/" in repository else ""
+        """Address of the thread."""
+        repository, _, number = self.source.partition("#")
+        return f"https://github.com/{repository}/issues/{number}"
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Findings:
     """All that stand, in the file's order, and all that were withdrawn."""
 
     stand: tuple[Finding, ...]
-    withdrawn: tuple[Withdrawn, ...] = field(default=())
+    withdrawn: tuple[Withdrawn, ...]
 
 
 @cache

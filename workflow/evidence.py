@@ -162,15 +162,20 @@ def _neighbours(variant: str) -> Tensor:
     return models.build(variant, **TINY).space_blocks[0].mixer.neighbours
 
 
+def _sequences(x: Tensor, near: Tensor) -> Tensor:
+    """Tokens (..., T, J) in joint order with the features of `near` added, in frame order, and both backwards."""
+    space = (x + x[..., near].sum(-2)).flatten(-2)
+    one_way = torch.stack([space, x.mT.flatten(-2)])
+    return torch.cat([one_way, one_way.flip(-1)])
+
+
 class _Scan(torch.autograd.Function):
-    """Four sequences of a clip's tokens, (joints, frames) each read in both directions, as released code makes them."""
+    """`_sequences` with the backward pass that released code writes by hand."""
 
     @staticmethod
     def forward(ctx, x: Tensor, near: Tensor) -> Tensor:
         ctx.shape = x.shape
-        space = (x + x[..., near].sum(-2)).flatten(-2)
-        one_way = torch.stack([space, x.mT.flatten(-2)])
-        return torch.cat([one_way, one_way.flip(-1)])
+        return _sequences(x, near)
 
     @staticmethod
     def backward(ctx, *reached: Tensor) -> tuple[Tensor | None, ...]:
@@ -185,13 +190,9 @@ def _against_the_derivative(near: Tensor) -> dict:
     x = torch.randn(2, 3, JOINTS, generator=random, dtype=torch.float64, requires_grad=True)
     reached = torch.randn(4, 2, 3 * JOINTS, generator=random, dtype=torch.float64)
     hand = torch.autograd.grad(_Scan.apply(x, near), x, reached)[0]
-    derivative = torch.autograd.functional.vjp(lambda x: _Scan.forward(_Shape(), x, near), x, reached)[1]
+    derivative = torch.autograd.functional.vjp(lambda x: _sequences(x, near), x, reached)[1]
     passes = torch.autograd.gradcheck(lambda x: _Scan.apply(x, near), (x,), raise_exception=False)
     return {"passes": bool(passes), "off_by": float((hand - derivative).norm() / derivative.norm())}
-
-
-class _Shape:
-    """Takes what a forward pass keeps for its backward pass."""
 
 
 if __name__ == "__main__":

@@ -19,12 +19,12 @@ OPTIONS = {"scale": "quick", "dataset": "synthetic"}
 def main(wanted: list[str]) -> None:
     """Make every experiment and check again and print the wanted findings; all titles where none is named."""
     audit = gather(study_names(), REPORT / "measurements.csv", _experiments(wanted), **OPTIONS)
-    shown = {finding["id"]: _text(finding) for finding in audit["findings"]}
-    withdrawn = {f["id"]: f"{f['title']}\n  withdrawn: {f['why']}" for f in audit["withdrawn"]}
+    texts = {finding["id"]: _text(finding) for finding in audit["findings"]}
+    texts |= {f["id"]: f"{f['title']}\n  withdrawn: {f['why']}" for f in audit["withdrawn"]}
     for name in wanted:
-        if name not in shown | withdrawn:
-            raise InputError(f"no finding {name!r}{nearest(name, shown | withdrawn)}")
-        print((shown | withdrawn)[name])
+        if name not in texts:
+            raise InputError(f"no finding {name!r}{nearest(name, texts)}")
+        print(texts[name])
     if not wanted:
         print("\n".join(f"{f['status']:20} {f['kind']:14} {f['id']:28} {f['title']}" for f in audit["findings"]))
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 import pandas as pd
 
 from reports.audit.ledger import Claim, Ledger
-from reports.measurements import EFFICIENCY_SCALE, Choice, pick
+from reports.measurements import EFFICIENCY_SCALE, pick
 from studies.findings import EFFECTS, Finding
 from studies.printed import Printed, agrees, cut_off
 
@@ -26,14 +26,13 @@ class NotChosen(Exception):  # noqa: N818 - no error: the audit leaves the findi
 
 @dataclass(frozen=True)
 class Material:
-    """What checks look at: the ledger, all measurements, the choice of a report, and evidence from running code.
+    """What checks look at: the ledger, all measurements, and evidence from running code.
 
     experiments : name -> what `workflow.evidence` gives, plain numbers and texts
     """
 
     ledger: Ledger
     measurements: pd.DataFrame
-    choice: Choice
     experiments: Mapping[str, dict] = field(default_factory=dict)
 
     def cell(self, where: str) -> Claim:
@@ -50,16 +49,25 @@ class Material:
             raise NotChosen(metric)
         return claims
 
-    def fact(self, claim: Claim, column: str) -> str:
-        """What the row of a claim prints in another column, as text."""
+    def row(self, claim: Claim) -> dict:
+        """The row of a claim, as its study has it."""
         study, table, row, _ = claim.id.split("/")
         tables = next(s["tables"] for s in self.ledger.studies if s["study"] == study)
         rows = next(t["rows"] for t in tables if t["id"] == table)
-        return next(r["cells"][column] for r in rows if r["id"] == row)
+        return next(r for r in rows if r["id"] == row)
+
+    def fact(self, claim: Claim, column: str) -> str:
+        """What the row of a claim prints in another column, as text."""
+        return self.row(claim)["cells"][column]
 
     def peer(self, claim: Claim) -> dict | None:
         """What studies/claims.yaml knows of a row's network; None for the papers' own."""
         return next((peer for peer in self.ledger.peers.values() if peer.get("row") == claim.row), None)
+
+    def variant(self, claim: Claim) -> str:
+        """The variant of a row's network: a peer's, or one of the papers' own."""
+        peer = self.peer(claim)
+        return peer["variant"] if peer else claim.row
 
     def counts(self, variant: str, metric: str) -> dict[str, float]:
         """Our counts of a variant by convention, base units; empty where nothing was counted."""

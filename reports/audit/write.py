@@ -20,8 +20,7 @@ from studies.errors import InputError
 from studies.files import write_text, write_whole
 from studies.findings import EFFECTS, KINDS, read_findings
 
-STATUSES = (STANDS, CITED, FALLS, NEEDS)
-SAYS = {  # of one finding, of several
+SAYS = {  # each status, of one finding and of several
     STANDS: ("reproduces", "reproduce"),
     CITED: ("is shown by the lines that it cites", "are shown by the lines that they cite"),
     FALLS: ("does not reproduce", "do not reproduce"),
@@ -40,7 +39,7 @@ def gather(
     """
     measurements = read_measurements(measurements_csv)
     ledger = make_ledger(studies, measurements, **options)
-    material = Material(ledger, measurements, Choice(**options), experiments)
+    material, choice = Material(ledger, measurements, experiments), Choice(**options)
     shown = filter(None, (show(finding, material) for finding in read_findings().stand))
     findings = sorted(shown, key=order)
     verdicts = Counter(claim.verdict for claim in ledger.claims.values())
@@ -50,10 +49,10 @@ def gather(
         "withdrawn": [asdict(finding) for finding in read_findings().withdrawn],
         "counts": {
             "verdicts": {verdict: verdicts[verdict] for verdict in VERDICTS},
-            "statuses": {s: sum(f["status"] == s for f in findings) for s in STATUSES},
+            "statuses": {s: sum(f["status"] == s for f in findings) for s in SAYS},
         },
-        "scale": material.choice.scale,
-        "dataset": material.choice.dataset,
+        "scale": choice.scale,
+        "dataset": choice.dataset,
     }
 
 

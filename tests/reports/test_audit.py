@@ -13,7 +13,7 @@ from reports.audit.checks.printed import conflicts
 from reports.audit.finding import CHECKS, CITED, NEEDS, STANDS, Material
 from reports.audit.ledger import Claim, Ledger, known_claims, make_ledger
 from reports.audit.write import audit_body, flags, gather, write_audit
-from reports.measurements import COLUMNS, Choice
+from reports.measurements import COLUMNS, read_measurements
 from studies.errors import InputError
 from studies.findings import EFFECTS, KINDS, read_findings
 from studies.load import FINDINGS, study_names
@@ -236,7 +236,7 @@ def claim(printed: str, study: str, **changes) -> Claim:
 
 
 def material(*claims: Claim, peers: dict | None = None) -> Material:
-    return Material(Ledger({c.id: c for c in claims}, peers or {}), pd.DataFrame(), Choice(**OPTIONS))
+    return Material(Ledger({c.id: c for c in claims}, peers or {}), pd.DataFrame())
 
 
 @pytest.mark.parametrize(
@@ -271,8 +271,6 @@ def test_a_cell_with_a_footnote_is_not_compared_with_one_without() -> None:
 
 
 def test_the_papers_own_footnotes_reach_their_cells(files: tuple[Path, Path]) -> None:
-    from reports.measurements import read_measurements
-
     ledger = make_ledger(["posemamba", "sasmamba"], read_measurements(files[0]), **OPTIONS)
     assert ledger.claims[f"{MAIN}/posemamba-s/p1_gt"].notes == ("* reproduced results",)
     assert ledger.claims[f"{MAIN}/posemamba-s/p1"].notes == ()  # has no mark

@@ -192,16 +192,16 @@ def poseformerv2_two_settings(material: Material) -> Evidence:
 
 def _two_settings(material: Material, row: str, costs: str, owner: str) -> Evidence:
     """Whether the row of PoseMamba's Table 1 has the cost of one variant, and the P1 of another."""
-    claims = [material.cell(f"posemamba/table1/{row}/{column}") for column in ("params", "macs", "macs_frame", "p1")]
+    printed, error = (material.cell(f"posemamba/table1/{row}/{column}") for column in ("macs", "p1"))
     of = {name: material.count(name, "macs_per_clip", "paper") for name in (costs, owner)}
-    printed, p1 = claims[1], material.ledger.peers[owner]["p1"]
-    table = tuple((name, short(count), fit(printed.number, count)) for name, count in of.items())
+    p1 = material.ledger.peers[owner]["p1"]
+    rows = tuple((name, short(count), fit(printed.number, count)) for name, count in of.items())
     values = {"macs": printed.printed, "counted": short(of[costs]), "own": short(of[owner]), "p1": p1}
-    holds = fits(printed.number, of[costs]) and not fits(printed.number, of[owner]) and p1 == claims[3].printed
+    holds = fits(printed.number, of[costs]) and not fits(printed.number, of[owner]) and p1 == error.printed
     head = ("network", "profiler", "printed digits")
     flagged = tuple(f"{table}/{row}/{column}" for table in PEERS if _prints(material, table, row, printed.printed)
                     for column in ("macs", "macs_frame"))  # fmt: skip
-    return Evidence(holds, head, table, flagged, values, factor(*of.values()))
+    return Evidence(holds, head, rows, flagged, values, factor(*of.values()))
 
 
 def _prints(material: Material, table: str, row: str, macs: str) -> bool:
@@ -229,8 +229,7 @@ def _paper_and_true(material: Material, metric: str) -> Evidence:
 def _profiled(material: Material, table: str) -> Iterator[tuple[Claim, float]]:
     """MACs of a table's rows, and what the profiler gives of them, where that was counted."""
     for claim in material.column("macs_per_clip", table):
-        peer = material.peer(claim)
-        of = material.counts(peer["variant"] if peer else claim.row, "macs_per_clip")
+        of = material.counts(material.variant(claim), "macs_per_clip")
         if "paper" in of:
             yield claim, of["paper"]
 
@@ -253,22 +252,11 @@ def _a_kept_frame(material: Material, claim: Claim) -> float:
 
 def _every_product(material: Material, claim: Claim) -> float | None:
     """True MACs of a frame as the released code evaluates, without the mirrored pass; None where not counted."""
-    peer = material.peer(claim)
-    variant = peer["variant"] if peer else claim.row
-    of = material.counts(variant, "macs_per_evaluated_frame")
-    if not of or not _in_this_setting(material, claim, variant):
+    variant = material.variant(claim)
+    if material.row(claim).get("variant") != variant:  # the row's cost is of another setting than its network
         return None
-    return of["released"] / 2
-
-
-def _in_this_setting(material: Material, claim: Claim, variant: str) -> bool:
-    """Whether a row's printed MACs are of the variant that was counted: PoseFormerV2's are of another one."""
-    other = [
-        key for key, peer in material.ledger.peers.items() if peer.get("row") is None and key.startswith(claim.row)
-    ]
-    seen = material.counts(variant, "macs_per_clip").get("paper", 0.0)
-    whole = cost(material, claim)[0].number
-    return not other or fits(whole, seen)
+    of = material.counts(variant, "macs_per_evaluated_frame")
+    return of["released"] / 2 if of else None
 
 
 def _charged_in_full(material: Material, claim: Claim, peer: dict) -> bool:
