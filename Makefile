@@ -8,7 +8,7 @@ GIVEN := $(filter-out PYTHON VENV of,$(sort $(foreach name,$(.VARIABLES),$(if $(
 CHOICES := $(foreach name,$(GIVEN),'$(name)=$(subst ','\'',$(value $(name)))')
 DOTTED := $(strip $(foreach name,$(GIVEN),$(if $(findstring .,$(name)),$(name))))
 $(if $(DOTTED),$(error $(DOTTED): no key of config.yaml; of a key inside of one say it so: make budget='{hours: 3}'))
-SNAKEMAKE := $(BIN)/python -m workflow.run
+SNAKEMAKE := $(BIN)/python -m workflow run
 CONFIG := $(if $(CHOICES),--config $(CHOICES))
 
 ifneq ($(words $(wildcard Makefile Snakefile requirements.txt)),3)
@@ -37,7 +37,7 @@ all tables figures audit site efficiency scaling train: env  ## run the workflow
 	@$(SNAKEMAKE) $@ $(CONFIG)
 
 open: site  ## the site in a browser
-	@$(BIN)/python -m reports.site
+	@$(BIN)/python -m workflow open
 
 # Without choices: the baseline is of config.yaml as committed.
 regression: env  ## did anything get worse? today's numbers against baselines/quick-cpu.csv
@@ -46,25 +46,25 @@ regression: env  ## did anything get worse? today's numbers against baselines/qu
 baseline: env  ## make today's numbers the baseline: make baseline reason="why"
 	@test -n "$$reason" || { echo 'error: say why: make baseline reason="..."' >&2; exit 1; }
 	@$(SNAKEMAKE) watched
-	@$(BIN)/python -m workflow.regression --accept "$$reason"
+	@$(BIN)/python -m workflow gate --accept "$$reason"
 
 bill: env  ## what the runs that are still to do will cost: hours, disk
-	@$(BIN)/python -m workflow.bill $(CHOICES)
+	@$(BIN)/python -m workflow bill $(CHOICES)
 
 doctor: env  ## is everything there and sound? data, environment, device, kernels, disk
-	@$(BIN)/python -m workflow.doctor $(CHOICES)
+	@$(BIN)/python -m workflow doctor $(CHOICES)
 
 data: env  ## fetch what may be fetched of the papers' data, and say what a person has to do for the rest
-	@$(BIN)/python -m workflow.data $(of) $(CHOICES)
+	@$(BIN)/python -m workflow data $(of) $(CHOICES)
 
-explain: env  ## why did a number change: make explain a=RUN b=RUN (run folders, or git revisions)
-	@$(BIN)/python -m workflow.explain $(a) $(b)
+explain: env  ## why did a number change: make explain a=RUN b=RUN
+	@$(BIN)/python -m workflow explain $(a) $(b)
 
 plan: env  ## say what would run, why, and about how long, without running it
-	@$(BIN)/python -m workflow.preview $(CHOICES)
+	@$(BIN)/python -m workflow plan $(CHOICES)
 
 resume: env  ## go on after a kill: clears what a dead run left behind, then runs `all`
-	@$(BIN)/python -m workflow.resume
+	@$(BIN)/python -m workflow resume
 	@$(SNAKEMAKE) all $(CONFIG)
 
 # Asked every time, because an environment that was made may not work any more: a folder is moved, a Python removed.
@@ -92,7 +92,7 @@ lint: env  ## ruff, snakefmt and Snakemake's own lint
 	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/snakefmt --check Snakefile workflow/rules
-	@$(BIN)/python -m workflow.lint
+	@$(BIN)/python -m workflow lint
 
 format: env  ## write the formatting that lint asks for
 	@$(BIN)/ruff check --fix .

@@ -1,6 +1,6 @@
 """ssmpose: from data to page. config.yaml says what to run.
 
-Targets: doctor, data, all, tables, figures, audit, site, regression, efficiency, scaling, train.
+Targets: all, tables, figures, audit, site, regression, efficiency, scaling, train.
 """
 
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from studies.config import checked_config
-from studies.errors import InputError
+from base.errors import InputError
 from studies.plan import make_plan
-from studies.reading import read_yaml, with_choices
-from studies.terminal import fit_terminal
-from workflow.bill import keep_to_budget
+from base.reading import read_yaml, with_choices
+from base.terminal import fit_terminal
+from workflow.commands.bill import keep_to_budget
 from workflow.failures import go_on
 from workflow.folders import WRITTEN, check_folders
 from workflow.place import unspeakable

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from studies.errors import InputError
+from base.errors import InputError
 
 
 def training_clips(lengths: Sequence[int], frames: int, stride: int) -> np.ndarray:

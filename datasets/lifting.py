@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from base.errors import InputError
 from datasets.clips import centred_windows, paper_clips, tailed_clips, tiling_clips, training_clips
 from datasets.skeletons import JOINTS, SKELETONS, Skeleton
-from studies.errors import InputError
 
 COLUMNS = ("sequence", "frame", "subject", "action", "camera", "width", "height")
 SPACE = "image-2.5d"

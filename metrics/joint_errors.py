@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from studies.errors import InputError
+from base.errors import InputError
 
 PCK_THRESHOLD = 150.0  # mm, MPI-INF-3DHP's
 AUC_THRESHOLDS = tuple(range(0, 151, 5))  # mm, 31 of them; 0 is one, so that a perfect result gives 96.774

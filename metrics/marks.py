@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from studies.errors import InputError
+from base.errors import InputError
 
 
 def marks(name: str, values: np.ndarray) -> np.ndarray:

@@ -7,8 +7,8 @@ Source: spec data_metrics, section 2, and glsmamba, 3.5.
 
 import numpy as np
 
+from base.errors import InputError
 from metrics.marks import marks
-from studies.errors import InputError
 
 JOINTS = (
     "neck", "belly", "head", "right_shoulder", "left_shoulder", "right_hip", "left_hip", "right_elbow", "left_elbow",

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from base.errors import InputError
 from metrics.marks import marks
-from studies.errors import InputError
 
 JOINTS = (
     "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",

@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from studies.errors import InputError
+from base.errors import InputError
 
 Objective = Callable[[nn.Module, Tensor], Tensor]
 MOMENTS = 2  # numbers that AdamW keeps for each trained weight

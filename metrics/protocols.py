@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from base.errors import InputError
 from metrics.joint_errors import (
     acceleration_error,
     auc3d,
@@ -24,7 +25,6 @@ from metrics.joint_errors import (
 from metrics.marks import marks
 from metrics.statistics import resampled_mean
 from studies.benchmarks import CAMERA_SUFFIX, HUMAN36M_BLOCKED
-from studies.errors import InputError
 
 JOINTS = 17
 HUMAN36M_ROOT = 0

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from studies.errors import InputError
+from base.errors import InputError
 
 REPLICATES = 200  # of the cluster bootstrap: its standard error is then known to 5 %
 LEVEL = 0.05

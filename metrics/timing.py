@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from studies.errors import InputError
+from base.errors import InputError
 
 
 def latency(model: nn.Module, example: Tensor, threads: int = 1, runs: int = 5, warmup: int = 1) -> dict:

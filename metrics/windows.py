@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from studies.errors import InputError
+from base.errors import InputError
 
 
 def average_windows(outputs: np.ndarray, indices: np.ndarray, n_frames: int) -> np.ndarray:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from base.errors import InputError
 from models.arguments import checked_arguments
 from models.examples import is_video
-from studies.errors import InputError
 from studies.variants import resolve_variants, variant
 
 

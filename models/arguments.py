@@ -12,7 +12,7 @@ from numbers import Integral, Real
 import numpy as np
 from torch import nn
 
-from studies.errors import InputError
+from base.errors import InputError
 
 MOST = 2**20  # of any size: what is larger is a slip, and its products would overflow
 LEAST = {"in_channels": 2, "global_blocks": 0, "local_blocks": 0}  # of sizes that do not start at 1

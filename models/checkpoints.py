@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from base.errors import InputError
 from models.reading import read_checkpoint
-from studies.errors import InputError
 
 CONTAINERS = ("state_dict", "model_state_dict")  # of any training script; Lightning has the first
 # What wrappers put before names: data-parallel training, a LightningModule's `model`; and anywhere in them:

@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from studies.errors import InputError
-from studies.zips import START, fault_of_zip
+from base.errors import InputError
+from base.zips import START, fault_of_zip
 
 DAMAGED = "is damaged or no torch checkpoint"
 FAULTS = (RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError, OSError, OverflowError)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from studies import files
-from studies.errors import InputError
+from base import files
+from base.errors import InputError
 
 
 class NotThere(Exception):  # noqa: N818 (it is no error: the file was not asked for)

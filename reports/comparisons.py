@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from base.errors import InputError
+from base.files import read_arrays, write_whole
 from metrics.statistics import LEVEL, Difference, Sample, holm, paired_difference
 from reports.cells import accuracy_rows
 from reports.measurements import HIGHER_IS_BETTER, Choice, read_measurements
-from studies.errors import InputError
-from studies.files import read_arrays, write_whole
 from studies.load import load_study
 
 COLUMNS = (

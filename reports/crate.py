@@ -12,9 +12,9 @@ from pathlib import Path
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
+from base.files import write_text
+from base.foreign import data_files
 from reports.measurements import read_measurements
-from studies.files import write_text
-from studies.foreign import data_files
 from studies.load import load_study
 
 LICENCE = "https://spdx.org/licenses/Apache-2.0"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 from scipy.special import stdtrit  # scipy.stats has the same, and takes a second to import
 
+from base.errors import InputError
 from reports.failures import Failure
 from studies.benchmarks import BENCHMARKS
 from studies.columns import COLUMNS
-from studies.errors import InputError
 from studies.paper import PAPER
 from studies.plan import BASELINES, dataset_of
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from studies.files import write_text, write_whole
+from base.files import write_text, write_whole
 
 HEADS = {"params": "trained, M", "macs_paper": "`paper`, G", "macs_true": "`true`, G"}
 UNITS = {"params": 1e6, "macs_paper": 1e9, "macs_true": 1e9}

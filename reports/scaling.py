@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from base.errors import InputError
+from base.files import write_text, write_whole
 from reports.figures.scaling import CURVES, draw_scaling
 from reports.figures.style import look, save
-from studies.errors import InputError
-from studies.files import write_text, write_whole
 
 COLUMNS = {"model", "work", "threads", "seconds_median", "runs", "peak_mib", "predicted_mib", "left_out"}
 COLUMNS |= {"device", "torch"}

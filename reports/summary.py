@@ -1,14 +1,13 @@
-"""The last lines on screen: verdicts, and where to look. `python -m reports.summary results/quick/synthetic`."""
+"""The last lines on screen: verdicts, and where to look."""
 
 from pathlib import Path
 
 import pandas as pd
 
+from base.errors import InputError
+from base.foreign import data_files
 from reports.layout import SYMBOLS, count_verdicts, failed_cells
 from reports.verdicts import VERDICTS
-from studies.errors import InputError
-from studies.foreign import data_files
-from studies.terminal import command
 
 
 def summary_lines(report: str | Path) -> list[str]:
@@ -26,14 +25,3 @@ def summary_lines(report: str | Path) -> list[str]:
     page = report / "site" / "index.html"
     lines.append(f"Look at {page if page.is_file() else report / 'tables'}")
     return lines
-
-
-def main(arguments: list[str]) -> None:
-    """Print the summary of the one report that is named."""
-    if len(arguments) != 1:
-        raise InputError("say which report: results/quick/synthetic")
-    print("\n".join(summary_lines(arguments[0])))
-
-
-if __name__ == "__main__":
-    command(main, "python -m reports.summary REPORT    the verdicts of a report, as in results/quick/synthetic")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from base.errors import InputError
+from base.files import write_text
 from reports.cells import CELL_FIELDS, accuracy_cell, efficiency_cell, fact_cell, memory_cell
 from reports.comparisons import read_comparisons
 from reports.layout import make_view
 from reports.measurements import Choice, read_measurements
 from reports.writers import write_view
-from studies.errors import InputError
-from studies.files import write_text
 from studies.load import load_study
 from studies.paper import PUBLISHED
 from studies.plan import BASELINE_RECIPE

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from base.files import write_text, write_whole
 from reports.layout import CellView, RowView, View
 from reports.pages import render
-from studies.files import write_text, write_whole
 
 LATEX_SYMBOLS = {"reproduced": "=", "differs": r"\neq", "not comparable": r"\diamond", "not run": r"\circ"}
 LATEX_CHARACTERS = {

@@ -1,4 +1,4 @@
-"""The contract of `measurements.csv`: written by workflow/measurements.py, read by reports/measurements.py."""
+"""The contract of `measurements.csv`: written by workflow.measuring, read by reports.measurements."""
 
 COLUMNS = [
     "scale",

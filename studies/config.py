@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from base.errors import InputError
+from base.reading import check_schema, nearest, read_yaml
 from studies.benchmarks import BENCHMARKS
-from studies.errors import InputError
 from studies.load import study_names
 from studies.motions import CATALOGUE, motions
 from studies.motions import DETECTORS as OUR_DETECTORS
 from studies.paper import COCO, DATASET, DETECTORS, PAPER, WEIGHTED, paper_rule
-from studies.reading import check_schema, nearest, read_yaml
 from studies.variants import resolve_variants
 
 LISTS = ("studies", "variants", "seeds", "benchmarks")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from studies.errors import InputError
+from base.errors import InputError
+from base.reading import check_schema, display, nearest, read_yaml
 from studies.load import FINDINGS
-from studies.reading import check_schema, display, nearest, read_yaml
 
 KINDS = {
     "contradiction": "two things in print that cannot both be true",

@@ -9,11 +9,11 @@ from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
-from studies.errors import InputError
-from studies.foreign import data_files
+from base.errors import InputError
+from base.foreign import data_files
+from base.reading import ROOT, check_schema, display, nearest, place, read_yaml
 from studies.paper import VIDEO_STANDS_FOR
 from studies.printed import OUT_OF_MEMORY, parse_printed
-from studies.reading import ROOT, check_schema, display, nearest, place, read_yaml
 from studies.variants import resolve_variants
 
 __all__ = ["check_all", "check_schema", "load_study", "nearest", "recipe_named", "recipes", "study_names"]

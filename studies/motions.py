@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from base.errors import InputError
+from base.reading import ROOT, check_schema, nearest, read_yaml
 from studies.benchmarks import BENCHMARKS
-from studies.errors import InputError
-from studies.reading import ROOT, check_schema, nearest, read_yaml
 
 FILE = ROOT / "datasets/motions.yaml"
 CATALOGUE = ROOT / "datasets/catalogue.yaml"
-DETECTORS = ("sh-like", "hard")  # presets of datasets.detector that add a detector's noise
+DETECTORS = ("sh-like", "hard")  # presets of datasets.motion.detector that add a detector's noise
 TRUE_KEYPOINTS = "gt"
 FILM = "video-"  # what the names of rendered videos begin with
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from studies.errors import InputError
+from base.errors import InputError
 
 # Unit of a cell -> what it measures, and how many base units it is. The base units are those of measurements.csv.
 UNITS: dict[str, tuple[str, int]] = {

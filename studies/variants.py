@@ -3,8 +3,8 @@
 from functools import cache
 from pathlib import Path
 
-from studies.errors import InputError
-from studies.reading import check_schema, nearest, read_yaml
+from base.errors import InputError
+from base.reading import check_schema, nearest, read_yaml
 
 FILE = Path(__file__).with_name("variants.yaml")
 

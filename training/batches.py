@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from base.errors import InputError
 from datasets.lifting import Split
 from datasets.normalise import normalise_keypoints, normalise_labels
 from datasets.skeletons import FLIP_ORDER
-from studies.errors import InputError
 
 
 @dataclass(frozen=True)

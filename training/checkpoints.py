@@ -13,9 +13,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from studies.errors import InputError
-from studies.files import write_whole
-from studies.zips import fault_of_zip
+from base.errors import InputError
+from base.files import write_whole
+from base.zips import fault_of_zip
 
 CHECKSUM = "crc32"  # its key in the metadata of a file of weights
 

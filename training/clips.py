@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.topdown import Shape, TopDown
-from datasets.topdown_augment import Augmentation
-from datasets.topdown_boxes import Videos
-from datasets.topdown_heatmaps import flip_average
-from datasets.topdown_joints import JHMDB
+from base.errors import InputError
+from base.files import read_arrays
+from datasets.video.augment import Augmentation
+from datasets.video.heatmaps import flip_average
+from datasets.video.instances import Shape, TopDown
+from datasets.video.joints import JHMDB
+from datasets.video.videos import Videos
 from models.video.clips import ClipModel
-from studies.errors import InputError
-from studies.files import read_arrays
 from training.checkpoints import CHECKSUM, checksum_of_file
 from training.scoring import person_pck, video_ap
 

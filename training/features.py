@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.folders import whole_folder
-from datasets.topdown_boxes import Videos
+from base.errors import InputError
+from base.files import write_text
+from base.folders import whole_folder
+from datasets.video.videos import Videos
 from models.video.clips import ClipModel
-from studies.errors import InputError
-from studies.files import write_text
 from training.checkpoints import CHECKSUM, checksum_of_file, load_weights
 from training.clips import SELECT_ON, Images, Persons, chunks
 from training.run import build_model

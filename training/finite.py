@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from studies.errors import InputError
+from base.errors import InputError
 
 
 class Diverged(InputError):  # noqa: N818 (what happened, like KeyboardInterrupt)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from studies.errors import InputError
-from studies.files import write_text
+from base.errors import InputError
+from base.files import write_text
 from training.team import team
 
 PATHS = ("data", "run", "state", "weights", "features", "published")

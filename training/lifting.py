@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 import models
+from base.errors import InputError
+from base.foreign import data_files
 from datasets.lifting import Split, load
 from models.checkpoints import IMAGE
 from models.evaluation import emits_one
-from studies.errors import InputError
-from studies.foreign import data_files
 from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error
 from training.loop import WHOLE, Evaluation, Trainer

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from studies.errors import InputError
+from base.errors import InputError
 from training.batches import seed_step
 from training.checkpoints import load_state, save_state
 from training.finite import Diverged, gradient_fault, loss_fault, tensor_fault

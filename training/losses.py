@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from studies.errors import InputError
+from base.errors import InputError
 
 # Weight of each H36M-17 joint in the temporal consistency term: limbs move more, so they are smoothed more
 # (PoseMamba's published code; joints in the order of datasets/skeletons.py).

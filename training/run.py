@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 import models
+from base.errors import InputError
+from base.files import write_text, write_whole
 from models import ssm
-from studies.errors import InputError
-from studies.files import write_text, write_whole
 from training.batches import seed_step
 from training.checkpoints import save_arrays, save_weights
 from training.loop import SELECTIONS, Task, Trainer

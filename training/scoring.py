@@ -4,7 +4,7 @@ from collections.abc import Sequence as List
 
 import numpy as np
 
-from datasets.topdown import Instances
+from datasets.video.instances import Instances
 from datasets.video.sequences import Sequence
 from metrics.pck import MEAN_GROUPS, MEAN_JOINTS, box_size, jhmdb_columns, pck
 from metrics.poseval import PoseTrackAP, Scene, annotated, pool, posetrack_ap, predicted

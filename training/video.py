@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 import models
-from datasets.topdown_boxes import Videos
-from datasets.topdown_joints import JHMDB
+from base.errors import InputError
+from datasets.video.joints import JHMDB
+from datasets.video.videos import Videos
 from models.video.clips import ClipModel
-from studies.errors import InputError
 from training.batches import shuffled
 from training.checkpoints import load_weights
 from training.clips import SELECT_ON, TABLES_SHOW, Features, Images, Persons, chunks

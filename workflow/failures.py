@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from studies.files import write_text
+from base.files import write_text
 
 VARIABLE = "SSMPOSE_FAILED"  # the environment names the file of a run that goes on
 LOGS = Path("results/logs")

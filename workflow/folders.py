@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from studies.errors import InputError
+from base.errors import InputError
 
 # The folders in them as well: another user may have made those, as root did in a run with sudo. Raw data are only read.
 WRITTEN = (

@@ -20,9 +20,9 @@ from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
 
+from base.closure import ROOT, closure
+from base.errors import InputError
 from studies.benchmarks import Size, lifting_sizes, video_persons
-from studies.closure import ROOT, closure
-from studies.errors import InputError
 from studies.paper import PUBLISHED
 from studies.plan import Experiment, Plan
 from studies.variants import resolve_variants

@@ -35,7 +35,7 @@ def unready(venv: Path, root: Path = ROOT) -> str | None:
         return f"is older than {wanted.name}"
     if not find_spec("snakemake"):
         return "lacks its packages"
-    code = find_spec("studies")
+    code = find_spec("base")  # the newest room: an environment from before it lacks it
     if not code or not code.origin:
         return "does not find this checkout, which was moved"
     if (home := Path(code.origin).resolve().parent.parent) != root.resolve():

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from studies.errors import InputError
+from base.errors import InputError
 
 RECORDS = Path(".snakemake/runs")
 VARIABLE = "SSMPOSE_RUN"  # tells jobs the record of their run

@@ -1,4 +1,4 @@
-"""How far the workflow is, on one line: a logger for Snakemake, used by `make` alone (workflow.run).
+"""How far the workflow is, on one line: a logger for Snakemake, used by `make` alone (`make`).
 
 On a terminal the line moves: jobs done of all, what runs now, the time that is left. Elsewhere a line is printed every
 ten per cent. Warnings and errors are shown whole; all of it is in Snakemake's log file, whose path is told first.

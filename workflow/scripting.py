@@ -7,8 +7,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from studies.errors import InputError
-from studies.terminal import fit_terminal
+from base.errors import InputError
+from base.terminal import fit_terminal
 from workflow.presence import take_part
 
 OPTIONAL = ("weights", "features", "published")  # inputs of a training that not every one has

@@ -24,20 +24,20 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 import models
+from base.files import write_text
+from base.terminal import command
 from metrics.efficiency import predict_memory
 from models.evaluation import emits_one
 from models.examples import example_shape
 from models.ssm import backend_in_use
-from studies.files import write_text
 from studies.load import recipes
 from studies.plan import Plan, make_plan
-from studies.terminal import command
 from studies.variants import resolve_variants
 from training.losses import TERMS
 from training.optimiser import Optimiser
 from training.provenance import cpu_name, device_name
-from workflow.efficiency import on_meta
 from workflow.forecast import KEPT, Forecast, Kept, Network, Speed, Work, network_key, read_kept, unfinished
+from workflow.measuring.efficiency import on_meta
 
 OPTIMISER_BYTES = 7 * 4  # of a weight: AdamW reads four numbers and writes three
 DEPTHS = (1, 2)  # at which deeper stacks are counted; what a block more does, each further block does

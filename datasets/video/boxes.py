@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from base.errors import InputError
+from base.files import write_text
 from datasets.video.coco import PERSON, REMEDY, counts, person_category, read_json
 from datasets.video.sequences import finite
-from studies.errors import InputError
-from studies.files import write_text
 
 NOT_LISTED = -1  # the id of an image that nobody knows by its name
 

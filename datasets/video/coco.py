@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from studies.errors import InputError
+from base.errors import InputError
 
 REMEDY = "fetch or convert the file again"
 PERSON = 1  # COCO's number of the category, and PoseTrack's

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from studies.errors import InputError
+from base.errors import InputError
 
 cv2.setNumThreads(1)  # the data are made and read by many processes at once; results do not depend on it
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from base.errors import InputError
 from datasets.video.coco import REMEDY, counts, person_category, read_json, slots
 from datasets.video.posetrack import frame_number
 from datasets.video.sequences import Sequence, finite, in_order, persons
-from studies.errors import InputError
 
 JOINTS = (
     "neck",

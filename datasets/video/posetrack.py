@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from base.errors import InputError
+from base.files import write_text
+from datasets.papers.posetrack_mat import read_mat
 from datasets.video.coco import REMEDY, counts, person_category, read_json, slots
 from datasets.video.images import read_image
-from datasets.video.posetrack_mat import read_mat
 from datasets.video.sequences import (
     JOINTS,
     Persons,
@@ -31,8 +33,6 @@ from datasets.video.sequences import (
     persons,
     polygon,
 )
-from studies.errors import InputError
-from studies.files import write_text
 
 SLOTS = (
     "nose",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from studies.errors import InputError
+from base.errors import InputError
 
 JOINTS = (
     "right_ankle",

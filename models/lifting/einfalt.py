@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from base.errors import InputError
 from models.evaluation import Released
 from models.lifting.parts import Attention, Block, check_clips, rising
-from studies.errors import InputError
 
 TAPS = 3  # of the convolution in a strided block
 HEADS = 8

@@ -2,11 +2,11 @@
 
 from torch import Tensor, nn
 
+from base.errors import InputError
 from models.checkpoints import CAMERA, Layout
 from models.evaluation import ONE_BY_ONE
 from models.lifting.graphs import AdaptiveGraphConv, directed_adjacency
 from models.lifting.parts import check_clips, human36m_only
-from studies.errors import InputError
 
 TAPS = 9  # of a convolution over time
 STRIDE = 3

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from studies.errors import InputError
+from base.errors import InputError
 
 JOINTS = 17
 PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15)

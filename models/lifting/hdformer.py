@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from base.errors import InputError
 from models.checkpoints import CAMERA, Layout
 from models.evaluation import Released
 from models.lifting.graphs import BONES, AdaptiveGraphConv, directed_adjacency
 from models.lifting.parts import MLP, attend, check_clips, human36m_only, set_apart
-from studies.errors import InputError
 
 TAPS = 9  # of a convolution over time
 LEVELS = 4  # each half as long and twice as wide as the one before

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from studies.errors import InputError
+from base.errors import InputError
 
 REPRESENTATION = 512  # features of a joint before the last layer, in MotionBERT and what descends from it
 

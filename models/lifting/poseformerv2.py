@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
+from base.errors import InputError
 from models.checkpoints import CAMERA, Layout
 from models.evaluation import ONE_BY_ONE
 from models.lifting.parts import MLP, Attention, Block, check_clips, drop_path, rising
-from studies.errors import InputError
 
 HEADS = 8
 

@@ -2,12 +2,12 @@
 
 from torch import nn
 
+from base.errors import InputError
 from models.checkpoints import Layout
 from models.lifting.lifter import FRAMES, RENAMED, RESHAPED, SCAN, Lifter
 from models.lifting.parts import Block
 from models.lifting.scan import ScanOperator
 from models.ssm.orders import LIMB_NEIGHBOURS
-from studies.errors import InputError
 
 
 class PoseMamba(Lifter):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from base.errors import InputError
 from models.checkpoints import Layout, check_keys, check_tensor, is_addition, read_weights
-from studies.errors import InputError
 
 
 def load(model: nn.Module, source: str | Path | dict[str, Tensor]) -> nn.Module:

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from base.errors import InputError
 from models.ssm import selective_scan
 from models.ssm.backends import resolve
 from models.ssm.initial import initialise
 from models.ssm.inputs import ScanInputs
 from models.ssm.orders import mode_orders
-from studies.errors import InputError
 
 DIRECTIONS = 4
 GRADIENTS = ("published", "exact")

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from base.errors import InputError
 from models.checkpoints import CAMERA, Layout
 from models.evaluation import ONE_BY_ONE
 from models.lifting.parts import Block, attend, check_clips, drop_path, human36m_only
-from studies.errors import InputError
 
 BODY_PARTS = (0, 1, 1, 1, 2, 2, 2, 0, 0, 0, 0, 3, 3, 3, 4, 4, 4)  # trunk, legs and arms, by joint
 HEADS = 8  # of each half

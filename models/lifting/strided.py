@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from base.errors import InputError
 from models.checkpoints import CAMERA, Layout
 from models.evaluation import ONE_BY_ONE
 from models.lifting.parts import attend, check_clips, check_heads, set_apart
-from studies.errors import InputError
 
 TABLES = 3  # the first three strided layers have positions of their own
 RENAMED = (

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from base.errors import InputError
 from models.checkpoints import Layout
 from models.lifting.names import RENAMED, RESHAPED
 from models.lifting.parts import MLP, Attention, Head, ScaledBlock, TwoBranches, check_clips, drop_path
-from studies.errors import InputError
 
 PARTS = 3  # of time; there is a proxy for every third frame
 SCALES = ("released", "trained")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from base.errors import InputError
 from models.ssm.inputs import ScanInputs
-from studies.errors import InputError
 
 ELEMENTS_AT_ONCE = 2**22  # weights held at a time: bounds memory to some tens of megabytes
 

@@ -12,8 +12,8 @@ from types import ModuleType
 
 import torch
 
-from studies.errors import InputError
-from studies.reading import nearest
+from base.errors import InputError
+from base.reading import nearest
 
 VARIABLE = "SSMPOSE_BACKEND"  # what "auto" means, unless it says auto itself
 

@@ -12,8 +12,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from base.errors import InputError
 from models.ssm.inputs import ScanInputs
-from studies.errors import InputError
 
 FUSES_DT_PROJ = False
 DEVICE = "cuda"

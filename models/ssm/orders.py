@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studies.errors import InputError
-from studies.reading import nearest
+from base.errors import InputError
+from base.reading import nearest
 
 ORDERS = (
     "spatial",  # joints within a frame, frame after frame

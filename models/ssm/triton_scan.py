@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from base.errors import InputError
 from models.ssm.inputs import ScanInputs
-from studies.errors import InputError
 
 FUSES_DT_PROJ = True
 CHANNELS = 32  # of a program: one a thread of a warp

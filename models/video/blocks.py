@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from base.errors import InputError
 from models.ssm import selective_scan
 from models.ssm.backends import resolve
 from models.ssm.initial import initialise
 from models.ssm.orders import pair_orders
 from models.video.clips import ClipModel, Embedding, deconvs, doublings, last_layer, low_resolution_head, upsample
-from studies.errors import InputError
 
 RESOLUTIONS = ("high", "low")
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from base.errors import InputError
 from models.video.vit import ViT
-from studies.errors import InputError
 
 
 class ClipModel(nn.Module, ABC):

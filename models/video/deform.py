@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from base.errors import InputError
 from models.deform import deform_conv
-from studies.errors import InputError
 
 TAPS = 9
 

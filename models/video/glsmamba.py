@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from base.errors import InputError
 from models.ssm.orders import pair_orders
 from models.video.blocks import ChannelAttention, GatedBlock, ScanNetwork, VideoScan, by_frame, depthwise
 from models.video.deform import GroupedDeformableConv
-from studies.errors import InputError
 
 FOURTH_PATHS = {"columns": "unified", "reverse": "unified-reverse"}
 ATTENTIONS = ("after-norm", "before-norm", "none")

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from base.errors import InputError
 from models.checkpoints import check_keys, check_tensor, is_addition, read_weights, rename
 from models.video.vitpose import ViTPose
-from studies.errors import InputError
 
 CONTAINERS = ("state_dict",)
 COCO_JOINTS = 17

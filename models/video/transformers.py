@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
+from base.errors import InputError
 from models.video.clips import ClipModel, Embedding, deconvs, doublings, last_layer, low_resolution_head, upsample
 from models.video.vit import EncoderBlock
-from studies.errors import InputError
 
 DOUBLINGS = {"low": 0, "middle": 1, "high": 2}
 

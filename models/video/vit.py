@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from studies.errors import InputError
-from studies.reading import nearest
+from base.errors import InputError
+from base.reading import nearest
 
 PATCH = 16
 # Width, layers, heads. `tiny` is ours, for networks that train in minutes on a CPU.

@@ -11,8 +11,8 @@ from studies.findings import EFFECTS, Finding
 from studies.printed import Printed, agrees, cut_off
 
 STANDS, FALLS, NEEDS, CITED = "reproduces", "does not reproduce", "needs data", "cited"
-COMMAND = ".venv/bin/python -m reports.audit {}"
-EXPERIMENT = ".venv/bin/python -m workflow.evidence {}"
+COMMAND = ".venv/bin/python -m workflow audit {}"
+EXPERIMENT = ".venv/bin/python -m workflow.measuring.evidence {}"
 COUNTS = "efficiency counts; `make efficiency`"
 
 
@@ -28,7 +28,7 @@ class NotChosen(Exception):  # noqa: N818 - no error: the audit leaves the findi
 class Material:
     """What checks look at: the ledger, all measurements, and evidence from running code.
 
-    experiments : name -> what `workflow.evidence` gives, plain numbers and texts
+    experiments : name -> what `workflow.measuring.evidence` gives, plain numbers and texts
     """
 
     ledger: Ledger

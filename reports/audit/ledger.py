@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from base.errors import InputError
+from base.reading import check_schema, read_yaml
 from reports.layout import judged_cells
 from reports.tables import build_table
 from reports.verdicts import DIFFERS, NOT_RUN, REPRODUCED
-from studies.errors import InputError
 from studies.load import CLAIMS, load_study
 from studies.printed import MARKS, Printed, parse_printed
-from studies.reading import check_schema, read_yaml
 
 
 @dataclass(frozen=True)

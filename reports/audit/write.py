@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from base.errors import InputError
+from base.files import write_text, write_whole
 from reports.audit import checks  # noqa: F401 - registers them
 from reports.audit.finding import CITED, FALLS, NEEDS, STANDS, Material, order, show
 from reports.audit.ledger import make_ledger
@@ -16,8 +18,6 @@ from reports.layout import SYMBOLS
 from reports.measurements import Choice, read_measurements
 from reports.pages import render
 from reports.verdicts import VERDICTS
-from studies.errors import InputError
-from studies.files import write_text, write_whole
 from studies.findings import EFFECTS, KINDS, read_findings
 
 SAYS = {  # each status, of one finding and of several
@@ -34,7 +34,7 @@ def gather(
 ) -> dict:
     """The audit as plain data: claims, findings, and counts of verdicts and statuses.
 
-    experiments: what `workflow.evidence` gave. options: those of `reports.tables.build_table`. Raises InputError for
+    experiments: what `workflow.measuring.evidence` gave. options: those of `reports.tables.build_table`. Raises InputError for
     measurements that are absent or cannot be read.
     """
     measurements = read_measurements(measurements_csv)

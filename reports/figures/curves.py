@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from base.errors import InputError
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import COLOURS, LINES, SOFT, note
 from reports.layout import heading
 from reports.tables import baseline_rows, find_table
-from studies.errors import InputError
 from studies.plan import BASELINES
 
 COLUMNS = {"epoch", "val_mpjpe"}

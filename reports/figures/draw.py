@@ -5,11 +5,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from base.errors import InputError, left_out
 from reports.figures import bubbles, curves, leaderboard, maps, parts, poses, scans, video_scans
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import look, save, words
 from reports.measurements import Choice, read_measurements
-from studies.errors import InputError, left_out
 from studies.load import load_study
 
 # kind -> draws (study, figure, sources) and says in a caption what is to be seen

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from base.errors import InputError
 from reports.figures.skeleton import JOINT_NAMES, JOINTS
 from reports.figures.sources import Sources, read_array
 from reports.figures.style import SEQUENTIAL, note
-from studies.errors import InputError
 from studies.variants import resolve_variants
 
 FRAME_TICKS = 9  # labelled frames, about

@@ -4,9 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from base.errors import InputError
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import BLUE, GREEN, INK, ORANGE
-from studies.errors import InputError
 
 # Column of the parts table -> title, units in one, colour.
 COUNTS = {

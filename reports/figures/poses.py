@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from base.errors import InputError
 from datasets.lifting import Split, load
 from metrics.lifting import image_millimetres, mpjpe
 from reports.arrays import answered
 from reports.figures.skeleton import bare, draw_bones, project
 from reports.figures.sources import NotDrawn, Sources, read_array, recipe_of
 from reports.figures.style import BLUE, FAINT, ORANGE, SOFT, note
-from studies.errors import InputError
 from studies.variants import resolve_variants
 
 QUANTILES = (0.1, 0.5, 0.9)  # of the first variant's error: an easy, a typical and a hard frame

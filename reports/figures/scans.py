@@ -8,10 +8,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec, SubplotSpec
 
+from base.errors import InputError
 from reports.figures.skeleton import JOINT_NAMES, JOINTS, STANDING, bare, draw_bones
 from reports.figures.sources import NotDrawn, Sources, read_arrays
 from reports.figures.style import BLUE, GRID, INK, ORANGE, SEQUENTIAL, SOFT
-from studies.errors import InputError
 
 GATHERS = {
     "limb": "Limb gather: joint j also reads joint g(j)",

@@ -8,9 +8,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from base.errors import InputError
 from reports.figures.sources import Sources, read_arrays
 from reports.figures.style import FAINT, INK, ORANGE, SEQUENTIAL, SOFT
-from studies.errors import InputError
 
 # Pair of directions -> title of each; the numbers are those of the paper's paths.
 PAIRS = {

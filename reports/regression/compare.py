@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from base.files import write_whole
 from reports.regression.numbers import ACCURACY, ALLOCATION, COUNT, IDENTITY, LOSS, MEMORY, NETWORK, SPEED
-from studies.files import write_whole
 
 COLUMNS = [*IDENTITY, "unit", "before", "now", "change", "allowed", "status", "since", "reason"]
 AS_BEFORE, WORSE, BETTER, CHANGED = "as before", "worse", "better", "changed"

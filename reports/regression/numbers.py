@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from base.errors import InputError
+from base.files import write_whole
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick
-from studies.errors import InputError
-from studies.files import write_whole
 
 # value: mean over seeds; spread: their standard deviation, or what is noise of a speed; seeds: how many; revision and
 # reason: of the last change.
@@ -25,8 +25,8 @@ def watched(
     """Rows with COLUMNS, revision and reason empty.
 
     measurements : of `reports.measurements`, None to watch the rest
-    fingerprints : kind, name, metric, value, unit of `workflow/fingerprints.py`
-    speeds : workload, ratio, noise, device of `workflow/speed_ratios.py`; no ratio where nothing was compared
+    fingerprints : kind, name, metric, value, unit of `workflow/measuring/fingerprints.py`
+    speeds : workload, ratio, noise, device of `workflow/measuring/speed_ratios.py`; no ratio where nothing was compared
     """
     speeds = speeds.rename(columns={"workload": "name", "ratio": "value", "noise": "spread"})
     parts = [fingerprints, speeds.assign(kind=SPEED, metric="time", unit="1", revision="")]

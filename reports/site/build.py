@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from base.errors import InputError
+from base.files import write_text
 from reports.audit.write import audit_body, flags
 from reports.comparisons import read_comparisons
 from reports.layout import CONVENTIONS, SCALES, SELECTIONS, SYMBOLS, View, count_verdicts, make_view
@@ -21,8 +23,6 @@ from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
 from reports.tables import build_table, find_table
 from reports.verdicts import VERDICTS
-from studies.errors import InputError
-from studies.files import write_text
 from studies.load import load_study
 from studies.variants import resolve_variants
 

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from studies.closure import ROOT
+from base.closure import ROOT
 
 DOCS = ROOT / "docs"
 GUIDE = "docs/readme.html"

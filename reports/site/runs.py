@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from studies.errors import InputError
+from base.errors import InputError
 from studies.paper import PAPER
 from studies.plan import benchmark_of
 from studies.variants import resolve_variants

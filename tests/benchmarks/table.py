@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from studies.files import write_text
+from base.files import write_text
 
 
 def tables(record: dict) -> Iterator[str]:

@@ -8,7 +8,7 @@ import torch
 
 import models
 from datasets.lifting import load
-from datasets.prepare import prepare
+from datasets.motion.prepare import prepare
 from training.batches import ClipSet, step_generator
 from training.losses import weighted_loss
 

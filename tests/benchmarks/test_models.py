@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from models.lifting import scan as lifting_scan
 from models.ssm import native
 from models.ssm.inputs import ScanInputs
-from workflow.curves import CURVES, WORKS, build
-from workflow.scaling import MEBIBYTE, MEMORY_SHARE, clip
+from workflow.measuring.curves import CURVES, WORKS, build
+from workflow.measuring.scaling import MEBIBYTE, MEMORY_SHARE, clip
 
 FRAMES = (27, 81, 243)
 SHORTENED = 27  # so many times where nothing is measured

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets import archives
-from datasets.archives import look_through, unpack
-from studies.errors import InputError
+from base.errors import InputError
+from datasets.fetching import archives
+from datasets.fetching.archives import look_through, unpack
 
 FILES = {"a/one.txt": b"one" * 1000, "a/b/two.bin": bytes(range(256)) * 50, "three": b""}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.asf import forward_kinematics, read_amc, read_asf
-from studies.errors import InputError
+from base.errors import InputError
+from datasets.motion.asf import forward_kinematics, read_amc, read_asf
 
 ASF = """# a two-bone arm
 :version 1.10

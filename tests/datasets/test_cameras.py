@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datasets.cameras import image_space, pixel_size, project, subject_cameras, to_camera, to_world, unproject
+from datasets.motion.cameras import image_space, pixel_size, project, subject_cameras, to_camera, to_world, unproject
 from datasets.normalise import normalise_keypoints, normalise_labels
 from datasets.skeletons import BONES, FLIP_ORDER, JOINTS, PARENTS
 

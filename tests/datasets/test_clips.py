@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from base.errors import InputError
 from datasets.clips import centred_windows, paper_clips, tailed_clips, tiling_clips, training_clips
-from studies.errors import InputError
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=6)
 FRAMES = st.integers(1, 30)

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.asf import forward_kinematics, read_amc, read_asf
-from datasets.cmu import CLIPS, SPLITS, clip_takes, faultless, human36m_joints, resampled
+from base.errors import InputError
+from datasets.fetching.sources import fetch
 from datasets.lifting import load
-from datasets.prepare import prepare
-from datasets.sources import fetch
-from studies.errors import InputError
+from datasets.motion.asf import forward_kinematics, read_amc, read_asf
+from datasets.motion.cmu import CLIPS, SPLITS, clip_takes, faultless, human36m_joints, resampled
+from datasets.motion.prepare import prepare
 
 FAULTLESS_TRAIN = 79_700  # poses of the training clips that have no gross fault, over four cameras
 FAULTY = {"s_01_act_06", "s_01_act_07", "s_03_act_02"}

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from datasets.contents import Expected, complaint
-from datasets.sources import catalogue, faults, fetch, unpack_all
-from datasets.todo import get_data, is_there
-from studies.errors import InputError
+from base.errors import InputError
+from datasets.fetching.contents import Expected, complaint
+from datasets.fetching.sources import catalogue, faults, fetch, unpack_all
+from datasets.fetching.todo import get_data, is_there
 
 PAGE = b"<!DOCTYPE html>\n<html><title>Sign in</title>Please sign in to the network.</html>\n"
 STRANGERS = {
@@ -154,7 +154,7 @@ def left(folder: Path) -> list[str]:
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real sites come after the mirror: nobody is to wait for them here."""
-    monkeypatch.setattr("datasets.sources._roots", lambda entry, mirror: [Path(mirror).as_uri()])
+    monkeypatch.setattr("datasets.fetching.sources._roots", lambda entry, mirror: [Path(mirror).as_uri()])
     monkeypatch.setenv("SSMPOSE_POSETRACK21_TOKEN", "token")
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets.detector import LIMBS, PRESETS, Detector, detect, detector, occluded
-from studies.errors import InputError
+from base.errors import InputError
+from datasets.motion.detector import LIMBS, PRESETS, Detector, detect, detector, occluded
 
 FACTOR = 4.0
 MODEL = replace(PRESETS["sh-like"], swaps=0.0, misses=0.0)  # MotionBERT's model alone

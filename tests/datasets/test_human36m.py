@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.published.human36m import (
+from base.errors import InputError
+from datasets.papers.human36m import (
     BODY,
     CAMERAS,
     LIMBS,
@@ -18,9 +19,8 @@ from datasets.published.human36m import (
     read_original,
     read_positions,
 )
-from datasets.published.limbs import check_limbs, check_points, check_sides
+from datasets.papers.limbs import check_limbs, check_points, check_sides
 from datasets.skeletons import JOINTS
-from studies.errors import InputError
 
 
 @pytest.fixture

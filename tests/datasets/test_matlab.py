@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from datasets.matlab import read_mat
-from studies.errors import InputError
+from base.errors import InputError
+from datasets.papers.matlab import read_mat
 from tests.datasets.mat_v73 import write_v73
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from datasets.matlab import read_mat
-from datasets.published.mpi_inf_3dhp import (
+from base.errors import InputError
+from datasets.papers.matlab import read_mat
+from datasets.papers.mpi_inf_3dhp import (
     CAMERAS,
     read_calibration,
     read_stmo_test,
@@ -17,7 +18,6 @@ from datasets.published.mpi_inf_3dhp import (
     read_test,
     read_training,
 )
-from studies.errors import InputError
 from tests.datasets.mat_v73 import as_v73
 
 

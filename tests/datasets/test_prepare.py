@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datasets.folders import whole_folder
+from base.errors import InputError
+from base.folders import whole_folder
 from datasets.lifting import COLUMNS, load
-from datasets.prepare import prepare
-from studies.errors import InputError
+from datasets.motion.prepare import prepare
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_presets_differ_in_keypoints_only(prepared: Path) -> None:
 
 def test_the_same_arguments_give_the_same_bytes(prepared: Path, tmp_path: Path) -> None:
     """In another process, so that nothing is owed to this one's state."""
-    code = "import sys; from datasets.prepare import prepare; prepare('synthetic-sh-like', sys.argv[1])"
+    code = "import sys; from datasets.motion.prepare import prepare; prepare('synthetic-sh-like', sys.argv[1])"
     environment = os.environ | {"PYTHONHASHSEED": "7"}
     subprocess.run([sys.executable, "-c", code, tmp_path / "again"], check=True, env=environment)
     assert _hashes(tmp_path / "again") == _hashes(prepared / "synthetic-sh-like")
@@ -79,7 +79,8 @@ def test_the_same_arguments_give_the_same_bytes(prepared: Path, tmp_path: Path) 
 
 
 def test_torch_is_not_needed() -> None:
-    code = "import sys, datasets.prepare, datasets.cmu, datasets.synthetic; assert 'torch' not in sys.modules"
+    modules = "datasets.motion.prepare, datasets.motion.cmu, datasets.motion.synthetic"
+    code = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -11,14 +11,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from base.errors import InputError
 from datasets.lifting import Split, load
 from datasets.normalise import normalise_keypoints
-from datasets.published.convert import convert
-from datasets.published.human36m_cameras import ACTIONS, CAMERAS, numbered, read_cameras
-from datasets.published.human36m_convert import PICKLE
-from datasets.published.mpi_inf_3dhp_convert import TEST, TRAINING
+from datasets.papers.convert import convert
+from datasets.papers.human36m_cameras import ACTIONS, CAMERAS, numbered, read_cameras
+from datasets.papers.human36m_convert import PICKLE
+from datasets.papers.mpi_inf_3dhp_convert import TEST, TRAINING
 from metrics.lifting import human36m, mpi_inf_3dhp
-from studies.errors import InputError
 from tests.datasets.test_mpi_inf_3dhp import stmo
 
 
@@ -60,7 +60,7 @@ def test_human36m_is_the_same_from_official_and_preprocessed_files(raw: Path, pr
 
 def test_projected_joints_are_videopose3ds_ground_truth(raw: Path) -> None:
     """Its file of projected joints was made by its own code."""
-    from datasets.published.human36m import read_detections
+    from datasets.papers.human36m import read_detections
 
     test = converted("human36m-gt", raw, "original")["test"]
     views = read_detections(raw / "human36m/data_2d_h36m_gt.npz")["S9", "Walking"]
@@ -298,7 +298,7 @@ def test_the_report_says_what_is_missing(raw: Path) -> None:
 KILLED = """
 import sys, time
 from datasets import lifting
-from datasets.published.convert import convert
+from datasets.papers.convert import convert
 real = lifting.SplitWriter.add
 def slowly(self, *arrays):
     real(self, *arrays)

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from datasets.archives import unpack
-from datasets.published.jhmdb_convert import convert_jhmdb
-from datasets.published.posetrack_convert import convert_posetrack
-from datasets.topdown_boxes import Videos, annotated_boxes
+from base.errors import InputError
+from datasets.fetching.archives import unpack
+from datasets.papers.jhmdb_convert import convert_jhmdb
+from datasets.papers.posetrack_convert import convert_posetrack
+from datasets.rendered.prepare import prepare_video
 from datasets.video.jhmdb import read_jhmdb
 from datasets.video.posetrack import read_sequence
-from datasets.video.prepare import prepare_video
+from datasets.video.videos import Videos, annotated_boxes
 from metrics.keypoints import box_size, pck
-from studies.errors import InputError
 from tests.datasets.mat_v73 import as_v73
 from training.scoring import person_pck, resampled_pck, video_ap
 

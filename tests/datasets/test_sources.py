@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets import downloads
-from datasets.sources import catalogue, fetch, verified
-from studies.errors import InputError
+from base.errors import InputError
+from datasets.fetching import downloads
+from datasets.fetching.sources import catalogue, fetch, verified
 
 BODY = bytes(range(256)) * 4000  # about 1 MB
 GOOD = hashlib.sha256(BODY).hexdigest()
@@ -239,8 +239,8 @@ def test_the_beginning_of_a_sha256_is_enough(entry, tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from datasets import downloads
-from datasets.sources import fetch
+from datasets.fetching import downloads
+from datasets.fetching.sources import fetch
 real = downloads._append
 def slowly(chunks, part, progress):
     for chunk in chunks:

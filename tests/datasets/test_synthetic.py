@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from datasets.cameras import project, subject_cameras, to_camera
+from datasets.motion.cameras import project, subject_cameras, to_camera
+from datasets.motion.synthetic import ACTIONS, FPS, SIZES, Take, motion
 from datasets.skeletons import bone_lengths
-from datasets.synthetic import ACTIONS, FPS, SIZES, Take, motion
 
 SPLITS = motion("synthetic", None, 0).splits
 TAKES = [take for takes in SPLITS.values() for take in takes]

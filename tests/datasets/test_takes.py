@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets.synthetic import motion
-from datasets.takes import Motion, Take, check_motion
-from studies.errors import InputError
+from base.errors import InputError
+from datasets.motion.synthetic import motion
+from datasets.motion.takes import Motion, Take, check_motion
 
 TAKE = motion("synthetic", None, 0).splits["val"][0]
 OTHERS = {"train": [replace(TAKE, act=90)], "test": [replace(TAKE, act=91)]}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from datasets.sources import catalogue
-from datasets.todo import get_data
+from datasets.fetching.sources import catalogue
+from datasets.fetching.todo import get_data
 from studies.benchmarks import BENCHMARKS
 
 

@@ -10,14 +10,23 @@ from drawing import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-import datasets.topdown as topdown
-from datasets.topdown import DETECTOR, GROUND_TRUTH, Shape, TopDown, detector_boxes, ground_truth_boxes, joined, window
-from datasets.topdown_augment import Augmentation, drawn
-from datasets.topdown_crop import MEAN, STD, rescale
-from datasets.topdown_heatmaps import decode, mirrored
-from datasets.topdown_joints import POSETRACK
+import datasets.video.instances as topdown
+from base.errors import InputError
+from datasets.video.augment import Augmentation, drawn
+from datasets.video.crop import MEAN, STD, rescale
+from datasets.video.heatmaps import decode, mirrored
+from datasets.video.instances import (
+    DETECTOR,
+    GROUND_TRUTH,
+    Shape,
+    TopDown,
+    detector_boxes,
+    ground_truth_boxes,
+    joined,
+    window,
+)
+from datasets.video.joints import POSETRACK
 from metrics.keypoints import annotated, posetrack_ap, predicted
-from studies.errors import InputError
 
 STILL = Augmentation(rotation_chance=0, scale=0, half_body_chance=0, flip_chance=0)
 FRAMES = 7

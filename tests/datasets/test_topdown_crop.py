@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets.topdown_crop import (
+from base.errors import InputError
+from datasets.video.crop import (
     MEAN,
     STD,
     boxes_to_crops,
@@ -16,7 +17,6 @@ from datasets.topdown_crop import (
     rescale,
     transform,
 )
-from studies.errors import InputError
 
 SHAPE = (192, 256)
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets.topdown_crop import boxes_to_crops, crop_matrix, inverse, rescale, transform
-from datasets.topdown_heatmaps import decode, flip_average, gaussian_targets, mirrored
-from datasets.topdown_joints import JHMDB, POSETRACK
-from studies.errors import InputError
+from base.errors import InputError
+from datasets.video.crop import boxes_to_crops, crop_matrix, inverse, rescale, transform
+from datasets.video.heatmaps import decode, flip_average, gaussian_targets, mirrored
+from datasets.video.joints import JHMDB, POSETRACK
 
 IMAGE, HEATMAP = (192, 256), (48, 64)
 ALL = np.ones(15, bool)

@@ -10,14 +10,14 @@ from drawing import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets.topdown_boxes import annotated_boxes
+from base.errors import InputError
 from datasets.video.boxes import Boxes, read_boxes, write_boxes
 from datasets.video.images import jpeg, read_image
 from datasets.video.jhmdb import JOINTS as JHMDB_JOINTS
 from datasets.video.jhmdb import read_jhmdb
 from datasets.video.posetrack import as_json, frame_number, merged, read_sequence, video_key, write_sequence
 from datasets.video.sequences import FLIP_ORDER, JOINTS, Sequence, box_around, persons
-from studies.errors import InputError
+from datasets.video.videos import annotated_boxes
 
 R_ANKLE, L_SHOULDER, NECK, NOSE, TOP = 0, 9, 12, 13, 14
 

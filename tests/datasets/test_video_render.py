@@ -14,21 +14,21 @@ from drawing import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets.asf import forward_kinematics, read_amc, read_asf
-from datasets.cmu import SPLITS
-from datasets.video import prepare, raster
+from base.errors import InputError
+from datasets.motion.asf import forward_kinematics, read_amc, read_asf
+from datasets.motion.cmu import SPLITS
+from datasets.rendered import prepare, raster
+from datasets.rendered.camera import Camera, handheld
+from datasets.rendered.film import film
+from datasets.rendered.labels import annotate, detections, head_box, joint_flags, labelled_frames, lasting
+from datasets.rendered.motions import CROWN, HEAD, NOSE, POINTS, at_times, synthetic_motion, window, with_face
+from datasets.rendered.prepare import prepare_video
+from datasets.rendered.scenery import X, Y, Z, paint
+from datasets.rendered.scenes import Difficulty, Format, Scene, draw_scene
 from datasets.video.boxes import read_boxes
-from datasets.video.camera import Camera, handheld
-from datasets.video.film import film
 from datasets.video.images import read_image
-from datasets.video.labels import annotate, detections, head_box, joint_flags, labelled_frames, lasting
-from datasets.video.motions import CROWN, HEAD, NOSE, POINTS, at_times, synthetic_motion, window, with_face
 from datasets.video.posetrack import read_sequence
-from datasets.video.prepare import prepare_video
-from datasets.video.scenery import X, Y, Z, paint
-from datasets.video.scenes import Difficulty, Format, Scene, draw_scene
 from datasets.video.sequences import BLURRED, DROPPED, OCCLUDED
-from studies.errors import InputError
 
 CLEAR = Difficulty(defocus=0, dropout=0, flicker=0, noise=(0, 0), quality=(95, 95), camouflage=0, passing=0, standing=0)
 TINY = {"train": 2, "val": 1, "frames": 6, "size": [128, 96], "middle": 4}
@@ -310,7 +310,7 @@ def test_layout_and_counts(tiny: Path) -> None:
 def test_the_same_every_time(tiny: Path, tmp_path: Path) -> None:
     """In another process, with another hash seed; and a sequence does not depend on which others are made."""
     code = (
-        "import json, sys; from datasets.video.prepare import prepare_video;"
+        "import json, sys; from datasets.rendered.prepare import prepare_video;"
         "prepare_video('video-synthetic', sys.argv[1], options=json.loads(sys.argv[2]))"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path / "again", json.dumps(TINY)], check=True)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from base.errors import InputError
 from metrics.efficiency import CONVENTIONS, Count, count, count_modules, count_under
-from studies.errors import InputError
 
 T, J, D = 10, 17, 64
 TOKENS = T * J

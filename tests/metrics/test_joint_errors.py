@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
+from base.errors import InputError
 from metrics.lifting import (
     acceleration_error,
     auc3d,
@@ -20,7 +21,6 @@ from metrics.lifting import (
     segments,
     within_sequences,
 )
-from studies.errors import InputError
 
 ALL = [mpjpe, p_mpjpe, n_mpjpe, pck3d, auc3d]
 seeds = st.integers(0, 2**32 - 1)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from base.errors import InputError
 from metrics.keypoints import pck, predicted
 from metrics.marks import marks
-from studies.errors import InputError
 
 
 @pytest.mark.parametrize("values", [[True, False], [1, 0], np.array([1.0, 0.0]), np.array([1, 0], np.uint8)])

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from base.errors import InputError
 from metrics.keypoints import box_size, jhmdb_columns, pck, torso_size
 from metrics.pck import JOINTS, MEAN_GROUPS, MEAN_JOINTS
-from studies.errors import InputError
 
 
 def persons(n: int, seed: int = 0) -> np.ndarray:

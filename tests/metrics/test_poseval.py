@@ -10,9 +10,9 @@ from drawing import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from base.errors import InputError
 from metrics.keypoints import Persons, Scene, annotated, pool, posetrack_ap, predicted, present_joints
 from metrics.poseval import COLUMNS, JOINTS, average_precision, strictly_inside
-from studies.errors import InputError
 
 seeds = st.integers(0, 2**32 - 1)
 NOSE, HEAD_TOP, WRIST = JOINTS.index("nose"), JOINTS.index("head_top"), JOINTS.index("right_wrist")

@@ -7,10 +7,10 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 
+from base.errors import InputError
 from metrics.efficiency import peak_memory, predict_memory
 from models.ssm import backend_in_use
-from studies.errors import InputError
-from workflow.curves import TrainingStep, predicted_growth
+from workflow.measuring.curves import TrainingStep, predicted_growth
 
 BATCH, TOKENS, WIDTH, HEADS, LAYERS = 8, 512, 64, 4, 3
 FLOAT = 4
@@ -110,5 +110,5 @@ def test_resident_memory_of_a_video_network_is_near_the_prediction() -> None:
     """Within a quarter: an allocator keeps more than tensors hold, the more the smaller they are."""
     case = {"curve": "tokens", "contestant": "GLSMamba", "work": "training step", "size": 3_840}
     case["backend"] = backend_in_use()
-    peak = peak_memory("workflow.curves:build", case, (1, 5, 3, 128, 96))["peak"]
+    peak = peak_memory("workflow.measuring.curves:build", case, (1, 5, 3, 128, 96))["peak"]
     assert peak == pytest.approx(predicted_growth(**case), rel=0.25)

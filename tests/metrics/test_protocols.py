@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from base.errors import InputError
 from metrics.lifting import denormalise, human36m, mpi_inf_3dhp, pooled
-from studies.errors import InputError
 
 SIZES = {
     "54138969": (1000, 1002),

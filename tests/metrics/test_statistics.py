@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from base.errors import InputError
 from metrics.statistics import Sample, holm, paired_difference, resample, resampled_mean
-from studies.errors import InputError
 
 
 def test_resamples_hold_as_many_clusters_as_there_are_and_are_always_the_same() -> None:

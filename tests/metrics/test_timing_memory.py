@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from base.errors import InputError
 from metrics.efficiency import MemoryLimitError, latency, peak_memory, throughput
-from studies.errors import InputError
 
 MEGABYTE = 2**20
 FLOATS = MEGABYTE // 4

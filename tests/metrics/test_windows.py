@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from base.errors import InputError
 from metrics.lifting import average_windows, mpjpe
-from studies.errors import InputError
 
 
 def test_overlaps_are_averaged_and_repeats_count_once_with_their_last_value():

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import models
+from base.errors import InputError
 from models import arguments
 from models.examples import example_shape
-from studies.errors import InputError
 
 FAMILIES = {models._model_class(name): name for name in reversed(models.variants())}
 PARAMETERS = {model: inspect.signature(model).parameters for model in FAMILIES}

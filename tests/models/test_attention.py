@@ -4,11 +4,11 @@ import pytest
 import torch
 
 import models
+from base.errors import InputError
 from models.ssm import selective_scan
 from models.ssm.attention import scan_attention, scan_weights, ssm_maps
 from models.ssm.inputs import ScanInputs
 from models.ssm.orders import mode_orders
-from studies.errors import InputError
 
 
 @pytest.fixture

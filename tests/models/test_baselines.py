@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import models
-from studies.errors import InputError
+from base.errors import InputError
 
 
 def test_mean_pose_is_the_mean_of_the_labels_whatever_the_input():

@@ -9,10 +9,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import models
+from base.closure import closure
+from base.errors import InputError
 from models.examples import emitted_frames
 from studies import variants
-from studies.closure import closure
-from studies.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,10 +16,11 @@ from types import ModuleType
 import pytest
 import torch
 
-from models.ssm import backends, describe_backend, gpu_check, mamba, parity, reference, selective_scan, triton_scan
+from base.errors import InputError
+from models.ssm import backends, describe_backend, mamba, reference, selective_scan, triton_scan
 from models.ssm.inputs import ScanInputs
-from models.ssm.parity import draw, errors, outputs
-from studies.errors import InputError
+from workflow.measuring import gpu_check, parity
+from workflow.measuring.parity import draw, errors, outputs
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 # Of the terms (models/ssm/rounding.py). A GPU's own exponential and logarithm are coarser than a processor's.

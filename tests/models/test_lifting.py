@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 import models
+from base.errors import InputError
 from models.lifting.parts import Block
 from models.ssm.orders import SCAN_MODES
-from studies.errors import InputError
 
 FRAMES = 3
 

@@ -5,9 +5,9 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import models
+from base.errors import InputError
 from models.lifting.mixste import MixSTE
 from models.lifting.parts import Attention
-from studies.errors import InputError
 
 
 @pytest.mark.parametrize("over_frames", [False, True])

@@ -11,7 +11,7 @@ from torch import Tensor
 from models import compiled
 from models.ssm import native
 from models.ssm.inputs import ScanInputs
-from models.ssm.parity import CASES, TOLERANCE, draw, errors
+from workflow.measuring.parity import CASES, TOLERANCE, draw, errors
 
 needs_compiler = pytest.mark.skipif(native.available() is not None, reason=str(native.available()))
 

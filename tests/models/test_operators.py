@@ -15,7 +15,7 @@ from models.deform.inputs import DeformInputs
 from models.ssm import native as scan_native
 from models.ssm import selective_scan
 from models.ssm.inputs import ScanInputs
-from models.ssm.parity import draw, outputs
+from workflow.measuring.parity import draw, outputs
 
 SCANS = ["reference", pytest.param("cpu", marks=pytest.mark.skipif(scan_native.available() is not None, reason="cpu"))]
 DEFORMS = ["reference", pytest.param("native", marks=pytest.mark.skipif(bool(deform_native.available()), reason="cpu"))]

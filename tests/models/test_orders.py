@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from base.errors import InputError
 from models.ssm.orders import (
     LIMB_NEIGHBOURS,
     ORDERS,
@@ -14,7 +15,6 @@ from models.ssm.orders import (
     scan_order,
     stride_neighbours,
 )
-from studies.errors import InputError
 
 # Walks over two frames of three joints, (frame, joint) by (frame, joint).
 WALKS = {

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.ssm import native, parity, reference, rounding
+from models.ssm import native, reference, rounding
 from models.ssm.inputs import ScanInputs
-from models.ssm.parity import CASES, GRADIENTS, TOLERANCE, draw, errors, outputs, table
+from workflow.measuring import parity
+from workflow.measuring.parity import CASES, GRADIENTS, TOLERANCE, draw, errors, outputs, table
 
 no_compiler = pytest.mark.skipif(native.available() is not None, reason=str(native.available()))
 BACKENDS = ["reference", pytest.param("cpu", marks=no_compiler)]

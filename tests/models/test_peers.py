@@ -9,6 +9,8 @@ from gradients import silent
 from torch import Tensor, nn
 
 import models
+from base.errors import InputError
+from base.reading import read_yaml
 from datasets import skeletons
 from metrics.efficiency import count_under
 from models.evaluation import emits_one
@@ -16,9 +18,7 @@ from models.examples import example_shape
 from models.lifting import graphs
 from models.lifting.published import published_weights
 from reports.audit.closed_forms import einfalt, macs
-from studies.errors import InputError
 from studies.plan import scaled_hyper
-from studies.reading import read_yaml
 from studies.variants import resolve_variants, variant
 
 SCAN = {"hgmamba": 4, "stampose": 2}  # scans a layer: each costs 2 MACs a channel and state besides `plain`

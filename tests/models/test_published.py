@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import models
-from studies.errors import InputError
+from base.errors import InputError
 
 WIDTH, DEPTH, FRAMES = 20, 2, 5
 

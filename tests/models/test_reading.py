@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 import models
+from base.errors import InputError
 from models.lifting.published import published_weights
 from models.reading import read_checkpoint
-from studies.errors import InputError
 
 KEY = "STEblocks.0.norm.weight"
 

@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 from metrics.efficiency import peak_memory
 from models.ssm import native, selective_scan
 from models.ssm.inputs import ScanInputs
-from models.ssm.parity import GRADIENTS, draw
+from workflow.measuring.parity import GRADIENTS, draw
 
 pytestmark = pytest.mark.skipif(native.available() is not None, reason=str(native.available()))
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn.functional import softplus
 from torch.utils.flop_counter import FlopCounterMode
 
+from base.errors import InputError
 from models import ssm
 from models.ssm import backends, reference
-from studies.errors import InputError
 
 OP = torch.ops.ssmpose.selective_scan.default
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from base.errors import InputError
 from models.video.deform import GroupedDeformableConv
-from studies.errors import InputError
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import models
+from base.closure import closure
+from base.errors import InputError
 from models.ssm import backend_in_use
 from models.ssm.orders import VIDEO_PAIRS, video_order
 from models.video.blocks import ChannelAttention, GatedBlock, VideoScan
 from models.video.clips import sine_cosine
 from models.video.glsmamba import GlobalScan, Modulator, WindowScan
-from studies.closure import closure
-from studies.errors import InputError
 
 SMALL = {"encoder": "tiny", "image_height": 32, "image_width": 32}
 SCANNING = {"frames": 3, "width": 16, "deconv_width": 8} | SMALL

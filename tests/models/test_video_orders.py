@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from base.errors import InputError
 from models.ssm.orders import VIDEO_ORDERS, VIDEO_PAIRS, inverse, pair_orders, video_order
-from studies.errors import InputError
 
 PATHS = {
     1: "panorama-rows",

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import models
-from studies.errors import InputError
+from base.errors import InputError
 
 D, LAYERS, PATCHES = 128, 4, 4  # the tiny encoder on images of 32x32
 IMAGE = {"encoder": "tiny", "image_height": 32, "image_width": 32}

@@ -8,19 +8,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from base.errors import InputError
+from base.reading import read_yaml
 from models.examples import emitted_frames
 from reports.audit.checks.printed import conflicts
 from reports.audit.finding import CHECKS, CITED, NEEDS, STANDS, Material
 from reports.audit.ledger import Claim, Ledger, known_claims, make_ledger
 from reports.audit.write import audit_body, flags, gather, write_audit
 from reports.measurements import COLUMNS, read_measurements
-from studies.errors import InputError
 from studies.findings import EFFECTS, KINDS, read_findings
 from studies.load import FINDINGS, study_names
-from studies.reading import read_yaml
-from workflow.efficiency import count_rows, count_under, evaluated_rows, on_meta
-from workflow.evidence import EXPERIMENTS
-from workflow.evidence import gather as run_experiments
+from workflow.measuring.efficiency import count_rows, count_under, evaluated_rows, on_meta
+from workflow.measuring.evidence import EXPERIMENTS
+from workflow.measuring.evidence import gather as run_experiments
 
 OPTIONS = {"scale": "quick", "dataset": "synthetic"}
 COUNTED = ("posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")

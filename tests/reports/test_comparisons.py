@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from base.errors import InputError
 from metrics.statistics import resample
 from reports.comparisons import NO_RESAMPLES, compare_table, read_comparisons, write_comparisons
 from reports.layout import make_view
 from reports.measurements import COLUMNS, Choice
 from reports.tables import build_table
-from studies.errors import InputError
 
 CHOICE = Choice(scale="quick", dataset="synthetic", seeds=(0, 1, 2))
 CONVENTION = "human36m/test/best_val"

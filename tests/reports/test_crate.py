@@ -7,8 +7,8 @@ from demo_results import DEMO, OPTIONS
 from demo_site import write_report
 from rocrate.rocrate import ROCrate
 
+from base.errors import InputError
 from reports.crate import write_crate
-from studies.errors import InputError
 
 
 def test_the_crate_names_files_papers_settings_and_revisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from demo_site import write_report
 
 from reports.site.build import write_site
 from reports.site.guide import guide
+from workflow.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -69,6 +70,8 @@ def unknown(command: str) -> str:
         return "" if target in MAKE_TARGETS else f"make has no target {target}"
     if not program.startswith(".venv/bin/"):
         return "begins with neither make nor .venv/bin/"
+    if words[:2] == ["-m", "workflow"]:
+        return "" if words[2] in COMMANDS else f"python -m workflow has no command {words[2]}"
     if words[:1] == ["-m"] and words[1] not in ("pip", "pytest"):
         return "" if find_spec(words[1]) else f"no module {words[1]}"
     files = [word for word in words if word.endswith(".py")]
@@ -84,8 +87,9 @@ def test_every_command_of_the_docs_runs_from_a_fresh_shell() -> None:
 @pytest.mark.parametrize(
     ("command", "why"),
     [
-        ("python -m reports.audit", "neither make nor"),
+        ("python -m workflow audit", "neither make nor"),
         ("snakemake --cores 1 data", "neither make nor"),
+        (".venv/bin/python -m workflow audits", "has no command audits"),
         (".venv/bin/python -m reports.audits", "no module reports.audits"),
         (".venv/bin/python tests/models/compile_kernel.py 80", "no file"),
         ("make basline", "no target basline"),

@@ -10,10 +10,10 @@ import pytest
 from demo_results import DEMO, OPTIONS, write_results
 
 import reports
+from base.errors import InputError
 from metrics.lifting import image_millimetres
 from reports.figures import write_figure
 from reports.figures.poses import pick_frames
-from studies.errors import InputError
 
 
 @pytest.fixture(scope="module")

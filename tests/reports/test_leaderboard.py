@@ -3,15 +3,15 @@
 import pandas as pd
 import pytest
 
+from base.reading import read_yaml
 from reports.figures.leaderboard import Place, front
 from reports.tables import build_table
 from reports.verdicts import same_digits
 from studies.load import load_study
 from studies.plan import scaled_variants
 from studies.printed import cut_off, parse_printed
-from studies.reading import read_yaml
-from workflow.efficiency import count_under, evaluated_rows, on_meta
-from workflow.measurements import COLUMNS
+from workflow.measuring.efficiency import count_under, evaluated_rows, on_meta
+from workflow.measuring.measurements import COLUMNS
 
 
 def place(label: str, cost: float, error: float) -> Place:

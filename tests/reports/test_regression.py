@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from base.errors import InputError
 from reports.measurements import Choice
 from reports.regression.compare import changed, compare, failed, report
 from reports.regression.numbers import COLUMNS, IDENTITY, read_baseline, renew, watched, write_baseline
 from studies.columns import COLUMNS as MEASURED
-from studies.errors import InputError
 
 CHOICE = Choice(scale="quick", dataset="synthetic")
 FINGERPRINTS = pd.DataFrame(

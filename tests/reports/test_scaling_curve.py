@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
+from base.errors import InputError
 from reports.scaling import write_scaling
-from studies.errors import InputError
 
 LEFT_OUT = "a pass would take about 99 s, more than 60 s"
 

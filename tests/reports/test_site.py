@@ -12,6 +12,7 @@ import pytest
 from demo_results import DEMO, OPTIONS
 from demo_site import REPORT, write_report
 
+from base.errors import InputError
 from datasets.lifting import load
 from metrics.lifting import image_millimetres
 from models.ssm.orders import mode_orders, pair_orders
@@ -25,7 +26,6 @@ from reports.site.viewers.orders import orders_view
 from reports.site.viewers.poses import pick_clips, poses_view
 from reports.site.viewers.video import video_view
 from reports.writers import latex, markdown
-from studies.errors import InputError
 
 CHOICE = Choice(**OPTIONS)
 

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from demo_results import DEMO, OPTIONS
 
+from base.errors import InputError
 from reports.layout import count_verdicts, make_view
 from reports.measurements import Choice, read_measurements, summarise
 from reports.summary import summary_lines
 from reports.tables import build_table, find_table, write_document, write_tables
 from reports.writers import tex
-from studies.errors import InputError
 from studies.load import study_names
 
 

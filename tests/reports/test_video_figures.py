@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from demo_results import OPTIONS
 
+from base.errors import InputError
 from models.ssm.orders import VIDEO_PAIRS, drawn_orders, pair_orders
 from reports.figures import write_figure
 from reports.figures.video_scans import GAP, PAIRS
-from studies.errors import InputError
 
 
 @pytest.fixture

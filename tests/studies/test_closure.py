@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from studies.closure import ROOT, closure
+from base.closure import ROOT, closure
 
 
 def test_models_do_not_share_their_own_files() -> None:
@@ -18,11 +18,11 @@ def test_a_run_depends_on_engine_losses_and_metrics_but_not_on_reports_or_other_
     for needed in ("models/ssm/scan.py", "models/ssm/scan.cpp", "training/losses.py", "metrics/protocols.py"):
         assert needed in files
     assert not [f for f in files if f.startswith(("reports/", "workflow/"))]
-    assert "datasets/cmu.py" not in files
+    assert "datasets/motion/cmu.py" not in files
 
 
 def test_reports_import_no_torch_and_no_model() -> None:
-    files = closure("reports.tables", "reports.figures", "reports.site.build", "workflow.measurements")
+    files = closure("reports.tables", "reports.figures", "reports.site.build", "workflow.measuring.measurements")
     assert not [f for f in files if f.startswith(("models/", "training/"))]
     assert {"reports/templates/site/base.html", "reports/site/assets/site.js"} <= set(files)
     assert not [f for f in files if f.endswith(".py") and "import torch" in (ROOT / f).read_text(encoding="utf-8")]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studies.errors import InputError
-from studies.files import read_arrays
+from base.errors import InputError
+from base.files import read_arrays
 
 ARRAYS = {"last": np.arange(600, dtype=np.float32).reshape(20, 30), "gt/joints": np.ones((3, 2), bool)}
 

@@ -6,9 +6,9 @@ import sys
 import pytest
 import yaml
 
-from studies.errors import InputError
+from base.errors import InputError
+from base.reading import nearest, read_yaml
 from studies.load import check_all, check_schema, load_study, recipes, study_names
-from studies.reading import nearest, read_yaml
 
 STUDY = """
 study: paper

@@ -3,8 +3,8 @@
 import subprocess
 import sys
 
-from datasets.detector import PRESETS
-from datasets.video.prepare import PRESETS as FILMS
+from datasets.motion.detector import PRESETS
+from datasets.rendered.prepare import PRESETS as FILMS
 from studies.motions import lifting_data, motions, video_data
 
 

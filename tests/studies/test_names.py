@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("datasets", "metrics", "models", "reports", "studies", "training", "workflow")
+PACKAGES = ("base", "datasets", "metrics", "models", "reports", "studies", "training", "workflow")
 NAME = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)(?:\([^`]*)?`")
 WRITTEN = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 WRITTEN += [path for pattern in ("docs/*.md", "studies/*.yaml", "workflow/rules/*.smk") for path in ROOT.glob(pattern)]

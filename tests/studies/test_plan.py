@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from base.errors import InputError
 from studies.config import checked_config
-from studies.errors import InputError
 from studies.plan import Experiment, make_plan, scaled_hyper
 from studies.variants import resolve_variants
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.errors import InputError
+from base.errors import InputError
 from studies.printed import MARKS, NO_VALUE, UNITS, Printed, agrees, parse_printed
 
 numbers = st.builds(lambda digits, places: Decimal(digits).scaleb(-places), st.integers(0, 10**8), st.integers(0, 4))

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from base.terminal import PLAIN
 from reports.layout import OUTCOMES, SYMBOLS
-from studies.terminal import PLAIN
 
 # Ways in which a terminal is not UTF-8. (Under LC_ALL=C alone Python speaks UTF-8 all the same, unless told not to.)
 ENCODINGS = [
@@ -18,7 +18,7 @@ ENCODINGS = [
 
 
 def run(body: str, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    program = f"from studies.terminal import command\nfrom studies.errors import InputError\n{body}\ncommand(main, '')"
+    program = f"from base.terminal import command\nfrom base.errors import InputError\n{body}\ncommand(main, '')"
     return subprocess.run(
         [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, check=False
     )
@@ -43,7 +43,7 @@ def test_bad_input_ends_in_one_line_whatever_it_names() -> None:
 
 
 def test_a_reader_who_has_read_enough_is_no_error() -> None:
-    program = "from studies.terminal import command\ncommand(lambda _: print('line\\n' * 100000), '')"
+    program = "from base.terminal import command\ncommand(lambda _: print('line\\n' * 100000), '')"
     command = f'{sys.executable} -c "$PROGRAM" | head -1'
     done = subprocess.run(command, shell=True, env={"PROGRAM": program}, capture_output=True, check=False)
     assert (done.stdout, done.stderr) == (b"line\n", b"")

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from base.reading import ROOT, read_yaml
 from studies.printed import agrees, parse_printed
-from studies.reading import ROOT, read_yaml
 
 ROWS = {
     "posetrack17": 8,

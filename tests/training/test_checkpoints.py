@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from studies.errors import InputError
-from studies.files import read_arrays
+from base.errors import InputError
+from base.files import read_arrays
 from training.checkpoints import load_state, load_weights, save_arrays, save_state, save_weights
 
 WEIGHTS = {"a": torch.arange(12.0).view(3, 4), "b": torch.tensor(2.0).bfloat16(), "c": torch.ones(5, dtype=torch.int64)}

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets.prepare import prepare
-from studies.errors import InputError
+from base.errors import InputError
+from datasets.motion.prepare import prepare
 from tests.training.test_run import spec_of
 from training.finite import Diverged
 from training.lifting import Lifting, train_lifting

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 import models
+from base.errors import InputError
+from base.reading import read_yaml
 from datasets.lifting import load
-from datasets.prepare import prepare
+from datasets.motion.prepare import prepare
 from models.lifting.published import published_weights
 from studies.config import checked_config
-from studies.errors import InputError
 from studies.load import recipes
 from studies.plan import Experiment, make_plan
-from studies.reading import read_yaml
 from tests.training.test_run import spec_of
 from training.batches import model_inputs
 from training.evaluate import predict

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from studies.errors import InputError
+from base.errors import InputError
 from studies.load import recipes
 from training.losses import TEMPORAL_WEIGHT, TERMS, weighted_loss
 

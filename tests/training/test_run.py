@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import load_file
 
 import models
+from base.errors import InputError
 from datasets.lifting import load
-from datasets.prepare import prepare
-from studies.errors import InputError
+from datasets.motion.prepare import prepare
 from studies.load import recipes
 from studies.plan import scaled_hyper, scaled_recipe
 from studies.variants import resolve_variants

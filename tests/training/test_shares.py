@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import load_file
 
 import models
-from datasets.prepare import prepare
+from datasets.motion.prepare import prepare
 from tests.training.test_run import spec_of
 from tests.training.test_team import same
 from tests.training.test_video import SIZE

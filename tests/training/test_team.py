@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 import models
-from datasets.prepare import prepare
-from studies.errors import InputError
+from base.errors import InputError
+from datasets.motion.prepare import prepare
 from tests.training.test_run import spec_of
 from training.launch import launch
 from training.lifting import train_lifting
@@ -68,7 +68,7 @@ def test_two_processes_are_as_one_with_the_same_batch(data: Path, alone: Path, t
 def test_a_process_that_fails_is_told_in_one_line(data: Path, tmp_path: Path) -> None:
     job = {"task": "lifting", "spec": spec(loss={"nonsense": 1.0}), "data": str(data), "run": str(tmp_path / "run")}
     script = (
-        "import sys, json; from training.launch import launch; from studies.errors import InputError\n"
+        "import sys, json; from training.launch import launch; from base.errors import InputError\n"
         "try: launch(json.loads(sys.argv[1]), 2)\nexcept InputError as error: print('one line:', error)"
     )
     command = [sys.executable, "-c", script, json.dumps(job | {"state": str(tmp_path / "state")})]

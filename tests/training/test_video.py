@@ -10,18 +10,18 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from datasets.topdown_boxes import Videos
-from datasets.video.prepare import prepare_video
+from base.errors import InputError
+from datasets.rendered.prepare import prepare_video
+from datasets.video.videos import Videos
 from studies.config import checked_config
-from studies.errors import InputError
 from studies.load import recipes
 from studies.plan import Experiment, make_plan
 from training.clips import Features, Images, Persons
 from training.features import write_features
-from training.heatmaps import CLIPS, write_heatmaps
 from training.run import build_model
 from training.video import Video, take_pretrained, train_video
-from workflow.video_measurements import score_video_runs
+from workflow.measuring.heatmaps import CLIPS, write_heatmaps
+from workflow.measuring.video_measurements import score_video_runs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONDITIONS = ["detected-boxes", "detected-boxes+copies", "detected-boxes+shuffled", "gt-boxes"]

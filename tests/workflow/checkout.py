@@ -13,8 +13,8 @@ from pathlib import Path
 
 import yaml
 
+from workflow.commands.plan import jobs
 from workflow.forecast import KEPT, Speed, cpu_name
-from workflow.preview import jobs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
@@ -97,7 +97,7 @@ class Checkout:
         return self.run("make", f"VENV={environment}", *arguments)
 
     def todo(self) -> list[dict[str, str]]:
-        """Jobs that a dry run lists: `workflow.preview.jobs`."""
+        """Jobs that a dry run lists: `workflow.commands.plan.jobs`."""
         result = self.run(BIN / "snakemake", "--dry-run", "all")
         assert result.returncode == 0, result.stdout
         return jobs(result.stdout)

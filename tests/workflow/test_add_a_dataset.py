@@ -112,12 +112,12 @@ def test_a_motion_that_is_downloaded(new_checkout: Callable[[], Checkout]) -> No
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("Jumps: {module: datasets.cmu}", "Jumps: the name may hold small letters, digits and single hyphens"),
-        ("video-a: {module: datasets.cmu}", "video-a: the name begins like another kind of data set"),
+        ("Jumps: {module: datasets.motion.cmu}", "Jumps: the name may hold small letters, digits and single hyphens"),
+        ("video-a: {module: datasets.motion.cmu}", "video-a: the name begins like another kind of data set"),
         ("a: {module: datasets.cmus}", "a.module: datasets/cmus.py is no file"),
-        ("a: {module: datasets.cmu, source: cmuu}", "a.source: unknown source 'cmuu'; did you mean 'cmu'?"),
-        ("a: {modul: datasets.cmu}", "a: unknown key 'modul'; did you mean 'module'?"),
-        ("cmu: {module: datasets.cmu}", "key 'cmu' stands twice"),
+        ("a: {module: datasets.motion.cmu, source: cmuu}", "a.source: unknown source 'cmuu'; did you mean 'cmu'?"),
+        ("a: {modul: datasets.motion.cmu}", "a: unknown key 'modul'; did you mean 'module'?"),
+        ("cmu: {module: datasets.motion.cmu}", "key 'cmu' stands twice"),
     ],
 )
 def test_a_wrong_line_ends_in_one_line(checkout: Checkout, line: str, words: str) -> None:

@@ -64,6 +64,6 @@ def test_it_is_in_the_figures_and_on_the_site(followed: Checkout) -> None:
 
 def test_the_gate_knows_it_as_new(followed: Checkout) -> None:
     shutil.copy(ROOT / "config.yaml", followed / "config.yaml")  # as committed, not the tests' own tiny one
-    result = followed.python("-m", "workflow.regression", "--fast", "network")
+    result = followed.python("-m", "workflow", "gate", "--fast", "network")
     assert result.returncode == 0, result.stdout
     assert re.search(rf"^new +network {NAME} output", result.stdout, flags=re.MULTILINE)

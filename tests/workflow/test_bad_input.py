@@ -44,7 +44,7 @@ def test_make_passes_on_every_choice_that_it_is_given(shared_checkout: Checkout,
 
 
 def test_a_preview_refuses_what_is_no_choice(shared_checkout: Checkout) -> None:
-    assert "'quick': say key=value" in only_error(shared_checkout.python("-m", "workflow.preview", "quick"))
+    assert "'quick': say key=value" in only_error(shared_checkout.python("-m", "workflow", "plan", "quick"))
 
 
 def test_an_unknown_key_in_a_study_is_named_with_its_file(shared_checkout: Checkout) -> None:

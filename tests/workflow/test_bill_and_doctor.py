@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from checkout import ROOT, Checkout, only_error
 
+from base.reading import read_yaml
 from studies.config import checked_config
 from studies.plan import Experiment, make_plan
-from studies.reading import read_yaml
-from workflow import bill, doctor
-from workflow.bill import Cost, describe, over_budget
+from workflow.commands import bill, doctor
+from workflow.commands.bill import Cost, describe, over_budget
 
 
 def plan(**changes: object):

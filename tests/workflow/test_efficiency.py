@@ -9,9 +9,9 @@ import models
 from reports.measurements import read_measurements
 from reports.tables import build_table
 from studies.load import load_study
-from workflow import efficiency
-from workflow.efficiency import count_all, count_rows, memory_rows, time_rows, write_excluded
-from workflow.measurements import COLUMNS, write_measurements
+from workflow.measuring import efficiency
+from workflow.measuring.efficiency import count_all, count_rows, memory_rows, time_rows, write_excluded
+from workflow.measuring.measurements import COLUMNS, write_measurements
 
 STUDY = load_study("glsmamba")
 TABLES = [table for table in STUDY["tables"] if table["id"] in ("scans", "resolution")]

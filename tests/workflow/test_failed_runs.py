@@ -135,7 +135,7 @@ def test_networks_whose_pretraining_or_data_failed_say_so_and_the_others_go_on(c
         by_hand(checkout, "pretrain video-synthetic vitpose-b pretraining: no encoder")
     assert checkout.snakemake().returncode == 0
     assert "failed" not in videos(checkout)
-    with checkout.edited("datasets/video/prepare.py", *RENDERING):
+    with checkout.edited("datasets/rendered/prepare.py", *RENDERING):
         by_hand(checkout, "render video-synthetic: ")
 
 

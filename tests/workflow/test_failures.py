@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from studies.closure import closure
-from studies.errors import left_out
+from base.closure import closure
+from base.errors import left_out
 from workflow.failures import VARIABLE, Failures, failed_jobs, reason
 
 
@@ -130,5 +130,5 @@ def test_a_piece_is_left_out_only_where_that_is_asked_for(capsys: pytest.Capture
 def test_a_module_that_is_no_python_stops_only_what_imports_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its source closure is read before anything starts."""
     (tmp_path / "broken.py").write_text("def (\n", encoding="utf-8")
-    monkeypatch.setattr("studies.closure.ROOT", tmp_path)
+    monkeypatch.setattr("base.closure.ROOT", tmp_path)
     assert closure("broken") == ["broken.py"]

@@ -12,13 +12,13 @@ import pytest
 from checkout import ROOT
 
 import models
-from datasets.prepare import prepare
+from base.errors import InputError
+from base.reading import read_yaml, with_choices
+from datasets.motion.prepare import prepare
 from studies.benchmarks import SIZES, Size
 from studies.config import checked_config
-from studies.errors import InputError
 from studies.load import recipes
 from studies.plan import Experiment, Plan, make_plan
-from studies.reading import read_yaml, with_choices
 from studies.variants import resolve_variants
 from workflow import work
 from workflow.forecast import (

@@ -55,7 +55,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     try:
         step = wait_for_step(killed / STATE, process, enough=2 * STEPS)
         os.killpg(process.pid, signal.SIGSTOP)  # alive, yet not at its end before the next line is
-        refused = killed.python("-m", "workflow.resume")  # somebody is alive
+        refused = killed.python("-m", "workflow", "resume")  # somebody is alive
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # Snakemake and its jobs at once
         process.wait()
@@ -80,7 +80,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_resume_without_a_lock_does_nothing(checkout: Checkout) -> None:
-    result = checkout.python("-m", "workflow.resume")
+    result = checkout.python("-m", "workflow", "resume")
     assert (result.returncode, result.stdout) == (0, "")
     assert not (checkout / ".snakemake").exists()
 
@@ -92,7 +92,7 @@ def test_a_stopped_snakemake_is_told_and_the_next_make_goes_on_by_itself(tmp_pat
         step = wait_for_step(checkout / STATE, process, enough=STEPS)
         process.send_signal(signal.SIGINT)  # to it alone, as `kill` and `timeout` do; its job goes on
         if process.poll() is None:
-            assert f"(process {process.pid}" in only_error(checkout.python("-m", "workflow.resume"))
+            assert f"(process {process.pid}" in only_error(checkout.python("-m", "workflow", "resume"))
         os.killpg(process.pid, signal.SIGINT)
         process.wait(timeout=PATIENCE)
     finally:
@@ -104,7 +104,7 @@ def test_a_stopped_snakemake_is_told_and_the_next_make_goes_on_by_itself(tmp_pat
     assert left
     assert not locks
 
-    planned = checkout.python("-m", "workflow.preview")
+    planned = checkout.python("-m", "workflow", "plan")
     assert planned.returncode == 0, planned.stdout
     assert f"note: an earlier run was stopped: `make` makes the {len(left)} files again" in planned.stdout
     assert "train_run" in planned.stdout
@@ -114,7 +114,7 @@ def test_a_stopped_snakemake_is_told_and_the_next_make_goes_on_by_itself(tmp_pat
     assert "Incomplete" not in gone_on.stdout
     log = (checkout / f"results/{RUN}/train.log").read_text()
     assert int(re.search(r"^going on after step (\d+) ", log, re.MULTILINE).group(1)) >= step
-    assert "an earlier run" not in checkout.python("-m", "workflow.preview").stdout
+    assert "an earlier run" not in checkout.python("-m", "workflow", "plan").stdout
     assert list((checkout / ".snakemake/runs").iterdir()) == []
 
 
@@ -125,12 +125,12 @@ def test_a_file_that_is_there_and_unfinished_is_made_again(checkout: Checkout) -
     (checkout / target).write_bytes(whole[:100])  # as a run leaves it that ends while it writes
     (checkout / ".snakemake/incomplete" / urlsafe_b64encode(target.encode()).decode()).write_text("{}")
 
-    planned = checkout.python("-m", "workflow.preview")
+    planned = checkout.python("-m", "workflow", "plan")
     assert planned.returncode == 0, planned.stdout
     assert "note: an earlier run was stopped: `make` makes the 1 files again" in planned.stdout
     assert "  scan_orders " in planned.stdout
 
-    made = checkout.python("-m", "workflow.run", target)
+    made = checkout.python("-m", "workflow", "run", target)
     assert made.returncode == 0, made.stdout
     assert "Incomplete" not in made.stdout
     assert (checkout / target).read_bytes() == whole
@@ -147,7 +147,7 @@ def test_a_job_that_outlives_a_killed_snakemake_keeps_others_out(tmp_path: Path)
         refused = checkout.make("train")
         assert refused.returncode
         assert "still running" in refused.stdout.splitlines()[-2]
-        assert "a Snakemake is still running" in only_error(checkout.python("-m", "workflow.resume"))
+        assert "a Snakemake is still running" in only_error(checkout.python("-m", "workflow", "resume"))
         assert list((checkout / ".snakemake/locks").glob("*"))
     finally:
         os.killpg(process.pid, signal.SIGKILL)

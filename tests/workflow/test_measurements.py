@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from base.errors import InputError
 from datasets.lifting import load, write_split
 from datasets.normalise import normalise_labels
-from studies.errors import InputError
-from workflow.measurements import (
+from workflow.measuring.measurements import (
     CLUSTERS,
     COLUMNS,
     GROUPS,

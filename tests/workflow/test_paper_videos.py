@@ -10,7 +10,7 @@ import torch
 from checkout import Checkout
 
 import models
-from datasets.video.prepare import prepare_video
+from datasets.rendered.prepare import prepare_video
 from models.video.published import published_keys
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]

@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from base.errors import InputError
 from reports.parts import write_parts
-from studies.errors import InputError
-from workflow import parts
-from workflow.parts import COLUMNS, count_parts
+from workflow.measuring import parts
+from workflow.measuring.parts import COLUMNS, count_parts
 
 # Trained parameters in millions and MACs under `paper` in 10^9, as the specification prints them (STMM in two rows).
 SPECIFIED = {

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from checkout import Checkout, only_error
 
-from studies.errors import InputError
-from workflow import doctor, place
+from base.errors import InputError
+from workflow import place
+from workflow.commands import doctor
 from workflow.folders import WRITTEN, check_folders
 
 BASE = Path(sys.base_prefix, "bin/python3")

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from checkout import ROOT
 
-from studies.errors import InputError
-from workflow import presence, resume
+from base.errors import InputError
+from workflow import presence
+from workflow.commands import resume
 from workflow.presence import Process, runs, this_process
 
 ANNOUNCE = "from workflow.presence import announce; announce()"
@@ -206,9 +207,9 @@ def test_a_lock_that_cannot_be_removed_is_named(folder: Path, monkeypatch: pytes
 
 
 def test_our_own_commands_are_told_from_others() -> None:
-    assert resume._is_snakemake(["/a/python", "-m", "workflow.run", "all"])
+    assert resume._is_snakemake(["/a/python", "-m", "workflow", "run", "all"])
     assert resume._is_snakemake(["/a/python", "/a/snakemake", "--cores", "1"])
     assert resume._is_snakemake(["/a/python", "/a/.snakemake/scripts/tmp1.train.py"])
     assert resume._is_snakemake(["/a/python", "-m", "torch.distributed.run", "-m", "training.launch", "job.json"])
-    assert not resume._is_snakemake(["/a/python", "-m", "workflow.resume"])
+    assert not resume._is_snakemake(["/a/python", "-m", "workflow", "resume"])
     assert not resume._is_snakemake(["vim", "Snakefile"])

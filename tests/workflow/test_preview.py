@@ -8,8 +8,8 @@ from checkout import ROOT
 
 from studies.config import checked_config
 from studies.plan import Experiment, Plan, make_plan
+from workflow.commands.plan import describe, duration, jobs, preview, runs_of
 from workflow.forecast import Forecast, Kept
-from workflow.preview import describe, duration, jobs, preview, runs_of
 
 RUN = "results/runs/quick/cmu-gt/mlp/baseline/seed2"
 DRY_RUN = f"""Building DAG of jobs...

@@ -189,7 +189,7 @@ def test_a_job_is_named_by_its_rule_and_what_it_makes(output: str, words: str) -
 
 
 def test_snakemake_by_hand_knows_nothing_of_it() -> None:
-    """The display is make's alone, by `workflow.run`: no plugin is installed, no profile asks for it."""
+    """The display is make's alone, by `workflow.commands.run`: no plugin is installed, no profile asks for it."""
     listed = subprocess.run(
         [sys.executable, "-m", "snakemake", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )

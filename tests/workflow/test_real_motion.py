@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from checkout import Checkout
 
-from datasets.sources import catalogue
+from datasets.fetching.sources import catalogue
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 

@@ -27,7 +27,8 @@ KERNEL = (
     "          walk(path, strand, chunk, y + b",
     "          for (int n = i % 22 ? 1 : 2; n; --n) walk(path, strand, chunk, y + b",
 )
-COUNTS = "from workflow.efficiency import *; pd.DataFrame(count_rows(count_all(['posemamba-s']))).to_csv('counts.csv')"
+COUNTS = "from workflow.measuring.efficiency import *; "
+COUNTS += "pd.DataFrame(count_rows(count_all(['posemamba-s']))).to_csv('counts.csv')"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def copy(new_checkout: Callable[[], Checkout]) -> Checkout:
 
 
 def gate(checkout: Checkout, *kinds: str) -> CompletedProcess:
-    return checkout.python("-m", "workflow.regression", "--fast", *kinds)
+    return checkout.python("-m", "workflow", "gate", "--fast", *kinds)
 
 
 def found(result: CompletedProcess) -> set[tuple[str, str]]:
@@ -106,9 +107,9 @@ def test_a_kernel_slower_by_a_twentieth_is_caught(copy: Checkout) -> None:
 
 def test_a_baseline_is_changed_for_a_reason_and_from_a_revision_only(copy: Checkout) -> None:
     assert "say why" in only_error(copy.make("baseline"))
-    assert "say why" in only_error(copy.python("-m", "workflow.regression", "--accept", " "))
+    assert "say why" in only_error(copy.python("-m", "workflow", "gate", "--accept", " "))
     with copy.edited("training/losses.py", *TERMS):
-        assert "commit your changes first" in only_error(copy.python("-m", "workflow.regression", "--accept", "why"))
+        assert "commit your changes first" in only_error(copy.python("-m", "workflow", "gate", "--accept", "why"))
 
 
 @contextmanager

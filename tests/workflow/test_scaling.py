@@ -10,9 +10,9 @@ from torch import nn
 from metrics.efficiency import MemoryLimitError
 from models.ssm import backend_in_use
 from reports.scaling import write_scaling
-from workflow import curves, scaling
-from workflow.curves import CURVES, Curve, build, predicted_growth
-from workflow.scaling import clip, columns, foretell, measure, time_in_turns, too_much, write_rows
+from workflow.measuring import curves, scaling
+from workflow.measuring.curves import CURVES, Curve, build, predicted_growth
+from workflow.measuring.scaling import clip, columns, foretell, measure, time_in_turns, too_much, write_rows
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from studies.errors import InputError
+from base.errors import InputError
+from workflow.commands.lint import DECIDED, complaints
 from workflow.folders import check_folders
-from workflow.lint import DECIDED, complaints
 from workflow.scripting import logged
 
 

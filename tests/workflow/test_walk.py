@@ -12,18 +12,18 @@ import pytest
 from checkout import ROOT, Checkout, measured
 
 import studies.plan
+from base.errors import InputError
+from base.reading import read_yaml, with_choices
 from models.ssm import backend_in_use
 from studies.benchmarks import BENCHMARKS
 from studies.config import checked_config
-from studies.errors import InputError
 from studies.load import load_study, study_names
 from studies.motions import motions
 from studies.paper import PAPER, WEIGHTED
 from studies.plan import Plan, make_plan
-from studies.reading import read_yaml, with_choices
-from workflow import bill, data, doctor
+from workflow.commands import bill, data, doctor
+from workflow.commands.plan import preview
 from workflow.forecast import Forecast, Kept
-from workflow.preview import preview
 from workflow.work import count
 
 WEIGHTS = "weights.bin"
@@ -63,7 +63,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (copy / WEIGHTS).touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(measured(copy.folder))
-        patch.setattr("datasets.todo.fetch", _offline)
+        patch.setattr("datasets.fetching.todo.fetch", _offline)
         for module in (studies.plan, data):
             patch.setattr(module, "load_study", cache(load_study))
         yield copy.folder
@@ -124,7 +124,7 @@ def _one_of_each(choices: list[tuple[str, ...]], number: int) -> list[str]:
 
 
 def _plan_command(choices: list[str], folder: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "workflow.preview", *choices]
+    command = [sys.executable, "-m", "workflow", "plan", *choices]
     return subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from checkout import Checkout
 
-from workflow.measurements import COLUMNS, UNITS
+from workflow.measuring.measurements import COLUMNS, UNITS
 
 pytestmark = pytest.mark.slow
 
@@ -116,7 +116,7 @@ def test_again_there_is_nothing_to_do(whole: tuple[Checkout, CompletedProcess]) 
     assert result.returncode == 0, result.stdout
     assert "Nothing to be done" in result.stdout
     assert checkout.times() == before
-    assert "nothing to do" in checkout.python("-m", "workflow.preview").stdout
+    assert "nothing to do" in checkout.python("-m", "workflow", "plan").stdout
 
 
 def made(checkout: Checkout) -> dict[str, set[str]]:

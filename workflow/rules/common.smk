@@ -2,13 +2,12 @@
 
 import os
 
-from datasets.published import MODULES, VIDEO
-from studies.closure import closure
-from studies.foreign import data_files
+from datasets.papers import MODULES, VIDEO
+from base.closure import closure
+from base.foreign import data_files
 from studies.motions import lifting_data, video_data
 from studies.plan import Experiment, dataset_of, make_plan, scaled_variants
 from studies.variants import resolve_variants
-from workflow.data import wanted
 from workflow.failures import VARIABLE, Failures
 from studies.video import PRETRAINED_SEED, PRETRAINING, on_video
 
@@ -241,7 +240,7 @@ def published_files(wildcards):
 
 
 def prepare_sources(wildcards):
-    return closure("datasets.prepare", MADE_OF[wildcards.dataset].module)
+    return closure("datasets.motion.prepare", MADE_OF[wildcards.dataset].module)
 
 
 def lenient(wildcards, output):
@@ -275,7 +274,7 @@ def encoder_features(wildcards):
 
 def family_sources(wildcards):
     modules = {model_module(variant) for variant in PLAN.families[wildcards.family]}
-    return closure("workflow.efficiency", *sorted(modules))
+    return closure("workflow.measuring.efficiency", *sorted(modules))
 
 
 def family_definitions(wildcards):

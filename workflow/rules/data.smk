@@ -1,7 +1,7 @@
 rule fetch:
     input:
         catalogue="datasets/catalogue.yaml",
-        sources=closure("datasets.sources"),
+        sources=closure("datasets.fetching.sources"),
     output:
         done="data/raw/{source}.fetched.json",
     log:
@@ -13,29 +13,6 @@ rule fetch:
         settings=lambda wildcards: PLAN.config["sources"].get(wildcards.source, {}),
     script:
         "../scripts/fetch.py"
-
-
-# Fetches what may be fetched and prints what a person has to do; fails as long as something is missing.
-rule data:
-    log:
-        "results/logs/data.log",
-    localrule: True
-    params:
-        benchmarks=wanted(PLAN.config),
-        settings=PLAN.config["sources"],
-    script:
-        "../scripts/data.py"
-
-
-# What `make doctor` prints; fails if something stops the run.
-rule doctor:
-    log:
-        "results/logs/doctor.log",
-    localrule: True
-    params:
-        plan=lambda wildcards: PLAN.config,
-    script:
-        "../scripts/doctor.py"
 
 
 rule prepare:
@@ -55,12 +32,12 @@ rule prepare:
         "../scripts/prepare.py"
 
 
-# The papers' own data, from files that a person puts into data/raw or that `snakemake data` fetched.
+# The papers' own data, from files that a person puts into data/raw or that `make data` fetched.
 rule convert:
     input:
         raw=published_files,
         sources=lambda wildcards: closure(
-            "datasets.published.convert", published_module(wildcards)
+            "datasets.papers.convert", published_module(wildcards)
         ),
     output:
         folder=directory("data/prepared/{dataset}"),
@@ -99,7 +76,7 @@ rule convert_video:
 rule render:
     input:
         raw=raw_marker,
-        sources=closure("datasets.video.prepare"),
+        sources=closure("datasets.rendered.prepare"),
     output:
         folder=directory("data/prepared/{dataset}"),
     log:

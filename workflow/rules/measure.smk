@@ -2,7 +2,7 @@ rule score:
     input:
         runs=score_runs,
         data="data/prepared/{dataset}",
-        sources=closure("workflow.measurements"),
+        sources=closure("workflow.measuring.measurements"),
     output:
         scores=SCORES,
         resamples=RESAMPLES,
@@ -22,7 +22,7 @@ rule score_video:
     input:
         runs=score_runs,
         data="data/prepared/{dataset}",
-        sources=closure("workflow.video_measurements"),
+        sources=closure("workflow.measuring.video_measurements"),
     output:
         scores=SCORES,
         resamples=RESAMPLES,
@@ -60,7 +60,7 @@ rule count:
 # Where the parameters and multiply-accumulates of one network are; a figure draws it.
 rule parts:
     input:
-        sources=closure("workflow.parts", "reports.parts"),
+        sources=closure("workflow.measuring.parts", "reports.parts"),
     output:
         multiext("results/efficiency/parts", ".csv", ".md"),
     log:
@@ -136,7 +136,9 @@ rule heatmaps:
     input:
         data=collect("data/prepared/{dataset}", dataset={e.dataset for e in SEEN}),
         weights=[f"{run_folder(e, SEEDS[0])}/{LOOKED_INTO}" for e in SEEN],
-        sources=closure("training.heatmaps", *{model_module(e.variant) for e in SEEN}),
+        sources=closure(
+            "workflow.measuring.heatmaps", *{model_module(e.variant) for e in SEEN}
+        ),
     output:
         f"{REPORT}/heatmaps.npz",
     log:
@@ -155,7 +157,7 @@ rule measurements:
     input:
         scores=scored(SCORES),
         efficiency=EFFICIENCY,
-        sources=closure("workflow.measurements"),
+        sources=closure("workflow.measuring.measurements"),
     output:
         f"{REPORT}/measurements.csv",
     log:
@@ -171,7 +173,9 @@ rule measurements:
 rule noise:
     input:
         data=f"data/prepared/{NOISE_EXPERIMENT.dataset}",
-        sources=closure("workflow.noise", model_module(NOISE_EXPERIMENT.variant)),
+        sources=closure(
+            "workflow.measuring.noise", model_module(NOISE_EXPERIMENT.variant)
+        ),
     output:
         NOISE,
     log:

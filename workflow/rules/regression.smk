@@ -8,7 +8,7 @@ MODEL_MODULES = sorted({model_module(variant) for variant in resolve_variants()}
 rule fingerprints:
     input:
         names=NAMES,
-        sources=closure("workflow.fingerprints", *MODEL_MODULES),
+        sources=closure("workflow.measuring.fingerprints", *MODEL_MODULES),
     output:
         FINGERPRINTS,
     log:
@@ -27,7 +27,7 @@ rule fingerprints:
 rule speed_ratios:
     input:
         baseline=BASELINE if Path(BASELINE).is_file() else [],
-        sources=closure("workflow.speed_ratios", *MODEL_MODULES),
+        sources=closure("workflow.measuring.speed_ratios", *MODEL_MODULES),
     output:
         SPEED_RATIOS,
     log:

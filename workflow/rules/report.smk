@@ -99,7 +99,7 @@ rule crate:
 # What the audit finds out by running code: small experiments without data. Torch, hence a job of its own.
 rule evidence:
     input:
-        sources=closure("workflow.evidence", *EVIDENCE_MODELS),
+        sources=closure("workflow.measuring.evidence", *EVIDENCE_MODELS),
     output:
         EVIDENCE,
     log:

@@ -11,7 +11,7 @@ rule scaling_length:
             for length in LENGTHS
             if length < int(wildcards.size)  # from which its cost is foretold
         ],
-        sources=closure("workflow.scaling", "models.lifting.posemamba"),
+        sources=closure("workflow.measuring.scaling", "models.lifting.posemamba"),
     output:
         f"{SCALING}/{{size}}.csv",
     log:
@@ -38,7 +38,9 @@ use rule scaling_length as scaling_tokens with:
             if count < int(wildcards.size)
         ],
         sources=closure(
-            "workflow.scaling", "models.video.glsmamba", "models.video.transformers"
+            "workflow.measuring.scaling",
+            "models.video.glsmamba",
+            "models.video.transformers",
         ),
     output:
         f"{TOKENS}/{{size}}.csv",

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from datasets.published.convert import convert
+from datasets.papers.convert import convert
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

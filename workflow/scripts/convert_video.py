@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from datasets.published.jhmdb_convert import convert_jhmdb
-from datasets.published.posetrack_convert import convert_posetrack
+from datasets.papers.jhmdb_convert import convert_jhmdb
+from datasets.papers.posetrack_convert import convert_posetrack
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

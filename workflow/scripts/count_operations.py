@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from workflow.efficiency import count_all, count_rows, evaluated_rows, memory_rows, write_excluded
-from workflow.measurements import write_measurements
+from workflow.measuring.efficiency import count_all, count_rows, evaluated_rows, memory_rows, write_excluded
+from workflow.measuring.measurements import write_measurements
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

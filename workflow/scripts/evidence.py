@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from workflow.evidence import write_evidence
+from workflow.measuring.evidence import write_evidence
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

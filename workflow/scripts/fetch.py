@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from datasets.sources import fetch
+from datasets.fetching.sources import fetch
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

@@ -1,4 +1,4 @@
-from workflow.fingerprints import write_fingerprints
+from workflow.measuring.fingerprints import write_fingerprints
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from training.heatmaps import write_heatmaps
+from workflow.measuring.heatmaps import write_heatmaps
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

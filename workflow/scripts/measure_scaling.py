@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from workflow.scaling import measure, write_rows
+from workflow.measuring.scaling import measure, write_rows
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

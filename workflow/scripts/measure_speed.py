@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from workflow.efficiency import time_rows
-from workflow.measurements import write_measurements
+from workflow.measuring.efficiency import time_rows
+from workflow.measuring.measurements import write_measurements
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from workflow.measurements import collect_measurements
+from workflow.measuring.measurements import collect_measurements
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import torch
 
-from workflow.noise import write_noise
+from workflow.measuring.noise import write_noise
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from datasets.prepare import prepare
+from datasets.motion.prepare import prepare
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

@@ -1,7 +1,7 @@
 import sys
 from pathlib import Path
 
-from workflow.regression import check
+from workflow.commands.gate import check
 from workflow.scripting import logged
 
 read = [Path(snakemake.input[name]) for name in ("measurements", "fingerprints", "speeds", "noise", "baseline")]

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from datasets.video.prepare import prepare_video
+from datasets.rendered.prepare import prepare_video
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from workflow.measurements import score_runs, write_groups, write_measurements, write_resamples
+from workflow.measuring.measurements import score_runs, write_groups, write_measurements, write_resamples
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from workflow.measurements import write_measurements, write_resamples
+from workflow.measuring.measurements import write_measurements, write_resamples
+from workflow.measuring.video_measurements import score_video_runs
 from workflow.scripting import logged
-from workflow.video_measurements import score_video_runs
 
 with logged(snakemake.log[0]):
     runs = [Path(path).parent for path in snakemake.input.runs]

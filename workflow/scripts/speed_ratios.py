@@ -1,8 +1,8 @@
 from reports.regression.numbers import read_baseline
 from training.provenance import device_name
-from workflow.regression import speed_revisions
+from workflow.commands.gate import speed_revisions
+from workflow.measuring.speed_ratios import write_speed_ratios
 from workflow.scripting import logged
-from workflow.speed_ratios import write_speed_ratios
 
 with logged(snakemake.log[0]):
     baseline = snakemake.input.get("baseline")

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from training.maps import write_ssm_maps
+from workflow.measuring.maps import write_ssm_maps
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

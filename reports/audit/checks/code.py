@@ -1,4 +1,4 @@
-"""Checks that look at experiments of `workflow.evidence`, which run what released lines say."""
+"""Checks that look at experiments of `workflow.measuring.evidence`, which run what released lines say."""
 
 from reports.audit.finding import EXPERIMENTS, Check, Evidence, Material, check, short
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from base.errors import InputError
 from datasets.video.sequences import JOINTS
 from reports.arrays import NotThere, read_arrays
 from reports.measurements import Choice
-from studies.errors import InputError
 from studies.variants import resolve_variants
 
 BONES = (

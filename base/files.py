@@ -1,0 +1,78 @@
+"""Whole files or none: whatever is written appears under its name when it is complete, whatever is read was whole.
+
+Imported while Snakemake parses the workflow: numpy is imported where arrays are read.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from tokenize import TokenError
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile, ZipFile
+
+from base.errors import InputError
+
+END_OF_DIRECTORY = b"PK\5\6"
+MANY = 0xFFFF  # files of a zip: their number stands elsewhere then
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# What readers of zip and of arrays raise on bytes that are not as they should be.
+DAMAGED = (BadZipFile, zlib.error, EOFError, OSError, struct.error, RuntimeError, ValueError, KeyError, TypeError)
+DAMAGED += (SyntaxError, TokenError, OverflowError, MemoryError)
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
+    """Let `write` fill a temporary file beside `path`, then rename it; a failure leaves nothing behind.
+
+    The temporary name keeps the suffix, from which writers guess the format.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write UTF-8 text, whole or not at all."""
+    return write_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def check_directory(archive: ZipFile) -> None:
+    """Raise BadZipFile where a zip lists fewer files than it says: one torn entry may swallow those behind it."""
+    archive.fp.seek(max(0, archive.start_dir))
+    end = archive.fp.read()
+    place = end.rfind(END_OF_DIRECTORY)
+    (count,) = struct.unpack("<H", end[place + 10 : place + 12])
+    if count not in (len(archive.filelist), MANY):
+        raise BadZipFile(f"{len(archive.filelist)} of {count} files are listed")
+
+
+def read_arrays(path: Path, remedy: str = "delete it and run `make` again") -> "dict[str, np.ndarray]":
+    """Arrays of an npz file by name; nothing in it is unpickled.
+
+    numpy reads as much of a member as its header asks for, and compares its checksum only if that is all of it. Here
+    each is read to its end. Raises InputError naming the file, and `remedy`, if it is absent, damaged or no npz.
+    """
+    import numpy as np
+
+    arrays = {}
+    try:
+        with ZipFile(path) as archive:
+            check_directory(archive)
+            for name in archive.namelist():
+                with archive.open(name) as member:
+                    arrays[name.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
+                    if member.read(1):
+                        raise ValueError(f"{name} holds more than its array")
+    except DAMAGED as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: cannot be read ({reason}); {remedy}") from None
+    return arrays

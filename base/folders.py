@@ -1,0 +1,43 @@
+"""What all prepared data share: a folder that is whole or absent, and the digest of the code that made it."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from base.closure import ROOT, closure
+from base.errors import InputError
+from base.foreign import data_files
+
+
+def code_digest(*modules: str) -> str:
+    """Digest of the code that prepared data depend on."""
+    digest = hashlib.sha256()
+    for path in closure(*modules):
+        digest.update(path.encode() + b"\0" + (ROOT / path).read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def whole_folder(final: Path) -> Iterator[Path]:
+    """A new folder to write into, which takes its final name when the body has ended without error."""
+    cards = [*data_files(final, "card.json"), *data_files(final, "*/card.json")]
+    if final.is_dir() and data_files(final, "*") and not cards:
+        raise InputError(f"{final}: exists and holds no prepared data; choose another folder or empty it")
+    if final.is_symlink():  # what it leads to may be somebody else's
+        raise InputError(f"{final}: is a link; remove it, or let the folder above it be one")
+    part = final.with_name(f".{final.name}.part")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(part, ignore_errors=True)  # left behind by a killed run
+        part.mkdir()
+        yield part
+        shutil.rmtree(final, ignore_errors=True)
+        part.rename(final)
+    except OSError as error:
+        raise InputError(
+            f"{final}: cannot be written ({error.strerror}); free the disk or fix its permissions"
+        ) from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,349 @@
+"""Sources of data: what the catalogue says of them, fetching them, finding them again.
+
+Raw files lie in `<folder>/<source>/`, or where the entry's `folder` says. A checksum that the catalogue does not know
+is written to `<folder>/<source>.lock.json` when a file is first seen whole, fetched or put there by hand, and holds
+from then on; a file that is not what its name says (`datasets.fetching.contents`) is neither kept nor locked.
+`<folder>/<source>.fetched.json` says that everything is there.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from threading import Lock
+
+from tqdm import tqdm
+
+from base import ROOT
+from base.errors import InputError
+from base.files import write_text
+from base.foreign import data_files
+from base.reading import nearest, read_yaml
+from datasets.fetching.archives import unpack
+from datasets.fetching.contents import Expected, complaint
+from datasets.fetching.downloads import Progress, digest, download, recorded_words
+
+CATALOGUE = ROOT / "datasets/catalogue.yaml"
+MISSING = "is missing"  # what is wrong with a file that is not there
+SPARE = 50_000_000  # bytes that must stay free on the disk
+UNPACKING = ".unpacking-"  # how the folder of an archive begins whose files are coming out
+SPEAK = 5.0  # seconds between lines of progress where there is no terminal
+
+
+@dataclass(frozen=True)
+class Source:
+    """An entry of the catalogue (its head says what each key means).
+
+    files: name -> {size: bytes or None, sha256: hex, or how it begins, or None}.
+    """
+
+    name: str
+    title: str
+    home: str
+    accept: bool
+    licence: str
+    files: dict[str, dict]
+    base_url: str = ""
+    acknowledgement: str = ""
+    kind: str = "auto"
+    folder: str = ""
+    benchmark: str = ""
+    way: str = ""
+    token: str = ""
+    steps: str = ""
+    at_once: int = 1
+    instead: str = ""
+    unpack: tuple[dict, ...] = ()
+
+    def place(self, raw: Path) -> Path:
+        """Where its files lie below the folder of all raw data."""
+        return raw / (self.folder or self.name)
+
+
+def catalogue(path: Path = CATALOGUE) -> dict[str, Source]:
+    """All sources, by name."""
+    entries = {name: entry | {"unpack": tuple(entry.get("unpack", ()))} for name, entry in read_yaml(path).items()}
+    return {name: Source(name, **entry) for name, entry in entries.items()}
+
+
+def source(name: str, path: Path = CATALOGUE) -> Source:
+    """One source. Raises InputError with the nearest known name."""
+    known = catalogue(path)
+    if name not in known:
+        raise InputError(f"unknown source {name!r}{nearest(name, known)}")
+    return known[name]
+
+
+def fetch(
+    name: str, folder: str | Path, *, mirror: str | None = None, accept: bool = False, catalogue_file: Path = CATALOGUE
+) -> None:
+    """Bring all files of a source to their place in `folder`, unpack them, and write `folder/<name>.fetched.json` last.
+
+    mirror: roots to try before the real site, separated by commas: http(s)://, file:// or a folder; accept: the
+    user has accepted the licence. Files that are there and whole are not fetched again, also those that somebody put
+    there by hand; a download that was cut goes on where it stopped. Raises InputError: unknown source, licence not
+    accepted, no token where one is needed, disk full or read-only, a file that no root gives as what it is or with the
+    right sha256, an archive that is damaged or a trap.
+    """
+    entry, folder = source(name, catalogue_file), Path(folder)
+    print(f"{entry.title} ({entry.home})\nlicence: {entry.licence}", file=sys.stderr)
+    if entry.accept and not accept:
+        raise InputError(f"sources.{name}.accept: read the licence at {entry.home}; set it to true to accept it")
+    if entry.token and not os.environ.get(entry.token):
+        raise InputError(f"{name}: needs the token that {entry.home} gives to people; put it into ${entry.token}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        expected = _expectations(entry, folder)
+        found = {file: sum_ for file, want in expected.items() if (sum_ := _sum(entry.place(folder) / file, want))}
+        if any(expected[file].sha256 is None for file in found):
+            _write_lock(entry, folder, expected, found)
+        missing = [file for file in entry.files if file not in found]
+        _check_space(entry, missing, folder)
+        with _progress(entry, missing) as progress:
+            _download_all(entry, folder, missing, expected, found, _roots(entry, mirror), progress)
+        unpack_all(entry, folder)
+        marker = {"source": name, "url": entry.base_url, "sha256": found}
+        write_text(folder / f"{name}.fetched.json", json.dumps(marker, indent=1) + "\n")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); free space or fix permissions") from None
+
+
+def _download_all(
+    entry: Source, folder: Path, missing: Sequence[str], expected: dict[str, Expected], found: dict[str, str],
+    roots: list[str], progress: Progress,
+) -> None:  # fmt: skip
+    """Download the missing files, several at once where the site does not mind; each is locked as it arrives.
+
+    found: sha256 of the files that are there, which grows.
+    """
+    one_at_a_time = Lock()
+
+    def get(file: str) -> None:
+        arrived = download(file, roots, entry.place(folder) / file, expected[file], progress)
+        with one_at_a_time:
+            found[file] = arrived
+            _write_lock(entry, folder, expected, found)
+
+    with ThreadPoolExecutor(entry.at_once) as workers:
+        jobs = [workers.submit(get, file) for file in missing]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            workers.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def unpack_all(entry: Source, folder: Path) -> None:
+    """Unpack a source's archives where the catalogue says so, unless that was done with the very same files.
+
+    What an archive holds takes its place when all of it has come out.
+    """
+    place = entry.place(folder)
+    for rule in entry.unpack:
+        archives = data_files(place, rule["files"])
+        if not archives:  # of a source that is placed by hand, and unpacked already
+            continue
+        _check_parts(archives)
+        if _is_unpacked(archives):
+            continue
+        print(f"{entry.name}: unpacking {', '.join(path.name for path in archives)}", file=sys.stderr)
+        keep, part = rule.get("keep", ["*"]), place / f"{UNPACKING}{archives[0].name}"
+        shutil.rmtree(part, ignore_errors=True)  # left behind by a killed run
+        try:
+            if not unpack(archives, part, keep, os.environ.get(entry.token)):
+                raise InputError(f"{archives[0]}: holds none of {', '.join(keep)}; is it the right file?")
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        _move_all(part, place)
+        write_text(_unpacked_marker(archives), _stamps(archives))
+
+
+def _check_parts(archives: Sequence[Path]) -> None:
+    """Raise InputError where a part in the middle (.aa, .ab, .ad) is missing: the archive is not damaged then."""
+    letters = [path.name[-1] for path in archives]
+    wanted = [chr(ord("a") + i) for i in range(len(archives))]
+    if len(archives) > 1 and letters != wanted:
+        lost = next(wish for wish, letter in zip(wanted, letters, strict=True) if wish != letter)
+        raise InputError(f"{archives[0].with_name(archives[0].name[:-1] + lost)}: is missing; put all parts there")
+
+
+def _move_all(part: Path, place: Path) -> None:
+    for path in sorted(part.rglob("*")):
+        if path.is_file():
+            target = place / path.relative_to(part)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)  # frames may be linked from another disk
+    shutil.rmtree(part)
+
+
+def _unpacked_marker(archives: Sequence[Path]) -> Path:
+    return archives[0].with_name(f".{archives[0].name}.unpacked.json")
+
+
+def _stamps(archives: Sequence[Path]) -> str:
+    """What tells whether archives are still the same."""
+    return json.dumps({path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in archives})
+
+
+def _is_unpacked(archives: Sequence[Path]) -> bool:
+    marker = _unpacked_marker(archives)
+    return marker.is_file() and marker.read_bytes() == _stamps(archives).encode()
+
+
+def unpacked(entry: Source, folder: Path) -> bool:
+    """Whether every archive of a source that is there was unpacked, to the last file."""
+    place = entry.place(folder)
+    archives = (data_files(place, rule["files"]) for rule in entry.unpack)
+    return not any(place.glob(f"{UNPACKING}*")) and all(map(_is_unpacked, filter(None, archives)))
+
+
+def verified(name: str, folder: Path | None, files: Sequence[str]) -> dict[str, str]:
+    """sha256 of some files of a source, once all of them are there and right.
+
+    folder: where `fetch` put the source. Raises InputError naming the file and the remedy.
+    """
+    if folder is None:
+        raise InputError(f"{name}: raw files are needed; fetch them and say in which folder they are (raw_dir)")
+    entry = source(name)
+    expected = _expectations(entry, folder)
+    found = {}
+    for file in files:
+        path, want = entry.place(folder) / file, expected[file]
+        marker = folder / f"{name}.fetched.json"
+        again = f" (delete {marker}, and `make` does it)" if marker.is_file() else ""
+        if not path.is_file():
+            raise InputError(f"{path}: is missing; fetch the source {name!r} first{again}")
+        if want.sha256 is None or not (found_ := _sum(path, want)):
+            whence = f", {recorded_words(want.recorded, path.name)}" if want.recorded else ""
+            what = complaint(path, file, Expected()) or f"differs from its sha256{whence}"
+            raise InputError(f"{path}: {what}; delete it and fetch the source {name!r} again{again}")
+        found[file] = found_
+    return found
+
+
+def faults(entry: Source, folder: Path) -> dict[str, str]:
+    """Files of a source that are missing or are not what they should be, and what is wrong with each."""
+    place = entry.place(folder)
+    return {name: wrong for name, facts in entry.files.items() if (wrong := _fault(place / name, name, facts))}
+
+
+def _fault(path: Path, name: str, facts: Mapping) -> str | None:
+    if not path.exists():
+        return MISSING
+    wrong = complaint(path, name, Expected(facts["size"], keep=()))
+    return None if wrong and is_reported(path, facts) else wrong
+
+
+def is_reported(path: Path, facts: Mapping) -> bool:
+    """Whether a file has the sum that third parties report for it."""
+    if not facts.get("reported") or not path.is_file():
+        return False
+    kind, wanted = facts["reported"].split()
+    return digest(path, kind) == wanted
+
+
+def _roots(entry: Source, mirror: str | None) -> list[str]:
+    """Addresses to try in turn: the mirrors, then the real site."""
+    mirrors = [root.strip() for root in (mirror or "").split(",") if root.strip()]
+    return [root if "://" in root else Path(root).resolve().as_uri() for root in mirrors] + [entry.base_url]
+
+
+def _lock_file(entry: Source, folder: Path) -> Path:
+    return folder / f"{entry.name}.lock.json"
+
+
+def _expectations(entry: Source, folder: Path) -> dict[str, Expected]:
+    """What is known of each file: the catalogue's sums, else those of the lock file.
+
+    The sum of a file that is there and is no such thing is forgotten: an earlier version locked even web pages.
+    """
+    lock_file, expected = _lock_file(entry, folder), {}
+    recorded = _recorded(lock_file)
+    for file, facts in entry.files.items():
+        path, keep = entry.place(folder) / file, _wanted_names(entry, file)
+        sum_, lock = facts["sha256"], None
+        if sum_ is None and file in recorded:
+            wrong = path.is_file() and complaint(path, file, Expected(facts["size"]))
+            sum_, lock = (None, None) if wrong else (recorded[file], lock_file)
+        expected[file] = Expected(facts["size"], sum_, lock, keep)
+    return expected
+
+
+def _wanted_names(entry: Source, file: str) -> Sequence[str]:
+    """Patterns of what is kept of an archive."""
+    return next((rule.get("keep", ("*",)) for rule in entry.unpack if fnmatch(file, rule["files"])), ("*",))
+
+
+def _recorded(lock_file: Path) -> dict[str, str]:
+    """sha256 of each file that was there once. Raises InputError naming the lock file if it is damaged."""
+    try:
+        files = json.loads(lock_file.read_text(encoding="utf-8"))["files"] if lock_file.exists() else {}
+        return {file: files[file]["sha256"] for file in files}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{lock_file}: damaged; delete it to trust the files of the next download") from None
+
+
+def _write_lock(entry: Source, folder: Path, expected: Mapping[str, Expected], found: Mapping[str, str]) -> None:
+    """Record the sums of what is there, and those of an earlier time of what is missing just now."""
+    earlier = {file: want.sha256 for file, want in expected.items() if want.recorded}
+    sums, files = earlier | found, {}
+    for file in sorted(sums):
+        path = entry.place(folder) / file
+        files[file] = {"sha256": sums[file], "size": path.stat().st_size if path.exists() else None}
+    lock = {"source": entry.name, "files": files}
+    write_text(_lock_file(entry, folder), json.dumps(lock, indent=1) + "\n")
+
+
+def _sum(path: Path, expected: Expected) -> str | None:
+    """sha256 of a file that is there and whole, else None; of an unknown sum, of one that is what its name says."""
+    if not path.is_file() or (expected.sha256 is None and complaint(path, path.name, expected, thorough=True)):
+        return None
+    found = digest(path)
+    return found if found.startswith(expected.sha256 or "") else None
+
+
+def _check_space(entry: Source, missing: Sequence[str], folder: Path) -> None:
+    needed = sum(entry.files[file]["size"] or 0 for file in missing)
+    free = shutil.disk_usage(folder).free
+    if missing and needed + SPARE > free:
+        raise InputError(
+            f"{folder}: {needed / 1e6:.0f} MB are to be fetched, but of {free / 1e6:.0f} MB free on the disk "
+            f"{SPARE / 1e6:.0f} MB must stay so; free some space"
+        )
+
+
+@contextmanager
+def _progress(entry: Source, missing: Sequence[str]) -> Iterator[Progress]:
+    """A bar on a terminal, else a line every few seconds."""
+    total = sum(entry.files[file]["size"] or 0 for file in missing)
+    print(f"{entry.name}: {len(missing)} of {len(entry.files)} files to fetch, {total / 1e6:.1f} MB", file=sys.stderr)
+    if sys.stderr.isatty():
+        with tqdm(total=total or None, unit="B", unit_scale=True, desc=entry.name) as bar:
+            yield bar.update
+        return
+    began = spoken = time.monotonic()
+    done = 0
+
+    def tell(received: int) -> None:
+        nonlocal done, spoken
+        done += received
+        now = time.monotonic()
+        if now - spoken > SPEAK:
+            spoken = now
+            rate = max(done / (now - began), 1)
+            left = f", about {(total - done) / rate / 60:.0f} min left" if total > done else ""
+            print(
+                f"{entry.name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s{left}", file=sys.stderr
+            )
+
+    yield tell
+    print(f"{entry.name}: done, {done / 1e6:.1f} MB", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Motion as lifting data: takes, cameras and a detector."""

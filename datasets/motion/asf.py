@@ -1,0 +1,313 @@
+"""ASF skeletons and AMC motion (Acclaim's text formats, as the CMU database writes them), and their kinematics.
+
+Source: the formats' conventions as established in spec 3.1: angles in degrees, x applied first; lengths are
+inches divided by the header's `length`; y is up.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from base.errors import InputError
+from base.foreign import read_text
+from datasets.motion.kinematics import euler
+
+INCH = 0.0254
+ROTATIONS = ("rx", "ry", "rz")
+ROOT_ORDER = ("tx", "ty", "tz", *ROTATIONS)
+ROOT = "root"
+DEGREES, RADIANS = ":degrees", ":radians"  # of the header of a motion
+FULL, RATE = ":fully-specified", ":samples-per-second"
+AMC_REMEDY = "mend it, or if the file is damaged, fetch it again"
+ASF_REMEDY = "damaged, or not a skeleton as the CMU database writes them"
+
+Line = tuple[int, list[str]]  # number in the file, words
+
+
+@dataclass(frozen=True)
+class Bone:
+    """direction: unit vector (3,) in the rest pose; length: metres; axis: angles (3,) of its frame, radians;
+    dof: which of rx, ry, rz move it; parent: the bone that it hangs on.
+    """
+
+    direction: np.ndarray
+    length: float
+    axis: np.ndarray
+    dof: tuple[str, ...]
+    parent: str
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Bones by name, parents before children, without the root; scale: metres per unit of length in the files."""
+
+    bones: dict[str, Bone]
+    scale: float
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        """Names of the points that forward_kinematics gives: `root`, then the end of each bone."""
+        return (ROOT, *self.bones)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many values each moving bone, and the root, has in every frame."""
+        return {ROOT: len(ROOT_ORDER)} | {name: len(bone.dof) for name, bone in self.bones.items() if bone.dof}
+
+
+def forward_kinematics(skeleton: Skeleton, motion: dict[str, np.ndarray]) -> np.ndarray:
+    """Positions (F, 1 + bones, 3) in metres, y up, in the order of `skeleton.points`.
+
+    motion: as read_amc gives it. A bone turns by C M C^T against its parent, C being its axis frame and M its
+    angles; its end lies `length` along its turned direction from its parent's end (spec 3.1).
+    """
+    root = motion[ROOT]
+    ends = {ROOT: root[:, :3] * skeleton.scale}  # (F, 3)
+    turned = {ROOT: euler(np.radians(root[:, 3:]))}  # (F, 3, 3)
+    for name, bone in skeleton.bones.items():
+        angles = np.zeros((len(root), 3))
+        for column, dof in enumerate(bone.dof):
+            angles[:, ROTATIONS.index(dof)] = np.radians(motion[name][:, column])
+        frame = euler(bone.axis)
+        turned[name] = turned[bone.parent] @ frame @ euler(angles) @ frame.T
+        ends[name] = ends[bone.parent] + turned[name] @ bone.direction * bone.length
+    return np.stack([ends[name] for name in skeleton.points], 1)
+
+
+def read_asf(path: str | Path) -> Skeleton:
+    """Read a skeleton. Raises InputError naming the file and, where there is one, the line or bone."""
+    path = Path(path)
+    sections = _sections(path)
+    scale = _scale(path, sections["units"])
+    _check_root(path, sections["root"])
+    entries = _entries(path, sections["bonedata"])
+    names = {name.lower(): name for name in entries}  # capitals tell no bones apart
+    if len(names) < len(entries):
+        raise InputError(f"{path}: :bonedata has two bones whose names differ in capitals alone; {ASF_REMEDY}")
+    parents = _parents(path, sections["hierarchy"], names)
+    for name, (number, _) in entries.items():
+        if name not in parents:
+            raise InputError(
+                f"{path}, line {number}: the bone that ends here is incomplete (no :hierarchy); {ASF_REMEDY}"
+            )
+    if missing := [name for name in parents if name not in entries]:
+        raise InputError(f"{path}: :hierarchy names the bone {missing[0]!r}, :bonedata lacks it; {ASF_REMEDY}")
+    return Skeleton({name: _bone(path, *entries[name], scale, parents[name]) for name in parents}, scale)
+
+
+def _sections(path: Path) -> dict[str, list[Line]]:
+    """Lines of each section; the first of them is what stands beside the section's name."""
+    sections: dict[str, list[Line]] = {}
+    current: list[Line] = []
+    for number, words in _lines(path, ASF_REMEDY):
+        if words[0].startswith(":"):
+            name = words[0][1:].lower()
+            if name in sections:
+                raise InputError(f"{path}, line {number}: :{name} stands here again; {ASF_REMEDY}")
+            current = sections[name] = [(number, words[1:])] if words[1:] else []
+        else:
+            current.append((number, words))
+    for section in ("units", "root", "bonedata", "hierarchy"):
+        if not sections.get(section):
+            raise InputError(f"{path}: lacks the section :{section}; {ASF_REMEDY}")
+    return sections
+
+
+def _scale(path: Path, lines: list[Line]) -> float:
+    """Metres a unit of length. Raises InputError unless :units gives a length, and angles in degrees."""
+    units = {words[0].lower(): " ".join(words[1:]).lower() for _, words in lines}
+    if units.get("angle") not in ("deg", "degree", "degrees") or "length" not in units:
+        raise InputError(f"{path}: :units must give a length, and angles in deg; {ASF_REMEDY}")
+    try:
+        scale = INCH / float(units["length"])
+    except (ValueError, ZeroDivisionError):
+        scale = np.nan
+    if not 0 < scale < np.inf:
+        raise InputError(f"{path}: :units has the length {units['length']!r}; {ASF_REMEDY}")
+    return scale
+
+
+def _check_root(path: Path, lines: list[Line]) -> None:
+    """Raise InputError unless the root turns in the usual order and starts at zero, which motion then counts from."""
+    root = {words[0].lower(): tuple(word.lower() for word in words[1:]) for _, words in lines}
+    if root.get("order") != ROOT_ORDER or root.get("axis") != ("xyz",):
+        raise InputError(f"{path}: :root must have the order {' '.join(ROOT_ORDER)} and the axis xyz; {ASF_REMEDY}")
+    for key in ("position", "orientation"):
+        if any(not _is_finite(word) or float(word) for word in root.get(key, ())):
+            raise InputError(f"{path}: :root has the {key} {' '.join(root[key])}; only 0 0 0 is read; {ASF_REMEDY}")
+
+
+def _parents(path: Path, lines: list[Line], names: dict[str, str]) -> dict[str, str]:
+    """Parent of each bone, parents first. names: the bones' names as :bonedata writes them, by their small letters."""
+    parents: dict[str, str] = {}
+    for number, words in lines:
+        parent, *children = (names.get(word.lower(), word) for word in words)
+        if parent.lower() in ("begin", "end"):
+            continue
+        parent = ROOT if parent.lower() == ROOT else parent
+        if parent != ROOT and parent not in parents:
+            raise InputError(f"{path}, line {number}: {parent!r} has children before it has a parent; {ASF_REMEDY}")
+        for child in children:
+            if child in parents:
+                raise InputError(f"{path}, line {number}: {child!r} gets a second parent; {ASF_REMEDY}")
+            parents[child] = parent
+    return parents
+
+
+def _entries(path: Path, lines: list[Line]) -> dict[str, tuple[int, dict[str, list[str]]]]:
+    """Bones by name: the number of their last line, and what stands in the others by its key."""
+    bones: dict[str, tuple[int, dict[str, list[str]]]] = {}
+    entry: dict[str, list[str]] = {}
+    for number, (word, *values) in lines:
+        key = word.lower()
+        if key == "begin":
+            entry = {}
+        elif key == "end":
+            name = " ".join(entry.get("name", ()))
+            if not name or name in bones:
+                what = f"is the second {name!r}" if name else "is incomplete (no name)"
+                raise InputError(f"{path}, line {number}: the bone that ends here {what}; {ASF_REMEDY}")
+            bones[name] = number, entry
+        else:
+            entry[key] = values
+    return bones
+
+
+def _bone(path: Path, number: int, entry: dict[str, list[str]], scale: float, parent: str) -> Bone:
+    """A bone of its lines in the file. Raises InputError naming its last line and what is wrong."""
+    dof = tuple(word.lower() for word in entry.get("dof", ()))
+    order = entry.get("axis", [])[3:]
+    try:
+        direction = np.array(entry["direction"], float)
+        axis = np.radians(np.array(entry["axis"][:3], float))
+        length = float(entry["length"][0]) * scale
+    except (KeyError, ValueError, IndexError):
+        direction = axis = np.full(3, np.nan)
+        length = np.nan
+    faults = {
+        "direction, length and axis must be numbers": not np.isfinite([*direction, *axis, length]).all()
+        or not direction.shape == axis.shape == (3,),
+        "its direction is 0 0 0": not direction.any(),
+        f"its axis has the order {' '.join(order)}, only XYZ is read": [word.upper() for word in order] != ["XYZ"],
+        f"dof {' '.join(dof)}, only rx, ry, rz are read, each once": not set(dof) <= set(ROTATIONS)
+        or len(set(dof)) < len(dof),
+    }
+    if wrong := [fault for fault, is_so in faults.items() if is_so]:
+        raise InputError(
+            f"{path}, line {number}: the bone that ends here is incomplete or written otherwise ({wrong[0]}); "
+            f"{ASF_REMEDY}"
+        )
+    return Bone(direction / np.linalg.norm(direction), length, axis, dof, parent)
+
+
+def read_amc(path: str | Path, skeleton: Skeleton, fps: float | None = None) -> dict[str, np.ndarray]:
+    """Read a motion: each moving bone, and `root`, -> (F, values) float64; degrees, the root's place in file units.
+
+    fps: frames per second that are expected, if the file says how many it has. Angles in radians are converted.
+    Comments, blank lines and capitals do not matter. Raises InputError naming file and line: a header that is not
+    known, a bone that the skeleton lacks, a frame that lacks bones (truncated file), frame numbers that do not follow
+    one another, a value that is not a finite number.
+    """
+    path, names = Path(path), {name.lower(): name for name in skeleton.sizes}
+    sizes = {name.lower(): size for name, size in skeleton.sizes.items()}
+    lines = _lines(path, AMC_REMEDY)
+    start = next((i for i, (_, words) in enumerate(lines) if _is_frame_number(words)), len(lines))
+    radians = _in_radians(path, lines[:start], fps)
+    motion = _columns([words for _, words in lines[start:]], sizes)
+    if motion is None:
+        raise InputError(f"{path}{_fault(lines[start:], sizes)}; {AMC_REMEDY}")
+    for name in motion if radians else ():
+        motion[name][:, -3:] = np.degrees(motion[name][:, -3:])  # all of a bone's values, and the root's last three
+    return {names[name]: values for name, values in motion.items()}
+
+
+def _in_radians(path: Path, header: list[Line], fps: float | None) -> bool:
+    """Whether the header of a motion says radians; without a word angles are in the skeleton's unit, degrees."""
+    said = {}
+    for number, (word, *values) in header:
+        where, key = f"{path}, line {number}: ", word.lower()
+        if not word.isascii():
+            raise InputError(f"{path}: is not text (line {number}); {AMC_REMEDY}")
+        if key not in (DEGREES, RADIANS, FULL, RATE):
+            raise InputError(f"{where}{word!r} stands before the first frame, and is no known header; {AMC_REMEDY}")
+        said[key] = values
+        if key == RATE and fps and [fps] != [float(value) for value in values if _is_finite(value)]:
+            raise InputError(f"{where}{' '.join(values)} frames per second, {fps:g} are expected; {AMC_REMEDY}")
+    if DEGREES in said and RADIANS in said:
+        raise InputError(f"{path}: says both {DEGREES} and {RADIANS}; {AMC_REMEDY}")
+    return RADIANS in said
+
+
+def _columns(body: list[list[str]], sizes: dict[str, int]) -> dict[str, np.ndarray] | None:
+    """Values of each bone; a frame is a line with its number, then a line for each bone. None if anything is amiss."""
+    period = 1 + len(sizes)
+    order = [words[0].lower() for words in body[1:period]]
+    if not body or len(body) % period or set(order) != set(sizes):
+        return None
+    numbers = body[::period]
+    if not all(map(_is_frame_number, numbers)) or len({int(n[0]) - i for i, n in enumerate(numbers)}) != 1:
+        return None
+    motion = {}
+    for i, name in enumerate(order):
+        rows = body[1 + i :: period]
+        if any(words[0].lower() != name or len(words) != 1 + sizes[name] for words in rows):
+            return None
+        try:
+            motion[name] = np.array([words[1:] for words in rows], float)  # (F, values)
+        except ValueError:
+            return None
+        if not np.isfinite(motion[name]).all():
+            return None
+    return motion
+
+
+def _fault(body: list[Line], sizes: dict[str, int]) -> str:
+    """What is wrong, as the rest of a message that began with the path."""
+    frame, missing = None, set()
+    for number, words in body:
+        where, name = f", line {number}: ", words[0].lower()
+        if _is_frame_number(words):
+            if missing:
+                return f"{where}frame {frame} lacks {_names(missing)}"
+            if frame is not None and int(words[0]) != frame + 1:
+                return f"{where}frame {words[0]} follows frame {frame}"
+            frame, missing = int(words[0]), set(sizes)
+        elif name not in sizes:
+            return f"{where}frame {frame} moves {words[0]!r}, which the skeleton lacks or cannot move"
+        elif name not in missing:
+            return f"{where}frame {frame} has {words[0]!r} twice"
+        elif len(words) - 1 != sizes[name]:
+            return f"{where}{words[0]!r} has {len(words) - 1} values instead of {sizes[name]} in frame {frame}"
+        elif not all(map(_is_finite, words[1:])):
+            return f"{where}{words[0]!r} has a value that is not a finite number in frame {frame}"
+        else:
+            missing.remove(name)
+    if frame is None:
+        return ": holds no frame"
+    if missing:
+        return f": ends in frame {frame}, before {_names(missing)}"
+    return ": its frames list the bones in varying order"
+
+
+def _is_frame_number(words: list[str]) -> bool:
+    return len(words) == 1 and words[0].isdecimal()
+
+
+def _is_finite(word: str) -> bool:
+    try:
+        return bool(np.isfinite(float(word)))
+    except ValueError:
+        return False
+
+
+def _names(missing: set[str]) -> str:
+    """Some bones in words: the first of them, and how many more."""
+    more = f" and {len(missing) - 1} more bones" if len(missing) > 1 else ""
+    return f"{min(missing)!r}{more}"
+
+
+def _lines(path: Path, remedy: str) -> list[Line]:
+    """The lines that hold more than a comment. Raises InputError for a file that cannot be read."""
+    lines = enumerate(read_text(path, remedy).splitlines(), 1)
+    return [(number, words) for number, line in lines if (words := line.partition("#")[0].split())]

@@ -1,0 +1,133 @@
+"""From files as their publishers and later work give them to prepared lifting data, one sequence at a time.
+
+Data sets are `<base>-<preset>`: human36m-sh, human36m-cpn, human36m-gt, mpi-inf-3dhp-gt. What a base's files hold, its
+own module says (`conversion`); memory holds what one reader gives, never a split.
+"""
+
+import importlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from base.errors import InputError
+from base.files import write_text
+from base.folders import code_digest, whole_folder
+from base.reading import nearest
+from datasets.fetching.downloads import digest
+from datasets.lifting import SplitWriter
+from datasets.papers import MODULES, PRESETS
+from datasets.papers.report import describe
+
+SPEAK = 5.0  # seconds between lines of progress
+
+
+@dataclass(frozen=True)
+class View:
+    """A take seen by a camera: the rows of one sequence.
+
+    keypoints (T, 17, 3) px and confidence; joints (T, 17, 3); factor (T,); valid (T,) bool where not all frames are
+    judged, or None; action: one name, or (T,) of them; size: width and height of the image in pixels; where: the raw
+    file and what of it this is, for messages.
+    """
+
+    sequence: str
+    subject: str
+    action: str | np.ndarray
+    camera: str
+    size: tuple[int, int]
+    keypoints: np.ndarray
+    joints: np.ndarray
+    factor: np.ndarray
+    where: str
+    valid: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a data set's files become. form: how its files were published; views: the sequences of a split, made when
+    asked for; files: those that were read; card: what else the card says, for each split.
+    """
+
+    form: str
+    views: Callable[[str], Iterator[View]]
+    files: list[Path]
+    card: dict[str, dict]
+
+
+def convert(name: str, out_dir: str | Path, raw_dir: str | Path, form: str = "auto") -> None:
+    """Write `out_dir/{train,val,test}` and `out_dir/report.md` for a data set of PRESETS.
+
+    raw_dir: the folder with a folder of files for each source (`data/raw`); form: which of several forms to read, or
+    the best that is there. Train and val together are what the papers train on; val is one person of it, to select
+    epochs by where a config asks for that. The same files give the same bytes. The folder appears whole or not at all.
+    Raises InputError: unknown names, files that are missing, damaged or not what they should be.
+    """
+    base, preset = split_name(name)
+    raw, module = Path(raw_dir) / base, MODULES[base]
+    made = importlib.import_module(module).conversion(preset, raw, form)
+    card = {
+        "dataset": name,
+        "preset": preset,
+        "form": made.form,
+        "sources": [{"name": base, "sha256": {p.relative_to(raw).as_posix(): digest(p) for p in made.files}}],
+        "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.papers.convert", module)},
+    }
+    with whole_folder(Path(out_dir)) as folder:
+        cards = {}
+        for split in ("train", "val", "test"):
+            if found := _write(folder / split, split, made.views(split), card | {"split": split} | made.card[split]):
+                cards[split] = found
+        if missing := {"train", "test"} - set(cards):
+            raise InputError(f"{raw}: has nothing for the split {min(missing)!r}; put the files of all persons there")
+        write_text(folder / "report.md", describe(folder, cards))
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Base and preset of a data set's name. Raises InputError with the nearest known name."""
+    known = {f"{base}-{preset}": (base, preset) for base, presets in PRESETS.items() for preset in presets}
+    if name not in known:
+        raise InputError(f"unknown data set {name!r}{nearest(name, known)}")
+    return known[name]
+
+
+def _write(folder: Path, split: str, views: Iterator[View], card: dict) -> dict | None:
+    """Write a split; its card, or None where there is nothing."""
+    writer, frames, spoken = None, 0, time.monotonic()
+    for view in views:
+        _check_inside(view)
+        writer = writer or SplitWriter(folder)
+        writer.add(view.keypoints, view.joints, view.factor, _rows(view), view.where)
+        frames += len(view.factor)
+        if time.monotonic() - spoken > SPEAK:
+            spoken = time.monotonic()
+            print(f"{split}: {frames:,} frames written, now {view.sequence}", file=sys.stderr)
+    return writer.close(card) if writer else None
+
+
+def _check_inside(view: View) -> None:
+    """Raise InputError for a person who mostly stands outside of the image: the camera is another one, or turned."""
+    x, y = np.median(view.keypoints[..., :2], axis=(0, 1))
+    if not (0 <= x <= view.size[0] and 0 <= y <= view.size[1]):
+        raise InputError(
+            f"{view.where}: the person is at ({x:.4g}, {y:.4g}), outside of an image of {view.size[0]}x{view.size[1]} "
+            "px; its camera or its units are other ones; get the file again"
+        )
+
+
+def _rows(view: View) -> pd.DataFrame:
+    rows = {
+        "sequence": view.sequence,
+        "frame": np.arange(len(view.factor), dtype=np.int32),
+        "subject": view.subject,
+        "action": view.action,
+        "camera": view.camera,
+        "width": np.int32(view.size[0]),
+        "height": np.int32(view.size[1]),
+    }
+    return pd.DataFrame(rows | ({} if view.valid is None else {"valid": view.valid}))

@@ -1,0 +1,133 @@
+"""PoseTrack 2017, 2018 and 21 to prepared video data: annotations in one layout, the frames where they lie.
+
+2017 comes as JSON or as the official .mat files, 2018 and 21 as JSON. Nobody needs a second copy of the frames: the
+prepared folder links to them.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from base.errors import InputError
+from base.files import write_text
+from base.folders import code_digest, whole_folder
+from base.foreign import data_files
+from base.reading import nearest
+from datasets.fetching.downloads import digest
+from datasets.video.boxes import Boxes, read_boxes, write_boxes
+from datasets.video.posetrack import as_json, merged, read_sequence
+from datasets.video.sequences import Sequence
+from studies.benchmarks import BENCHMARKS, departures
+
+YEARS = ("posetrack17", "posetrack18", "posetrack21")
+BOXES = "boxes/val.json"
+UNIQUE = 10_000  # more than the frames of any video
+LICENCE = "PoseTrack: research (posetrack.net)"
+
+
+def convert_posetrack(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
+    """Write `video-posetrack18` and its like: `annotations/{train,val}/NAME.json`, links to the frames,
+    `boxes/val.json` where a detector's boxes are there, `report.md` and `card.json`.
+
+    raw_dir: the folder with a folder for each source; in `posetrack18/` the annotations lie in folders train and val,
+    at any depth, and the frames under the names that they give. Raises InputError: an unknown name, no annotations, a
+    frame that is missing, whatever `read_sequence` refuses.
+    """
+    year = name.removeprefix("video-")
+    if year not in YEARS:
+        raise InputError(f"unknown data set {name!r}{nearest(name, [f'video-{known}' for known in YEARS])}")
+    raw = Path(raw_dir) / year
+    files = {split: annotation_files(raw, split) for split in ("train", "val")}
+    with whole_folder(Path(out_dir)) as folder:
+        splits = {split: list(_converted(files[split], raw, folder / "annotations" / split)) for split in files}
+        for split, sequences in splits.items():
+            parts = [as_json(sequence, raw) for sequence in sequences]
+            write_text(folder / "annotations" / f"{split}.json", json.dumps(merged(parts)) + "\n")
+        _link_frames(splits, raw, folder)
+        boxes = _boxes(raw / BOXES, splits["val"], folder)
+        card = {
+            "dataset": name,
+            "licence": LICENCE,
+            "sources": [{"name": year, "sha256": _digests(files, raw)}],
+            "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.papers.posetrack_convert")},
+            "boxes": boxes,
+            "counts": {split: _counts(sequences) for split, sequences in splits.items()},
+        }
+        write_text(folder / "report.md", describe(year, card))
+        write_text(folder / "card.json", json.dumps(card, indent=1) + "\n")
+
+
+def annotation_files(raw: Path, split: str) -> list[Path]:
+    """Annotation files of a split, of one form: JSON before .mat. Raises InputError where there are none."""
+    found = [path for path in data_files(raw, f"**/{split}/*") if path.suffix in (".json", ".mat")]
+    json_files = [path for path in found if path.suffix == ".json"]
+    if not found:
+        raise InputError(
+            f"{raw}: holds no annotations of {split}, as {split}/*.json or *.mat in any folder; `make data` says where "
+            "they come from"
+        )
+    return json_files or found
+
+
+def describe(year: str, card: dict) -> str:
+    """Markdown for a person to read before training."""
+    lines = [f"# {card['dataset']}", "", f"{BENCHMARKS[year]} ({card['licence']}).", ""]
+    lines += ["| split | videos | frames | labelled | persons | joints | hidden | head boxes |", "|---" * 8 + "|"]
+    for split, counts in card["counts"].items():
+        lines.append("| " + " | ".join([split, *(f"{count:,}" for count in counts.values())]) + " |")
+    counts = card["counts"]
+    missing = departures(year, {"train": counts["train"]["videos"], "test": counts["val"]["videos"]})
+    whole = f"That is all of {BENCHMARKS[year]}." if not missing else f"**Not the papers' data**: {', '.join(missing)}."
+    return "\n".join([*lines, "", whole, "", f"Detector's boxes: {card['boxes']}.", ""])
+
+
+def _converted(files: list[Path], raw: Path, folder: Path) -> Iterator[Sequence]:
+    for number, path in enumerate(files, 1):
+        sequence = read_sequence(path, raw)
+        if sequence.image_ids.max() < UNIQUE:  # 2017 numbers the frames of each video from 0
+            sequence = replace(sequence, image_ids=number * UNIQUE + sequence.image_ids)
+        write_text(folder / f"{sequence.name}.json", json.dumps(as_json(sequence, raw)) + "\n")
+        yield sequence
+
+
+def _link_frames(splits: dict[str, list[Sequence]], raw: Path, folder: Path) -> None:
+    """Links from the prepared folder to the tops of the frames' folders."""
+    images = (image for sequences in splits.values() for sequence in sequences for image in sequence.images[:1])
+    for top in sorted({image.relative_to(raw).parts[0] for image in images}):
+        (folder / top).symlink_to((raw / top).resolve(), target_is_directory=True)
+
+
+def _boxes(path: Path, sequences: list[Sequence], folder: Path) -> str:
+    """Write the detector's boxes of val, if there are any; returns what the report says of them."""
+    if not path.is_file():
+        return f"none; put them as {BOXES} for the columns with a detector's boxes"
+    images = [(image, int(n)) for s in sequences for image, n in zip(s.images, s.image_ids, strict=True)]
+    boxes = read_boxes(path, image_ids={"/".join(image.parts[-2:]): number for image, number in images})
+    inside = np.isin(boxes.image_id, [number for _, number in images])
+    if not inside.any():
+        raise InputError(
+            f"{path}: none of its images is in the annotations of val; is it of another year? (2017: by image_name)"
+        )
+    write_boxes(Boxes(boxes.image_id[inside], boxes.box[inside], boxes.score[inside]), folder / BOXES)
+    return f"{inside.sum():,} of {len(inside):,} in frames of val"
+
+
+def _counts(sequences: list[Sequence]) -> dict[str, int]:
+    people = [sequence.persons for sequence in sequences]
+    return {
+        "videos": len(sequences),
+        "frames": sum(len(sequence.images) for sequence in sequences),
+        "labelled": int(sum(sequence.labelled.sum() for sequence in sequences)),
+        "persons": sum(len(p.frame) for p in people),
+        "joints": int(sum(p.present.sum() for p in people)),
+        "hidden": int(sum((p.present & (p.keypoints[..., 2] == 0)).sum() for p in people)),
+        "head boxes": int(sum(p.head_box.any(-1).sum() for p in people)),
+    }
+
+
+def _digests(files: dict[str, list[Path]], raw: Path) -> dict[str, str]:
+    return {path.relative_to(raw).as_posix(): digest(path) for split in files.values() for path in split}

@@ -1,0 +1,1 @@
+"""Videos rendered from motion, with PoseTrack's annotations."""

@@ -1,0 +1,264 @@
+"""Top-down video data: for each person box a window of frames cut alike, and the heatmaps to predict from it.
+
+Where the boxes come from decides more than the method does (spec glsmamba, 3.3), so it is part of the data:
+`ground_truth_boxes` and `detector_boxes` make instances that say which they are, and that cannot be joined.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from base.errors import InputError
+from datasets.video.augment import Augmentation, Draw, drawn
+from datasets.video.crop import ENLARGE, boxes_to_crops, crop, crop_matrix, inverse, normalised, rescale, transform
+from datasets.video.heatmaps import SIGMA, decode, gaussian_targets
+from datasets.video.images import read_image
+from datasets.video.joints import WEIGHTS, JointSet
+
+GROUND_TRUTH, DETECTOR = "ground-truth boxes", "detector boxes"
+LEAST_SCORE = 0.2  # detector boxes below are dropped (spec glsmamba, 3.3)
+NEIGHBOURS = ("real", "copies", "shuffled")
+
+
+@dataclass(frozen=True)
+class Instances:
+    """N person boxes of a data set, each one crop to look at.
+
+    boxes_from: GROUND_TRUTH or DETECTOR; sequence, frame (N,) int: which video, which of its images; box (N, 4)
+    x, y, width, height in pixels; score (N,) of the box, 1 for ground truth; keypoints (N, J, 3) x, y, visibility,
+    (0, 0, 0) where absent, or None for detector boxes.
+    """
+
+    boxes_from: str
+    sequence: np.ndarray
+    frame: np.ndarray
+    box: np.ndarray
+    score: np.ndarray
+    keypoints: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of a crop: width and height in pixels, heatmap pixels per `stride`, sigma of the targets, growth of the box."""
+
+    width: int = 192
+    height: int = 256
+    stride: int = 4
+    sigma: float = SIGMA
+    enlarge: float = ENLARGE
+
+    @property
+    def image(self) -> tuple[int, int]:
+        """Crop width, height."""
+        return self.width, self.height
+
+    @property
+    def heatmap(self) -> tuple[int, int]:
+        """Heatmap width, height."""
+        return self.width // self.stride, self.height // self.stride
+
+
+class Sample(NamedTuple):
+    """One crop, or a batch of them with a leading axis.
+
+    clip (T, 3, H, W) float32, the key frame in the middle; places (J, 2) float64 of the joints in heatmap pixels;
+    present (J,) bool, which of them are annotated; matrix (2, 3) float64, from image pixels to crop pixels.
+    """
+
+    clip: np.ndarray
+    places: np.ndarray
+    present: np.ndarray
+    matrix: np.ndarray
+
+
+def ground_truth_boxes(sequence: int, frame: np.ndarray, box: np.ndarray, keypoints: np.ndarray) -> Instances:
+    """The annotated persons of one sequence as instances: frame (P,), box (P, 4), keypoints (P, J, 3).
+
+    Persons without a single joint are left out: there is nothing to learn or to score.
+    Raises InputError naming a box that is not finite or has no extent, or a key point that is not finite.
+    """
+    keypoints = np.asarray(keypoints, float)
+    rows = np.flatnonzero(keypoints.any((-1, -2)))
+    if not np.isfinite(keypoints).all():
+        raise InputError(f"sequence {sequence}: key points have NaN or infinite values; mend its annotation file")
+    return _instances(GROUND_TRUTH, sequence, np.asarray(frame)[rows], np.asarray(box, float)[rows],
+                      np.ones(len(rows)), keypoints[rows])  # fmt: skip
+
+
+def detector_boxes(
+    sequence: int, frame: np.ndarray, box: np.ndarray, score: np.ndarray, minimum: float = LEAST_SCORE
+) -> Instances:
+    """The boxes of a detector in one sequence as instances: frame (N,), box (N, 4), score (N,).
+
+    Boxes with a score below `minimum` are dropped. No box at all is a valid answer: no instances, and in the
+    evaluation the persons of these frames are missed. Raises InputError as `ground_truth_boxes`.
+    """
+    score = np.asarray(score, float)
+    if not np.isfinite(score).all():
+        raise InputError(f"sequence {sequence}: box scores have NaN or infinite values; make the boxes again")
+    rows = np.flatnonzero(score >= minimum)
+    return _instances(
+        DETECTOR, sequence, np.asarray(frame)[rows], np.asarray(box, float).reshape(-1, 4)[rows], score[rows]
+    )
+
+
+def joined(parts: Sequence[Instances]) -> Instances:
+    """Instances of several sequences, in order. Raises InputError without any part or for boxes of both kinds."""
+    kinds = {part.boxes_from for part in parts}
+    if len(kinds) != 1:
+        raise InputError(f"boxes must come from one source, got {' and '.join(sorted(kinds)) or 'no sequence'}")
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in ("sequence", "frame", "box", "score")
+    }
+    keypoints = None if parts[0].keypoints is None else np.concatenate([part.keypoints for part in parts])
+    return Instances(kinds.pop(), **columns, keypoints=keypoints)
+
+
+def window(frame: int, length: int, frames: int = 5) -> np.ndarray:
+    """Image numbers (frames,) of a window about `frame` in a video of `length` images: past its ends the end image.
+
+    Raises InputError for an even window or a frame that the video does not have.
+    """
+    if frames < 1 or frames % 2 == 0:
+        raise InputError(f"a window needs an odd number of frames, got {frames}")
+    if not 0 <= frame < length:
+        raise InputError(f"frame {frame} is outside of a video of {length} images")
+    return np.clip(frame + np.arange(frames) - frames // 2, 0, length - 1)
+
+
+class TopDown:
+    """Windows, crops and targets of instances. What a sample holds depends on its arguments alone.
+
+    images: the image paths of each sequence, in order; `instances.sequence` and `.frame` point into them.
+    neighbours: what stands around the key frame: "real" its neighbours, "copies" itself, "shuffled" images of other
+    sequences, drawn by the instance's number: the controls for whether neighbours matter.
+    weights: of parts of the body in the loss, as of `JointSet.weights`.
+    cache: decoded images that are kept; going through instances in order of frame, each image is decoded once if
+    a window fits.
+    Raises InputError for instances that point to no image, unknown neighbours, an even window; reading a sample
+    raises it for a missing or truncated image, naming the file.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[Sequence[Path]],
+        instances: Instances,
+        joints: JointSet,
+        shape: Shape | None = None,
+        frames: int = 5,
+        neighbours: str = "real",
+        cache: int = 64,
+        weights: Mapping[str, float] = WEIGHTS,
+    ) -> None:
+        self.images, self.instances, self.joints = images, instances, joints
+        self.shape, self.frames, self.neighbours = shape or Shape(), frames, neighbours
+        self.read = lru_cache(maxsize=cache)(read_image)
+        self.weights = joints.weights(weights)  # (J,)
+        self._check()
+        aspect = self.shape.width / self.shape.height
+        self.center, self.size = boxes_to_crops(instances.box, aspect, self.shape.enlarge)  # (N, 2) each
+
+    def __len__(self) -> int:
+        return len(self.instances)
+
+    def clip(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """The unchanged crop of an instance: clip (T, 3, H, W) float32, and its matrix (2, 3)."""
+        return self._cut(index, Draw(self.center[index], self.size[index]))
+
+    def sample(self, index: int, seed: int, step: int, augmentation: Augmentation | None = None) -> Sample:
+        """A training sample, augmented if asked; the draw depends on (seed, step, index) and nothing else.
+
+        Raises InputError if the instances have no key points.
+        """
+        if self.instances.keypoints is None:
+            raise InputError(f"{self.instances.boxes_from} come without key points: train on ground-truth boxes")
+        draw = Draw(self.center[index], self.size[index])
+        keypoints = self.instances.keypoints[index]  # (J, 3)
+        present = keypoints.any(-1)
+        if augmentation is not None:
+            rng = np.random.default_rng((seed, step, index))
+            draw = drawn(augmentation, rng, draw.center, draw.size, keypoints[present, :2], self.joints.upper[present])
+        clip, matrix = self._cut(index, draw)
+        places = rescale(transform(matrix, keypoints[:, :2]), self.shape.image, self.shape.heatmap)
+        if draw.mirror:  # the crop shows a mirror image: its left is the person's right
+            places, present = places[self.joints.flip], present[self.joints.flip]
+        return Sample(clip, places, present, matrix)
+
+    def batch(self, indices: Sequence[int], seed: int, step: int, augmentation: Augmentation | None = None) -> Sample:
+        """The samples of a training step, stacked: (B, T, 3, H, W), (B, J, 2), (B, J), (B, 2, 3)."""
+        samples = [self.sample(int(index), seed, step, augmentation) for index in indices]
+        return Sample(*(np.stack(column) for column in zip(*samples, strict=True)))
+
+    def targets(self, places: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Joints of samples (B, J, 2), (B, J) -> heatmaps to predict (B, J, h, w), their weights in the loss (B, J)."""
+        shape, sigma = self.shape.heatmap, self.shape.sigma
+        made = [gaussian_targets(*joints, self.weights, shape, sigma) for joints in zip(places, present, strict=True)]
+        targets, weights = zip(*made, strict=True)
+        return np.stack(targets), np.stack(weights)
+
+    def clips(self, indices: Sequence[int]) -> np.ndarray:
+        """The unchanged crops of instances, stacked: (B, T, 3, H, W)."""
+        return np.stack([self.clip(int(index))[0] for index in indices])
+
+    def located(self, indices: Sequence[int], heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Heatmaps (B, J, h, w) predicted for unchanged crops -> joints (B, J, 2) in image pixels, scores (B, J).
+
+        A joint's score is its heatmap's maximum times the score of the box (spec glsmamba, 3.2).
+        """
+        places, maxima = decode(heatmaps)
+        matrices = [crop_matrix(self.center[i], self.size[i], self.shape.image) for i in indices]
+        matrices = np.array(matrices).reshape(-1, 2, 3)
+        joints = transform(inverse(matrices), rescale(places, self.shape.heatmap, self.shape.image))
+        return joints, maxima * self.instances.score[np.asarray(indices, int), None]
+
+    def _cut(self, index: int, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
+        matrix = crop_matrix(draw.center, draw.size, self.shape.image, draw.rotation, draw.mirror)
+        places = self._places(index)
+        crops = {place: crop(self._image(*place), matrix, self.shape.image) for place in set(places)}
+        return normalised(np.stack([crops[place] for place in places])), matrix
+
+    def _image(self, sequence: int, frame: int) -> np.ndarray:
+        return self.read(self.images[sequence][frame])
+
+    def _places(self, index: int) -> list[tuple[int, int]]:
+        """Sequence and image number of each frame of the window."""
+        sequence, frame = int(self.instances.sequence[index]), int(self.instances.frame[index])
+        around = window(frame, len(self.images[sequence]), self.frames).tolist()
+        if self.neighbours == "real":
+            return [(sequence, number) for number in around]
+        places = [(sequence, frame)] * self.frames
+        if self.neighbours == "shuffled":
+            rng = np.random.default_rng(index)
+            others = (sequence + rng.integers(1, len(self.images), self.frames)) % len(self.images)
+            strangers = [(int(other), int(rng.integers(len(self.images[other])))) for other in others]
+            places = [*strangers[: self.frames // 2], (sequence, frame), *strangers[self.frames // 2 + 1 :]]
+        return places
+
+    def _check(self) -> None:
+        if self.neighbours not in NEIGHBOURS:
+            raise InputError(f"neighbours is {self.neighbours!r}, expected one of {', '.join(NEIGHBOURS)}")
+        if self.neighbours == "shuffled" and len(self.images) < 2:
+            raise InputError("shuffled neighbours need at least two sequences")
+        lengths = np.array([len(paths) for paths in self.images], int)
+        window(0, 1, self.frames)
+        for row, (sequence, frame) in enumerate(zip(self.instances.sequence, self.instances.frame, strict=True)):
+            if not (0 <= sequence < len(lengths) and 0 <= frame < lengths[sequence]):
+                raise InputError(f"instance {row} names image {frame} of sequence {sequence}, which is not there")
+
+
+def _instances(
+    boxes_from: str, sequence: int, frame: np.ndarray, box: np.ndarray, score: np.ndarray,
+    keypoints: np.ndarray | None = None,
+) -> Instances:  # fmt: skip
+    try:
+        boxes_to_crops(box)
+    except InputError as error:
+        raise InputError(f"sequence {sequence}, {boxes_from}: {error}") from None
+    return Instances(boxes_from, np.full(len(frame), sequence), frame.astype(int), box, score, keypoints)

@@ -1,0 +1,114 @@
+"""The gate: today's numbers against `baselines/quick-cpu.csv`, and the deliberate change of that file.
+
+    python -m workflow gate --fast            # what needs no training, or the kinds named of it
+    python -m workflow gate --accept REASON   # after `make regression`: today's numbers become the baseline
+
+`make regression` and `make baseline reason="..."` do the same after making what they read.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from base.errors import InputError
+from base.git import git
+from base.reading import read_yaml
+from reports.comparisons import read_floors
+from reports.measurements import Choice, pick, read_measurements
+from reports.regression.compare import changed, compare, failed, report, write_comparison
+from reports.regression.numbers import ALLOCATION, LOSS, NETWORK, SPEED, read_baseline, renew, watched, write_baseline
+from studies.config import checked_config
+from studies.plan import scaled_variants
+
+BASELINE = Path("baselines/quick-cpu.csv")
+CHOICE = Choice(scale="quick", dataset="synthetic")
+REPORT = Path("results/quick/synthetic")
+FINGERPRINTS, SPEEDS = Path("results/efficiency/fingerprints.csv"), Path("results/efficiency/speed-ratios.csv")
+NOISE = Path("results/noise.csv")
+FAST = (NETWORK, LOSS, ALLOCATION, SPEED)
+
+
+def numbers_now(measurements: Path | None, fingerprints: Path, speeds: Path) -> pd.DataFrame:
+    """Today's watched numbers from the workflow's files. Raises InputError for one that is absent."""
+    for path in (fingerprints, speeds):
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; `make regression` writes it")
+    measured = None if measurements is None else read_measurements(measurements)
+    if measured is not None and pick(measured, scale=CHOICE.scale).empty:
+        raise InputError(
+            f"{measurements}: the baseline is of scale {CHOICE.scale}; say `make regression` without choices"
+        )
+    return watched(measured, pd.read_csv(fingerprints), pd.read_csv(speeds), CHOICE)
+
+
+def check(measurements: Path, fingerprints: Path, speeds: Path, noise: Path, baseline: Path, path: Path) -> bool:
+    """Compare, print what is not as before, write all of it to `path`; whether all is well."""
+    table = compare(numbers_now(measurements, fingerprints, speeds), read_baseline(baseline), read_floors(noise))
+    write_comparison(table, path)
+    print("\n".join(report(table, baseline)))
+    return not failed(table)
+
+
+def check_fast(kinds: Sequence[str], baseline: Path = BASELINE) -> bool:
+    """Compare what needs neither data nor training, of the kinds in FAST; whether all is well."""
+    from training.provenance import device_name
+    from workflow.measuring.fingerprints import write_fingerprints
+    from workflow.measuring.speed_ratios import write_speed_ratios
+
+    before = read_baseline(baseline)
+    before = before[before["kind"].isin(kinds)]
+    with tempfile.TemporaryDirectory() as folder:
+        hyper = scaled_variants(checked_config(read_yaml("config.yaml"))["scales"]["quick"])
+        fingerprints = write_fingerprints(hyper, Path(folder, "fingerprints.csv"), kinds)
+        revisions = speed_revisions(before)  # empty where speed is not asked for
+        speeds = write_speed_ratios(revisions, device_name(), Path(folder, "speeds.csv"))
+        now = numbers_now(None, fingerprints, speeds)
+        table = compare(now[now["kind"].isin(kinds)], before, {})
+    print("\n".join(report(table, baseline)))
+    return not failed(table)
+
+
+def accept(reason: str, baseline: Path = BASELINE) -> None:
+    """Make today's numbers the baseline; those that are as before keep their revision and reason.
+
+    Raises InputError without a reason, and where the numbers cannot be told to be those of a revision.
+    """
+    from training.provenance import revision
+
+    if not reason.strip():
+        raise InputError('say why the baseline changes: make baseline reason="..."')
+    if _edited():
+        raise InputError("commit your changes first: a baseline names the revision that it was measured at")
+    before = read_baseline(baseline) if baseline.is_file() else None
+    now = numbers_now(REPORT / "measurements.csv", FINGERPRINTS, SPEEDS)
+    differs = set() if before is None else changed(compare(now, before, read_floors(NOISE)))
+    write_baseline(renew(now, before, differs, revision().removesuffix("+changes"), reason.strip()), baseline)
+    print(f"{baseline}: {len(now)} numbers, {len(now) if before is None else len(differs)} of them new or changed")
+
+
+def speed_revisions(baseline: pd.DataFrame) -> dict[str, str]:
+    """Workload -> the revision whose code it is timed against."""
+    rows = baseline[baseline["kind"] == SPEED]
+    return dict(zip(rows["name"], rows["revision"], strict=True))
+
+
+def _edited() -> list[str]:
+    """Files of the checkout that are changed and not committed, the baselines themselves left out."""
+    told = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{BASELINE.parent}")
+    return told.decode(errors="replace").splitlines()
+
+
+def main(command_line: list[str]) -> int:
+    """The command line. Exit status: 1 where something got worse."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--fast", nargs="*", choices=FAST, metavar="KIND", help=f"compare {', '.join(FAST)}: no training")
+    mode.add_argument("--accept", metavar="REASON", help="make today's numbers the baseline")
+    arguments = parser.parse_args(command_line)
+    if arguments.fast is not None:
+        return 0 if check_fast(arguments.fast or FAST) else 1
+    accept(arguments.accept)
+    return 0

@@ -1,0 +1,1 @@
+"""From runs and networks to rows of measurements."""

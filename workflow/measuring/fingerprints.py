@@ -1,0 +1,146 @@
+"""Fingerprints of networks and losses: what each computes, in a few numbers, to catch a change that trainings hide.
+
+Besides, what training steps allocate, which is exact where the memory of a process scatters by a tenth.
+
+    python -m workflow.measuring.fingerprints        # prints them
+
+A network with settled weights, drawn and kept in float64, reads a settled clip. Kept are its output and the gradient at
+its input, each projected on a settled direction and divided by its length: numbers of size 1 that any other scan order,
+any layer more or less, any other gradient would change, on any machine, far beyond rounding.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+import models
+from base.errors import left_out
+from base.files import write_whole
+from base.reading import read_yaml
+from metrics.efficiency import predict_memory
+from models.examples import example_shape
+from studies.config import checked_config
+from studies.load import recipes
+from studies.plan import scaled_variants
+from training.losses import heatmap_loss, weighted_loss
+from workflow.measuring.efficiency import MEBIBYTE, on_meta
+
+KINDS = ("network", "loss", "allocation")
+COLUMNS = ("kind", "name", "metric", "value", "unit")
+ALLOCATING = ("posemamba-s", "sasmamba", "glsmamba-b")  # at full size
+SHAKEN = 0.05  # of a weight: networks start with layers of zeros, behind which nothing would show
+
+
+def network_rows(hyper: dict[str, dict], lenient: bool = False) -> Iterator[dict]:
+    """Fingerprints of variants with the hyper-parameters given by name (shrunken: `studies.plan.scaled_variants`).
+
+    lenient : leave out a variant that fails
+    """
+    for name, chosen in hyper.items():
+        with left_out(f"the fingerprint of {name}", lenient):
+            for metric, value in network_fingerprint(name, chosen).items():
+                yield {"kind": "network", "name": name, "metric": metric, "value": value}
+
+
+def network_fingerprint(name: str, hyper: dict) -> dict[str, float]:
+    """`output` and `input_gradient` of one variant; less what is zero throughout (the mean pose, before training)."""
+    random = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    with _double():
+        net = models.build(name, **hyper, **models.scan_arguments(name, "reference")).double().eval()
+    _shake(net, random)
+    clip = torch.randn(example_shape(net), generator=random, dtype=torch.float64).requires_grad_()
+    output = net(clip)
+    found = {"output": output}
+    if output.requires_grad:
+        weights = torch.randn(output.shape, generator=random, dtype=torch.float64)
+        found["input_gradient"] = torch.autograd.grad(output, clip, weights, materialize_grads=True)[0]
+    return {metric: _projection(x, random) for metric, x in found.items() if x.any()}
+
+
+def loss_rows() -> Iterator[dict]:
+    """The loss of every recipe for settled predictions and targets."""
+    for name, recipe in recipes().items():
+        yield {"kind": "loss", "name": name, "metric": "loss", "value": loss_fingerprint(recipe)}
+
+
+def loss_fingerprint(recipe: dict) -> float:
+    """The recipe's loss of settled poses (2, 9, 17, 3), or of settled heatmaps (2, 15, 6, 4) for video."""
+    random = torch.Generator().manual_seed(0)
+    if recipe.get("task") == "video":
+        shapes = ((2, 15, 6, 4), (2, 15, 6, 4), (2, 15))
+        return recipe["loss"]["heatmap"] * float(heatmap_loss(*(_uniform(shape, random) for shape in shapes)))
+    prediction, target = (_uniform((2, 9, 17, 3), random) for _ in range(2))
+    return float(weighted_loss(prediction, target, recipe["loss"])[0])
+
+
+def allocation_rows(lenient: bool = False) -> Iterator[dict]:
+    """Bytes that tensors hold at most in a training step of one clip at full size, in MiB (`metrics.prediction`)."""
+    for name in ALLOCATING:
+        with left_out(f"the allocation of {name}", lenient):
+            model, clip = on_meta(name, **models.scan_arguments(name, "cpu"))
+            needed = predict_memory(model, clip, training=True, fused=False).total / MEBIBYTE
+            yield {"kind": "allocation", "name": name, "metric": "training_memory", "value": needed, "unit": "MiB"}
+
+
+def fingerprints(hyper: dict[str, dict], kinds: Sequence[str] = KINDS, lenient: bool = False) -> pd.DataFrame:
+    """Rows of those kinds, with COLUMNS; hyper, lenient: as of `network_rows`."""
+    makers = {
+        "network": lambda: network_rows(hyper, lenient),
+        "loss": loss_rows,
+        "allocation": lambda: allocation_rows(lenient),
+    }
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # tensors are small: more would wait for each other, above all on a busy machine
+    try:
+        rows = [row for kind in KINDS if kind in kinds for row in makers[kind]()]
+    finally:
+        torch.set_num_threads(threads)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def write_fingerprints(
+    hyper: dict[str, dict], path: str | Path, kinds: Sequence[str] = KINDS, lenient: bool = False
+) -> Path:
+    """Write fingerprints of those kinds as CSV; lenient: as of `network_rows`."""
+    rows = fingerprints(hyper, kinds, lenient)
+    return write_whole(Path(path), lambda part: rows.to_csv(part, index=False, lineterminator="\n"))
+
+
+@contextmanager
+def _double() -> Iterator[None]:
+    """Modules made here draw their weights in float64: PyTorch's float32 draws depend on the processor's vectors."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _shake(net: nn.Module, random: torch.Generator) -> None:
+    """Move every weight a little."""
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight += SHAKEN * torch.randn(weight.shape, generator=random, dtype=torch.float64)
+
+
+def _projection(x: Tensor, random: torch.Generator) -> float:
+    """x on a settled direction, divided by its own length."""
+    x = x.detach()
+    direction = torch.randn(x.shape, generator=random, dtype=torch.float64)
+    return float((x * direction).sum() / x.norm())
+
+
+def _uniform(shape: tuple[int, ...], random: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=random, dtype=torch.float64)
+
+
+if __name__ == "__main__":
+    rule = checked_config(read_yaml("config.yaml"))["scales"]["quick"]
+    fingerprints(scaled_variants(rule)).to_csv(sys.stdout, index=False)
