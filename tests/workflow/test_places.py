@@ -156,8 +156,8 @@ def test_what_a_link_leads_to_is_never_cleared(
 
 def test_an_environment_of_another_clone_is_refused_by_its_code(ready: Checkout, tmp_path: Path) -> None:
     shared = environment(tmp_path / "shared", tmp_path)
-    (tmp_path / "studies").mkdir()
-    (tmp_path / "studies/__init__.py").touch()
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/__init__.py").touch()
     shutil.rmtree(ready / ".venv")
     (ready / ".venv").symlink_to(shared)
     assert f"(runs the code of {tmp_path})" in only_error(make(ready, "plan"))
