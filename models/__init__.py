@@ -25,7 +25,7 @@ def build(name: str, **overrides: object) -> nn.Module:
     Raises InputError for an unknown variant or hyper-parameter, and for a value that is none.
     """
     model = _model_class(name)
-    return model(**checked_arguments(name, model, variant(name)["hyper"] | overrides))
+    return model(**checked_arguments(name, model, variant(name).hyper | overrides))
 
 
 def scan_arguments(name: str, backend: str) -> dict[str, str]:
@@ -48,8 +48,8 @@ def load_published(model: nn.Module, source: str | Path | dict[str, Tensor]) -> 
 
 
 def _model_class(name: str) -> type[nn.Module]:
-    module, _, attribute = variant(name)["model"].rpartition(".")
-    return getattr(import_module(module), attribute)
+    chosen = variant(name)
+    return getattr(import_module(chosen.module), chosen.model.rpartition(".")[2])
 
 
 def _arguments(model: type[nn.Module]) -> list[str]:

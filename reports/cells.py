@@ -24,10 +24,10 @@ from reports.verdicts import (
 )
 from studies.benchmarks import departures
 from studies.columns import CONDITION
-from studies.load import recipes
-from studies.paper import DETECTORS, PAPER, PUBLISHED
-from studies.plan import benchmark_of
+from studies.data import PAPER_DETECTORS, Boxes, Dataset
 from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
+from studies.recipes import PUBLISHED, recipes
+from studies.scales import PAPER
 from studies.variants import resolve_variants
 
 CELL_FIELDS = (
@@ -96,7 +96,7 @@ def _by_length(row: dict, column: dict, values: dict[str, float]) -> dict[str, f
     number for a pass, as it is printed, divided by T.
     """
     variant = resolve_variants()[row["variant"]]
-    frames = variant["hyper"]["frames"]
+    frames = variant.frames
     if column["metric"] == "macs_per_clip":
         return {f"{name} x T": value * frames for name, value in values.items()}
     if column["metric"] != "macs_per_frame":
@@ -154,7 +154,7 @@ def _judge(
         )
     benchmark = column.get("about", benchmark)
     less = _departures(mine, str(benchmark))
-    if column.get("input") == "detected" and choice.detector != DETECTORS[0]:
+    if column.get("input") == "detected" and choice.detector != PAPER_DETECTORS[0]:
         less.append(f"key points of {choice.detector}")
     return judge_accuracy(printed, summarise(found["value"]), choice, benchmark, benchmark, less)
 
@@ -166,7 +166,8 @@ def _departures(mine: pd.DataFrame, benchmark: str) -> list[str]:
     if mine["recipe"].iloc[0] == PUBLISHED:  # trained elsewhere
         known = {name: value for name, value in known.items() if name == "test"}
     less = departures(benchmark, known)
-    whole = recipes().get(mine["recipe"].iloc[0], {}).get("epochs", 0)
+    recipe = recipes().get(mine["recipe"].iloc[0])
+    whole = recipe.epochs if recipe else 0
     if known.get("epochs", whole) < whole:
         less.append(f"{known['epochs']} of {whole} epochs")
     return less + ([f"epochs of {known['steps']} steps"] if "steps" in known else [])
@@ -204,8 +205,7 @@ def _protocol(column: dict, choice: Choice) -> str:
     For video with the boxes, and with what stands for the neighbours: `poseval+gt-boxes+copies`.
     """
     if "benchmark" in column:
-        parts = [column["protocol"], f"{column['boxes']}-boxes", column.get("neighbours", "")]
-        return "+".join(filter(None, parts))
+        return f"{column['protocol']}+{Boxes(column['boxes'], column.get('neighbours', 'real')).in_split}"
     elsewhere = column["protocol"] == "mpi-inf-3dhp" and choice.scale != PAPER
     return "pooled" if elsewhere else column["protocol"]
 
@@ -244,7 +244,7 @@ def _why_no_accuracy(
     printed: Printed | None, mine: pd.DataFrame, runs: pd.DataFrame, data: str, convention: str, column: dict
 ) -> Verdict:
     """Why a variant has no number here: no data, no such split, not selected in the config, or protocol not scored."""
-    if runs.empty and (data in BENCHMARKS or benchmark_of(data) in BENCHMARKS):
+    if runs.empty and (data in BENCHMARKS or Dataset.parse(data).motion in BENCHMARKS):
         return judge_missing(printed, NO_DATA)
     if column.get("boxes") == "unstated":
         return _either_boxes(printed, mine, convention, column)

@@ -11,8 +11,8 @@ from base.errors import InputError
 from reports.failures import Failure
 from studies.benchmarks import BENCHMARKS
 from studies.columns import COLUMNS
-from studies.paper import PAPER
 from studies.plan import BASELINES, dataset_of
+from studies.scales import PAPER
 
 NO_SUCH_DATA = "no data"
 HIGHER_IS_BETTER = ("ap", "pck", "auc", "throughput")  # how the names of such metrics begin
@@ -53,9 +53,9 @@ class Choice:
 
     def column_data(self, column: dict) -> str:
         """Data set of an accuracy column: prepared key points, videos, or a benchmark of which there are none."""
-        found = dataset_of(column, vars(self))
+        dataset = dataset_of(column, self.scale == PAPER, self.dataset, self.detector)
         printed = column.get("benchmark") if self.scale != PAPER else None
-        return found or (printed if printed in BENCHMARKS else NO_SUCH_DATA)
+        return str(dataset or (printed if printed in BENCHMARKS else NO_SUCH_DATA))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from reports.layout import make_view
 from reports.measurements import Choice, read_measurements
 from reports.writers import write_view
 from studies.load import load_study
-from studies.paper import PUBLISHED
-from studies.plan import BASELINE_RECIPE
+from studies.recipes import BASELINE_RECIPE, PUBLISHED
 from studies.printed import OUT_OF_MEMORY
 from studies.variants import resolve_variants
 
@@ -85,7 +84,7 @@ def baseline_rows(table: dict, choice: Choice) -> list[dict]:
     return [
         {
             "id": name,
-            "label": variants[name]["label"],
+            "label": variants[name].label,
             "variant": name,
             "recipe": BASELINE_RECIPE,
             "section": BASELINE_SECTION,

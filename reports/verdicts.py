@@ -69,7 +69,8 @@ def judge_accuracy(
     if choice.scale != "paper" or data != benchmark:
         condition = CONDITIONS[choice.scale].format(data=data)
         return Verdict(
-            NOT_COMPARABLE, f"{condition}; the printed number is for {BENCHMARKS.get(benchmark, 'other data')}"
+            NOT_COMPARABLE,
+            f"{condition}; the printed number is for {BENCHMARKS[benchmark].title if benchmark in BENCHMARKS else 'other data'}",
         )
     if departures:
         return Verdict(NOT_COMPARABLE, f"scale paper, but with {', '.join(departures)}")

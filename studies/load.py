@@ -5,30 +5,25 @@ Imported while Snakemake parses the workflow: nothing heavy may be imported here
 """
 
 from collections.abc import Iterator
-from copy import deepcopy
-from functools import cache
 from pathlib import Path
 
 from base.errors import InputError
 from base.foreign import data_files
 from base.reading import ROOT, check_schema, display, nearest, place, read_yaml
-from studies.paper import VIDEO_STANDS_FOR
+from studies.benchmarks import VIDEO_STANDS_FOR
 from studies.printed import OUT_OF_MEMORY, parse_printed
+from studies.recipes import recipes
 from studies.variants import resolve_variants
 
-__all__ = ["check_all", "check_schema", "load_study", "nearest", "recipe_named", "recipes", "study_names"]
-
 STUDIES = ROOT / "studies"
-VARIANTS = STUDIES / "variants.yaml"
-RECIPES = STUDIES / "recipes.yaml"
 CLAIMS = STUDIES / "claims.yaml"  # what papers say in their text; read by reports/audit
 FINDINGS = STUDIES / "findings.yaml"  # what the audit says; read by studies/findings.py
-NO_STUDIES = (VARIANTS, RECIPES, CLAIMS, FINDINGS)
+NO_STUDIES = ("variants", "recipes", "scales", "claims", "findings")
 
 
 def study_names() -> list[str]:
     """Names of the studies in `studies/`, sorted."""
-    return sorted(path.stem for path in data_files(STUDIES, "*.yaml") if path not in NO_STUDIES)
+    return sorted(path.stem for path in data_files(STUDIES, "*.yaml") if path.stem not in NO_STUDIES)
 
 
 def load_study(name_or_path: str | Path) -> dict:
@@ -66,19 +61,6 @@ def _say_what_columns_are_about(study: dict) -> None:
             column["about"] = rendered if column["benchmark"] == "video" else column["benchmark"]
 
 
-def recipes(path: str | Path = RECIPES) -> dict[str, dict]:
-    """Every recipe by name, `like` resolved: a mapping given again replaces the inherited one key by key.
-
-    Raises InputError for an unknown or missing key, an unknown recipe behind `like`, or a circle of them.
-    """
-    return deepcopy(_resolved_recipes(Path(path)))
-
-
-def recipe_named(name: str) -> dict:
-    """One of `recipes`."""
-    return deepcopy(_resolved_recipes(RECIPES)[name])
-
-
 def check_all() -> None:
     """Check every study, variant and recipe; raises the first mistake as InputError."""
     resolve_variants()
@@ -96,26 +78,6 @@ def _study_path(name_or_path: str | Path) -> Path:
         known = nearest(name_or_path, study_names())
         raise InputError(f"studies: unknown study {str(name_or_path)!r}{known}")
     return STUDIES / f"{name_or_path}.yaml"
-
-
-@cache
-def _resolved_recipes(path: Path) -> dict[str, dict]:
-    written = read_yaml(path)
-    check_schema(written, "recipes", path)
-    return {name: _resolve(name, written, path, ()) for name in written}
-
-
-def _resolve(name: str, written: dict[str, dict], path: Path, above: tuple[str, ...]) -> dict:
-    """One recipe with what it inherits; `above`: the recipes that are waiting for it."""
-    if name in above:
-        raise InputError(f"{display(path)}: {above[0]}.like: goes round in a circle ({' -> '.join([*above, name])})")
-    if name not in written:
-        raise InputError(f"{display(path)}: {above[-1]}.like: unknown recipe {name!r}{nearest(name, written)}")
-    own = {key: value for key, value in written[name].items() if key != "like"}
-    if "like" not in written[name]:
-        return own
-    inherited = _resolve(written[name]["like"], written, path, (*above, name))
-    return inherited | own | {"loss": inherited["loss"] | own.get("loss", {})}
 
 
 # Mistakes that a schema cannot see: each is a place (keys and indices) and what is wrong there.
@@ -199,7 +161,7 @@ def _unknown_names(where: tuple, item: dict) -> Iterator[Mistake]:
     for key, known in (
         ("variant", resolve_variants()),
         ("variants", resolve_variants()),
-        ("recipe", _resolved_recipes(RECIPES)),
+        ("recipe", recipes()),
     ):
         named = item.get(key, [])
         for name in [named] if isinstance(named, str) else named:
@@ -232,7 +194,7 @@ def _untrained(where: tuple, figure: dict, tables: list[dict]) -> Iterator[Mista
     recipe, keypoints = figure["recipe"], figure["input"]
     runs = set(_runs(tables, keypoints))
     for variant in figure.get("variants", [figure.get("variant")]):
-        baseline = resolve_variants().get(variant, {}).get("family") == "baselines"
+        baseline = variant in resolve_variants() and resolve_variants()[variant].family == "baselines"
         if (variant, recipe) not in runs and not baseline:
             yield where, f"no table trains {variant} by recipe {recipe} on {keypoints} input; add a row for it"
 

@@ -16,6 +16,7 @@ import torch
 
 from base.errors import InputError
 from base.files import write_text
+from studies.recipes import RunSpec
 from training.team import team
 
 PATHS = ("data", "run", "state", "weights", "features", "published")
@@ -28,7 +29,9 @@ def train_job(job: dict) -> None:
     torch.set_num_threads(job.get("threads", 1))
     arguments = {key: Path(job[key]) for key in PATHS if job.get(key)}
     with team() as mine:
-        getattr(import_module(module), function)(job["spec"], sources=job.get("sources", ()), team=mine, **arguments)
+        getattr(import_module(module), function)(
+            RunSpec.from_json(job["spec"]), sources=job.get("sources", ()), team=mine, **arguments
+        )
 
 
 def launch(job: dict, processes: int) -> None:

@@ -15,6 +15,7 @@ from base.foreign import data_files
 from datasets.lifting import Split, load
 from models.checkpoints import IMAGE
 from models.evaluation import emits_one
+from studies.recipes import LiftingRecipe, RunSpec
 from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error
 from training.loop import WHOLE, Evaluation, Trainer
@@ -32,40 +33,40 @@ class Lifting:
     columns = ("val_mpjpe", "test_mpjpe")
     lower_is_better = True
 
-    def __init__(self, model: nn.Module, splits: dict[str, Split], recipe: dict) -> None:
+    def __init__(self, model: nn.Module, splits: dict[str, Split], recipe: LiftingRecipe) -> None:
         self.splits, self.recipe = dict(splits), recipe
-        self.terms = weighted_terms(recipe["loss"])
+        self.terms = weighted_terms(recipe.loss)
         taught = [self.splits["train"]]
-        if not recipe.get("hold_out", True) and "val" in splits:  # as the papers do: nothing to select by
+        if not recipe.hold_out and "val" in splits:  # as the papers do: nothing to select by
             taught.append(self.splits.pop("val"))
-        elif recipe.get("hold_out", True) and "val" not in splits:
+        elif recipe.hold_out and "val" not in splits:
             raise InputError("the data has no split 'val' to select epochs by; say hold_out: false for this scale")
-        self.clips = ClipSet.of(taught, model.frames, Fraction(recipe["stride"]), model.in_channels)
+        self.clips = ClipSet.of(taught, model.frames, Fraction(recipe.stride), model.in_channels)
 
     def epoch(self, seed: int, epoch: int) -> list[Tensor]:
         """Rows (B, T) of the clips of each step."""
-        return list(self.clips.epoch(self.recipe["batch"], self.recipe["steps"], seed, epoch))
+        return list(self.clips.epoch(self.recipe.batch, self.recipe.steps, seed, epoch))
 
     def loss(
         self, model: nn.Module, rows: Tensor, seed: int, step: int, part: slice = WHOLE
     ) -> tuple[Tensor, dict[str, float]]:
         """The recipe's loss of a part of a batch of clips."""
         device = next(model.parameters()).device
-        inputs, labels = self.clips.batch(rows, self.recipe["flip"], step_generator(seed, step), part)
+        inputs, labels = self.clips.batch(rows, self.recipe.flip, step_generator(seed, step), part)
         inputs, labels = inputs.to(device), labels.to(device)
         if not emits_one(model):
-            return weighted_loss(model(inputs).float(), labels, self.recipe["loss"])
+            return weighted_loss(model(inputs).float(), labels, self.recipe.loss)
         middle = labels[:, model.frames // 2, None]
         if not hasattr(model, "both"):
-            return weighted_loss(model(inputs).float(), middle, self.recipe["loss"])
+            return weighted_loss(model(inputs).float(), middle, self.recipe.loss)
         pairs = zip(model.both(inputs), (labels, middle), strict=True)
-        (every, _), (one, terms) = (weighted_loss(p.float(), truth, self.recipe["loss"]) for p, truth in pairs)
+        (every, _), (one, terms) = (weighted_loss(p.float(), truth, self.recipe.loss) for p, truth in pairs)
         return every + one, terms
 
     def evaluate(self, model: nn.Module) -> Evaluation:
         """P1 on validation, where something is held out, and test, and the predictions for test."""
         judged = {name: self.splits[name] for name in ("val", "test") if name in self.splits}
-        poses = {name: predict(model, split, self.recipe["flip_test"]) for name, split in judged.items()}
+        poses = {name: predict(model, split, self.recipe.flip_test) for name, split in judged.items()}
         errors = {name: validation_error(poses[name], split, model.frames) for name, split in judged.items()}
         return Evaluation(errors.get("val"), errors["test"], {"test": torch.from_numpy(poses["test"])})
 
@@ -76,7 +77,7 @@ class Lifting:
 
 
 def train_lifting(
-    spec: dict,
+    spec: RunSpec,
     data: Path,
     run: Path,
     state: Path,
@@ -99,7 +100,7 @@ def train_lifting(
     began = time.monotonic()
     splits = {name: load(data / name) for name in SPLITS if (data / name).is_dir()}
     model = start(spec)
-    task = Lifting(model, splits, spec["recipe"])
+    task = Lifting(model, splits, spec.recipe)
     if hasattr(model, "fit"):  # closed form, no gradient: the mean pose
         model.fit(task.clips.labels)
     if weights is not None:
@@ -123,6 +124,6 @@ def _predictions(trainer: Trainer, splits: dict[str, Split]) -> dict[str, np.nda
         epoch = trainer.best[selection]["epoch"]
         if epoch not in answers:
             trainer.model.load_state_dict(trainer.best[selection]["weights"])
-            answers[epoch] = predict(trainer.model, splits["new"], trainer.recipe["flip_test"])
+            answers[epoch] = predict(trainer.model, splits["new"], trainer.recipe.flip_test)
         arrays[f"new_{selection}"] = answers[epoch]
     return arrays

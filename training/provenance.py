@@ -26,13 +26,6 @@ def device_name() -> str:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name()
 
 
-def cpu_name() -> str:
-    """Processor as Linux names it."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
 @cache
 def revision() -> str:
     """Git revision of the checkout, or `unknown` outside one; asked once a process, not once a row."""

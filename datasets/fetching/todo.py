@@ -46,7 +46,9 @@ def get_data(benchmarks: Sequence[str], raw: Path, settings: Settings, catalogue
             incomplete.append(benchmark)
             print("\n".join(_todo(benchmark, ways, raw, settings)))
         else:
-            print(f"{BENCHMARKS[benchmark]}: there{f' ({whole})' if whole else ''}, in {ways[whole][0].place(raw)}")
+            print(
+                f"{BENCHMARKS[benchmark].title}: there{f' ({whole})' if whole else ''}, in {ways[whole][0].place(raw)}"
+            )
             for line in (line for source in ways[whole] for line in _reported(source, raw)):
                 print(f"  {line}")
     return incomplete
@@ -99,7 +101,7 @@ def _fetch_ways(ways: dict[str, list[Source]], raw: Path, settings: Settings, ca
 
 
 def _todo(benchmark: str, ways: dict[str, list[Source]], raw: Path, settings: Settings) -> Iterator[str]:
-    yield f"\n{BENCHMARKS[benchmark]}: TO DO" + (f", one of {len(ways)} ways" if len(ways) > 1 else "")
+    yield f"\n{BENCHMARKS[benchmark].title}: TO DO" + (f", one of {len(ways)} ways" if len(ways) > 1 else "")
     for number, sources in enumerate(ways.values(), 1):
         if len(ways) > 1:
             yield f"  way {number}"

@@ -10,12 +10,12 @@ import pandas as pd
 
 from base.errors import InputError
 from base.folders import code_digest, whole_folder
-from base.reading import nearest
 from datasets.lifting import SPACE, write_split
 from datasets.motion.cameras import image_space, subject_cameras
 from datasets.motion.detector import Detector, detect, detector
 from datasets.motion.takes import Motion, Take, check_motion
-from studies.motions import Source, lifting_data
+from studies.data import one_of
+from studies.motions import Source, lifting_data, motions
 
 
 def prepare(
@@ -29,7 +29,8 @@ def prepare(
     The folder appears whole or not at all. Raises InputError for an unknown name, missing or damaged raw files,
     a folder that cannot be written or is not ours.
     """
-    source, preset = split_name(name)
+    dataset = one_of(lifting_data(), name)
+    source, preset = motions()[dataset.motion], dataset.detector
     terms = detector(preset, options)
     motion = _motion(source, None if raw_dir is None else Path(raw_dir), seed)
     card = {
@@ -46,14 +47,6 @@ def prepare(
     with whole_folder(Path(out_dir)) as folder:
         for split, takes in motion.splits.items():
             _write(folder / split, takes, terms, seed, card | {"split": split} | motion.card)
-
-
-def split_name(name: str) -> tuple[Source, str]:
-    """Motion and preset of a data set's name. Raises InputError with the nearest known name."""
-    known = lifting_data()
-    if name not in known:
-        raise InputError(f"unknown data set {name!r}{nearest(name, known)}")
-    return known[name], name.removeprefix(f"{known[name].name}-")
 
 
 def _motion(source: Source, raw_dir: Path | None, seed: int) -> Motion:

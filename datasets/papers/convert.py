@@ -18,11 +18,11 @@ import pandas as pd
 from base.errors import InputError
 from base.files import write_text
 from base.folders import code_digest, whole_folder
-from base.reading import nearest
 from datasets.fetching.downloads import digest
 from datasets.lifting import SplitWriter
-from datasets.papers import MODULES, PRESETS
 from datasets.papers.report import describe
+from studies.benchmarks import BENCHMARKS, paper_data
+from studies.data import one_of
 
 SPEAK = 5.0  # seconds between lines of progress
 
@@ -61,21 +61,21 @@ class Conversion:
 
 
 def convert(name: str, out_dir: str | Path, raw_dir: str | Path, form: str = "auto") -> None:
-    """Write `out_dir/{train,val,test}` and `out_dir/report.md` for a data set of PRESETS.
+    """Write `out_dir/{train,val,test}` and `out_dir/report.md` for a data set of lifted poses (`paper_data`).
 
     raw_dir: the folder with a folder of files for each source (`data/raw`); form: which of several forms to read, or
     the best that is there. Train and val together are what the papers train on; val is one person of it, to select
     epochs by where a config asks for that. The same files give the same bytes. The folder appears whole or not at all.
     Raises InputError: unknown names, files that are missing, damaged or not what they should be.
     """
-    base, preset = split_name(name)
-    raw, module = Path(raw_dir) / base, MODULES[base]
-    made = importlib.import_module(module).conversion(preset, raw, form)
+    dataset = one_of(paper_data(), name)
+    raw, module = Path(raw_dir) / dataset.motion, BENCHMARKS[dataset.motion].module
+    made = importlib.import_module(module).conversion(dataset.detector, raw, form)
     card = {
         "dataset": name,
-        "preset": preset,
+        "preset": dataset.detector,
         "form": made.form,
-        "sources": [{"name": base, "sha256": {p.relative_to(raw).as_posix(): digest(p) for p in made.files}}],
+        "sources": [{"name": dataset.motion, "sha256": {p.relative_to(raw).as_posix(): digest(p) for p in made.files}}],
         "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.papers.convert", module)},
     }
     with whole_folder(Path(out_dir)) as folder:
@@ -86,14 +86,6 @@ def convert(name: str, out_dir: str | Path, raw_dir: str | Path, form: str = "au
         if missing := {"train", "test"} - set(cards):
             raise InputError(f"{raw}: has nothing for the split {min(missing)!r}; put the files of all persons there")
         write_text(folder / "report.md", describe(folder, cards))
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """Base and preset of a data set's name. Raises InputError with the nearest known name."""
-    known = {f"{base}-{preset}": (base, preset) for base, presets in PRESETS.items() for preset in presets}
-    if name not in known:
-        raise InputError(f"unknown data set {name!r}{nearest(name, known)}")
-    return known[name]
 
 
 def _write(folder: Path, split: str, views: Iterator[View], card: dict) -> dict | None:

@@ -27,7 +27,7 @@ FRAMES, JOINT_FILES = "Rename_Images", "joint_positions"
 LICENCE = "JHMDB: research, cite the paper"
 
 
-def convert_jhmdb(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
+def convert(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
     """Write `annotations/Sub{1,2,3}_{train,test}.json`, a link to the frames, `report.md` and `card.json`.
 
     raw_dir: the folder with a folder for each source; in `jhmdb/` lie the official folders or the JSON files, and the

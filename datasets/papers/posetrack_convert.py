@@ -16,12 +16,12 @@ from base.errors import InputError
 from base.files import write_text
 from base.folders import code_digest, whole_folder
 from base.foreign import data_files
-from base.reading import nearest
 from datasets.fetching.downloads import digest
 from datasets.video.boxes import Boxes, read_boxes, write_boxes
 from datasets.video.posetrack import as_json, merged, read_sequence
 from datasets.video.sequences import Sequence
 from studies.benchmarks import BENCHMARKS, departures
+from studies.data import Dataset, one_of
 
 YEARS = ("posetrack17", "posetrack18", "posetrack21")
 BOXES = "boxes/val.json"
@@ -29,7 +29,7 @@ UNIQUE = 10_000  # more than the frames of any video
 LICENCE = "PoseTrack: research (posetrack.net)"
 
 
-def convert_posetrack(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
+def convert(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
     """Write `video-posetrack18` and its like: `annotations/{train,val}/NAME.json`, links to the frames,
     `boxes/val.json` where a detector's boxes are there, `report.md` and `card.json`.
 
@@ -37,9 +37,7 @@ def convert_posetrack(name: str, out_dir: str | Path, raw_dir: str | Path) -> No
     at any depth, and the frames under the names that they give. Raises InputError: an unknown name, no annotations, a
     frame that is missing, whatever `read_sequence` refuses.
     """
-    year = name.removeprefix("video-")
-    if year not in YEARS:
-        raise InputError(f"unknown data set {name!r}{nearest(name, [f'video-{known}' for known in YEARS])}")
+    year = one_of(map(Dataset, YEARS), name).motion
     raw = Path(raw_dir) / year
     files = {split: annotation_files(raw, split) for split in ("train", "val")}
     with whole_folder(Path(out_dir)) as folder:
@@ -75,13 +73,17 @@ def annotation_files(raw: Path, split: str) -> list[Path]:
 
 def describe(year: str, card: dict) -> str:
     """Markdown for a person to read before training."""
-    lines = [f"# {card['dataset']}", "", f"{BENCHMARKS[year]} ({card['licence']}).", ""]
+    lines = [f"# {card['dataset']}", "", f"{BENCHMARKS[year].title} ({card['licence']}).", ""]
     lines += ["| split | videos | frames | labelled | persons | joints | hidden | head boxes |", "|---" * 8 + "|"]
     for split, counts in card["counts"].items():
         lines.append("| " + " | ".join([split, *(f"{count:,}" for count in counts.values())]) + " |")
     counts = card["counts"]
     missing = departures(year, {"train": counts["train"]["videos"], "test": counts["val"]["videos"]})
-    whole = f"That is all of {BENCHMARKS[year]}." if not missing else f"**Not the papers' data**: {', '.join(missing)}."
+    whole = (
+        f"That is all of {BENCHMARKS[year].title}."
+        if not missing
+        else f"**Not the papers' data**: {', '.join(missing)}."
+    )
     return "\n".join([*lines, "", whole, "", f"Detector's boxes: {card['boxes']}.", ""])
 
 

@@ -151,7 +151,7 @@ def _write_pages(site: Site) -> None:
     if site.experiments:
         _write(site, "curves.html", "curves.html", charts=_curve_charts(site))
     if any(page.file == "runs.html" for page in site.pages):
-        labels = {name: variant["label"] for name, variant in resolve_variants().items()}
+        labels = {name: variant.label for name, variant in resolve_variants().items()}
         _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links, labels=labels)
     for experiment in site.experiments:
         values = {"experiment": experiment, "chart_data": run_curves(experiment), "numbers": numbers(experiment)}
@@ -248,8 +248,8 @@ def counts(site: Site) -> list[dict]:
             convention: dict(zip(part["metric"], part["value"], strict=True))
             for convention, part in rows[rows["metric"].isin(["params", "macs_per_clip", "macs_per_frame"])].groupby("convention")
         }  # fmt: skip
-        known = variants.get(name, {"label": name, "family": ""})
-        found.append({"name": name, "label": known["label"], "family": known["family"], "by": by})
+        label, family = (variants[name].label, variants[name].family) if name in variants else (name, "")
+        found.append({"name": name, "label": label, "family": family, "by": by})
     return [variant for variant in found if variant["by"]]
 
 
@@ -257,7 +257,7 @@ def timings(site: Site) -> list[tuple[str, ...]]:
     """Times and memory at full paper size, by variant: (label, what, value, how it was measured, device)."""
     measured = pick(site.measurements, scale=EFFICIENCY_SCALE)
     spreads = measured[measured["metric"] == "latency_iqr"].set_index(["variant", "convention", "device"])["value"]
-    labels = {name: variant["label"] for name, variant in resolve_variants().items()}
+    labels = {name: variant.label for name, variant in resolve_variants().items()}
     rows = []
     for row in measured[measured["metric"].isin(TIMINGS)].itertuples():
         spread = spreads.get((row.variant, row.convention, row.device)) if row.metric == "latency" else None

@@ -3,21 +3,20 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 from base.errors import InputError
 from base.reading import nearest
 from reports.audit.finding import EXPERIMENTS
 from reports.audit.write import gather
 from studies.load import study_names
+from studies.places import Places
 
-REPORT = Path("results/quick/synthetic")
 OPTIONS = {"scale": "quick", "dataset": "synthetic"}
 
 
 def main(wanted: list[str]) -> None:
     """Make every experiment and check again and print the wanted findings; all titles where none is named."""
-    audit = gather(study_names(), REPORT / "measurements.csv", _experiments(wanted), **OPTIONS)
+    audit = gather(study_names(), Places(*OPTIONS.values()).measurements, _experiments(wanted), **OPTIONS)
     texts = {finding["id"]: _text(finding) for finding in audit["findings"]}
     texts |= {f["id"]: f"{f['title']}\n  withdrawn: {f['why']}" for f in audit["withdrawn"]}
     for name in wanted:

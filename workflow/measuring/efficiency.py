@@ -31,7 +31,7 @@ def count_all(variants: Sequence[str]) -> dict[tuple[str, str], tuple[Count, int
     counted = {}
     for name in variants:
         model, clip = on_meta(name)
-        conventions = [c for c in CONVENTIONS if c != "fvcore" or variant(name)["family"] in TRACED]
+        conventions = [c for c in CONVENTIONS if c != "fvcore" or variant(name).family in TRACED]
         for convention, result in count_under(conventions, model, clip).items():
             counted[name, convention] = result, emitted_frames(model)
     return counted
@@ -74,7 +74,7 @@ def memory_rows(variants: Sequence[str]) -> Iterator[dict]:
     """
     for name in variants:
         model, clip = on_meta(name, **models.scan_arguments(name, backend_in_use()))
-        trained = variant(name)["family"] in ATTENTIVE
+        trained = variant(name).family in ATTENTIVE
         readings = {key: fused for key, fused in PREDICTED.items() if trained or not fused}
         for convention, fused in readings.items() if is_video(model) else ():
             needed = predict_memory(model, clip, training=True, fused=fused).total

@@ -25,7 +25,7 @@ from base.reading import read_yaml
 from metrics.efficiency import predict_memory
 from models.examples import example_shape
 from studies.config import checked_config
-from studies.load import recipes
+from studies.recipes import Recipe, VideoRecipe, recipes
 from studies.plan import scaled_variants
 from training.losses import heatmap_loss, weighted_loss
 from workflow.measuring.efficiency import MEBIBYTE, on_meta
@@ -37,7 +37,7 @@ SHAKEN = 0.05  # of a weight: networks start with layers of zeros, behind which 
 
 
 def network_rows(hyper: dict[str, dict], lenient: bool = False) -> Iterator[dict]:
-    """Fingerprints of variants with the hyper-parameters given by name (shrunken: `studies.plan.scaled_variants`).
+    """Fingerprints of variants with the hyper-parameters given by name (shrunken: `studies.scales.Scale.hyper`).
 
     lenient : leave out a variant that fails
     """
@@ -69,14 +69,14 @@ def loss_rows() -> Iterator[dict]:
         yield {"kind": "loss", "name": name, "metric": "loss", "value": loss_fingerprint(recipe)}
 
 
-def loss_fingerprint(recipe: dict) -> float:
+def loss_fingerprint(recipe: Recipe) -> float:
     """The recipe's loss of settled poses (2, 9, 17, 3), or of settled heatmaps (2, 15, 6, 4) for video."""
     random = torch.Generator().manual_seed(0)
-    if recipe.get("task") == "video":
+    if isinstance(recipe, VideoRecipe):
         shapes = ((2, 15, 6, 4), (2, 15, 6, 4), (2, 15))
-        return recipe["loss"]["heatmap"] * float(heatmap_loss(*(_uniform(shape, random) for shape in shapes)))
+        return recipe.loss["heatmap"] * float(heatmap_loss(*(_uniform(shape, random) for shape in shapes)))
     prediction, target = (_uniform((2, 9, 17, 3), random) for _ in range(2))
-    return float(weighted_loss(prediction, target, recipe["loss"])[0])
+    return float(weighted_loss(prediction, target, recipe.loss)[0])
 
 
 def allocation_rows(lenient: bool = False) -> Iterator[dict]:

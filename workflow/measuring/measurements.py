@@ -17,7 +17,7 @@ from datasets.normalise import normalise_keypoints
 from metrics.protocols import human36m, mpi_inf_3dhp, pooled
 from metrics.statistics import resample
 from studies.columns import COLUMNS, CONDITION
-from studies.paper import PAPER
+from studies.scales import PAPER
 
 UNITS = {
     "mpjpe": "mm",

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from base.files import read_arrays, write_whole
+from studies.recipes import RunSpec
 from training.lifting import train_lifting
 from training.provenance import device_name, revision
 from workflow.measuring.measurements import COMPARED, score_runs
@@ -20,7 +21,7 @@ COLUMNS = ("device", "metric", "floor", "unit", "protocol", "variant", "scale", 
 PROTOCOL = "human36m/test/last"
 
 
-def write_noise(spec: dict, data: Path, path: Path) -> None:
+def write_noise(spec: RunSpec, data: Path, path: Path) -> None:
     """Train the run that `spec` describes twice on prepared data and write the differences, a row a metric."""
     with tempfile.TemporaryDirectory() as folder:
         runs = [Path(folder, name, "seed0") for name in ("first", "second")]

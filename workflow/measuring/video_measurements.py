@@ -11,7 +11,8 @@ import numpy as np
 
 from datasets.video.joints import JHMDB
 from datasets.video.videos import Videos, fold_of
-from studies.paper import PAPER
+from studies.data import Boxes
+from studies.scales import PAPER
 from training.scoring import person_pck, resampled_ap, resampled_pck, video_ap
 from workflow.measuring.measurements import CLUSTERS, RESAMPLED, condition_rows, read_predictions, run_identity
 
@@ -42,10 +43,11 @@ def _score_run(run: Path, record: dict, videos: Videos) -> Iterator[dict]:
         if case not in scored:
             scores = predictions[f"{selection}/{condition}/{SCORES}"]
             scored[case] = _score(condition, videos, predictions[key], scores)
-        split, _, boxes = condition.partition("+")
-        known = run_identity(run, record) | {"unit": "%", "convention": f"{protocol}+{boxes}/{split}/{selection}"}
+        boxes = Boxes.parse(condition)
+        convention = f"{protocol}+{boxes.in_split}/{boxes.split}/{selection}"
+        known = run_identity(run, record) | {"unit": "%", "convention": convention}
         values, resampled = scored[case]
-        known[CLUSTERS] = len(videos.sequences(split))
+        known[CLUSTERS] = len(videos.sequences(boxes.split))
         for metric, value in values.items():
             yield known | {"metric": metric, "value": value, RESAMPLED: resampled[metric]}
     if record["spec"]["scale"] == PAPER:
@@ -54,9 +56,9 @@ def _score_run(run: Path, record: dict, videos: Videos) -> Iterator[dict]:
 
 
 def _score(condition: str, videos: Videos, joints: np.ndarray, scores: np.ndarray) -> tuple[dict, dict]:
-    split, boxes, *_ = condition.split("+")
-    instances = videos.persons(split, boxes)
+    boxes = Boxes.parse(condition)
+    instances = videos.persons(boxes.split, boxes.kind)
     if videos.joints is JHMDB:
         return person_pck(instances, joints), resampled_pck(instances, joints)
-    found = (videos.sequences(split), instances, joints, scores)
+    found = (videos.sequences(boxes.split), instances, joints, scores)
     return video_ap(*found), resampled_ap(*found)

@@ -36,7 +36,7 @@ def video_view(report: Path, choice: Choice) -> dict | None:
     files = {_name(i, t): path for i, clip in enumerate(clips) for t, path in enumerate(frames[clip])}
     if gone := next((path for path in files.values() if not path.is_file()), None):
         raise InputError(f"{gone}: no such frame; delete {report / 'heatmaps.npz'} and run `make` again")
-    labels = {name: variant["label"] for name, variant in resolve_variants().items()}
+    labels = {name: variant.label for name, variant in resolve_variants().items()}
     shape = arrays[f"{clips[0]}/{networks[0]}/heatmaps"].shape
     return {
         "name": "video",
