@@ -5,6 +5,7 @@ For accuracies the convention is protocol/split/selection, for example `human36m
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from base.errors import InputError
 from base.files import read_arrays, write_whole
 from datasets.lifting import Split, load
 from datasets.normalise import normalise_keypoints
-from metrics.protocols import human36m, mpi_inf_3dhp, pooled
+from metrics.protocols import Frames, human36m, mpi_inf_3dhp, pooled
 from metrics.statistics import resample
 from studies.columns import COLUMNS, CONDITION
 from studies.paper import PAPER
@@ -119,29 +120,25 @@ def protocol_values(predictions: np.ndarray, split: Split, clip: int = 1) -> dic
     resamples of the takes as well.
     """
     rows, split = split.judged(clip)
-    predictions, frames = predictions[rows], split.frames
-    width, height = frames["width"].to_numpy(), frames["height"].to_numpy()
+    predictions = predictions[rows]
     if split.protocol == "mpi-inf-3dhp":
-        return {"mpi-inf-3dhp": _mpi_inf_3dhp(predictions, split, width, height)}
-    arrays = (predictions, split.joints, split.factor, width, height)
-    labels = (frames["action"].to_numpy(), frames["sequence"].to_numpy())
-    names, cluster = np.unique(takes(frames), return_inverse=True)
-    drawn = {"resamples": (cluster, resample(len(names)))}
-    values = {"human36m": human36m(*arrays, *labels, **drawn), "pooled": pooled(*arrays, *labels, **drawn)}
+        return {"mpi-inf-3dhp": _mpi_inf_3dhp(predictions, split)}
+    names, cluster = np.unique(takes(split.frames), return_inverse=True)
+    frames = Frames(split.joints, split.width, split.height, split.sequence, split.action, split.factor,
+                    resamples=(cluster, resample(len(names))))  # fmt: skip
+    values = {"human36m": human36m(predictions, frames), "pooled": pooled(predictions, frames)}
     if split.card["preset"] == "gt":
-        keypoints = normalise_keypoints(np.asarray(split.keypoints), width, height)[..., :2]
-        values["human36m-gt2d"] = human36m(*arrays, *labels, keypoints=keypoints, **drawn)
+        keypoints = normalise_keypoints(np.asarray(split.keypoints), split.width, split.height)[..., :2]
+        values["human36m-gt2d"] = human36m(predictions, replace(frames, keypoints=keypoints))
     return {protocol: found | {CLUSTERS: len(names)} for protocol, found in values.items()}
 
 
-def _mpi_inf_3dhp(predictions: np.ndarray, split: Split, width: np.ndarray, height: np.ndarray) -> dict:
-    frames = split.frames
-    names, cluster = np.unique(frames["sequence"], return_inverse=True)
-    drawn = {"resamples": (cluster, resample(len(names)))}
-    labels = {"activity": frames["action"].to_numpy()} if frames["action"].nunique() > 1 else {}
-    every = np.ones(len(frames))
-    found = mpi_inf_3dhp(predictions, split.joints, every, frames["sequence"], width, height, **labels, **drawn)
-    return found | {CLUSTERS: len(names)}
+def _mpi_inf_3dhp(predictions: np.ndarray, split: Split) -> dict:
+    names, cluster = np.unique(split.sequence, return_inverse=True)
+    action = split.action if split.frames["action"].nunique() > 1 else None
+    frames = Frames(split.joints, split.width, split.height, split.sequence, action,
+                    resamples=(cluster, resample(len(names))))  # fmt: skip
+    return mpi_inf_3dhp(predictions, frames) | {CLUSTERS: len(names)}
 
 
 def takes(frames: pd.DataFrame) -> list[str]:
