@@ -33,8 +33,8 @@ COUNTS = {
     "sasmamba-81": (81, 3, 941_047, 625_015, 868_060_800, 1_373_563_008),
     "sasmamba-k7": (243, 2, 6_942_551, 6_564_951, 27_138_753_216, 28_866_767_040),
 }  # fmt: skip
-# fvcore 0.1.5 on the released codes. It rounds einsum to 4 digits, and our modules call it in other portions. The released
-# code's deformable taps are a kernel that fvcore does not know; ours are a matrix product that it counts.
+# fvcore 0.1.5 on the released codes. It rounds einsum to 4 digits, and our modules call it in other portions. Released
+# deformable taps are a kernel that fvcore does not know; ours are a matrix product that it counts.
 FVCORE = {
     "posemamba-s": (243, 2, 5_306_329_280),
     "posemamba-s-27": (27, 2, 589_569_920),
