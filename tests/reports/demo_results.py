@@ -16,7 +16,7 @@ SEEDS = (0, 1, 2)
 DEMO = Path(__file__).with_name("demo.yaml")
 OPTIONS = {"scale": "quick", "dataset": "synthetic", "seeds": [0, 1, 2]}
 FRAMES = 243
-# variant -> (params, MACs of a clip) under each convention: specification sections 6 and 7
+# variant -> (params, MACs of a clip) under each convention, as tests/metrics/test_paper_counts.py has them
 COUNTS = {
     "posemamba-s": {"paper": (859_651, 3_587_426_496), "true": (1_470_211, 6_526_319_040)},
     "posemamba-b": {"paper": (3_357_699, 13_943_083_392), "true": (4_742_659, 20_497_691_520)},

@@ -1,4 +1,4 @@
-"""Counts as measurements, with the integers that the specification gives for PoseMamba-S."""
+"""Counts as measurements, with the integers of PoseMamba-S."""
 
 from pathlib import Path
 
@@ -93,9 +93,7 @@ REPRODUCED = {
 }
 
 
-def test_the_papers_efficiency_columns_are_reproduced_where_the_specification_says(
-    on_video: dict, tmp_path: Path
-) -> None:
+def test_the_papers_efficiency_columns_are_reproduced_where_they_can_be(on_video: dict, tmp_path: Path) -> None:
     """9.1M/137.4, 9.4M/138.1, 9.8M/138.9, 9.1M/137.4; 85.1 G; 46.3M/125.7. TransNR's 46.65M print as 47M."""
     known = {"scale": "paper", "device": "counted", "unit": "1", "revision": ""}
     rows = [Measurement(**known, variant=name, metric=metric, convention=convention, value=value)

@@ -1,6 +1,7 @@
 """Scores of lifted poses, under `<protocol>/<split>/<selection>` (docs/protocols.md). No torch in here."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 
 from datasets.lifting import Split, load
 from datasets.normalise import normalise_keypoints
-from metrics.protocols import human36m, mpi_inf_3dhp, pooled
+from metrics.protocols import Frames, human36m, mpi_inf_3dhp, pooled
 from metrics.statistics import resample
 from studies.predictions import JOINTS
 from workflow.measuring.scores import Group, Run, Score
@@ -71,23 +72,21 @@ def protocol_values(predictions: np.ndarray, split: Split, clip: int = 1) -> dic
     Returns protocol -> (what `metrics.protocols` gives, with resamples of the takes; how many takes).
     """
     rows, split = split.judged(clip)
-    predictions, frames = predictions[rows], split.frames
+    predictions = predictions[rows]
     of_3dhp = split.protocol == "mpi-inf-3dhp"
-    names, cluster = np.unique(frames["sequence"] if of_3dhp else takes(frames), return_inverse=True)
-    clusters = len(names)
-    drawn = {"resamples": (cluster, resample(clusters))}
-    width, height = frames["width"].to_numpy(), frames["height"].to_numpy()
+    names, cluster = np.unique(split.sequence if of_3dhp else takes(split.frames), return_inverse=True)
+    drawn = (cluster, resample(len(names)))
+    where = (split.joints, split.width, split.height, split.sequence)
     if of_3dhp:
-        labels = {"activity": frames["action"].to_numpy()} if frames["action"].nunique() > 1 else {}
-        arrays = (predictions, split.joints, np.ones(len(frames)), frames["sequence"], width, height)
-        return {"mpi-inf-3dhp": (mpi_inf_3dhp(*arrays, **labels, **drawn), clusters)}
-    arrays = (predictions, split.joints, split.factor, width, height)
-    arrays += (frames["action"].to_numpy(), frames["sequence"].to_numpy())
-    values = {"human36m": human36m(*arrays, **drawn), "pooled": pooled(*arrays, **drawn)}
+        action = split.action if split.frames["action"].nunique() > 1 else None
+        frames = Frames(*where, action, resamples=drawn)
+        return {"mpi-inf-3dhp": (mpi_inf_3dhp(predictions, frames), len(names))}
+    frames = Frames(*where, split.action, split.factor, resamples=drawn)
+    values = {"human36m": human36m(predictions, frames), "pooled": pooled(predictions, frames)}
     if split.card["preset"] == "gt":
-        keypoints = normalise_keypoints(np.asarray(split.keypoints), width, height)[..., :2]
-        values["human36m-gt2d"] = human36m(*arrays, keypoints=keypoints, **drawn)
-    return {protocol: (of_protocol, clusters) for protocol, of_protocol in values.items()}
+        keypoints = normalise_keypoints(np.asarray(split.keypoints), split.width, split.height)[..., :2]
+        values["human36m-gt2d"] = human36m(predictions, replace(frames, keypoints=keypoints))
+    return {protocol: (of_protocol, len(names)) for protocol, of_protocol in values.items()}
 
 
 def takes(frames: pd.DataFrame) -> list[str]:

@@ -23,7 +23,7 @@ PROTOCOL = "human36m/test/last"
 
 @dataclass(frozen=True)
 class Floor:
-    """A row of noise.csv: how far the two runs are apart in a metric, and whether their predictions are the same bytes."""
+    """A row of noise.csv: how far the two runs are apart in a metric, and whether their predictions are equal."""
 
     device: str
     metric: str
