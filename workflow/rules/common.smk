@@ -252,6 +252,11 @@ def score_runs(wildcards):
     return made(runs_of(experiment_of(wildcards)))
 
 
+def score_sources(wildcards):
+    kind = "video" if on_video(wildcards.dataset) else "lifting"
+    return closure(f"workflow.measuring.{kind}_scores")
+
+
 def pretrained_weights(wildcards):
     """The weights that a network for video starts from."""
     start = PLAN.pretraining(experiment_of(wildcards))
