@@ -23,8 +23,8 @@ from reports.verdicts import (
     same_digits,
 )
 from studies.benchmarks import departures
-from studies.columns import CONDITION
 from studies.data import PAPER_DETECTORS, Boxes, Dataset
+from studies.measurements import CONDITION
 from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
 from studies.recipes import PUBLISHED, recipes
 from studies.scales import PAPER
