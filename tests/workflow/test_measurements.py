@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from base.errors import InputError
-from datasets.lifting import load, write_split
+from datasets.lifting import load
 from datasets.normalise import normalise_labels
+from datasets.writing import write_split
 from workflow.measuring.measurements import (
     CLUSTERS,
     COLUMNS,
