@@ -20,7 +20,7 @@ def predict(model: nn.Module, split: Split, flip_test: bool) -> np.ndarray:
     What the network looks at the split decides (`datasets.lifting.WINDOWS`): where clips tile each sequence, the last
     one flush with its end, models of any clip length answer for the same frames. Frames that two clips cover are
     averaged. A network that answers for the middle frame alone goes from frame to frame. With `flip_test`, the mean of
-    the prediction and of the mirrored prediction for the mirrored input (spec section 4, item 1).
+    the prediction and of the mirrored prediction for the mirrored input, as in MotionBERT's `train.py`.
     """
     model.eval()
     device = next((p.device for p in model.parameters()), torch.device("cpu"))

@@ -1,7 +1,7 @@
 """PoseTrack's annotations in any of its years' layouts; that of 2017, JSON or .mat, is read here.
 
 It is a list of frames with head boxes and points by number (`annolist`). Values stand in lists of one (`"x1": [625]`),
-image names may have escaped slashes. Source: spec 1.4 and 3.1.
+image names may have escaped slashes.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 It is COCO's form with 17 slots a person, two of them ears that are never labelled; 2021 also boxes people without key
 points, and keeps the place of hidden joints. Joints that the files mark as hidden count as annotated, as in PoseTrack's
-own kit. Source: spec 1.4 and 3.1, and the genuine samples.
+own kit.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whole protocols against independent loops written frame by frame from the specification."""
+"""Whole protocols against independent loops written frame by frame from docs/protocols.md."""
 
 import pickle
 from pathlib import Path
@@ -60,7 +60,7 @@ def h36m_test(shared: Path) -> dict[str, np.ndarray]:
 
 
 def slow_human36m(predictions: np.ndarray, columns: dict, gt_2d: np.ndarray | None = None) -> dict[str, float]:
-    """Specification section 4, items 2 to 8, one frame at a time; MPJPE and its aligned form."""
+    """MotionBERT's evaluation, one frame at a time; MPJPE and its aligned form."""
     blocked = ["s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01"]
     errors: dict[str, list] = {}
     for i, pose in enumerate(predictions):
@@ -227,7 +227,7 @@ def test_inputs_are_not_written_to():
 
 
 def slow_3dhp(predictions, targets, valid, width) -> tuple[float, float, float]:
-    """Specification section 5, frame by frame and threshold by threshold."""
+    """The official evaluation, frame by frame and threshold by threshold."""
     errors, joints = [], []
     for i in np.flatnonzero(valid):
         pose = predictions[i].copy()
