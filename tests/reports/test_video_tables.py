@@ -9,7 +9,7 @@ from reports.layout import count_verdicts, make_view
 from reports.measurements import Choice
 from reports.tables import build_table
 from reports.writers import markdown
-from studies.columns import COLUMNS
+from studies.measurements import COLUMNS
 from studies.types import Row, Study, Table, VideoColumn
 
 AP = {"label": "mAP", "metric": "ap", "protocol": "poseval", "unit": "%"}
