@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from base.errors import InputError
-from datasets.lifting import load, write_split
+from datasets.lifting import load
 from datasets.normalise import normalise_labels
+from datasets.writing import write_split
 from studies.measurements import COLUMNS, Measurement
 from workflow.measuring.lifting_scores import COMPARED, UNITS, LiftingJudge, protocol_values
 from workflow.measuring.measurements import collect_measurements, write_measurements
