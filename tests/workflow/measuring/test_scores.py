@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from base.errors import InputError
-from datasets.lifting import load, write_split
+from datasets.lifting import load
 from datasets.normalise import normalise_labels
+from datasets.writing import write_split
 from metrics.protocols import METRICS
 from studies.measurements import COLUMNS, Measurement
 from workflow.measuring.lifting_scores import COMPARED, LiftingJudge, protocol_values
