@@ -23,10 +23,10 @@ include: "workflow/rules/regression.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         paths([*TABLES, *FIGURES]),
         made([PLACES.site, PLACES.crate]),
+    localrule: True
 
 
 onstart:

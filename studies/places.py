@@ -1,6 +1,7 @@
 """Where every file lies, relative to the checkout: each path stands here once.
 
-Templates keep the wildcards of the workflow's rules: {dataset}, {variant}, {recipe}, {seed}, {encoder}, {family}, {source}.
+Templates keep the wildcards of the workflow's rules: {dataset}, {variant}, {recipe}, {seed}, {encoder}, {family} and
+{source}.
 Imported while Snakemake parses the workflow: nothing heavy may be imported here.
 """
 

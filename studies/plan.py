@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from studies.benchmarks import BENCHMARKS
 from studies.config import COCO, Config
 from studies.data import LIFTING, TRUE_KEYPOINTS, VIDEO, Boxes, Dataset, Experiment
-from studies.load import load_study
+from studies.load import OUR_VIDEO, load_study
 from studies.motions import motions
 from studies.recipes import BASELINE_RECIPE, PRETRAINING, PUBLISHED, FeaturesSpec, RunSpec, recipes
+from studies.types import AccuracyColumn, CountColumn, Figure, LiftingColumn, Study, VideoColumn
 from studies.variants import resolve_variants
 
 BASELINES = ("mean-pose", "mlp")
@@ -22,13 +23,13 @@ TABLES_BY = Boxes("gt")  # what `best_test` selects by, whatever tables show
 class Plan:
     """Everything that the workflow needs to know, derived from the studies and the config.
 
-    studies     study name -> its content
+    studies     by name
     experiments in the order in which the studies name them
     families    family of models -> the variants of it that the studies name (for efficiency)
     """
 
     config: Config
-    studies: dict[str, dict]
+    studies: dict[str, Study]
     experiments: tuple[Experiment, ...]
     families: dict[str, list[str]]
 
@@ -47,11 +48,11 @@ class Plan:
 
     def shown(self, metric: str) -> list[str]:
         """Variants of tables with a column of that efficiency metric."""
-        tables = [table for study in self.studies.values() for table in study["tables"]]
-        rows = [row for t in tables if any(c.get("metric") == metric for c in t["columns"]) for row in t["rows"]]
-        return list(dict.fromkeys(row["variant"] for row in rows if "variant" in row))
+        tables = [table for study in self.studies.values() for table in study.tables]
+        showing = [t for t in tables if any(isinstance(c, CountColumn) and c.metric == metric for c in t.columns)]
+        return list(dict.fromkeys(row.variant for table in showing for row in table.rows if row.variant))
 
-    def dataset_of(self, item: dict) -> Dataset | None:
+    def dataset_of(self, item: AccuracyColumn | Figure) -> Dataset | None:
         """Data set that fills an accuracy column, or that a figure is drawn from; None where there is none."""
         return dataset_of(item, self.config.paper, self.config.motion, self.config.detector)
 
@@ -108,17 +109,18 @@ class Plan:
         )
 
     def _conditions(self, experiment: Experiment) -> tuple[Boxes, ...]:
-        """Boxes and neighbours that tables show of an experiment on video; both kinds where a paper does not say which."""
+        """Boxes and neighbours that tables show of an experiment on video; both kinds where none is stated."""
         asked = (experiment.variant, experiment.recipe)
-        shown = {
-            Boxes(kind, column.get("neighbours", "real"))
+        columns = [
+            column
             for study in self.studies.values()
-            for table in study["tables"]
-            if any((row.get("variant"), row.get("recipe")) == asked for row in table["rows"])
-            for column in table["columns"]
-            if "benchmark" in column and self.dataset_of(column) == experiment.dataset
-            for kind in (("detected", "gt") if column["boxes"] == "unstated" else (column["boxes"],))
-        }
+            for table in study.tables
+            if any((row.variant, row.recipe) == asked for row in table.rows)
+            for column in table.columns
+            if isinstance(column, VideoColumn) and self.dataset_of(column) == experiment.dataset
+        ]
+        kinds = {"unstated": ("detected", "gt")}
+        shown = {Boxes(kind, c.neighbours) for c in columns for kind in kinds.get(c.boxes, (c.boxes,))}
         return tuple(sorted(shown, key=str))
 
 
@@ -129,23 +131,21 @@ def make_plan(config: Config) -> Plan:
     return Plan(config, studies, tuple(dict.fromkeys(wanted)), _families(studies))
 
 
-def study_experiments(study: dict, config: Config) -> list[Experiment]:
+def study_experiments(study: Study, config: Config) -> list[Experiment]:
     """Experiments behind the accuracy cells of one study; where poses are lifted, the two baselines on the same data.
 
     A variant without a recipe is one that does not fit into memory: it is not trained.
     """
     asked = []
-    for table in study["tables"]:
-        columns = [column for column in table["columns"] if column["kind"] == "accuracy"]
-        filled = (dataset_of(column, config.paper, config.motion, config.detector) for column in columns)
+    for table in study.tables:
+        filled = (dataset_of(column, config.paper, config.motion, config.detector) for column in table.accuracies)
         for dataset in dict.fromkeys(filled):
             if dataset is None or not _chosen(dataset, config):
                 continue
             asked += [Experiment(dataset, name, BASELINE_RECIPE) for name in BASELINES if dataset.kind == LIFTING]
-            asked += [Experiment(dataset, row["variant"], row["recipe"]) for row in table["rows"] if "recipe" in row]
+            asked += [Experiment(dataset, row.variant, row.recipe) for row in table.rows if row.recipe]
             given = config.weights.get(str(dataset), {})
-            named = [row["variant"] for row in table["rows"] if row.get("variant") in given]
-            asked += [Experiment(dataset, variant, PUBLISHED) for variant in named]
+            asked += [Experiment(dataset, row.variant, PUBLISHED) for row in table.rows if row.variant in given]
     asked = [e for e in asked if e.variant not in config.scale.video.leave_out]
     return [e for e in asked if config.variants is None or e.variant in config.variants]
 
@@ -155,30 +155,30 @@ def _chosen(dataset: Dataset, config: Config) -> bool:
     return not config.paper or config.benchmarks is None or dataset.motion in config.benchmarks
 
 
-def dataset_of(item: dict, paper: bool, motion: str, detector: str) -> Dataset | None:
+def dataset_of(item: AccuracyColumn | Figure, paper: bool, motion: str, detector: str) -> Dataset | None:
     """Data set that fills an accuracy column, or that a figure is drawn from; None where the scale has none.
 
     paper, motion, detector : whether the scale is `paper`, and the configured ones
     Of lifted poses: ground-truth keypoints, or those of the configured detector, of the configured motion; at scale
-    `paper` of what the table is about (`about`). Of video: videos rendered from the configured motion, where it is
-    filmed; at scale `paper` the column's own.
+    `paper` of what the column is about. Of video: videos rendered from the configured motion, where it is filmed; at
+    scale `paper` those that the column is about.
     """
-    if "benchmark" in item:
+    if isinstance(item, VideoColumn):
         if paper:
-            return Dataset(about) if (about := item.get("about", item["benchmark"])) else None
-        return Dataset(motion) if item["benchmark"] == "video" and motions()[motion].filmed else None
-    motion = item.get("about", motion) if paper else motion
+            return Dataset(item.about) if item.about else None
+        return Dataset(motion) if item.benchmark == OUR_VIDEO and motions()[motion].filmed else None
+    motion = item.about if paper and isinstance(item, LiftingColumn) else motion
     if not motion:
         return None
     known = BENCHMARKS[motion].detectors if motion in BENCHMARKS else (detector,)
-    detected = item["input"] != "gt" and detector in known
+    detected = item.input != TRUE_KEYPOINTS and detector in known
     return Dataset(motion, detector if detected else TRUE_KEYPOINTS)
 
 
-def _families(studies: dict[str, dict]) -> dict[str, list[str]]:
+def _families(studies: dict[str, Study]) -> dict[str, list[str]]:
     """Variants that the studies name, and the baselines, grouped by family."""
     variants = resolve_variants()
-    named = [row["variant"] for s in studies.values() for t in s["tables"] for row in t["rows"] if "variant" in row]
+    named = [row.variant for study in studies.values() for t in study.tables for row in t.rows if row.variant]
     families: dict[str, list[str]] = {}
     for name in dict.fromkeys([*BASELINES, *named]):
         families.setdefault(variants[name].family, []).append(name)

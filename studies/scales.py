@@ -12,7 +12,7 @@ from base.errors import InputError
 from base.reading import ROOT, check_schema, nearest, read_yaml, with_choices
 from studies.data import VIDEO
 from studies.recipes import PRETRAINING, LiftingRecipe, VideoRecipe
-from studies.variants import Variant
+from studies.variants import Variant, resolve_variants
 
 FILE = ROOT / "studies" / "scales.yaml"
 PAPER, QUICK = "paper", "quick"  # scales that the workflow knows by name
@@ -66,7 +66,7 @@ class Scale:
     video: VideoScale = VideoScale()
 
     def hyper(self, variant: Variant) -> dict[str, object]:
-        """Hyper-parameters of a variant: its sizes times the scale's fractions, at least 1; its drop rates times `drop`.
+        """Hyper-parameters of a variant: sizes times the scale's fractions, at least 1, and drop rates times `drop`.
 
         On video what the scale says of all networks and of the family, and its fraction of the blocks (0 stays 0).
         """
@@ -77,6 +77,10 @@ class Scale:
         fractions = {key: getattr(self, size) for key, size in SCALED.items() if key in own}
         sizes = {key: max(1, int(own[key] * fraction + Fraction(1, 2))) for key, fraction in fractions.items()}
         return own | sizes | {key: own[key] * self.drop for key in DROPPED if key in own}
+
+    def hyper_of_all(self) -> dict[str, dict[str, object]]:
+        """Hyper-parameters of every variant by its name."""
+        return {name: self.hyper(variant) for name, variant in resolve_variants().items()}
 
     def lifting_recipe(self, recipe: LiftingRecipe, frames: int) -> LiftingRecipe:
         """A recipe for clips of `frames` frames; the whole decay of its learning rate is the recipe's own."""

@@ -83,7 +83,7 @@ def train_lifting(
     run: Path,
     state: Path,
     sources: Sequence[str | Path] = (),
-    weights: Path | None = None,
+    published: Path | None = None,
     team: Team = ALONE,
 ) -> None:
     """Train one run and write its results; a killed training goes on from its state.
@@ -95,7 +95,7 @@ def train_lifting(
     run : folder for `weights*.safetensors`, `history.csv`, `predictions.npz`, `run.json`, written at the end
     state : folder for what a killed training resumes from; no output of the workflow
     sources : files whose change makes an old state useless
-    weights : published ones, which are judged as they are instead of training
+    published : a file of weights, which are judged as they are instead of training
     team : the processes that train together
     """
     began = time.monotonic()
@@ -104,12 +104,14 @@ def train_lifting(
     task = Lifting(model, splits, spec.recipe)
     if hasattr(model, "fit"):  # closed form, no gradient: the mean pose
         model.fit(task.clips.labels)
-    if weights is not None:
+    if published is not None:
         if model.published.space != IMAGE:
             name, space = type(model).__name__, model.published.space
-            raise InputError(f"{weights}: {name} was published to answer in {space}, here it is {IMAGE}: leave it out")
-        models.load_published(model, weights).requires_grad_(False)
-    inputs = digests([*data_files(data, "*/card.json"), *([weights] if weights else [])], sources)
+            raise InputError(
+                f"{published}: {name} was published to answer in {space}, here it is {IMAGE}: leave it out"
+            )
+        models.load_published(model, published).requires_grad_(False)
+    inputs = digests([*data_files(data, "*/card.json"), *([published] if published else [])], sources)
     trainer = train(spec, model, task, state, fingerprint(spec, inputs), team)
     if not team.leads:
         return

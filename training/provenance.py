@@ -4,11 +4,11 @@ import platform
 import subprocess
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 
 from base import ROOT
+from base.machine import cpu_name
 
 
 def provenance() -> dict:

@@ -14,10 +14,10 @@ import models
 from base.errors import InputError
 from base.files import write_text, write_whole
 from models import ssm
+from studies.recipes import RunSpec
 from training.batches import seed_step
 from training.checkpoints import save_arrays, save_weights
 from training.loop import SELECTIONS, Task, Trainer
-from studies.recipes import RunSpec
 from training.provenance import provenance
 from training.team import ALONE, Team
 

@@ -2,8 +2,9 @@
 
 A run takes as long as one with the same description took on this processor (its run.json). Any other takes its counted
 work (`workflow.work`: operators called, bytes moved, multiply-accumulates; of training steps, passes over the data that
-judge, images cut) times the speed of this device, measured once in seconds, and times what runs of the same network took
-beyond their counted work. No torch in here: reading what was counted and measured before takes a fraction of a second.
+judge, images cut) times the speed of this device, measured once in seconds. Where runs of the same network ended here,
+it is corrected by what they took beyond their counted work. No torch in here: reading what was counted and measured
+before takes a fraction of a second.
 """
 
 import base64
@@ -27,7 +28,7 @@ from studies.benchmarks import SIZES, Size, video_persons
 from studies.data import VIDEO, Dataset, Experiment
 from studies.places import FEATURES, FORECAST, PREPARED_DATA, RUNS, SNAKEMAKE, Places, run_of
 from studies.plan import TABLES_BY, Plan
-from studies.recipes import PRETRAINING, PUBLISHED, RunSpec
+from studies.recipes import PUBLISHED, RunSpec
 from studies.variants import resolve_variants
 
 METADATA = Path(SNAKEMAKE, "metadata")

@@ -30,7 +30,7 @@ def open_plan(chosen: Mapping[str, object]) -> Plan:
     """
     min_version("9.27")
     fit_terminal()
-    # Snakemake calls Python by this path without quotes: seen from here it holds no blank or quote of the folders above.
+    # Snakemake calls Python by this path without quotes: seen from here no folder above puts a blank or quote into it.
     sys.executable = os.path.relpath(sys.executable)
     if obstacle := unspeakable():
         sys.exit(f"error: {obstacle}")

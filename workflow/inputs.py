@@ -11,9 +11,21 @@ from base.foreign import data_files
 from studies.benchmarks import BENCHMARKS, paper_data
 from studies.data import VIDEO, Dataset, Experiment
 from studies.motions import lifting_data, motions, video_data
-from studies.places import COUNTS, FETCHED, PARTS, PREPARED, RAW, SCAN_ORDERS, SPEED, Places
+from studies.places import (
+    COUNTS,
+    FETCHED,
+    FRAMES_CURVE,
+    PARTS,
+    PREPARED,
+    RAW,
+    SCAN_ORDERS,
+    SPEED,
+    TOKENS_CURVE,
+    Places,
+)
 from studies.plan import Plan
 from studies.recipes import PRETRAINING
+from studies.types import Figure
 from studies.variants import resolve_variants, variant
 from workflow.failures import FailedJob, Failures
 
@@ -78,19 +90,38 @@ def chosen(plan: Plan, names: Iterable[str]) -> dict[str, list[str]]:
     return {family: [name for name in variants if name in among] for family, variants in plan.families.items()}
 
 
-def figure_inputs(plan: Plan, places: Places, figure: dict) -> list[str]:
-    """What a figure draws besides measurements: scan orders, parts, the map of one run, or prepared data."""
-    kind = figure["kind"]
-    if kind in ("scan-orders", "video-scan-orders"):
+def figure_inputs(plan: Plan, places: Places) -> list[str]:
+    """What figures draw besides measurements: scan orders, parts, the map of one run, or prepared data."""
+    figures = (figure for study in plan.studies.values() for figure in study.figures)
+    return sorted({path for figure in figures for path in _drawn(plan, places, figure)})
+
+
+def _drawn(plan: Plan, places: Places, figure: Figure) -> list[str]:
+    if figure.kind in ("scan-orders", "video-scan-orders"):
         return [SCAN_ORDERS]
-    if kind == "parts":
+    if figure.kind == "parts":
         return [PARTS]
-    if kind == "ssm-map":
-        experiment = Experiment(plan.dataset_of(figure), figure["variant"], figure["recipe"])
+    dataset = plan.dataset_of(figure) if figure.input else None
+    if figure.kind == "ssm-map":
+        experiment = Experiment(dataset, figure.variant, figure.recipe)
         maps = places.of_run(experiment, plan.config.seeds[0], "ssm_maps.npz")
         return [maps] if experiment in plan.experiments else []
-    dataset = plan.dataset_of(figure) if kind.startswith("poses") else None
-    return [PREPARED.format(dataset=dataset)] if dataset in plan.datasets else []
+    poses = figure.kind.startswith("poses") and dataset in plan.datasets
+    return [PREPARED.format(dataset=dataset)] if poses else []
+
+
+def documents() -> list[str]:
+    """Pages of docs/ and their pictures."""
+    return sorted(map(str, Path("docs").rglob("*.*")))
+
+
+def scaling_drawn() -> list[int]:
+    """When the scaling curves were drawn, for the page to be made again after that.
+
+    They are no input of the page, or the page would have them measured.
+    """
+    drawings = (Path(f"{curve}.svg") for curve in (FRAMES_CURVE, TOKENS_CURVE))
+    return [path.stat().st_mtime_ns if path.is_file() else 0 for path in drawings]
 
 
 def watched_networks(plan: Plan) -> list[Experiment]:

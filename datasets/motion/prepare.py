@@ -10,10 +10,11 @@ import pandas as pd
 
 from base.errors import InputError
 from base.folders import code_digest, whole_folder
-from datasets.lifting import SPACE, write_split
+from datasets.lifting import SPACE
 from datasets.motion.cameras import image_space, subject_cameras
 from datasets.motion.detector import Detector, detect, detector
 from datasets.motion.takes import Motion, Take, check_motion
+from datasets.writing import write_split
 from studies.data import one_of
 from studies.motions import Source, lifting_data, motions
 

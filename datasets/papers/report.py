@@ -61,8 +61,8 @@ def _amounts(protocol: str, splits: dict[str, Split]) -> list[str]:
         return [f"That is all of {BENCHMARKS[protocol].title}."]
     parts = " and ".join(missing)
     return [
-        f"**Not the papers' {BENCHMARKS[protocol].title}**: {parts}. No table will say of a number made with this that it "
-        f"reproduces a printed one (wanted: {', '.join(f'{split} {n[0]:,}' for split, n in wanted.items())})."
+        f"**Not the papers' {BENCHMARKS[protocol].title}**: {parts}. No table will say of a number made with this "
+        f"that it reproduces a printed one (wanted: {', '.join(f'{split} {n[0]:,}' for split, n in wanted.items())})."
     ]
 
 

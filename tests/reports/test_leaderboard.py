@@ -1,16 +1,17 @@
 """The leaderboard's front, and rows sorted by what was measured."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from base.reading import read_yaml
 from reports.figures.leaderboard import Place, front
 from reports.tables import build_table
 from reports.verdicts import same_digits
 from studies.load import load_study
 from studies.measurements import COLUMNS
-from studies.plan import scaled_variants
 from studies.printed import cut_off, parse_printed
+from studies.scales import QUICK, scale_named
 from workflow.measuring.efficiency import count_all, evaluated_rows
 
 
@@ -32,9 +33,9 @@ def test_the_front_has_whom_no_cheaper_network_beats() -> None:
 
 def test_costs_are_sorted_and_those_of_one_frame_are_not_divided() -> None:
     study = load_study("equal-terms")
-    table = next(t for t in study["tables"] if t["id"] == "cost")
+    table = study.table("cost")
     few = ("posemamba-s", "stcformer", "hdformer", "mhformer", "p-stmo-s", "einfalt")
-    table = table | {"rows": [row for row in table["rows"] if row["id"] in few]}
+    table = replace(table, rows=tuple(row for row in table.rows if row.id in few))
     rows = list(evaluated_rows(count_all(few, ("true",))))
     measured = pd.DataFrame(rows, columns=COLUMNS).astype({"value": float})
     cells = build_table(study, table, measured, scale="quick", dataset="synthetic")
@@ -60,7 +61,6 @@ def test_digits_that_were_cut_off_are_told_from_rounded_ones() -> None:
 
 
 def test_every_variant_shrinks_to_what_its_class_takes() -> None:
-    rule = read_yaml("config.yaml")["scales"]["quick"]
-    hyper = scaled_variants(rule)
+    hyper = scale_named(QUICK).hyper_of_all()
     assert (hyper["poseformerv2"]["frames"], hyper["poseformerv2"]["central"]) == (27, 3)
     assert hyper["stcformer"]["part_drop"] == 0

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
-import yaml
 
 from base.errors import InputError
-from base.reading import nearest, read_yaml
-from studies.load import check_all, check_schema, load_study, recipes, study_names
+from base.reading import check_schema, nearest, read_yaml
+from studies.load import check_all, load_study, study_names
+from studies.recipes import VideoRecipe, recipes
+from studies.types import CountColumn, FactColumn, LiftingColumn
 
 STUDY = """
 study: paper
@@ -63,10 +65,22 @@ def test_everything_in_the_repository_is_sound():
 def test_a_sound_study_loads_as_written(study_file):
     path = study_file()
     assert load_study(path) == load_study(str(path))
-    loaded = load_study(path)
-    abouts = [column.pop("about") for table in loaded["tables"] for column in table["columns"] if "about" in column]
-    assert set(abouts) == {"human36m"}
-    assert loaded == yaml.safe_load(STUDY)
+    study = load_study(path)
+    frames, params, p1 = study.table("main").columns
+    assert frames == FactColumn(id="frames", label="T")
+    assert params == CountColumn(id="params", label="Params", metric="params", convention="paper", unit="M")
+    assert (type(p1), p1.input, p1.split, p1.about) == (LiftingColumn, "detected", "test", "human36m")
+    other, ours = study.table("main").rows
+    assert (other.variant, other.notes, other.cells) == ("", ("star",), {"frames": "27", "params": "1.0 M", "p1": "-"})
+    assert (ours.variant, ours.recipe, ours.cells) == ("posemamba-s", "posemamba", {"params": "0.9 M", "p1": "41.8"})
+    assert [figure.id for figure in study.figures] == ["bubbles", "map", "curves"]
+    assert study.figure("curves").tables == ("main",)
+
+
+def test_rendered_videos_stand_for_a_papers_where_it_prints_numbers_for_videos():
+    abouts = {name: {column.about for table in load_study(name).tables for column in table.accuracies
+                     if column.benchmark == "video"} for name in ("glsmamba", "open-video")}  # fmt: skip
+    assert abouts == {"glsmamba": {"posetrack17"}, "open-video": {None}}
 
 
 # Text of the study, what replaces it, and what the message says after the file's name.
@@ -144,14 +158,14 @@ def test_out_of_memory_needs_the_devices_memory(study_file):
     path = study_file(*oom)
     text = path.read_text(encoding="utf-8").replace("    columns:", "    device_memory: 24 GiB\n    columns:")
     path.write_text(text.split("figures:")[0], encoding="utf-8")
-    assert "recipe" not in load_study(path)["tables"][0]["rows"][1]
+    assert not load_study(path).table("main").row("ours").recipe
     path.write_text(text.replace("24 GiB", "24 mm"), encoding="utf-8")
     assert "tables[0].device_memory: printed value '24 mm': its unit does not fit" in complaint(load_study, path)
 
 
 def test_a_figure_may_show_a_baseline(study_file):
     """Baselines are trained with every table, by a recipe of their own."""
-    assert load_study(study_file("F, variant: posemamba-s", "F, variant: mlp"))["figures"][1]["variant"] == "mlp"
+    assert load_study(study_file("F, variant: posemamba-s", "F, variant: mlp")).figures[1].variant == "mlp"
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), MISSPELT_KEYS + MISSPELT_VALUES + UNKNOWN_NAMES)
@@ -174,20 +188,17 @@ def test_unknown_study_and_unreadable_files(tmp_path):
 
 def test_recipes_inherit_key_by_key():
     resolved = recipes()
-    assert resolved["posemamba-mpjpe-scale"] == resolved["posemamba"] | {
-        "label": "MPJPE + scale loss",
-        "loss": {"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 0.0, "temporal_consistency": 0.0},
-    }
+    assert resolved["posemamba-mpjpe-scale"] == replace(
+        resolved["posemamba"],
+        label="MPJPE + scale loss",
+        loss={"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 0.0, "temporal_consistency": 0.0},
+    )
     # Two steps up: the data's own optimiser, SasMamba's rate and epochs, PoseMamba's decay.
     recipe = resolved["mpi-inf-3dhp"]
-    assert (recipe["optimiser"], recipe["learning_rate"], recipe["decay"]) == ("adam-amsgrad", 5e-4, 0.99)
-    assert recipe["loss"] == {"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 20.0, "temporal_consistency": 0.0}
-    assert all("like" not in recipe for recipe in resolved.values())
-
-
-def test_recipes_are_the_callers_own():
-    recipes()["posemamba"]["loss"]["velocity"] = -1.0
-    assert recipes()["posemamba"]["loss"]["velocity"] == 20.0
+    assert (recipe.optimiser, recipe.learning_rate, recipe.decay) == ("adam-amsgrad", 5e-4, 0.99)
+    assert recipe.loss == {"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 20.0, "temporal_consistency": 0.0}
+    assert isinstance(resolved["pretraining"], VideoRecipe)
+    assert resolved["pretraining"].milestones == (170, 200)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from checkout import Checkout
 
+from metrics.protocols import METRICS
 from studies.measurements import COLUMNS
-from workflow.measuring.lifting_scores import UNITS
 
 pytestmark = pytest.mark.slow
 
@@ -83,8 +83,8 @@ def test_measurements_are_tidy_and_name_scale_convention_and_run(whole: tuple[Ch
     for variant in VARIANTS:
         mine = accuracy[accuracy["variant"] == variant]
         assert set(mine["convention"]) == wanted
-        assert set(mine["metric"]) == set(UNITS)
-        assert (mine["unit"] == mine["metric"].map(UNITS)).all()
+        assert set(mine["metric"]) == set(METRICS)
+        assert (mine["unit"] == mine["metric"].map({name: metric.unit for name, metric in METRICS.items()})).all()
         assert np.isfinite(mine["value"].astype(float)).all()
         assert all((checkout / run / "run.json").is_file() for run in mine["run"])
 
@@ -124,7 +124,7 @@ def made(checkout: Checkout) -> dict[str, set[str]]:
     """What a dry run would make, by rule: the first output of each job."""
     found: dict[str, set[str]] = {}
     for job in checkout.todo():
-        found.setdefault(job["rule"], set()).add(job["output"].split(", ")[0])
+        found.setdefault(job.rule, set()).add(job.outputs[0])
     return found
 
 
@@ -195,7 +195,7 @@ def test_another_seed_adds_its_runs_and_keeps_the_first(whole: tuple[Checkout, C
 def test_seeds_in_one_job_are_the_runs_of_two(whole: tuple[Checkout, CompletedProcess], tmp_path: Path) -> None:
     checkout, _ = whole
     together = Checkout(tmp_path / "together")
-    together.configure(lambda config: config["scales"]["quick"].update(seeds_together=True))
+    together.configure(lambda config: config["override"].update(seeds_together=True))
     together.configure(lambda config: config.update(seeds=[0, 1]))
     target = f"{RUNS}/mlp/baseline/seed1/run.json"
     result = together.snakemake(target)

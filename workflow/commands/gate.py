@@ -21,7 +21,6 @@ from reports.regression.compare import changed, compare, failed, report, write_c
 from reports.regression.numbers import ALLOCATION, LOSS, NETWORK, SPEED, read_baseline, renew, watched, write_baseline
 from studies import places
 from studies.scales import QUICK, scale_named
-from studies.variants import resolve_variants
 
 BASELINE = Path(places.BASELINE)
 CHOICE = Choice(scale="quick", dataset="synthetic")
@@ -60,9 +59,7 @@ def check_fast(kinds: Sequence[str], baseline: Path = BASELINE) -> bool:
     before = read_baseline(baseline)
     before = before[before["kind"].isin(kinds)]
     with tempfile.TemporaryDirectory() as folder:
-        quick = scale_named(QUICK)
-        hyper = {name: quick.hyper(variant) for name, variant in resolve_variants().items()}
-        fingerprints = write_fingerprints(hyper, Path(folder, "fingerprints.csv"), kinds)
+        fingerprints = write_fingerprints(scale_named(QUICK).hyper_of_all(), Path(folder, "fingerprints.csv"), kinds)
         revisions = speed_revisions(before)  # empty where speed is not asked for
         speeds = write_speed_ratios(revisions, device_name(), Path(folder, "speeds.csv"))
         now = numbers_now(None, fingerprints, speeds)

@@ -21,12 +21,10 @@ from torch import Tensor, nn
 import models
 from base.errors import left_out
 from base.files import write_whole
-from base.reading import read_yaml
 from metrics.efficiency import predict_memory
 from models.examples import example_shape
-from studies.config import checked_config
 from studies.recipes import Recipe, VideoRecipe, recipes
-from studies.plan import scaled_variants
+from studies.scales import QUICK, scale_named
 from training.losses import heatmap_loss, weighted_loss
 from workflow.measuring.efficiency import MEBIBYTE, on_meta
 
@@ -142,5 +140,4 @@ def _uniform(shape: tuple[int, ...], random: torch.Generator) -> Tensor:
 
 
 if __name__ == "__main__":
-    rule = checked_config(read_yaml("config.yaml"))["scales"]["quick"]
-    fingerprints(scaled_variants(rule)).to_csv(sys.stdout, index=False)
+    fingerprints(scale_named(QUICK).hyper_of_all()).to_csv(sys.stdout, index=False)

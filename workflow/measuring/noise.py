@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from base.files import read_arrays, write_whole
-from studies.recipes import RunSpec
 from studies.predictions import FILE
+from studies.recipes import RunSpec
 from training.lifting import train_lifting
 from training.provenance import device_name, revision
 from workflow.measuring.lifting_scores import COMPARED, LiftingJudge

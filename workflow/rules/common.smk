@@ -27,11 +27,9 @@ from studies.places import (
 from studies.plan import PRETRAINED_SEED, make_plan
 from studies.recipes import PRETRAINING
 from studies.scales import QUICK, scale_named
-from studies.variants import resolve_variants, variant
+from studies.variants import variant
 from workflow import inputs
 from workflow.failures import VARIABLE, Failures
-from workflow.forecast import PRETRAIN
-
 
 
 def runs_of(experiment):
@@ -62,28 +60,24 @@ RUN_FILES += ["history.csv", "predictions.npz", RUN_JSON]
 # The net that is trained twice, at scale quick on embedded motion whatever is configured: it speaks for the device.
 NOISE_EXPERIMENT = Experiment.named("synthetic-sh-like", "posemamba-s", "posemamba")
 NOISE_PLAN = make_plan(
-    replace(
-        CONFIG, scale=scale_named(QUICK), motion="synthetic", detector="sh-like"
-    )
+    replace(CONFIG, scale=scale_named(QUICK), motion="synthetic", detector="sh-like")
 )
-TIMED = inputs.chosen(
-    PLAN, [*CONFIG.timing.variants, *PLAN.shown("latency_per_frame")]
-)
+TIMED = inputs.chosen(PLAN, [*CONFIG.timing.variants, *PLAN.shown("latency_per_frame")])
 # Whose training steps' memory a table shows: predicting it takes longer than counting.
 REMEMBERED = inputs.chosen(PLAN, PLAN.shown("training_memory"))
 EFFICIENCY = collect(COUNTS, family=PLAN.families)
 EFFICIENCY += collect(SPEED, family=[family for family in TIMED if TIMED[family]])
 EFFICIENCY = made(EFFICIENCY)
 TABLES = [
-    (name, table, f"{REPORT}/tables/{name}-{table['id']}.{kind}")
+    (name, table, f"{REPORT}/tables/{name}-{table.id}.{kind}")
     for name, study in PLAN.studies.items()
-    for table in study["tables"]
+    for table in study.tables
     for kind in ["csv", "md", "tex", "html", "json"]
 ]
 FIGURES = [
-    (name, figure, f"{REPORT}/figures/{name}-{figure['id']}.{kind}")
+    (name, figure, f"{REPORT}/figures/{name}-{figure.id}.{kind}")
     for name, study in PLAN.studies.items()
-    for figure in study.get("figures", [])
+    for figure in study.figures
     for kind in ["svg", "png"]
 ]
 WATCHED = [e for e in inputs.watched_networks(PLAN) if made(runs_of(e)[:1])]
@@ -143,7 +137,7 @@ def reported(kind, planned):
     shown = {"caption": f"../report/{kind}.rst", "category": f"{kind.title()}s"}
     marked = []
     for study, item, path in planned:
-        labels = {kind: item["title"]}
+        labels = {kind: item.title}
         flagged = report(path, subcategory=study, labels=labels, **shown)
         marked.append(flagged if path.endswith((".html", ".svg")) else path)
     return marked

@@ -1,7 +1,7 @@
 rule efficiency:
-    localrule: True
     input:
         EFFICIENCY,
+    localrule: True
 
 
 def score_runs(experiment):
@@ -54,7 +54,7 @@ rule count:
 # Where the parameters and multiply-accumulates of one network are; a figure draws it.
 rule parts:
     input:
-        sources=closure("workflow.measuring.parts", "reports.parts"),
+        sources=closure("workflow.measuring.parts"),
     output:
         PARTS,
         PARTS.replace(".csv", ".md"),
@@ -125,9 +125,7 @@ rule ssm_maps:
         mem_mb=4000,
         runtime=10,
     params:
-        spec=lambda wildcards: PLAN.spec(
-            experiment_of(wildcards), int(wildcards.seed)
-        ),
+        spec=lambda wildcards: PLAN.spec(experiment_of(wildcards), int(wildcards.seed)),
     script:
         "../scripts/ssm_maps.py"
 
@@ -200,7 +198,11 @@ rule comparisons:
         studies=collect("studies/{study}.yaml", study=STUDIES),
         sources=closure("reports.comparisons"),
     output:
-        report(PLACES.comparisons, caption="../report/comparisons.rst", category="Comparisons"),
+        report(
+            PLACES.comparisons,
+            caption="../report/comparisons.rst",
+            category="Comparisons",
+        ),
     log:
         PLACES.log("comparisons"),
     resources:

@@ -5,9 +5,9 @@ TOKEN_COUNTS = [960, 3840, 15360]  # of the clips of the curve on video
 
 
 rule scaling:
-    localrule: True
     input:
         made([f"{curve}.svg" for curve in (FRAMES_CURVE, TOKENS_CURVE)]),
+    localrule: True
 
 
 rule scaling_length:

@@ -1,7 +1,7 @@
 rule train:
-    localrule: True
     input:
         [path for e in PLAN.experiments for path in made(runs_of(e))],
+    localrule: True
 
 
 def job_runs(template):
