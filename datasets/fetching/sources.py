@@ -27,6 +27,7 @@ from base.errors import InputError
 from base.files import write_text
 from base.foreign import data_files
 from base.reading import nearest, read_yaml
+from datasets.card import Origin, RawFiles
 from datasets.fetching.archives import unpack
 from datasets.fetching.contents import Expected, complaint
 from datasets.fetching.downloads import Progress, digest, download, recorded_words
@@ -89,6 +90,10 @@ class Source:
     def place(self, raw: Path) -> Path:
         """Where its files lie below the folder of all raw data."""
         return raw / (self.folder or self.name)
+
+    def origin(self, sha256: Mapping[str, str]) -> Origin:
+        """What the card of data says that are made of its files; sha256: theirs, by name."""
+        return Origin((RawFiles(self.name, self.base_url, sha256),), self.licence, self.acknowledgement)
 
 
 def catalogue(path: Path = CATALOGUE) -> dict[str, Source]:
