@@ -14,7 +14,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from base.files import write_whole
+from base.files import write_csv
 from metrics.efficiency import MemoryLimitError, latency, peak_memory
 from models.examples import example_shape
 from models.ssm import backend_in_use
@@ -88,7 +88,7 @@ def _weigh(case: dict, threads: int) -> dict:
 def write_rows(curve: str, rows: Sequence[dict], path: Path) -> None:
     """Write rows of a curve as CSV, whole or not at all."""
     table = pd.DataFrame(rows, columns=columns(curve), dtype=object)
-    write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
+    write_csv(path, table)
 
 
 def time_in_turns(contestants: Mapping[str, nn.Module], threads: int) -> dict[str, dict]:

@@ -27,7 +27,7 @@ import pandas as pd
 
 from base import ROOT
 from base.errors import InputError, left_out
-from base.files import write_whole
+from base.files import write_csv
 from base.git import git
 from base.terminal import command
 from workflow.measuring.workloads import WORKLOADS, noise
@@ -65,7 +65,7 @@ def write_speed_ratios(revisions: dict[str, str], device: str, path: str | Path,
         rows += [row | {"revision": revision, "device": device} for row in _ratios_to(revision, names, lenient)]
     rows = [row | {"noise": noise(row["workload"])} for row in rows]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return write_whole(Path(path), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
+    return write_csv(path, table)
 
 
 def _ratios_to(revision: str, names: list[str], lenient: bool) -> list[dict]:
