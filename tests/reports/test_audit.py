@@ -10,7 +10,6 @@ import pytest
 
 from base.errors import InputError
 from base.reading import read_yaml
-from models.examples import emitted_frames
 from reports.audit.checks.printed import conflicts
 from reports.audit.finding import CHECKS, CITED, NEEDS, STANDS, Material
 from reports.audit.ledger import Claim, Ledger, known_claims, make_ledger
@@ -92,7 +91,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     for name in dict.fromkeys((*COUNTED, *PEERS)):
         model, clip = on_meta(name)
         found = count_under(("paper", "true", "operators"), model, clip)
-        counts |= {(name, convention): (result, emitted_frames(model)) for convention, result in found.items()}
+        counts |= {(name, convention): (result, model.emitted_frames) for convention, result in found.items()}
     rows = [*count_rows(counts), *evaluated_rows(counts)]
     pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / "measurements.csv", index=False)
     (folder / "evidence.json").write_text(json.dumps(run_experiments()), encoding="utf-8")

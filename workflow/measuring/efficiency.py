@@ -10,8 +10,6 @@ from torch import Tensor, nn
 import models
 from base.files import write_whole
 from metrics.efficiency import CONVENTIONS, Count, count_under, latency, peak_memory, predict_memory, throughput
-from models.evaluation import passes_here, released
-from models.examples import emitted_frames, example_shape, is_video
 from models.ssm import backend_in_use
 from studies.variants import variant
 from training.provenance import device_name, revision
@@ -33,7 +31,7 @@ def count_all(variants: Sequence[str]) -> dict[tuple[str, str], tuple[Count, int
         model, clip = on_meta(name)
         conventions = [c for c in CONVENTIONS if c != "fvcore" or variant(name)["family"] in TRACED]
         for convention, result in count_under(conventions, model, clip).items():
-            counted[name, convention] = result, emitted_frames(model)
+            counted[name, convention] = result, model.emitted_frames
     return counted
 
 
@@ -41,7 +39,7 @@ def on_meta(name: str, **overrides: object) -> tuple[nn.Module, Tensor]:
     """A variant and one clip for it, shapes only."""
     with torch.device("meta"):
         model = models.build(name, **overrides)
-        return model, torch.empty(example_shape(model))
+        return model, torch.empty(model.example_shape)
 
 
 def count_rows(counted: dict[tuple[str, str], tuple[Count, int]]) -> Iterator[dict]:
@@ -59,9 +57,9 @@ def evaluated_rows(counted: dict[tuple[str, str], tuple[Count, int]]) -> Iterato
     """
     for name in (name for name, convention in counted if convention == "true"):
         model, _ = on_meta(name)
-        if not is_video(model):
+        if model.kind == "lifting":
             macs = counted[name, "true"][0].macs
-            passes = {"here": passes_here(model, flip=True), "released": released(model).passes(model.frames)}
+            passes = {"here": model.passes(flip=True), "released": model.released.passes(model.frames)}
             for convention, share in passes.items():
                 yield _row(name, "macs_per_evaluated_frame", float(macs * share), "MAC", convention, "counted")
 
@@ -76,7 +74,7 @@ def memory_rows(variants: Sequence[str]) -> Iterator[dict]:
         model, clip = on_meta(name, **models.scan_arguments(name, backend_in_use()))
         trained = variant(name)["family"] in ATTENTIVE
         readings = {key: fused for key, fused in PREDICTED.items() if trained or not fused}
-        for convention, fused in readings.items() if is_video(model) else ():
+        for convention, fused in readings.items() if model.kind == "video" else ():
             needed = predict_memory(model, clip, training=True, fused=fused).total
             yield _row(name, "training_memory", needed / MEBIBYTE, "MiB", convention, "counted")
 
@@ -99,15 +97,15 @@ def time_rows(
     for name in variants:
         arguments = {"name": name} | models.scan_arguments(name, backend)
         model = models.build(**arguments)
-        threads = VIDEO_THREADS if is_video(model) else threads
-        shape = example_shape(model)
+        threads = VIDEO_THREADS if model.kind == "video" else threads
+        shape = model.example_shape
         timed = latency(model, torch.zeros(shape), threads, runs, warmup)
         convention = f"median of {runs} after {warmup}, batch 1, {threads} thread{'s' * (threads > 1)}"
         yield _row(name, "latency", 1e3 * timed["median"], "ms", convention)
         yield _row(name, "latency_iqr", 1e3 * timed["iqr"], "ms", convention)
-        per_frame = 1e3 * timed["median"] / emitted_frames(model)
+        per_frame = 1e3 * timed["median"] / model.emitted_frames
         yield _row(name, "latency_per_frame", per_frame, "ms", "measured")
-        yield _row(name, "throughput", throughput(timed, emitted_frames(model)), "frames/s", convention)
+        yield _row(name, "throughput", throughput(timed, model.emitted_frames), "frames/s", convention)
         if weighed is not None and name not in weighed:
             continue
         peak = peak_memory("models:build", arguments, shape, threads=threads)["peak"]

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from base.files import write_whole
 from metrics.efficiency import MemoryLimitError, latency, peak_memory
-from models.examples import example_shape
 from models.ssm import backend_in_use
 from training.provenance import cpu_name, revision
 from workflow.measuring.curves import CURVES, WORKS, build, predicted_growth
@@ -76,7 +75,7 @@ def _time_and_weigh(cases: Sequence[tuple[dict, dict]], threads: int) -> None:
 def _weigh(case: dict, threads: int) -> dict:
     """Peak memory in a fresh process that may take MEMORY_SHARE of what is free."""
     with torch.device("meta"):
-        shape = example_shape(CURVES[case["curve"]].build(case["contestant"], case["size"], case["backend"]))
+        shape = CURVES[case["curve"]].build(case["contestant"], case["size"], case["backend"]).example_shape
     limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
     try:
         peak = peak_memory("workflow.measuring.curves:build", case, shape, threads=threads, limit=limit)["peak"]
@@ -107,7 +106,7 @@ def time_in_turns(contestants: Mapping[str, nn.Module], threads: int) -> dict[st
 
 def clip(model: nn.Module) -> Tensor:
     """A batch of one clip of the model's shape."""
-    return torch.zeros(example_shape(model))
+    return torch.zeros(model.example_shape)
 
 
 def too_much(known: pd.DataFrame, size: str, case: dict) -> str:
