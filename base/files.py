@@ -6,7 +6,7 @@ Imported while Snakemake parses the workflow: numpy is imported where arrays are
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING
@@ -43,6 +43,17 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
 def write_text(path: Path, text: str) -> Path:
     """Write UTF-8 text, whole or not at all."""
     return write_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> Path:
+    """Write arrays as an uncompressed npz, whole or not at all; the same arrays give the same bytes."""
+    import numpy as np
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:  # np.savez adds .npz to a name, but not to an open file
+            np.savez(file, **arrays)
+
+    return write_whole(path, write)
 
 
 def check_directory(archive: ZipFile) -> None:

@@ -43,9 +43,29 @@ class Split:
     frames: pd.DataFrame
     card: dict
 
+    @property
+    def sequence(self) -> np.ndarray:
+        """(N,) names."""
+        return self.frames["sequence"].to_numpy()
+
+    @property
+    def action(self) -> np.ndarray:
+        """(N,) names."""
+        return self.frames["action"].to_numpy()
+
+    @property
+    def width(self) -> np.ndarray:
+        """(N,) pixels of the image."""
+        return self.frames["width"].to_numpy()
+
+    @property
+    def height(self) -> np.ndarray:
+        """(N,) pixels of the image."""
+        return self.frames["height"].to_numpy()
+
     def sequences(self) -> list[tuple[int, int]]:
         """First row and the row after the last of each sequence."""
-        return sequence_bounds(self.frames["sequence"].to_numpy())
+        return sequence_bounds(self.sequence)
 
     def lengths(self) -> list[int]:
         """Frames of each sequence."""

@@ -76,7 +76,7 @@ class Skeleton:
 
 
 # By the name that a data set's card gives. MPI-INF-3DHP: head top, neck, right and left arm, right and left leg,
-# pelvis, spine, head (spec data_metrics, 1.3).
+# pelvis, spine, head (docs/papers-data.md).
 SKELETONS = {
     "human3.6m-17": Skeleton(ROOT, FLIP_ORDER),
     "mpi-inf-3dhp-17": Skeleton(14, _exchanged([(5, 2), (6, 3), (7, 4), (11, 8), (12, 9), (13, 10)])),

@@ -79,7 +79,7 @@ def count(model: nn.Module, example: Tensor, convention: str = "true") -> Count:
     hooks) changes nothing but `frozen`. convention: one of CONVENTIONS (see this module; fvcore
     takes the CPU in place of the meta device, and as long as a forward pass).
     Raises InputError for an unknown convention, or for a model that fvcore cannot trace.
-    Source of the paper conventions: specification of PoseMamba and SasMamba, sections 6 and 7 (C1, C2, C5).
+    Source of the papers' conventions: thop and torchprofile, re-enacted (docs/conventions.md).
     """
     return count_under([convention], model, example)[convention]
 

@@ -3,11 +3,12 @@
 from metrics.counting import CONVENTIONS, Count, ModuleCount, count, count_modules, count_under
 from metrics.memory import MemoryLimitError, peak_memory
 from metrics.prediction import Prediction, predict_memory
-from metrics.timing import latency, throughput
+from metrics.timing import Latency, latency
 
 __all__ = [
     "CONVENTIONS",
     "Count",
+    "Latency",
     "MemoryLimitError",
     "ModuleCount",
     "Prediction",
@@ -17,5 +18,4 @@ __all__ = [
     "latency",
     "peak_memory",
     "predict_memory",
-    "throughput",
 ]

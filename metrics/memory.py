@@ -34,14 +34,13 @@ def peak_memory(
     threads: int = 1,
     timeout: float = 600.0,
     limit: int | None = None,
-) -> dict:
+) -> int:
     """Memory in bytes that one forward pass needs beyond the loaded model.
 
     factory: where the model comes from, "module:function", such as "models:build"; arguments: its keyword
-    arguments (JSON values); shape: of the input, a float32 tensor of zeros. Returns `peak` (the highest
-    resident memory during the pass minus that before it; on CUDA the highest allocation minus that before),
-    `before` (resident or allocated before the pass: the model with all libraries, or on CUDA its weights) and
-    `device`. Resident memory is what the allocator touched, so expect a few megabytes of scatter.
+    arguments (JSON values); shape: of the input, a float32 tensor of zeros. Returns the highest
+    resident memory during the pass minus that before it; on CUDA the highest allocation minus that before.
+    Resident memory is what the allocator touched, so expect a few megabytes of scatter.
     limit: bytes beyond the loaded model that the child may ask the system for; what asks for more gets none, and the
     machine stays usable.
     Raises MemoryLimitError where the limit stops the pass, InputError with the child's last line if it fails otherwise
@@ -69,7 +68,7 @@ def peak_memory(
         if limit is not None and any(words in last for words in TOO_LITTLE):
             raise MemoryLimitError(f"out of memory: it asked for more than {limit / 2**20:,.0f} MiB")
         raise InputError(f"peak memory of {factory}{dict(arguments)}: {last}")
-    return json.loads(child.stdout.splitlines()[-1])
+    return int(child.stdout.splitlines()[-1])
 
 
 def measure(
@@ -79,7 +78,7 @@ def measure(
     device: str,
     threads: int,
     limit: int | None = None,
-) -> dict:
+) -> int:
     """`peak_memory` in this very process, which must be fresh for its figure to mean anything."""
     import torch
 
@@ -96,7 +95,7 @@ def measure(
         model(example)
         before = _start(device)
         model(example)
-    return {"peak": _highest(device) - before, "before": before, "device": device}
+    return _highest(device) - before
 
 
 def _start(device: str) -> int:
@@ -131,4 +130,4 @@ def _status(key: str) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(**json.loads(sys.argv[1]))))
+    print(measure(**json.loads(sys.argv[1])))

@@ -1,7 +1,7 @@
 """PoseTrack's per-frame AP, exactly as poseval computes it, on a whole data set at once.
 
-Pixels, 0-based; persons are rows of arrays and say which frame they are in. The nine steps that the comments
-count are those of poseval's own code. Two things differ on purpose. Where joint scores are equal, poseval's order
+Pixels, 0-based; persons are rows of arrays and say which frame they are in. The comments count poseval's
+nine steps (docs/protocols.md). Two things differ on purpose. Where joint scores are equal, poseval's order
 depends on the version of numpy; here equal scores keep their order in the file (by frame, then by row). Where no joint
 at all is annotated, poseval prints 0.0; here there is no AP, which is nan.
 """
@@ -165,7 +165,7 @@ def posetrack_ap(
     resamples: (F,) the cluster of each frame, from 0, and (R, Q) how often each is in a resample.
     Where no joint is annotated in any labelled frame there is no AP: nan, also in a resample.
     Raises InputError for frames out of range, flags of another shape, missing scores or head sizes, bad polygons.
-    Source: poseval (PoseTrack's official kit), spec data_metrics, section 2.
+    Source: poseval, PoseTrack's official kit; docs/protocols.md has its nine steps.
     """
     labelled = marks("labelled", labelled)
     _check(truth, predictions, labelled, flags)

@@ -23,8 +23,8 @@ from reports.verdicts import (
     same_digits,
 )
 from studies.benchmarks import departures
-from studies.columns import CONDITION
 from studies.load import recipes
+from studies.measurements import CONDITION
 from studies.paper import DETECTORS, PAPER, PUBLISHED
 from studies.plan import benchmark_of
 from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed

@@ -10,7 +10,7 @@ from scipy.special import stdtrit  # scipy.stats has the same, and takes a secon
 from base.errors import InputError
 from reports.failures import Failure
 from studies.benchmarks import BENCHMARKS
-from studies.columns import COLUMNS
+from studies.measurements import COLUMNS
 from studies.paper import PAPER
 from studies.plan import BASELINES, dataset_of
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from datasets.lifting import Split
 from metrics.lifting import average_windows
-from metrics.protocols import human36m, mpi_inf_3dhp
+from metrics.protocols import Frames, human36m, mpi_inf_3dhp
 from models.lifting.parts import LiftingModel
 from training.batches import mirror, model_inputs
 
@@ -20,7 +20,7 @@ def predict(model: LiftingModel, split: Split, flip_test: bool) -> np.ndarray:
     What the network looks at the split decides (`datasets.lifting.WINDOWS`): where clips tile each sequence, the last
     one flush with its end, models of any clip length answer for the same frames. Frames that two clips cover are
     averaged. A network that answers for the middle frame alone goes from frame to frame. With `flip_test`, the mean of
-    the prediction and of the mirrored prediction for the mirrored input (spec section 4, item 1).
+    the prediction and of the mirrored prediction for the mirrored input, as in MotionBERT's `train.py`.
     """
     model.eval()
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -36,18 +36,16 @@ def predict(model: LiftingModel, split: Split, flip_test: bool) -> np.ndarray:
     return average_windows(torch.cat(outputs).numpy(), windows.numpy(), len(inputs)).astype(np.float32)
 
 
-def validation_error(predictions: np.ndarray, split: Split, frames: int) -> float:
+def validation_error(predictions: np.ndarray, split: Split, clip: int) -> float:
     """P1 in millimetres under the split's protocol: what best epochs are selected by.
 
-    predictions : (N, J, 3) of a network of `frames` frames, from `predict`
+    predictions : (N, J, 3) of a network of `clip` frames, from `predict`
     """
-    rows, split = split.judged(frames)
+    rows, split = split.judged(clip)
     predictions = predictions[rows]
-    table = {name: split.frames[name].to_numpy() for name in ("width", "height", "action", "sequence")}
-    if split.protocol == "mpi-inf-3dhp":
-        sizes = table["width"], table["height"]
-        return mpi_inf_3dhp(predictions, split.joints, np.ones(len(predictions)), table["sequence"], *sizes)["mpjpe"]
-    return human36m(predictions, split.joints, split.factor, *table.values())["mpjpe"]
+    frames = Frames(split.joints, split.width, split.height, split.sequence, split.action, split.factor)
+    score = mpi_inf_3dhp if split.protocol == "mpi-inf-3dhp" else human36m
+    return score(predictions, frames)["mpjpe"]
 
 
 def _forward(model: LiftingModel, clips: Tensor, flip_order: tuple[int, ...] | None) -> Tensor:

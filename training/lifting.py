@@ -15,6 +15,7 @@ from base.foreign import data_files
 from datasets.lifting import Split, load
 from models.layout import IMAGE
 from models.lifting.parts import LiftingModel
+from studies.predictions import Predicted
 from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error
 from training.loop import WHOLE, Evaluation, Trainer
@@ -112,13 +113,13 @@ def train_lifting(
 
 
 def _predictions(trainer: Trainer, splits: dict[str, Split]) -> dict[str, np.ndarray]:
-    """Predictions (N, J, 3) by selection for the test split, and as `new_<selection>` for unseen bodies."""
-    arrays = {selection: kept["predictions"]["test"].numpy() for selection, kept in trainer.best.items()}
+    """Predictions (N, J, 3) of each selection for the test split, and for unseen bodies, by `Predicted.key`."""
+    arrays = {Predicted(s, "test").key(): kept["predictions"]["test"].numpy() for s, kept in trainer.best.items()}
     answers: dict[int, np.ndarray] = {}  # by epoch: selections may have chosen the same
     for selection in trainer.best if "new" in splits else ():
         epoch = trainer.best[selection]["epoch"]
         if epoch not in answers:
             trainer.model.load_state_dict(trainer.best[selection]["weights"])
             answers[epoch] = predict(trainer.model, splits["new"], trainer.recipe["flip_test"])
-        arrays[f"new_{selection}"] = answers[epoch]
+        arrays[Predicted(selection, "new").key()] = answers[epoch]
     return arrays

@@ -27,7 +27,7 @@ from base.files import write_text
 VARIABLE = "SSMPOSE_FAILED"  # the environment names the file of a run that goes on
 LOGS = Path("results/logs")
 # Rules that can do without some of their inputs, and those whose jobs are tried once more in pieces.
-GATHERING = {"score", "score_video", "heatmaps", "measurements", "comparisons", "figures", "tables", "audit", "site"}
+GATHERING = {"score", "heatmaps", "measurements", "comparisons", "figures", "tables", "audit", "site"}
 GATHERING |= {"crate", "regression"}
 APART = {"train_run", "train_video"}
 LENIENT = {"evidence", "fingerprints", "speed_ratios", "figures", "heatmaps"}

@@ -1,6 +1,6 @@
 """Four cameras like Human3.6M's, and the step from a world in metres to the 2.5D image space of the papers.
 
-Intrinsics are those published with Human3.6M; positions are near the real ones (spec 3.3), moved and rolled a
+Intrinsics are those published with Human3.6M; positions are near the real ones, moved and rolled a
 little for each subject. Camera axes: x right, y down, z into the image.
 """
 

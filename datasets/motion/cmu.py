@@ -1,6 +1,6 @@
 """CMU motion capture as lifting data: 33 clips, faults cut, 50 frames per second, the joints of Human3.6M.
 
-Clips, faults, joint mapping and splits: spec 3.1 and 3.2. `cmu` has the splits train, val, test (P-clip: other
+Clips, faults, joints and splits: docs/protocols.md, CMU motion. `cmu` has the splits train, val, test (P-clip: other
 clips of the same three people) and new (P-new: other people, other motions); `cmu-small` is six clips of one
 person.
 """

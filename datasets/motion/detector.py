@@ -1,6 +1,6 @@
 """What a 2D detector makes of true keypoints: noise that is correlated in time, confidence, swaps, misses.
 
-The noise is MotionBERT's model of a fine-tuned stacked hourglass (spec 3.3): per joint a Gaussian or, with the
+The noise is MotionBERT's model of a fine-tuned stacked hourglass: per joint a Gaussian or, with the
 joint's outlier weight, a uniform displacement, drawn at key frames and interpolated, plus white jitter. Its
 outlier weights and its confidence curve are the published ones; of its Gaussians only the ranges are known here
 (mean up to 0.0065, deviation 0.0034 to 0.0095), so a joint's deviation follows its outlier weight through that

@@ -1,7 +1,7 @@
 """Human3.6M in the forms that people have it: the official CDF files, VideoPose3D's npz files, MotionBERT's pickle.
 
 Readers only: what each form holds, in one set of words and units, checked before use. Nothing is unpickled that data
-does not need (`datasets.papers.restricted`). Facts about the forms: spec data_metrics, 1.2.
+does not need (`datasets.papers.restricted`). docs/papers-data.md describes the forms.
 """
 
 import re

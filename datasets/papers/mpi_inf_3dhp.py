@@ -1,7 +1,7 @@
 """MPI-INF-3DHP in the forms that people have it: the official MATLAB files, P-STMO's npz files.
 
 Readers only, as `datasets.papers.human36m`. Poses are `univ_annot3`, skeletons scaled to Human3.6M's height, as
-later work uses them. Facts about the forms: spec data_metrics, 1.3.
+later work uses them. docs/papers-data.md describes the forms.
 """
 
 import re

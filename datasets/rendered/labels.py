@@ -1,4 +1,4 @@
-"""From a filmed scene to its annotations, by PoseTrack's rules. Source: spec 4.2.
+"""From a filmed scene to its annotations, by PoseTrack's rules (docs/video-benchmark.md, Labels).
 
 Labelled are the middle frames of a training sequence; of a validation sequence every fourth frame as well.
 """

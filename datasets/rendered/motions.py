@@ -1,6 +1,6 @@
 """Motion for the rendered benchmark: Human3.6M's 17 joints and two points of the head that turn with it.
 
-Both sources hang the two points on the head before forward kinematics, so that they follow its rotation (spec 4.2):
+Both sources hang the two points on the head before forward kinematics, so that they follow its rotation:
 the nose lies 0.09 m before the middle of the head's bone, the crown 0.09 m beyond its end.
 """
 

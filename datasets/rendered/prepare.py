@@ -51,7 +51,7 @@ class Preset:
     difficulty: Difficulty = field(default_factory=Difficulty)
 
 
-# More of what neighbouring frames undo than spec 4.2 asks for: single frames' dropouts and defocus, things that pass.
+# More of what neighbouring frames undo than the defaults have: single frames' dropouts and defocus, things that pass.
 # Scenes are many and short, because small networks learn a few scenes by heart.
 HARDER = Difficulty(dropout=0.5, passing=4.0, defocus=0.4, defocus_size=6.0)
 PRESETS = {

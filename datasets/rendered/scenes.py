@@ -25,7 +25,7 @@ TALL = 1.7  # metres: the height that a person's size in pixels is reckoned with
 
 @dataclass(frozen=True)
 class Difficulty:
-    """How hard it is to see a person; chances a frame, a person or a sequence. The defaults are spec 4.2's.
+    """How hard it is to see a person; chances a frame, a person or a sequence.
 
     persons: chances of 1, 2, 3, 4; camouflage: a person in the scenery's colours; passing: things that pass before a
     person, expected a person in 40 frames; standing: something stands before the person; defocus, dropout: a frame

@@ -31,7 +31,7 @@ class Boxes:
 
 
 def read_boxes(path: str | Path, minimum: float = 0.0, image_ids: Mapping[str, int] | None = None) -> Boxes:
-    """Boxes of persons with at least the score `minimum` (0.2 in the papers' protocol, spec 3.3). None is allowed.
+    """Boxes of persons with at least the score `minimum` (0.2 in the papers' protocol). None is allowed.
 
     A person is what has the category 1, as COCO numbers them, that which the file's own `categories` name `person`, or
     no category at all. image_ids: ids by names such as `000342_mpii_test/000000.jpg`, for files that give image_name

@@ -1,4 +1,4 @@
-"""Sub-JHMDB annotations in the COCO-like form that pose toolboxes use. Source: spec 1.5 and the genuine sample."""
+"""Sub-JHMDB annotations in the COCO-like form that MMPose publishes (docs/papers-data.md, Videos)."""
 
 from pathlib import Path
 from typing import Any

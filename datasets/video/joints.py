@@ -31,7 +31,7 @@ class JointSet:
     def weights(self, parts: Mapping[str, float] = WEIGHTS) -> np.ndarray:
         """(J,) float32: of each joint in the loss, by part of the body; 1 for those not named.
 
-        By default knees and elbows 1.2, ankles and wrists 1.5 (spec data_metrics, 1.4).
+        By default knees and elbows 1.2, ankles and wrists 1.5 (docs/glsmamba.md, Training).
         """
         return np.array([parts.get(_part(name), 1.0) for name in self.names], np.float32)
 

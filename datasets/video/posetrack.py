@@ -2,7 +2,7 @@
 
 2018 and 2021 share a COCO-like layout with 17 slots a person, two of them ears that are never labelled; 2021 also
 boxes people without key points, and keeps the place of hidden joints. 2017 is a list of frames with head boxes and
-points by number (`annolist`). Source: spec 1.4 and 3.1, and the genuine samples.
+points by number (`annolist`).
 
 Left out are annotations of another category than person, of crowds, and without key points. Joints that the files mark
 as hidden count as annotated, as in PoseTrack's own kit.

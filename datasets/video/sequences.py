@@ -1,6 +1,6 @@
 """What every reader of video annotations hands over: one sequence as arrays.
 
-Joints are PoseTrack's 15 in poseval's order (spec 3.1), whatever order the file has.
+Joints are PoseTrack's 15 in poseval's order (`metrics.poseval.JOINTS`), whatever order the file has.
 """
 
 from collections.abc import Iterable

@@ -11,7 +11,7 @@ class DSTformer(LiftingModel):
     """Keypoints (B, T, J, 3), the third channel the confidence, to 3D joints (B, T, J, 3); T is at most `frames`.
 
     Each level attends over joints, then frames in one branch, over frames, then joints in another, and fuses the two.
-    Raises InputError where `heads` do not divide the width. Source: specification of the peers, 4.2.
+    Raises InputError where `heads` do not divide the width. Source: `lib/model/DSTformer.py` of MotionBERT.
     """
 
     layout = Layout(

@@ -21,8 +21,8 @@ class UpliftUpsample(LiftingModel):
     joint. The released weights are Keras', and no layout of them is known here.
 
     Raises InputError where stride_in is no multiple of stride_out, for an even number of frames or too few, and where 8
-    heads do not divide the widths. Source: specification of the peers, 4.13. Inferred is what a strided block adds its
-    output to: the middle of each of its windows.
+    heads do not divide the widths. Source: the released `common/net/uplift_upsample_transformer.py`. Inferred is what a
+    strided block adds its output to: the middle of each of its windows.
     """
 
     length = "exactly"

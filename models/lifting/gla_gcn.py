@@ -17,7 +17,7 @@ class GLAGCN(LiftingModel):
 
     T decides how many strided units there are, and nothing else.
     Raises InputError for other lengths and for other joints than Human3.6M's 17.
-    Source: specification of the peers, 4.10; the graph: the released code since March 2022, when its list of bones was
+    Source: the released `common/s_agcn.py`; the graph is that of the code since March 2022, when its list of bones was
     counted from 1 and its weights were uploaded anew. Weights from before have every bone moved by one joint.
     """
 

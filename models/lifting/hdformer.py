@@ -31,7 +31,7 @@ class HDFormer(LiftingModel):
         project are normalised already.
 
     Raises InputError for a width that its 8 heads do not divide, and for other joints than Human3.6M's 17.
-    Source: specification of the peers, 4.11.
+    Source: the released `models/hd_former.py`.
     """
 
     human36m = True

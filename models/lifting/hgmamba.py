@@ -36,7 +36,7 @@ class HGMamba(LiftingModel):
     shuffle : in training, the joints are shuffled around a layer's scans, in the last layer with this chance
     normalise : of the graph over time, "published" or "scaled" (`models.lifting.graphs.GraphMixer`)
 
-    Raises InputError for other joints than Human3.6M's 17. Source: specification of the peers, 4.6.
+    Raises InputError for other joints than Human3.6M's 17. Source: its released code (docs/peers.md).
     """
 
     human36m = True

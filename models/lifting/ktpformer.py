@@ -30,7 +30,7 @@ class KTPFormer(Lifter):
 
     depth : rounds of MixSTE behind the two prior blocks
     Raises InputError where `heads` do not divide the width, and for other joints than Human3.6M's 17.
-    Source: specification of the peers, 4.5. The released code adds positions in place to what a ReLU gave, which its
+    Source: the released `common/model_ktpformer.py`. That adds positions in place to what a ReLU gave, which its
     backward pass refuses; here it is an ordinary sum.
     """
 

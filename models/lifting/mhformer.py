@@ -53,7 +53,7 @@ class MHFormer(LiftingModel):
 
     depth : blocks of hypotheses on their own; width : of their tokens. Tracks have 9 heads as released, or the greatest
     number that divides both 9 and T. Raises InputError where 8 heads do not divide the width.
-    Source: specification of the peers, 4.12.
+    Source: the released `model/mhformer.py`.
     """
 
     length = "exactly"

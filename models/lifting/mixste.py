@@ -10,7 +10,7 @@ class MixSTE(Lifter):
 
     It is PoseMamba with attention in place of the scans, and so also the yardstick for what those cost: a spatial
     block attends within each frame, which costs T J^2; a temporal block along each joint, which costs J T^2.
-    Raises InputError where `heads` do not divide the width. Source: specification of the peers, 4.3.
+    Raises InputError where `heads` do not divide the width. Source: the released `common/model_cross.py`.
     """
 
     layout = Layout(("model_pos",), RENAMED + ATTENTION, RESHAPED, FRAMES, space=CAMERA)

@@ -15,7 +15,7 @@ class MotionAGFormer(LiftingModel):
     normalise : of the graphs, "published" or "scaled" (`models.lifting.graphs.GraphMixer`)
 
     Raises InputError where `heads` do not divide the width, and for other joints than Human3.6M's 17.
-    Source: specification of the peers, 4.1.
+    Source: the released `model/MotionAGFormer.py`.
     """
 
     human36m = True

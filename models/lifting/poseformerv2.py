@@ -21,7 +21,8 @@ class PoseFormerV2(LiftingModel):
     width : of a joint; of a token J times that
 
     T is not baked into the weights, `central` and `coefficients` are. Raises InputError where these are more than T,
-    where T or `central` is even, and where 8 heads do not divide the widths. Source: specification of the peers, 4.8.
+    where T or `central` is even, and where 8 heads do not divide the widths. Source: the released
+    `common/model_poseformer.py`.
     """
 
     length = "exactly"

@@ -22,7 +22,7 @@ IN_TIME = (  # of its scanning blocks alone
 class STAMPose(Lifter):
     """2D keypoints (B, T, J, in_channels) to 3D joints (B, T, J, 3); T is at most `frames`.
 
-    Raises InputError where `heads` do not divide the width. Source: specification of the peers, 4.9.
+    Raises InputError where `heads` do not divide the width. Source: the released `lib/model/STAMPose.py`.
     """
 
     layout = Layout(("model_pos",), (*RENAMED, *IN_TIME, *ATTENTION), RESHAPED, FRAMES)

@@ -18,7 +18,7 @@ class STCFormer(LiftingModel):
 
     All frames come out; the released evaluation keeps the middle one and moves its window frame by frame.
     Raises InputError where the width is not a multiple of 16, and for other joints than Human3.6M's 17.
-    Source: specification of the peers, 4.4.
+    Source: the released `model/stcformer.py`.
     """
 
     human36m = True

@@ -62,7 +62,7 @@ class StridedTransformer(LiftingModel):
     Attention over all frames, then over ever fewer. In training a head for the whole sequence teaches as well
     (`outputs`); the refinement by the rays of a camera, which the paper's number has, is no part of it.
     Raises InputError for an even number of frames and where `heads` do not divide the width.
-    Source: specification of the peers, 4.7.
+    Source: StridedTransformer's released `model/strided_transformer.py`, and P-STMO's code (docs/peers.md).
     """
 
     length = "exactly"

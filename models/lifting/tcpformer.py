@@ -44,8 +44,8 @@ class TCPFormer(LiftingModel):
     scales : of the blocks on each third of time. The released code keeps them in a plain list, so that they are neither
         trained nor saved and stay at 1e-5: "released". "trained" makes them weights like all others.
 
-    Raises InputError where T is no multiple of 3 or `heads` do not divide the width. Source: specification of the
-    peers, 4.14; the order within the memory block: the released code.
+    Raises InputError where T is no multiple of 3 or `heads` do not divide the width. Source: the released
+    `model/Model.py`.
     """
 
     length = "exactly"

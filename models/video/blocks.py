@@ -24,7 +24,7 @@ class VideoScan(Scan):
 
     sets : 2 gives each direction of a pair its own weights, 1 lets both share them
 
-    Source: specification of GLSMamba, section 2.5 (paths 1 to 3 read set a, paths 4 to 6 set b).
+    Source: GLSMamba's S6; paths 1 to 3 read set a, paths 4 to 6 set b (docs/glsmamba.md, STS6D).
     """
 
     def __init__(self, width: int, d_state: int = 16, sets: int = 2, backend: str = "auto") -> None:
@@ -64,7 +64,7 @@ class GatedBlock(nn.Module):
     attention_first : apply it before the norm instead of after
     output_norm : a norm on what the mixer gives
 
-    Source: specification of GLSMamba, section 2.3.
+    Source: GLSMamba's GSM block (docs/glsmamba.md, Parts).
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class GatedBlock(nn.Module):
 class ChannelAttention(nn.Module):
     """Weights of each frame's channels, from the means of all frames' channels over the image.
 
-    Source: specification of GLSMamba, section 2.4.
+    Source: GLSMamba's sequential channel attention (docs/glsmamba.md, Parts).
     """
 
     def __init__(self, frames: int, width: int, hidden: int) -> None:
@@ -128,7 +128,7 @@ class ScanNetwork(ClipModel):
 
     At the resolution "low" there are no deconvolutions before the blocks but two in the head.
 
-    Source: specification of GLSMamba, sections 1.2, 1.4, 2.1, 2.2 and 2.8.
+    Source: GLSMamba (docs/glsmamba.md, Parts).
     """
 
     def __init__(

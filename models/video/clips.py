@@ -90,7 +90,7 @@ class ClipModel(PoseModel, ABC):
 class Embedding(nn.Module):
     """A linear map of the features, where wanted, plus fixed sine-cosine places and learned times.
 
-    Source: specification of GLSMamba, section 2.2.
+    Source: GLSMamba's embedding (docs/glsmamba.md, Parts).
     """
 
     def __init__(self, inputs: int, width: int, frames: int, grid: tuple[int, int], project: bool = True) -> None:
@@ -152,5 +152,5 @@ def doublings(grid: tuple[int, int], times: int) -> tuple[int, int]:
 
 
 def low_resolution_head(width: int, hidden: int, joints: int) -> nn.Sequential:
-    """(B, width, H/16, W/16) -> heatmaps (B, joints, H/4, W/4). Source: specification of GLSMamba, section 1.4."""
+    """(B, width, H/16, W/16) -> heatmaps (B, joints, H/4, W/4). Source: docs/glsmamba.md, TransLR."""
     return nn.Sequential(*deconvs(width, hidden), last_layer(nn.ConvTranspose2d(hidden, joints, 4, 2, 1)))

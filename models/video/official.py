@@ -1,4 +1,4 @@
-"""ViTPose's official weights, under our names (specification of GLSMamba, section 5).
+"""ViTPose's official weights, under our names.
 
 Three layouts of the same network are published: the authors', MMPose 1.x's and Hugging Face's (`transformers`), torch
 files with or without the container `state_dict`, or safetensors. A file is checked as a whole, decoder included; a

@@ -15,6 +15,7 @@ from reports.arrays import answered
 from reports.figures.skeleton import bare, draw_bones, project
 from reports.figures.sources import NotDrawn, Sources, read_array, recipe_of
 from reports.figures.style import BLUE, FAINT, ORANGE, SOFT, note
+from studies.predictions import Predicted
 from studies.variants import resolve_variants
 
 QUANTILES = (0.1, 0.5, 0.9)  # of the first variant's error: an easy, a typical and a hard frame
@@ -94,7 +95,7 @@ def _predictions(figure: dict, sources: Sources) -> tuple[Split, np.ndarray, lis
 def _outputs(figure: dict, run: Path, split: Split, sources: Sources) -> np.ndarray:
     """What a network said of all rows of a split, (N, 17, 3), normalised."""
     selection = sources.choice.selection
-    name = selection if figure["split"] == "test" else f"{figure['split']}_{selection}"
+    name = Predicted(selection, figure["split"]).key()
     outputs = read_array(run / "predictions.npz", name)
     if outputs.shape != split.joints.shape:
         raise InputError(

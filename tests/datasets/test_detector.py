@@ -30,7 +30,7 @@ def _displacement(terms: Detector, frames: int = 4000) -> tuple[np.ndarray, np.n
 
 
 def test_the_model_has_the_published_statistics() -> None:
-    """Spec 3.3, simulated there: mean 4.2, median 3.6, 99 % 14, max 22 px, 1.9 px a frame, confidence 0.78."""
+    """From MotionBERT's parameters: mean 4.2, median 3.6, 99 % 14, max 22 px, 1.9 px a frame, confidence 0.78."""
     move, confidence = _displacement(MODEL)
     size = np.linalg.norm(move, axis=-1)
     assert size.mean() == pytest.approx(4.2, abs=0.15)

@@ -20,7 +20,7 @@ from studies.plan import scaled_hyper
 from studies.variants import resolve_variants, variant
 
 SCAN = {"hgmamba": 4, "stampose": 2}  # scans a layer: each costs 2 MACs a channel and state besides `plain`
-# variant: trainable parameters, those that the profiler sees, its MACs, plain MACs (spec of the peers, 1.1 and 1.3).
+# variant: trainable parameters, those that the profiler sees, its MACs, plain MACs: of the released codes.
 COUNTS = {
     "motionagformer-xs": (2_241_531, 2_234_299, 1_024_135_488, 1_077_181_200),
     "motionagformer-s": (4_817_119, 4_802_719, 6_601_051_584, 7_858_781_352),
@@ -204,7 +204,7 @@ def test_closed_forms_are_the_operator_counter(name):
 
 
 def test_the_closed_form_of_einfalt_et_al():
-    """What the specification has of it, in G: total, and with every tenth or twentieth frame seen."""
+    """MACs of the released network, in G: total, and with every tenth or twentieth frame seen."""
     assert [round(einfalt(seen) / 1e9, 3) for seen in (71, 36, 18)] == [0.526, 0.496, 0.481]
     for stride, seen in ((5, 71), (10, 36), (20, 18)):
         assert count_under(("true",), *on_meta("einfalt", stride_in=stride))["true"].macs == einfalt(seen)

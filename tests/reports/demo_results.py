@@ -10,12 +10,13 @@ import pandas as pd
 from datasets import lifting
 from reports.figures.skeleton import STANDING
 from reports.measurements import COLUMNS
+from studies.predictions import Predicted
 
 SEEDS = (0, 1, 2)
 DEMO = Path(__file__).with_name("demo.yaml")
 OPTIONS = {"scale": "quick", "dataset": "synthetic", "seeds": [0, 1, 2]}
 FRAMES = 243
-# variant -> (params, MACs of a clip) under each convention: specification sections 6 and 7
+# variant -> (params, MACs of a clip) under each convention, as tests/metrics/test_paper_counts.py has them
 COUNTS = {
     "posemamba-s": {"paper": (859_651, 3_587_426_496), "true": (1_470_211, 6_526_319_040)},
     "posemamba-b": {"paper": (3_357_699, 13_943_083_392), "true": (4_742_659, 20_497_691_520)},
@@ -110,7 +111,8 @@ def write_run(folder: Path, row: dict, level: float, labels: np.ndarray, random:
     history = {"epoch": epochs, "step": epochs, "learning_rate": 1e-3, "loss": errors, "val_mpjpe": errors}
     pd.DataFrame(history | {"test_mpjpe": errors, "seconds": 1.0}).to_csv(folder / "history.csv", index=False)
     noisy = labels + random.normal(0, level / 2000 / 1.6, labels.shape)
-    np.savez(folder / "predictions.npz", last=noisy, best_val=noisy, best_test=noisy)
+    arrays = {Predicted(selection, "test").key(): noisy for selection in ("last", "best_val", "best_test")}
+    np.savez(folder / "predictions.npz", **arrays)
     joint_map = np.exp(-np.abs(np.subtract.outer(range(17), range(17))) / 4) + random.random((17, 17)) / 4
     frame_map = np.exp(-np.abs(np.subtract.outer(range(27), range(27))) / 6)
     np.savez(folder / "ssm_maps.npz", joint_map=joint_map, frame_map=frame_map)

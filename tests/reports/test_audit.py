@@ -17,7 +17,7 @@ from reports.audit.write import audit_body, flags, gather, write_audit
 from reports.measurements import COLUMNS, read_measurements
 from studies.findings import EFFECTS, KINDS, read_findings
 from studies.load import FINDINGS, study_names
-from workflow.measuring.efficiency import count_rows, count_under, evaluated_rows, on_meta
+from workflow.measuring.efficiency import count_all, count_rows, evaluated_rows
 from workflow.measuring.evidence import EXPERIMENTS
 from workflow.measuring.evidence import gather as run_experiments
 
@@ -87,11 +87,7 @@ ABOUT_THE_NOTE = re.compile(r"\bnote\b|TAR-ViTPose|quoted from other papers")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """measurements.csv with real counts, and evidence.json from the real experiments."""
     folder = tmp_path_factory.mktemp("audit")
-    counts = {}
-    for name in dict.fromkeys((*COUNTED, *PEERS)):
-        model, clip = on_meta(name)
-        found = count_under(("paper", "true", "operators"), model, clip)
-        counts |= {(name, convention): (result, model.emitted_frames) for convention, result in found.items()}
+    counts = count_all(list(dict.fromkeys((*COUNTED, *PEERS))), ("paper", "true", "operators"))
     rows = [*count_rows(counts), *evaluated_rows(counts)]
     pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / "measurements.csv", index=False)
     (folder / "evidence.json").write_text(json.dumps(run_experiments()), encoding="utf-8")

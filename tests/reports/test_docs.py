@@ -17,7 +17,7 @@ from reports.site.guide import guide
 from workflow.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OTHERS = [ROOT / "CHANGELOG.md", ROOT / "config.yaml"]
 TARGETS = set(re.findall(r"^([a-z ]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 MAKE_TARGETS = {name for line in TARGETS for name in line.split()}

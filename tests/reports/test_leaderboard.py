@@ -8,10 +8,10 @@ from reports.figures.leaderboard import Place, front
 from reports.tables import build_table
 from reports.verdicts import same_digits
 from studies.load import load_study
+from studies.measurements import COLUMNS
 from studies.plan import scaled_variants
 from studies.printed import cut_off, parse_printed
-from workflow.measuring.efficiency import count_under, evaluated_rows, on_meta
-from workflow.measuring.measurements import COLUMNS
+from workflow.measuring.efficiency import count_all, evaluated_rows
 
 
 def place(label: str, cost: float, error: float) -> Place:
@@ -35,8 +35,7 @@ def test_costs_are_sorted_and_those_of_one_frame_are_not_divided() -> None:
     table = next(t for t in study["tables"] if t["id"] == "cost")
     few = ("posemamba-s", "stcformer", "hdformer", "mhformer", "p-stmo-s", "einfalt")
     table = table | {"rows": [row for row in table["rows"] if row["id"] in few]}
-    counted = {(name, "true"): (count_under(("true",), *on_meta(name))["true"], 0) for name in few}
-    rows = list(evaluated_rows(counted))
+    rows = list(evaluated_rows(count_all(few, ("true",))))
     measured = pd.DataFrame(rows, columns=COLUMNS).astype({"value": float})
     cells = build_table(study, table, measured, scale="quick", dataset="synthetic")
     released = cells[cells["column"] == "released"].set_index("row")["measured"]

@@ -11,7 +11,7 @@ from base.errors import InputError
 from reports.measurements import Choice
 from reports.regression.compare import changed, compare, failed, report
 from reports.regression.numbers import COLUMNS, IDENTITY, read_baseline, renew, watched, write_baseline
-from studies.columns import COLUMNS as MEASURED
+from studies.measurements import COLUMNS as MEASURED
 
 CHOICE = Choice(scale="quick", dataset="synthetic")
 FINGERPRINTS = pd.DataFrame(

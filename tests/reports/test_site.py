@@ -136,7 +136,7 @@ def test_poses_are_those_of_the_runs_to_half_a_millimetre(report: Path) -> None:
     split = load(Path("data/prepared/synthetic-sh-like/test"))
     run = pd.read_csv(report / "measurements.csv").query("variant == 'posemamba-s'")["run"].dropna().iloc[0]
     with np.load(Path(run) / "predictions.npz") as arrays:
-        poses = image_millimetres(arrays["best_val"], split.factor, 1000, 1000)
+        poses = image_millimetres(arrays["best_val/test/joints"], split.factor, 1000, 1000)
     shown = np.frombuffer(base64.b64decode(view["runs"][0]["poses"][0]), "<i2").reshape(-1, 17, 3)
     assert shown == pytest.approx(poses[: len(shown)], abs=0.5)
     assert view["runs"][-1]["label"].startswith(("mlp", "mean-pose"))  # networks first

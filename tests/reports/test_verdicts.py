@@ -8,7 +8,7 @@ from reports.measurements import Choice, Summary
 from reports.verdicts import judge_accuracy, judge_efficiency, judge_missing, same_digits
 from studies.printed import parse_printed
 
-SASMAMBA = {"paper": 2_603_918_016.0, "true": 4_120_424_640.0}  # MACs of a clip: specification section 7
+SASMAMBA = {"paper": 2_603_918_016.0, "true": 4_120_424_640.0}  # MACs of a clip
 
 
 def test_counts_are_judged_by_their_printed_digits():

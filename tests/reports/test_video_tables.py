@@ -7,7 +7,7 @@ from reports.layout import count_verdicts, make_view
 from reports.measurements import Choice
 from reports.tables import build_table, find_table
 from reports.writers import markdown
-from studies.columns import COLUMNS
+from studies.measurements import COLUMNS
 
 STUDY = {
     "study": "paper",

@@ -66,7 +66,7 @@ def test_both_heads_learn(data: Path) -> None:
 def test_one_frame_networks_train_to_the_end(data: Path, tmp_path: Path, variant: str) -> None:
     train_lifting(spec_of(variant, "equal", width="1/4"), data, tmp_path / "run", tmp_path / "state")
     found = np.load(tmp_path / "run/predictions.npz")
-    assert {"last", "best_val", "best_test"} <= set(found.files)
+    assert {f"{selection}/test/joints" for selection in ("last", "best_val", "best_test")} <= set(found.files)
     assert all(np.isfinite(found[name]).all() for name in found.files)
 
 

@@ -1,4 +1,4 @@
-"""The parts of GLSMamba-B, against the breakdown of the specification (section 1.3)."""
+"""The parts of GLSMamba-B, against a breakdown that was worked out independently."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from reports.parts import write_parts
 from workflow.measuring import parts
 from workflow.measuring.parts import COLUMNS, count_parts
 
-# Trained parameters in millions and MACs under `paper` in 10^9, as the specification prints them (STMM in two rows).
+# Trained parameters in millions and MACs under `paper` in 10^9, as that breakdown has them (STMM in two rows).
 SPECIFIED = {
     "ViT encoder, all frames (frozen)": (0, 82.177),
     "deconvolutions": (4.1953, 28.205),
@@ -47,7 +47,7 @@ def table() -> pd.DataFrame:
     return count_parts()
 
 
-def test_parts_are_those_of_the_specification(table: pd.DataFrame) -> None:
+def test_parts_are_those_of_the_breakdown(table: pd.DataFrame) -> None:
     assert list(table["part"]) == list(SPECIFIED)
     for row in table.itertuples():
         params, macs = SPECIFIED[row.part]

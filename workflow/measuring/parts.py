@@ -1,6 +1,6 @@
 """What each part of GLSMamba costs: where its parameters and multiply-accumulates are.
 
-Source of the parts: specification of GLSMamba, section 1.3.
+docs/glsmamba.md describes the parts.
 """
 
 from collections.abc import Iterator

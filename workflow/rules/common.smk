@@ -103,7 +103,7 @@ MADE_TABLES = made_of("tables", PLANNED_TABLES, TABLE_KINDS)
 MADE_FIGURES = made_of("figures", PLANNED_FIGURES, ["svg", "png"])
 TABLES = [path for _, _, path in MADE_TABLES]
 FIGURES = [path for _, _, path in MADE_FIGURES]
-DOCS = ["README.md", *sorted(str(path) for path in Path("docs").glob("*.*"))]
+DOCS = ["README.md", *sorted(str(path) for path in Path("docs").rglob("*.*"))]
 CRATE = f"{REPORT}/ro-crate-metadata.json"
 # Rules that do the same for both kinds of data sets tell them apart by these, and by who made them.
 LIFTED, FILMED = r"(?!video-)[\w-]+", r"video-[\w-]+"
@@ -251,6 +251,11 @@ def lenient(wildcards, output):
 
 def score_runs(wildcards):
     return made(runs_of(experiment_of(wildcards)))
+
+
+def score_sources(wildcards):
+    kind = "video" if on_video(wildcards.dataset) else "lifting"
+    return closure(f"workflow.measuring.{kind}_scores")
 
 
 def pretrained_weights(wildcards):

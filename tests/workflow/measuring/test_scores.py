@@ -1,4 +1,4 @@
-"""From predictions to rows of measurements, on data small enough to score by hand."""
+"""From predictions to scores and rows of measurements, on data small enough to score by hand."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,10 @@ import pytest
 from base.errors import InputError
 from datasets.lifting import load, write_split
 from datasets.normalise import normalise_labels
-from workflow.measuring.measurements import (
-    CLUSTERS,
-    COLUMNS,
-    GROUPS,
-    RESAMPLED,
-    UNITS,
-    collect_measurements,
-    protocol_values,
-    score_runs,
-    write_measurements,
-)
+from studies.measurements import COLUMNS, Measurement
+from workflow.measuring.lifting_scores import COMPARED, UNITS, LiftingJudge, protocol_values
+from workflow.measuring.measurements import collect_measurements, write_measurements
+from workflow.measuring.scores import Run, scores, write_scores
 
 FRAMES, WIDTH, FACTOR, ACTIONS = 81, 1000, 2.0, ["Walking", "Posing", "Posing"]
 
@@ -64,7 +57,8 @@ def test_true_keypoints_add_the_protocol_that_measures_depth_only(data: Path) ->
     values = protocol_values(predictions_of(data), split)
     expected = {"human36m", "pooled"} | ({"human36m-gt2d"} if split.card["preset"] == "gt" else set())
     assert set(values) == expected
-    for metrics in values.values():
+    for metrics, takes in values.values():
+        assert takes == len(ACTIONS)
         assert set(UNITS) <= set(metrics)
         assert metrics["mpjpe"] == pytest.approx(0, abs=1e-2)
         assert metrics["pck3d"] == pytest.approx(100)
@@ -72,8 +66,9 @@ def test_true_keypoints_add_the_protocol_that_measures_depth_only(data: Path) ->
 
 def test_actions_count_alike_in_one_protocol_and_frames_in_the_other(data: Path) -> None:
     values = protocol_values(predictions_of(data, first=34.0, others=17.0), load(data / "test"))
-    assert values["human36m"]["mpjpe"] == pytest.approx((32 + 16) / 2, rel=1e-4)  # 16 of 17 joints are off
-    assert values["pooled"]["mpjpe"] == pytest.approx((32 + 16 + 16) / 3, rel=1e-4)
+    human36m, pooled = (values[protocol][0] for protocol in ("human36m", "pooled"))
+    assert human36m["mpjpe"] == pytest.approx((32 + 16) / 2, rel=1e-4)  # 16 of 17 joints are off
+    assert pooled["mpjpe"] == pytest.approx((32 + 16 + 16) / 3, rel=1e-4)
 
 
 def test_true_x_and_y_replace_predicted_ones_where_depth_alone_is_measured(data: Path) -> None:
@@ -81,12 +76,13 @@ def test_true_x_and_y_replace_predicted_ones_where_depth_alone_is_measured(data:
     sideways = predictions_of(data)
     sideways[:, 1:, 0] += 0.1
     values = protocol_values(sideways, split)
-    assert values["human36m"]["mpjpe"] > 50
+    assert values["human36m"][0]["mpjpe"] > 50
     if split.card["preset"] == "gt":
-        assert values["human36m-gt2d"]["mpjpe"] == pytest.approx(0, abs=1e-2)
+        assert values["human36m-gt2d"][0]["mpjpe"] == pytest.approx(0, abs=1e-2)
 
 
-def run_of(folder: Path, **arrays: np.ndarray) -> Path:
+def run_of(folder: Path, **poses: np.ndarray) -> Path:
+    """A run folder; poses: (N, 17, 3) of the test split, by selection."""
     folder.mkdir(parents=True)
     record = {
         "spec": {"scale": "quick", "dataset": "d", "variant": "v", "seed": 3, "recipe_name": "r"},
@@ -95,21 +91,39 @@ def run_of(folder: Path, **arrays: np.ndarray) -> Path:
         "hardware": {"device": "cpu"},
     }
     (folder / "run.json").write_text(json.dumps(record))
-    np.savez(folder / "predictions.npz", **arrays)
+    np.savez(folder / "predictions.npz", **{f"{selection}/test/joints": array for selection, array in poses.items()})
     return folder
 
 
-def test_a_run_becomes_a_row_a_metric_protocol_and_selection(data: Path, tmp_path: Path) -> None:
+def test_an_experiment_becomes_a_row_a_metric_protocol_and_selection(data: Path, tmp_path: Path) -> None:
     right = predictions_of(data)
     run = run_of(tmp_path / "run", last=right, best_val=2 * right, best_test=right)
-    rows = score_runs([run], data)
-    errors = {row["convention"]: row["value"] for row in rows if row["metric"] == "mpjpe"}
+    write_scores([run], LiftingJudge(data), tmp_path / "scores.csv")
+    rows = pd.read_csv(tmp_path / "scores.csv")
+    assert list(rows.columns) == COLUMNS
+    errors = rows[rows["metric"] == "mpjpe"].set_index("convention")["value"]
     assert errors["pooled/test/last"] == errors["pooled/test/best_test"] != errors["pooled/test/best_val"]
     protocols = 3 if load(data / "test").card["preset"] == "gt" else 2
     assert len(rows) == protocols * 3 * len(UNITS)
-    assert {row["convention"] for row in rows} >= {f"human36m/test/{s}" for s in ("last", "best_val", "best_test")}
-    assert all(set(row) - {RESAMPLED, CLUSTERS, GROUPS} == set(COLUMNS) for row in rows)
-    assert {(row["variant"], row["recipe"], row["seed"], row["revision"]) for row in rows} == {("v", "r", 3, "abc")}
+    assert set(rows["convention"]) >= {f"human36m/test/{s}" for s in ("last", "best_val", "best_test")}
+    identities = rows[["scale", "dataset", "variant", "recipe", "seed", "device", "run", "revision"]].drop_duplicates()
+    assert identities.values.tolist() == [["quick", "d", "v", "r", 3, "cpu", str(run), "abc"]]
+
+    groups = pd.read_csv(tmp_path / "groups.csv")
+    mine = groups[(groups["convention"] == "human36m/test/last") & (groups["metric"] == "mpjpe")]
+    assert set(mine["group"]) == set(ACTIONS)
+    assert mine["value"].mean() == pytest.approx(errors["human36m/test/last"])
+    with np.load(tmp_path / "resamples.npz") as resamples:
+        compared = {name.split("/")[-1] for name in resamples if name.startswith("3/human36m/test/last/")}
+        assert compared == set(COMPARED)
+        assert resamples["clusters/pooled/test/best_val"] == len(ACTIONS)
+
+
+def test_predictions_of_an_older_version_are_refused_with_the_remedy(data: Path, tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run")
+    np.savez(run / "predictions.npz", last=predictions_of(data))
+    with pytest.raises(InputError, match=r"as older versions did \(last\); delete .*run and run `make` again"):
+        list(scores(Run.read(run), LiftingJudge(data)))
 
 
 def test_damaged_predictions_are_not_scored(data: Path, tmp_path: Path) -> None:
@@ -120,11 +134,13 @@ def test_damaged_predictions_are_not_scored(data: Path, tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"predictions\.npz: cannot be read \(Bad CRC-32.*; delete .*run and run `make` again"
     ):
-        score_runs([run], data)
+        list(scores(Run.read(run), LiftingJudge(data)))
 
 
 def test_parts_are_joined_and_a_strange_one_is_refused(tmp_path: Path) -> None:
-    rows = [dict.fromkeys(COLUMNS, "x") | {"value": 3587426496}, dict.fromkeys(COLUMNS, "y") | {"value": 0.1 + 0.2}]
+    rows = [
+        Measurement(**dict.fromkeys(COLUMNS, name) | {"value": v}) for name, v in (("x", 3587426496), ("y", 0.1 + 0.2))
+    ]
     for row, name in zip(rows, "ab", strict=True):
         write_measurements([row], tmp_path / name)
     collect_measurements([tmp_path / "a", tmp_path / "b"], tmp_path / "all.csv")
