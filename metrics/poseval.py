@@ -81,7 +81,7 @@ class PoseTrackAP:
         return _columns(self.resampled)
 
 
-class Scene(NamedTuple):
+class ScoredVideo(NamedTuple):
     """What `posetrack_ap` needs of one sequence of F frames: labelled (F,) bool, ignore: frame -> polygons (K, 2)."""
 
     truth: Persons
@@ -126,7 +126,7 @@ def head_sizes(head_box: np.ndarray) -> np.ndarray:
     return HEAD_SHARE * np.linalg.norm(head_box[:, 2:] - head_box[:, :2], axis=-1)
 
 
-def pool(scenes: Sequence[Scene]) -> Scene:
+def pool(scenes: Sequence[ScoredVideo]) -> ScoredVideo:
     """Several sequences as one, frames numbered on: `posetrack_ap(*pool(scenes))` is a data set's AP.
 
     Raises InputError without a sequence, and for persons in frames that their sequence does not have.
@@ -137,7 +137,7 @@ def pool(scenes: Sequence[Scene]) -> Scene:
     starts = np.cumsum([0, *lengths[:-1]]).tolist()
     for scene, length in zip(scenes, lengths, strict=True):
         _frames_in_range(scene.truth, scene.predictions, length)
-    return Scene(
+    return ScoredVideo(
         _concatenate([_shifted(scene.truth, start) for scene, start in zip(scenes, starts, strict=True)]),
         _concatenate([_shifted(scene.predictions, start) for scene, start in zip(scenes, starts, strict=True)]),
         np.concatenate([scene.labelled for scene in scenes]),

@@ -34,18 +34,31 @@ MPI_INF_3DHP_PCK_JOINTS = slice(0, 14)  # all but pelvis, spine and head
 NO_NAMES = ("", "nan", "None", "<NA>")  # how missing values look as text
 
 Array = np.ndarray
-Metric = Callable[[Array, Array], Array]
 Values = dict[str, tuple[Array, Array]]  # metric -> its values (M,) and the row each belongs to (M,)
 Resamples = tuple[Array, Array]  # (N,) the cluster of each row, from 0; (R, Q) of metrics.statistics.resample
 
-PER_FRAME: dict[str, Metric] = {
-    "mpjpe": mpjpe,
-    "p_mpjpe": p_mpjpe,
-    "n_mpjpe": n_mpjpe,
-    "pck3d": pck3d,
-    "auc3d": auc3d,
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of lifted poses.
+
+    error: poses (N, J, 3) in mm and their truth -> a value a frame, in `unit`; in_time: of differences between frames
+    """
+
+    error: Callable[[Array, Array], Array]
+    unit: str
+    in_time: bool = False
+
+
+METRICS = {
+    "mpjpe": Metric(mpjpe, "mm"),
+    "p_mpjpe": Metric(p_mpjpe, "mm"),
+    "n_mpjpe": Metric(n_mpjpe, "mm"),
+    "mpjve": Metric(mpjve, "mm/frame", in_time=True),
+    "acceleration_error": Metric(acceleration_error, "mm/frame^2", in_time=True),
+    "pck3d": Metric(pck3d, "%"),
+    "auc3d": Metric(auc3d, "%"),
 }
-IN_TIME: dict[str, Metric] = {"mpjve": mpjve, "acceleration_error": acceleration_error}
 
 
 @dataclass(frozen=True)
@@ -153,7 +166,11 @@ def mpi_inf_3dhp(predictions: Array, frames: Frames) -> dict:
     predicted = _rooted(denormalise(outputs, width, height), MPI_INF_3DHP_ROOT)
     target = _rooted(_finite("valid targets", np.asarray(frames.joints)[keep]), MPI_INF_3DHP_ROOT)
     rows = np.arange(len(predicted))
-    values = {name: (metric(*_pck_joints(name, predicted, target)), rows) for name, metric in PER_FRAME.items()}
+    values = {
+        name: (metric.error(*_pck_joints(name, predicted, target)), rows)
+        for name, metric in METRICS.items()
+        if not metric.in_time
+    }
     result = _means(values) | _resampled(values, frames.resamples, keep, np.zeros(len(predicted), int))
     result |= {"per_sequence": _by_group(values, _names("sequence", frames.sequence, n)[keep])}
     if frames.action is not None:
@@ -207,11 +224,10 @@ def _image_scores(predictions: Array, frames: Frames, sequence: Array, kept: Arr
     poses = image_millimetres(predictions, frames.factor, frames.width, frames.height, frames.keypoints)
     predicted, target = poses[kept], _rooted(_finite("joints", frames.joints), HUMAN36M_ROOT)[kept]
     times = None if frames.times is None else _column("times", frames.times, len(kept))[kept]
-    sequence, values = sequence[kept], {}
-    for name, metric in PER_FRAME.items():  # also a sequence at a time: half a million frames need less memory
-        values[name] = within_sequences(metric, predicted, target, sequence)
-    for name, metric in IN_TIME.items():
-        values[name] = within_sequences(metric, predicted, target, sequence, times)
+    values = {  # all a sequence at a time: half a million frames need less memory
+        name: within_sequences(m.error, predicted, target, sequence[kept], times if m.in_time else None)
+        for name, m in METRICS.items()
+    }
     return values, joint_distances(predicted, target)
 
 
@@ -224,7 +240,7 @@ def _exact_frames(error: Array, action: Array) -> Array:
 def _without(values: Values, ignored: Array) -> Values:
     """The values without the ignored frames; differences in time keep them."""
     return {
-        name: (value, rows) if name in IN_TIME else (value[~ignored], rows[~ignored])
+        name: (value, rows) if METRICS[name].in_time else (value[~ignored], rows[~ignored])
         for name, (value, rows) in values.items()
     }
 

@@ -28,6 +28,7 @@ from studies.measurements import CONDITION
 from studies.paper import DETECTORS, PAPER, PUBLISHED
 from studies.plan import benchmark_of
 from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
+from studies.types import AccuracyColumn, CountColumn, MeasuredColumn, Row, VideoColumn
 from studies.variants import resolve_variants
 
 CELL_FIELDS = (
@@ -61,18 +62,18 @@ def fact_cell(text: str) -> dict:
     return {"printed": text, "verdict": "", "why": ""}
 
 
-def efficiency_cell(text: str, row: dict, column: dict, measurements: pd.DataFrame, choice: Choice) -> dict:
+def efficiency_cell(text: str, row: Row, column: CountColumn, measurements: pd.DataFrame, choice: Choice) -> dict:
     """A count or timing at full paper size, under the column's convention, with the other conventions beside it."""
     printed, cell = _printed(text, column)
-    convention = column["convention"]
+    convention = column.convention
     cell |= {"convention": convention, "scale": EFFICIENCY_SCALE}
-    if "variant" not in row:
-        return cell | judge_missing(printed, row.get("missing", NO_MODEL))._asdict()
-    found = pick(measurements, scale=EFFICIENCY_SCALE, variant=row["variant"], metric=column["metric"])
+    if not row.variant:
+        return cell | judge_missing(printed, row.missing or NO_MODEL)._asdict()
+    found = pick(measurements, scale=EFFICIENCY_SCALE, variant=row.variant, metric=column.metric)
     values = dict(zip(found["convention"], found["value"], strict=True))  # base units
     if convention not in values:
-        failure = of_counts(choice.failed, row["variant"], timed=convention == "measured")
-        reason = f"{column['metric']} not measured under convention `{convention}`"
+        failure = of_counts(choice.failed, row.variant, timed=convention == "measured")
+        reason = f"{column.metric} not measured under convention `{convention}`"
         return cell | judge_missing(printed, failure.reason if failure else reason)._asdict()
     same = same_digits(printed, values | _by_length(row, column, values), convention)
     verdict = judge_efficiency(printed, values[convention], convention, same)
@@ -89,41 +90,41 @@ def efficiency_cell(text: str, row: dict, column: dict, measurements: pd.DataFra
     )
 
 
-def _by_length(row: dict, column: dict, values: dict[str, float]) -> dict[str, float]:
+def _by_length(row: Row, column: CountColumn, values: dict[str, float]) -> dict[str, float]:
     """Counts that a paper may have meant, which have the clip length in them once too often or too seldom.
 
     A pass times T; and for a frame, a pass divided by T of a network that answers for one frame, or the paper's own
     number for a pass, as it is printed, divided by T.
     """
-    variant = resolve_variants()[row["variant"]]
+    variant = resolve_variants()[row.variant]
     frames = variant["hyper"]["frames"]
-    if column["metric"] == "macs_per_clip":
+    if column.metric == "macs_per_clip":
         return {f"{name} x T": value * frames for name, value in values.items()}
-    if column["metric"] != "macs_per_frame":
+    if column.metric != "macs_per_frame":
         return {}
-    printed = parse_printed(row.get("cells", {}).get("macs", ""), "G")
+    printed = parse_printed(row.cells.get("macs", ""), "G")
     found = {f"{name}/T": value / frames for name, value in values.items()}
     return found | ({"printed MACs/T": printed.value * printed.factor / frames} if printed else {})
 
 
 def accuracy_cell(
-    text: str, row: dict, column: dict, measurements: pd.DataFrame, choice: Choice, benchmark: str | None
+    text: str, row: Row, column: AccuracyColumn, measurements: pd.DataFrame, choice: Choice, benchmark: str | None
 ) -> dict:
     """An error or percentage: mean over seeds, at the chosen scale, data and epoch selection."""
     printed, cell = _printed(text, column)
     data, convention = choice.column_data(column), accuracy_convention(column, choice)
     cell |= {"convention": convention, "scale": choice.scale, "dataset": data}
-    if "variant" not in row:
-        return cell | judge_missing(printed, row.get("missing", NO_MODEL))._asdict()
-    if "recipe" not in row:
-        reason = NO_ROOM if OUT_OF_MEMORY in row.get("cells", {}).values() else NOT_BY_ITS_OWN
+    if not row.variant:
+        return cell | judge_missing(printed, row.missing or NO_MODEL)._asdict()
+    if not row.recipe:
+        reason = NO_ROOM if row.out_of_memory else NOT_BY_ITS_OWN
         return cell | judge_missing(printed, reason)._asdict()
     if data == NO_SUCH_DATA:
         return cell | judge_missing(printed, NOT_THEIRS if choice.scale == PAPER else NOT_FILMED)._asdict()
     runs = pick(measurements, scale=choice.scale, dataset=data)
-    mine = pick(runs, variant=row["variant"], recipe=row["recipe"])
-    found = pick(mine, metric=column["metric"], convention=convention)
-    failures = of_runs(choice.failed, data, row["variant"], row["recipe"])
+    mine = pick(runs, variant=row.variant, recipe=row.recipe)
+    found = pick(mine, metric=column.metric, convention=convention)
+    failures = of_runs(choice.failed, data, row.variant, row.recipe)
     if found.empty and failures:
         return cell | judge_missing(printed, of_seeds(failures))._asdict()
     if found.empty:
@@ -141,20 +142,19 @@ def _judge(
     printed: Printed | None,
     mine: pd.DataFrame,
     found: pd.DataFrame,
-    column: dict,
+    column: AccuracyColumn,
     choice: Choice,
     benchmark: str | None,
 ) -> Verdict:
     """Verdict on an accuracy; mine: all rows of the runs, found: those of the column."""
     data = choice.column_data(column)
-    benchmark = column.get("benchmark", benchmark)
+    video = isinstance(column, VideoColumn)
+    benchmark = column.benchmark if video else benchmark
     if choice.scale != PAPER:
-        return judge_accuracy(
-            printed, summarise(found["value"]), choice, benchmark, data if "benchmark" in column else None
-        )
-    benchmark = column.get("about", benchmark)
+        return judge_accuracy(printed, summarise(found["value"]), choice, benchmark, data if video else None)
+    benchmark = column.about
     less = _departures(mine, str(benchmark))
-    if column.get("input") == "detected" and choice.detector != DETECTORS[0]:
+    if not video and column.input == "detected" and choice.detector != DETECTORS[0]:
         less.append(f"key points of {choice.detector}")
     return judge_accuracy(printed, summarise(found["value"]), choice, benchmark, benchmark, less)
 
@@ -172,48 +172,46 @@ def _departures(mine: pd.DataFrame, benchmark: str) -> list[str]:
     return less + ([f"epochs of {known['steps']} steps"] if "steps" in known else [])
 
 
-def accuracy_convention(column: dict, choice: Choice) -> str:
+def accuracy_convention(column: AccuracyColumn, choice: Choice) -> str:
     """Protocol, split and selection of epochs under which an accuracy column is measured."""
-    split = column.get("split", "val" if "benchmark" in column else "test")
-    return f"{_protocol(column, choice)}/{split}/{column.get('selection', choice.selection)}"
+    return f"{_protocol(column, choice)}/{column.split}/{column.selection or choice.selection}"
 
 
-def accuracy_rows(row: dict, column: dict, measurements: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+def accuracy_rows(row: Row, column: AccuracyColumn, measurements: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     """The measurements behind a cell, a row a seed, by seed; empty where nothing was measured."""
-    wanted = {"scale": choice.scale, "dataset": choice.column_data(column), "metric": column["metric"]}
-    wanted |= {"variant": row.get("variant", ""), "recipe": row.get("recipe", "")}
+    wanted = {"scale": choice.scale, "dataset": choice.column_data(column), "metric": column.metric}
+    wanted |= {"variant": row.variant, "recipe": row.recipe}
     found = pick(measurements, **wanted, convention=accuracy_convention(column, choice))
     return found.sort_values("seed")
 
 
-def memory_cell(row: dict, device_memory: str, measurements: pd.DataFrame, choice: Choice) -> dict:
+def memory_cell(row: Row, device_memory: str, measurements: pd.DataFrame, choice: Choice) -> dict:
     """A printed "OOM": the predicted memory of a training step at full paper size beside the paper's device's."""
     cell = {"printed": OUT_OF_MEMORY, "convention": "predicted", "scale": EFFICIENCY_SCALE}
     wanted = {"scale": EFFICIENCY_SCALE, "metric": "training_memory", "convention": "predicted"}
-    found = pick(measurements, variant=row.get("variant", ""), **wanted)
+    found = pick(measurements, variant=row.variant, **wanted)
     if found.empty:
-        failure = of_counts(choice.failed, row.get("variant", ""), timed=False)
+        failure = of_counts(choice.failed, row.variant, timed=False)
         return cell | Verdict(NOT_RUN, failure.reason if failure else "training_memory not predicted")._asdict()
     verdict = judge_memory(found["value"].iloc[0], parse_printed(device_memory, "GiB"))
     return cell | verdict._asdict() | {"device": found["device"].iloc[0]}
 
 
-def _protocol(column: dict, choice: Choice) -> str:
+def _protocol(column: AccuracyColumn, choice: Choice) -> str:
     """Protocol that is measured: MPI-INF-3DHP's pools all frames, and that is what stands for it on other data.
 
     For video with the boxes, and with what stands for the neighbours: `poseval+gt-boxes+copies`.
     """
-    if "benchmark" in column:
-        parts = [column["protocol"], f"{column['boxes']}-boxes", column.get("neighbours", "")]
-        return "+".join(filter(None, parts))
-    elsewhere = column["protocol"] == "mpi-inf-3dhp" and choice.scale != PAPER
-    return "pooled" if elsewhere else column["protocol"]
+    if isinstance(column, VideoColumn):
+        return f"{column.protocol}+{column.condition}"
+    elsewhere = column.protocol == "mpi-inf-3dhp" and choice.scale != PAPER
+    return "pooled" if elsewhere else column.protocol
 
 
-def _printed(text: str, column: dict) -> tuple[Printed | None, dict]:
+def _printed(text: str, column: MeasuredColumn) -> tuple[Printed | None, dict]:
     """The printed number, None where the paper prints none, and what the cell says of it."""
-    printed = parse_printed(text, column.get("unit"))
-    unit = printed.unit if printed else column.get("unit") or ""
+    printed = parse_printed(text, column.unit)
+    unit = printed.unit if printed else column.unit
     known = {"printed_value": printed.value, "decimals": printed.decimals} if printed else {}
     return printed, {"unit": unit, "printed": text} | known
 
@@ -228,9 +226,9 @@ def _measured(printed: Printed | None, value: float) -> dict:
     return {"measured": value, "difference": value - printed.value if printed else None}
 
 
-def _either_boxes(printed: Printed | None, mine: pd.DataFrame, convention: str, column: dict) -> Verdict:
+def _either_boxes(printed: Printed | None, mine: pd.DataFrame, convention: str, column: AccuracyColumn) -> Verdict:
     """A paper that does not say which boxes it used is compared with none; what both kinds give is said."""
-    found = pick(mine, metric=column["metric"])
+    found = pick(mine, metric=column.metric)
     kinds = {"a detector's boxes": "detected", "true boxes": "gt"}
     asked = {words: convention.replace("unstated", kind) for words, kind in kinds.items()}
     values = {words: found.loc[found["convention"] == name, "value"] for words, name in asked.items()}
@@ -246,7 +244,7 @@ def _why_no_accuracy(
     """Why a variant has no number here: no data, no such split, not selected in the config, or protocol not scored."""
     if runs.empty and (data in BENCHMARKS or benchmark_of(data) in BENCHMARKS):
         return judge_missing(printed, NO_DATA)
-    if column.get("boxes") == "unstated":
+    if isinstance(column, VideoColumn) and column.boxes == "unstated":
         return _either_boxes(printed, mine, convention, column)
     split = convention.split("/")[1]
     splits = set(runs["convention"].str.split("/").str[1])
@@ -254,4 +252,4 @@ def _why_no_accuracy(
         return judge_missing(printed, f"dataset {data} has no split `{split}`")
     if mine.empty:
         return judge_missing(printed, NOT_SELECTED)
-    return judge_missing(printed, f"no {column['metric']} measured under `{convention}`")
+    return judge_missing(printed, f"no {column.metric} measured under `{convention}`")

@@ -17,6 +17,7 @@ from metrics.statistics import LEVEL, Difference, Sample, holm, paired_differenc
 from reports.cells import accuracy_rows
 from reports.measurements import HIGHER_IS_BETTER, Choice, read_measurements
 from studies.load import load_study
+from studies.types import Table
 
 COLUMNS = (
     "study", "table", "row", "column", "reference", "metric", "convention", "dataset", "unit", "seeds", "clusters",
@@ -42,8 +43,8 @@ def write_comparisons(
     floors = read_floors(noise_csv) if noise_csv else {}
     rows = []
     for study in map(load_study, studies):
-        for table in study["tables"]:
-            rows += compare_table(study["study"], table, measurements, floors, choice)
+        for table in study.tables:
+            rows += compare_table(study.name, table, measurements, floors, choice)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return write_whole(Path(path), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
 
@@ -68,10 +69,10 @@ def read_floors(path: str | Path) -> dict[tuple[str, str], float]:
 
 
 def compare_table(
-    study: str, table: dict, measurements: pd.DataFrame, floors: dict[tuple[str, str], float], choice: Choice
+    study: str, table: Table, measurements: pd.DataFrame, floors: dict[tuple[str, str], float], choice: Choice
 ) -> list[dict]:
     """Comparisons of a table's measured accuracies with those of its reference row; none without a reference."""
-    rows = list(_differences(study, table, measurements, floors, choice)) if "reference" in table else []
+    rows = list(_differences(study, table, measurements, floors, choice)) if table.reference else []
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = adjusted
         row["outcome"] = outcome(row)
@@ -87,19 +88,19 @@ def outcome(row: dict) -> str:
     return BETTER if (row["difference"] > 0) == row["metric"].startswith(HIGHER_IS_BETTER) else WORSE
 
 
-def _differences(study: str, table: dict, measurements: pd.DataFrame, floors: dict, choice: Choice) -> Iterator[dict]:
-    reference = next(row for row in table["rows"] if row["id"] == table["reference"])
-    for column in (column for column in table["columns"] if column["kind"] == "accuracy"):
+def _differences(study: str, table: Table, measurements: pd.DataFrame, floors: dict, choice: Choice) -> Iterator[dict]:
+    reference = table.row(table.reference)
+    for column in table.accuracies:
         base = accuracy_rows(reference, column, measurements, choice)
-        for row in (row for row in table["rows"] if row is not reference and "recipe" in row):
+        for row in (row for row in table.rows if row is not reference and row.recipe):
             mine = accuracy_rows(row, column, measurements, choice)
             mine, pairs = mine[mine["seed"].isin(base["seed"])], base[base["seed"].isin(mine["seed"])]
             if mine.empty or set(mine["run"]) == set(pairs["run"]):
                 continue  # no seed in common, or the very runs of the reference
-            known = {"study": study, "table": table["id"], "row": row["id"], "column": column["id"]}
-            known |= {"reference": reference["id"]}
+            known = {"study": study, "table": table.id, "row": row.id, "column": column.id}
+            known |= {"reference": reference.id}
             known |= {key: mine[key].iloc[0] for key in ("metric", "convention", "dataset", "unit")}
-            known["noise_floor"] = floors.get((mine["device"].iloc[0], column["metric"]))
+            known["noise_floor"] = floors.get((mine["device"].iloc[0], column.metric))
             yield known | _compare(mine, pairs)
 
 

@@ -16,6 +16,7 @@ from base.files import write_text
 from base.foreign import data_files
 from reports.measurements import read_measurements
 from studies.load import load_study
+from studies.types import Study
 
 LICENCE = "https://spdx.org/licenses/Apache-2.0"
 FORMATS = {
@@ -65,16 +66,16 @@ def _day(path: Path) -> str:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
 
 
-def _paper(crate: ROCrate, study: dict) -> ContextEntity | None:
-    if not study["link"]:
+def _paper(crate: ROCrate, study: Study) -> ContextEntity | None:
+    if not study.link:
         return None
     facts = {
         "@type": "ScholarlyArticle",
-        "name": study["title"],
-        "publisher": study["venue"] or "",
-        "url": study["link"],
+        "name": study.title,
+        "publisher": study.venue,
+        "url": study.link,
     }
-    return crate.add(ContextEntity(crate, study["link"], properties=facts))
+    return crate.add(ContextEntity(crate, study.link, properties=facts))
 
 
 def _file(crate: ROCrate, name: str, text: str) -> ContextEntity:

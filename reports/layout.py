@@ -14,6 +14,7 @@ from reports.failures import FAILED
 from reports.measurements import HIGHER_IS_BETTER, NO_SUCH_DATA, Choice
 from reports.verdicts import BENCHMARKS, NOT_RUN, VERDICTS
 from studies.printed import OUT_OF_MEMORY
+from studies.types import AccuracyColumn, Column, CountColumn, FactColumn, Row, Study, Table, VideoColumn
 
 SYMBOLS = {"reproduced": "✓", "differs": "≠", "not comparable": "◇", "not run": "○"}
 OUTCOMES = {"better": "▲", "worse": "▼", "within noise": "≈"}
@@ -135,26 +136,25 @@ class View:
         return 1 + sum(2 if heading.paired else 1 for heading in self.headings)
 
 
-def make_view(study: dict, table: dict, cells: pd.DataFrame, choice: Choice) -> View:
+def make_view(study: Study, table: Table, cells: pd.DataFrame, choice: Choice) -> View:
     """Lay out one table (`cells` from `reports.tables.build_table`)."""
-    rows = {row["id"]: row for row in table["rows"]}
-    marks = {key: str(i) for i, key in enumerate(table.get("footnotes") or {}, start=1)}
+    marks = {key: str(i) for i, key in enumerate(table.footnotes, start=1)}
     judged = judged_cells(cells)
     return View(
-        study=study["study"],
-        table=table["id"],
-        title=table["title"],
-        heading=heading(table),
+        study=study.name,
+        table=table.id,
+        title=table.title,
+        heading=table.heading,
         caption=_caption(study, table, cells, choice),
         notice=_notice(cells, choice),
-        headings=tuple(_heading(column, cells, choice) for column in table["columns"]),
-        sections=tuple(_sections(cells, rows, marks)),
-        footnotes=tuple((marks[key], text) for key, text in (table.get("footnotes") or {}).items()),
+        headings=tuple(_heading(column, cells, choice) for column in table.columns),
+        sections=tuple(_sections(cells, table, marks)),
+        footnotes=tuple((marks[key], text) for key, text in table.footnotes.items()),
         reasons=tuple(_reasons(cells)),
         legend=tuple((SYMBOLS[v], v, LEGEND[v]) for v in VERDICTS if v in set(judged["verdict"])),
         conventions=tuple(_conventions(cells)),
         counts=count_verdicts(cells),
-        compared=_compared(rows, cells),
+        compared=_compared(table, cells),
     )
 
 
@@ -169,11 +169,6 @@ def _notice(cells: pd.DataFrame, choice: Choice) -> str:
     if count := failed_cells(cells).sum():
         parts.append(f"In {count} cells runs or counts failed: they say so, and the reasons below name the logs.")
     return " ".join(parts)
-
-
-def heading(table: dict) -> str:
-    """`Table 3: Title`, or the title alone where the paper has no number for it."""
-    return f"Table {table['number']}: {table['title']}" if table.get("number") else table["title"]
 
 
 def judged_cells(cells: pd.DataFrame) -> pd.DataFrame:
@@ -198,44 +193,45 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
     return f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
 
 
-def _heading(column: dict, cells: pd.DataFrame, choice: Choice) -> Heading:
-    if column["kind"] == "fact":
-        return Heading(column["label"], "", False)
-    own = cells[cells["column"] == column["id"]]
-    paired, upwards = bool(_is_printed(own).any()), column["metric"].startswith(HIGHER_IS_BETTER)
-    if column["kind"] == "efficiency":
-        rule, switches = column["convention"], bool(own["also_true"].notna().any())
-        return Heading(column["label"], f"convention {rule}", paired, rule, switches, upwards)
-    conditions = [column["unit"].replace("^2", "²"), *_conditions(column, choice)]
-    return Heading(column["label"], ", ".join(conditions), paired, upwards=upwards)
+def _heading(column: Column, cells: pd.DataFrame, choice: Choice) -> Heading:
+    if isinstance(column, FactColumn):
+        return Heading(column.label, "", False)
+    own = cells[cells["column"] == column.id]
+    paired, upwards = bool(_is_printed(own).any()), column.metric.startswith(HIGHER_IS_BETTER)
+    if isinstance(column, CountColumn):
+        rule, switches = column.convention, bool(own["also_true"].notna().any())
+        return Heading(column.label, f"convention {rule}", paired, rule, switches, upwards)
+    conditions = [column.unit.replace("^2", "²"), *_conditions(column, choice)]
+    return Heading(column.label, ", ".join(conditions), paired, upwards=upwards)
 
 
-def _conditions(column: dict, choice: Choice) -> list[str]:
+def _conditions(column: AccuracyColumn, choice: Choice) -> list[str]:
     """What an accuracy column is measured on: scale and data, and for video whose boxes and which neighbours."""
     data = choice.column_data(column)
-    if "benchmark" not in column:
+    if not isinstance(column, VideoColumn):
         return [choice.scale, data]
     words = {"detected": "detector boxes", "gt": "true boxes", "unstated": "boxes not stated"}
     neighbours = {"copies": ["neighbours: copies"], "shuffled": ["neighbours: other videos"]}
     where = [BENCHMARKS[data]] if data in BENCHMARKS else [choice.scale, data]
-    return [*where, words[column["boxes"]], *neighbours.get(column.get("neighbours"), [])]
+    return [*where, words[column.boxes], *neighbours.get(column.neighbours, [])]
 
 
-def _sections(cells: pd.DataFrame, rows: dict, marks: dict) -> Iterator[tuple[str, tuple[RowView, ...]]]:
+def _sections(cells: pd.DataFrame, table: Table, marks: dict[str, str]) -> Iterator[tuple[str, tuple[RowView, ...]]]:
     decimals = _column_decimals(cells)
     paired = set(cells.loc[_is_printed(cells), "column"])
     runs = (cells["section"] != cells["section"].shift()).cumsum()  # printed order, even where a section comes twice
     for _, part in cells.groupby(runs, sort=False):
         views = []
         for row_id, row_cells in part.groupby("row", sort=False):
-            row = rows.get(row_id, {})
-            variant = row.get("variant", row_id)  # the baselines' rows are no rows of the study
+            row = table.row(row_id) or Row(
+                id=row_id, label="", variant=row_id
+            )  # the baselines' are no rows of the study
             texts = tuple(
-                _cell_view(cell, decimals[cell.column], cell.column in paired, variant)
+                _cell_view(cell, decimals[cell.column], cell.column in paired, row.variant)
                 for cell in row_cells.itertuples()
             )
-            row_marks = tuple(marks[key] for key in row.get("notes") or ())
-            views.append(RowView(row_cells["row_label"].iloc[0], row.get("cite") or "", row_marks, texts))
+            row_marks = tuple(marks[key] for key in row.notes)
+            views.append(RowView(row_cells["row_label"].iloc[0], row.cite, row_marks, texts))
         yield part["section"].iloc[0], tuple(views)
 
 
@@ -292,13 +288,13 @@ def _gain(cell: tuple, decimals: int) -> str:
     return f"{number(cell.gain, decimals, signed=True)} ± {number((cell.gain_high - cell.gain_low) / 2, decimals)}"
 
 
-def _compared(rows: dict, cells: pd.DataFrame) -> str:
+def _compared(table: Table, cells: pd.DataFrame) -> str:
     """What the signs of a comparison mean, where the table has one."""
     references = cells.loc[cells["outcome"] != "", "reference"]
     if references.empty:
         return ""
     return (
-        f"Against {rows[references.iloc[0]]['label']}, on the same test clips: ▲ better, ▼ worse, ≈ within noise "
+        f"Against {table.row(references.iloc[0]).label}, on the same test clips: ▲ better, ▼ worse, ≈ within noise "
         "(difference ± half its 95 % interval, over seeds and clips; p < 0.05 after Holm over the table)."
     )
 
@@ -347,10 +343,10 @@ def _data(cells: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(cells.loc[here, "dataset"].dropna()))
 
 
-def _caption(study: dict, table: dict, cells: pd.DataFrame, choice: Choice) -> str:
+def _caption(study: Study, table: Table, cells: pd.DataFrame, choice: Choice) -> str:
     """What was measured and how, in sentences; a table says by itself at which scale it was made."""
-    source = f"{study['title']} ({study['venue']})" if study.get("venue") else study["title"]
-    parts = [f"{source}, Table {table['number']}." if table.get("number") else f"{source}."]
+    source = f"{study.title} ({study.venue})" if study.venue else study.title
+    parts = [f"{source}, Table {table.number}." if table.number else f"{source}."]
     measured = cells[(cells["kind"] == "accuracy") & cells["measured"].notna()]
     if _has_accuracy(cells):
         seeds = "no run yet" if measured.empty else _seeds(measured["n"])

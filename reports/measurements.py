@@ -13,6 +13,7 @@ from studies.benchmarks import BENCHMARKS
 from studies.measurements import COLUMNS
 from studies.paper import PAPER
 from studies.plan import BASELINES, dataset_of
+from studies.types import AccuracyColumn, VideoColumn
 
 NO_SUCH_DATA = "no data"
 HIGHER_IS_BETTER = ("ap", "pck", "auc", "throughput")  # how the names of such metrics begin
@@ -51,11 +52,11 @@ class Choice:
         """Prepared data set of a column's input: ground-truth keypoints (`gt`) or detected ones (`detected`)."""
         return f"{self.dataset}-{'gt' if keypoints == 'gt' else self.detector}"
 
-    def column_data(self, column: dict) -> str:
+    def column_data(self, column: AccuracyColumn) -> str:
         """Data set of an accuracy column: prepared key points, videos, or a benchmark of which there are none."""
         found = dataset_of(column, vars(self))
-        printed = column.get("benchmark") if self.scale != PAPER else None
-        return found or (printed if printed in BENCHMARKS else NO_SUCH_DATA)
+        theirs = isinstance(column, VideoColumn) and column.benchmark in BENCHMARKS and self.scale != PAPER
+        return found or (column.benchmark if theirs else NO_SUCH_DATA)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """A study's table with measured numbers beside the printed ones, in long form: one row a cell."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from base.errors import InputError
 from base.files import write_text
 from reports.cells import CELL_FIELDS, accuracy_cell, efficiency_cell, fact_cell, memory_cell
 from reports.comparisons import read_comparisons
@@ -16,6 +16,7 @@ from studies.load import load_study
 from studies.paper import PUBLISHED
 from studies.plan import BASELINE_RECIPE
 from studies.printed import OUT_OF_MEMORY
+from studies.types import Column, CountColumn, FactColumn, Row, Study, Table
 from studies.variants import resolve_variants
 
 BASELINE_SECTION = "Baselines (ours)"
@@ -25,7 +26,7 @@ IDENTITY = ("study", "table", "row", "row_label", "section", "column", "column_l
 
 
 def build_table(
-    study: dict, table: dict, measurements: pd.DataFrame, comparisons: pd.DataFrame | None = None, **options
+    study: Study, table: Table, measurements: pd.DataFrame, comparisons: pd.DataFrame | None = None, **options
 ) -> pd.DataFrame:
     """One table of a study in long form, a row for each of its cells, in printed order; the baselines come last.
 
@@ -40,15 +41,15 @@ def build_table(
     choice = Choice(**options)
     cells = []
     for row in [*with_published(table, choice), *baseline_rows(table, choice)]:
-        for column in table["columns"]:
+        for column in table.columns:
             cells.append(_identity(study, table, row, column) | _cell(table, row, column, measurements, choice))
-    found = _sorted(pd.DataFrame(cells, columns=[*IDENTITY, *CELL_FIELDS]), table.get("sorted_by"))
+    found = _sorted(pd.DataFrame(cells, columns=[*IDENTITY, *CELL_FIELDS]), table.sorted_by)
     return found.merge(_compared(comparisons), how="left", on=[*KEYS]).fillna({"outcome": "", "reference": ""})
 
 
-def _sorted(cells: pd.DataFrame, column: str | None) -> pd.DataFrame:
+def _sorted(cells: pd.DataFrame, column: str) -> pd.DataFrame:
     """Rows by what was measured in a column, the smallest first, those without last; as printed without a column."""
-    if column is None:
+    if not column:
         return cells
     measured = cells[cells["column"] == column].set_index("row")["measured"].astype(float)
     return cells.sort_values("row", key=lambda rows: rows.map(measured), kind="stable", ignore_index=True)
@@ -63,45 +64,35 @@ def _compared(comparisons: pd.DataFrame | None) -> pd.DataFrame:
     ]
 
 
-def with_published(table: dict, choice: Choice) -> list[dict]:
+def with_published(table: Table, choice: Choice) -> list[Row]:
     """Rows of a table, and after each whose published weights were judged one for these, which prints the same."""
-    columns = [column for column in table["columns"] if column["kind"] == "accuracy"]
-    judged = {name for column in columns for name in choice.published.get(choice.column_data(column), ())}
+    judged = {name for column in table.accuracies for name in choice.published.get(choice.column_data(column), ())}
     found = []
-    for row in table["rows"]:
+    for row in table.rows:
         found.append(row)
-        if row.get("variant") in judged and row.get("cells"):
-            copy = {"id": f"{row['id']}-published", "label": f"{row['label']}, published weights", "recipe": PUBLISHED}
-            found.append(row | copy)
+        if row.variant in judged and row.cells:
+            name, label = f"{row.id}-published", f"{row.label}, published weights"
+            found.append(replace(row, id=name, label=label, recipe=PUBLISHED))
     return found
 
 
-def baseline_rows(table: dict, choice: Choice) -> list[dict]:
+def baseline_rows(table: Table, choice: Choice) -> list[Row]:
     """Rows of the baselines that a table with accuracies of lifted poses does not list itself."""
-    if not any("input" in column for column in table["columns"]):
+    if not table.lifts:
         return []
-    listed = {row.get("variant") for row in table["rows"]}
+    listed = {row.variant for row in table.rows}
     variants = resolve_variants()
     return [
-        {
-            "id": name,
-            "label": variants[name]["label"],
-            "variant": name,
-            "recipe": BASELINE_RECIPE,
-            "section": BASELINE_SECTION,
-        }
+        Row(
+            id=name,
+            label=variants[name]["label"],
+            variant=name,
+            recipe=BASELINE_RECIPE,
+            section=BASELINE_SECTION,
+        )
         for name in choice.baselines
         if name not in listed
     ]
-
-
-def find_table(study: dict, table_id: str) -> dict:
-    """A table of a study by its id; raises InputError for an unknown one."""
-    for table in study["tables"]:
-        if table["id"] == table_id:
-            return table
-    known = ", ".join(table["id"] for table in study["tables"])
-    raise InputError(f"studies/{study['study']}.yaml: no table {table_id!r}; it has {known}")
 
 
 def write_tables(
@@ -118,10 +109,10 @@ def write_tables(
     study, measurements = load_study(study_name), read_measurements(measurements_csv)
     comparisons = read_comparisons(comparisons_csv) if comparisons_csv else None
     written = []
-    for table in study["tables"]:
+    for table in study.tables:
         cells = build_table(study, table, measurements, comparisons, **options)
         view = make_view(study, table, cells, Choice(**options))
-        written += write_view(view, cells, Path(out_dir) / f"{study['study']}-{table['id']}")
+        written += write_view(view, cells, Path(out_dir) / f"{study.name}-{table.id}")
     return written
 
 
@@ -134,25 +125,25 @@ def write_document(stems: Sequence[str], folder: str | Path) -> Path:
     return write_text(Path(folder) / "all.tex", "\n".join(lines))
 
 
-def _identity(study: dict, table: dict, row: dict, column: dict) -> dict:
+def _identity(study: Study, table: Table, row: Row, column: Column) -> dict:
     return {
-        "study": study["study"],
-        "table": table["id"],
-        "row": row["id"],
-        "row_label": row["label"],
-        "section": row.get("section") or "",
-        "column": column["id"],
-        "column_label": column["label"],
-        "kind": column["kind"],
+        "study": study.name,
+        "table": table.id,
+        "row": row.id,
+        "row_label": row.label,
+        "section": row.section,
+        "column": column.id,
+        "column_label": column.label,
+        "kind": column.kind,
     }
 
 
-def _cell(table: dict, row: dict, column: dict, measurements: pd.DataFrame, choice: Choice) -> dict:
-    text = row.get("cells", {}).get(column["id"], "")
+def _cell(table: Table, row: Row, column: Column, measurements: pd.DataFrame, choice: Choice) -> dict:
+    text = row.cells.get(column.id, "")
     if text == OUT_OF_MEMORY:
-        return memory_cell(row, table["device_memory"], measurements, choice)
-    if column["kind"] == "fact":
+        return memory_cell(row, table.device_memory, measurements, choice)
+    if isinstance(column, FactColumn):
         return fact_cell(text)
-    if column["kind"] == "efficiency":
+    if isinstance(column, CountColumn):
         return efficiency_cell(text, row, column, measurements, choice)
-    return accuracy_cell(text, row, column, measurements, choice, table.get("benchmark"))
+    return accuracy_cell(text, row, column, measurements, choice, table.benchmark)

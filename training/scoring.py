@@ -1,13 +1,13 @@
 """PoseTrack's AP and Sub-JHMDB's PCK of top-down predictions on a prepared video data set. No torch in here."""
 
-from collections.abc import Sequence as List
+from collections.abc import Sequence
 
 import numpy as np
 
+from datasets.video.annotations import Video
 from datasets.video.instances import Instances
-from datasets.video.sequences import Sequence
 from metrics.pck import MEAN_GROUPS, MEAN_JOINTS, box_size, jhmdb_columns, pck
-from metrics.poseval import PoseTrackAP, Scene, annotated, pool, posetrack_ap, predicted
+from metrics.poseval import PoseTrackAP, ScoredVideo, annotated, pool, posetrack_ap, predicted
 from metrics.statistics import resample
 
 GROUPS = {
@@ -35,7 +35,7 @@ PCK_GROUPS = {
 
 
 def video_ap(
-    sequences: List[Sequence], instances: Instances, joints: np.ndarray, scores: np.ndarray
+    sequences: Sequence[Video], instances: Instances, joints: np.ndarray, scores: np.ndarray
 ) -> dict[str, float]:
     """AP in percent by name: `ap` (the mean over joints), `ap_head`, ..., and `ap_hidden`.
 
@@ -74,7 +74,7 @@ def resampled_pck(instances: Instances, joints: np.ndarray) -> dict[str, np.ndar
 
 
 def resampled_ap(
-    sequences: List[Sequence], instances: Instances, joints: np.ndarray, scores: np.ndarray
+    sequences: Sequence[Video], instances: Instances, joints: np.ndarray, scores: np.ndarray
 ) -> dict[str, np.ndarray]:
     """What `video_ap` gives, in resamples of the sequences (`metrics.statistics.resample`), (R,) each."""
     cluster = np.repeat(np.arange(len(sequences)), [len(sequence.labelled) for sequence in sequences])  # of each frame
@@ -89,7 +89,7 @@ def _named(columns: dict[str, dict]) -> dict:
 
 
 def _score(
-    sequences: List[Sequence],
+    sequences: Sequence[Video],
     instances: Instances,
     joints: np.ndarray,
     scores: np.ndarray,
@@ -101,8 +101,8 @@ def _score(
     return found | ({HIDDEN: posetrack_ap(*pooled, flags=flags, resamples=resamples)} if flags.any() else {})
 
 
-def _scene(number: int, sequence: Sequence, instances: Instances, joints: np.ndarray, scores: np.ndarray) -> Scene:
+def _scene(number: int, sequence: Video, instances: Instances, joints: np.ndarray, scores: np.ndarray) -> ScoredVideo:
     mine, persons = instances.sequence == number, sequence.persons
     truth = annotated(persons.frame, persons.keypoints, persons.head_box)
     found = predicted(instances.frame[mine], joints[mine], scores[mine])
-    return Scene(truth, found, sequence.labelled, sequence.ignore)
+    return ScoredVideo(truth, found, sequence.labelled, sequence.ignore)

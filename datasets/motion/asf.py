@@ -39,7 +39,7 @@ class Bone:
 
 
 @dataclass(frozen=True)
-class Skeleton:
+class AsfSkeleton:
     """Bones by name, parents before children, without the root; scale: metres per unit of length in the files."""
 
     bones: dict[str, Bone]
@@ -56,7 +56,7 @@ class Skeleton:
         return {ROOT: len(ROOT_ORDER)} | {name: len(bone.dof) for name, bone in self.bones.items() if bone.dof}
 
 
-def forward_kinematics(skeleton: Skeleton, motion: dict[str, np.ndarray]) -> np.ndarray:
+def forward_kinematics(skeleton: AsfSkeleton, motion: dict[str, np.ndarray]) -> np.ndarray:
     """Positions (F, 1 + bones, 3) in metres, y up, in the order of `skeleton.points`.
 
     motion: as read_amc gives it. A bone turns by C M C^T against its parent, C being its axis frame and M its
@@ -75,7 +75,7 @@ def forward_kinematics(skeleton: Skeleton, motion: dict[str, np.ndarray]) -> np.
     return np.stack([ends[name] for name in skeleton.points], 1)
 
 
-def read_asf(path: str | Path) -> Skeleton:
+def read_asf(path: str | Path) -> AsfSkeleton:
     """Read a skeleton. Raises InputError naming the file and, where there is one, the line or bone."""
     path = Path(path)
     sections = _sections(path)
@@ -93,7 +93,7 @@ def read_asf(path: str | Path) -> Skeleton:
             )
     if missing := [name for name in parents if name not in entries]:
         raise InputError(f"{path}: :hierarchy names the bone {missing[0]!r}, :bonedata lacks it; {ASF_REMEDY}")
-    return Skeleton({name: _bone(path, *entries[name], scale, parents[name]) for name in parents}, scale)
+    return AsfSkeleton({name: _bone(path, *entries[name], scale, parents[name]) for name in parents}, scale)
 
 
 def _sections(path: Path) -> dict[str, list[Line]]:
@@ -201,7 +201,7 @@ def _bone(path: Path, number: int, entry: dict[str, list[str]], scale: float, pa
     return Bone(direction / np.linalg.norm(direction), length, axis, dof, parent)
 
 
-def read_amc(path: str | Path, skeleton: Skeleton, fps: float | None = None) -> dict[str, np.ndarray]:
+def read_amc(path: str | Path, skeleton: AsfSkeleton, fps: float | None = None) -> dict[str, np.ndarray]:
     """Read a motion: each moving bone, and `root`, -> (F, values) float64; degrees, the root's place in file units.
 
     fps: frames per second that are expected, if the file says how many it has. Angles in radians are converted.

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.fetching.sources import source, verified
-from datasets.motion.asf import Skeleton, forward_kinematics, read_amc, read_asf
+from datasets.motion.asf import AsfSkeleton, forward_kinematics, read_amc, read_asf
 from datasets.motion.takes import Motion, Take
 
 SOURCE = "cmu"
@@ -101,7 +101,7 @@ def clip_takes(clip: str, folder: Path, cameras: tuple[int, ...]) -> list[Take]:
     ]
 
 
-def human36m_joints(skeleton: Skeleton, points: np.ndarray) -> np.ndarray:
+def human36m_joints(skeleton: AsfSkeleton, points: np.ndarray) -> np.ndarray:
     """Points of a CMU skeleton (F, P, 3), y up, to Human3.6M's 17 joints (F, 17, 3), z up, in the same unit."""
     ends = points[:, [skeleton.points.index(name) for name in ENDS]]  # (F, 16, 3)
     pelvis = (ends[:, 0] + ends[:, 3]) / 2

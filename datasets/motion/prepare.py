@@ -11,10 +11,11 @@ import pandas as pd
 from base.errors import InputError
 from base.folders import code_digest, whole_folder
 from base.reading import nearest
-from datasets.lifting import SPACE, write_split
+from datasets.lifting import SPACE
 from datasets.motion.cameras import image_space, subject_cameras
 from datasets.motion.detector import Detector, detect, detector
 from datasets.motion.takes import Motion, Take, check_motion
+from datasets.writing import write_split
 from studies.motions import Source, lifting_data
 
 

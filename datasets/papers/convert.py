@@ -20,15 +20,15 @@ from base.files import write_text
 from base.folders import code_digest, whole_folder
 from base.reading import nearest
 from datasets.fetching.downloads import digest
-from datasets.lifting import SplitWriter
 from datasets.papers import MODULES, PRESETS
 from datasets.papers.report import describe
+from datasets.writing import SplitWriter
 
 SPEAK = 5.0  # seconds between lines of progress
 
 
 @dataclass(frozen=True)
-class View:
+class CapturedSequence:
     """A take seen by a camera: the rows of one sequence.
 
     keypoints (T, 17, 3) px and confidence; joints (T, 17, 3); factor (T,); valid (T,) bool where not all frames are
@@ -55,7 +55,7 @@ class Conversion:
     """
 
     form: str
-    views: Callable[[str], Iterator[View]]
+    views: Callable[[str], Iterator[CapturedSequence]]
     files: list[Path]
     card: dict[str, dict]
 
@@ -96,7 +96,7 @@ def split_name(name: str) -> tuple[str, str]:
     return known[name]
 
 
-def _write(folder: Path, split: str, views: Iterator[View], card: dict) -> dict | None:
+def _write(folder: Path, split: str, views: Iterator[CapturedSequence], card: dict) -> dict | None:
     """Write a split; its card, or None where there is nothing."""
     writer, frames, spoken = None, 0, time.monotonic()
     for view in views:
@@ -110,7 +110,7 @@ def _write(folder: Path, split: str, views: Iterator[View], card: dict) -> dict 
     return writer.close(card) if writer else None
 
 
-def _check_inside(view: View) -> None:
+def _check_inside(view: CapturedSequence) -> None:
     """Raise InputError for a person who mostly stands outside of the image: the camera is another one, or turned."""
     x, y = np.median(view.keypoints[..., :2], axis=(0, 1))
     if not (0 <= x <= view.size[0] and 0 <= y <= view.size[1]):
@@ -120,7 +120,7 @@ def _check_inside(view: View) -> None:
         )
 
 
-def _rows(view: View) -> pd.DataFrame:
+def _rows(view: CapturedSequence) -> pd.DataFrame:
     rows = {
         "sequence": view.sequence,
         "frame": np.arange(len(view.factor), dtype=np.int32),

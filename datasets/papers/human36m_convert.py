@@ -14,16 +14,16 @@ from base.foreign import data_files
 from base.reading import nearest
 from datasets.lifting import sequence_bounds
 from datasets.motion.cameras import image_space
-from datasets.papers.convert import Conversion, View
+from datasets.papers.convert import CapturedSequence, Conversion
 from datasets.papers.human36m import (
     BODY,
     CAMERAS,
     POSITIONS,
     TEST,
     TRAIN,
-    Frames,
-    Source,
+    PickledFrames,
     Take,
+    TakeName,
     read_detections,
     read_motionbert,
     read_original,
@@ -86,7 +86,7 @@ def _from_pickle(preset: str, raw: Path) -> Conversion:
         raise InputError(f"sources.human36m.form: MotionBERT's file has no CPN detections; get {DETECTIONS['cpn']}")
     splits = read_motionbert(raw / PICKLE)
 
-    def views(split: str) -> Iterator[View]:
+    def views(split: str) -> Iterator[CapturedSequence]:
         return _pickled(splits["test" if split == "test" else "train"], SUBJECTS[split], preset, raw / PICKLE)
 
     pixels = CARD | {"units": UNITS | {"joints": "px: the file has no factor for training", "factor": "1"}}
@@ -94,16 +94,16 @@ def _from_pickle(preset: str, raw: Path) -> Conversion:
     return Conversion("motionbert", views, [raw / PICKLE], cards)
 
 
-def _pickled(frames: Frames, subjects: tuple[str, ...], preset: str, file: Path) -> Iterator[View]:
+def _pickled(frames: PickledFrames, subjects: tuple[str, ...], preset: str, file: Path) -> Iterator[CapturedSequence]:
     for start, stop in sequence_bounds(frames.source):
-        source, rows = Source.of(str(frames.source[start]), f"{file}, source"), slice(start, stop)
+        source, rows = TakeName.of(str(frames.source[start]), f"{file}, source"), slice(start, stop)
         if source.subject not in subjects:
             continue
         factor = np.ones(stop - start, np.float32) if frames.factor is None else frames.factor[rows]
         joints = frames.joints[rows] * factor[:, None, None]
         action = source.action if frames.action is None else str(frames.action[start])
         keypoints = _sure(frames.joints[rows, :, :2]) if preset == "gt" else frames.keypoints[rows]
-        yield View(
+        yield CapturedSequence(
             sequence=source.name,
             subject=source.subject,
             action=action,
@@ -126,7 +126,7 @@ def _from_positions(preset: str, raw: Path, form: str) -> Conversion:
         files.append(raw / DETECTIONS[preset])
         detected = read_detections(files[-1])
 
-    def views(split: str) -> Iterator[View]:
+    def views(split: str) -> Iterator[CapturedSequence]:
         for take in sorted((t for t in takes if t[0] in SUBJECTS[split]), key=lambda t: (int(t[0][1:]), *numbers[t])):
             found = _detected(detected, take, len(takes[take]), files[-1]) if detected else None
             for i, name in enumerate(CAMERAS):
@@ -135,9 +135,9 @@ def _from_positions(preset: str, raw: Path, form: str) -> Conversion:
                 act, subact = numbers[take]
                 sequence = f"s_{int(take[0][1:]):02d}_act_{act:02d}_subact_{subact:02d}_ca_{i + 1:02d}"
                 flat, title = joints[..., :2] / factor[:, None, None], " ".join(take)
-                if not Source.of(sequence, str(where)).blocked and found:
+                if not TakeName.of(sequence, str(where)).blocked and found:
                     check_points(found[i][..., :2], flat, BODY, f"{files[-1]}, {title}, camera {name}")
-                yield View(
+                yield CapturedSequence(
                     sequence=sequence,
                     subject=take[0],
                     action=take[1].partition(" ")[0],

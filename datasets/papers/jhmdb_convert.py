@@ -16,9 +16,9 @@ from base.folders import code_digest, whole_folder
 from base.foreign import data_files, read_text
 from datasets.papers.matlab import read_mat
 from datasets.papers.values import numbers
-from datasets.video.jhmdb import FIRST, JOINTS, sequences_of
-from datasets.video.posetrack import read_json
-from datasets.video.sequences import Sequence
+from datasets.video.annotations import Video
+from datasets.video.coco import read_json
+from datasets.video.jhmdb import FIRST, JOINTS, clips_of
 
 FOLDS = (1, 2, 3)
 SPLITS = {"train": "1", "test": "2"}  # as the lists number them
@@ -40,7 +40,7 @@ def convert_jhmdb(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
         places = {place.name: place for place in data_files(raw, f"{FRAMES}/*/*") if place.is_dir()}
         made, counts = _from_json(found, places, raw) if found else _from_lists(raw, places), {}
         for source, key, content in made:
-            counts[key] = _counts(sequences_of(content, source, raw))
+            counts[key] = _counts(clips_of(content, source, raw))
             write_text(folder / f"annotations/{key}.json", json.dumps(content) + "\n")
         if (raw / FRAMES).is_dir():
             (folder / FRAMES).symlink_to((raw / FRAMES).resolve(), target_is_directory=True)
@@ -159,7 +159,7 @@ def _mat(raw: Path, name: str, key: str, shape: tuple[int | None, ...]) -> tuple
     return path, numbers(array, f"{path}, {key}", shape)
 
 
-def _counts(sequences: list[Sequence]) -> dict[str, int]:
+def _counts(sequences: list[Video]) -> dict[str, int]:
     return {"clips": len(sequences), "frames": sum(len(sequence.images) for sequence in sequences)}
 
 

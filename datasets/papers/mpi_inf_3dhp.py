@@ -14,7 +14,7 @@ import numpy as np
 
 from base.errors import InputError
 from base.foreign import data_files
-from datasets.papers.limbs import Body, check_limbs, check_points, check_sides, seen
+from datasets.papers.limbs import Anatomy, check_limbs, check_points, check_sides, seen
 from datasets.papers.matlab import read_mat
 from datasets.papers.restricted import read_npz
 from datasets.papers.unreadable import unreadable
@@ -25,7 +25,7 @@ KEPT = (7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 4, 3, 6)
 JOINTS = 17
 CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)  # at chest and knee height; everybody trains on these
 LIMBS = (((2, 3), (5, 6)), ((3, 4), (6, 7)), ((8, 9), (11, 12)), ((9, 10), (12, 13)))  # (right, left)
-BODY = Body(LIMBS, legs=((8, 9, 10), (11, 12, 13)), trunk=(14, 1))
+BODY = Anatomy(LIMBS, legs=((8, 9, 10), (11, 12, 13)), trunk=(14, 1))
 SIZES = {"TS5": (1920, 1080), "TS6": (1920, 1080)}  # pixels; of all others:
 SIZE = (2048, 2048)
 SEQUENCE = re.compile(r"(S[1-8])[/ ](Seq[12])")
@@ -41,7 +41,7 @@ Name = tuple[str, str]  # subject and sequence, such as ("S1", "Seq2")
 
 
 @dataclass(frozen=True)
-class Sequence:
+class ScoredSequence:
     """keypoints (F, 17, 2) px; joints (F, 17, 3) mm; valid (F,) bool: frames that are scored; activity (F,): 1 to 7, or
     None where the form has none; size: of the image, pixels.
     """
@@ -74,7 +74,7 @@ def read_training(folder: str | Path) -> Iterator[tuple[Name, Views]]:
     return ((_sequence(f"{file.parts[-3]}/{file.parts[-2]}", file), _annotations(file)) for file in files)
 
 
-def read_test(folder: str | Path) -> dict[str, Sequence]:
+def read_test(folder: str | Path) -> dict[str, ScoredSequence]:
     """By name, TS1 to TS6, from `TS*/annot_data.mat` below `folder`. Raises InputError as `read_training`."""
     files = data_files(Path(folder), "TS*/annot_data.mat")
     if not files:
@@ -112,7 +112,7 @@ def read_stmo_training(path: str | Path) -> dict[Name, Views]:
     return found
 
 
-def read_stmo_test(path: str | Path) -> dict[str, Sequence]:
+def read_stmo_test(path: str | Path) -> dict[str, ScoredSequence]:
     """What `read_test` gives, without activities, from P-STMO's `data_test_3dhp.npz`. Raises InputError as it does."""
     return {str(name): _stmo_tested(str(name), content, f"{path}, {name}") for name, content in _stmo(path).items()}
 
@@ -174,7 +174,7 @@ def _cell(cells: Mapping[str, Any], key: str, camera: int, file: Path) -> np.nda
     return array.reshape(len(array), RAW_JOINTS, axes)
 
 
-def _test_sequence(file: Path) -> Sequence:
+def _test_sequence(file: Path) -> ScoredSequence:
     arrays = read_mat(file, "annot2", "univ_annot3", "valid_frame", "activity_annotation")
     keypoints, joints = (_stacked(arrays[key], f"{file}, {key}", n) for key, n in (("annot2", 2), ("univ_annot3", 3)))
     valid = flags(arrays["valid_frame"], f"{file}, valid_frame", len(keypoints))
@@ -183,7 +183,7 @@ def _test_sequence(file: Path) -> Sequence:
     if not np.isin(activity, range(ACTIVITIES + 1)).all():  # 0 where nothing is said
         raise InputError(f"{where} has other numbers than 0 to {ACTIVITIES}; get the file again")
     size = _size(file.parent.name, str(file))
-    return _tested(Sequence(keypoints, joints, valid, activity.astype(int), size), str(file))
+    return _tested(ScoredSequence(keypoints, joints, valid, activity.astype(int), size), str(file))
 
 
 def _stacked(value: Any, where: str, axes: int) -> np.ndarray:
@@ -193,13 +193,13 @@ def _stacked(value: Any, where: str, axes: int) -> np.ndarray:
     return numbers(array[:, 0] if array.ndim == 4 and array.shape[1] == 1 else array, where, (None, JOINTS, axes))
 
 
-def _stmo_tested(name: str, content: object, where: str) -> Sequence:
+def _stmo_tested(name: str, content: object, where: str) -> ScoredSequence:
     keypoints, joints = _arrays(content, where)
     valid = flags(entry(content, "valid", where), f"{where}, valid", len(keypoints))
-    return _tested(Sequence(keypoints, joints, valid, None, _size(name, where)), where)
+    return _tested(ScoredSequence(keypoints, joints, valid, None, _size(name, where)), where)
 
 
-def _tested(sequence: Sequence, where: str) -> Sequence:
+def _tested(sequence: ScoredSequence, where: str) -> ScoredSequence:
     """A test sequence whose valid frames hold poses of a person, and whose key points belong to them."""
     if not sequence.valid.any():
         raise InputError(f"{where}: no frame is valid; get the file again")

@@ -11,10 +11,10 @@ import numpy as np
 from base.errors import InputError
 from base.foreign import data_files
 from base.reading import nearest
-from datasets.papers.convert import Conversion, View
+from datasets.papers.convert import CapturedSequence, Conversion
 from datasets.papers.mpi_inf_3dhp import (
     SIZE,
-    Sequence,
+    ScoredSequence,
     Views,
     read_stmo_test,
     read_stmo_training,
@@ -45,7 +45,7 @@ def conversion(preset: str, raw: Path, form: str) -> Conversion:
     if form not in FORMS:
         raise InputError(f"sources.mpi-inf-3dhp.form: unknown form {form!r}{nearest(form, FORMS)}")
 
-    def views(split: str) -> Iterator[View]:
+    def views(split: str) -> Iterator[CapturedSequence]:
         if split == "test":
             file = raw / (TEST if form == "p-stmo" else TEST_FOLDER)
             sequences = read_stmo_test(file) if form == "p-stmo" else read_test(file)
@@ -68,7 +68,7 @@ def _form(raw: Path) -> str:
     )
 
 
-def _training(raw: Path, form: str, held_out: bool) -> Iterator[View]:
+def _training(raw: Path, form: str, held_out: bool) -> Iterator[CapturedSequence]:
     found: Iterator[tuple[tuple[str, str], Views]]
     found = iter(read_stmo_training(raw / TRAINING).items()) if form == "p-stmo" else read_training(raw)
     for (subject, sequence), views in found:
@@ -78,7 +78,7 @@ def _training(raw: Path, form: str, held_out: bool) -> Iterator[View]:
             valid = np.arange(len(points)) % EVERY == EVERY // 2
             name, camera_name = f"{subject}_{sequence}_ca_{camera:02d}", f"ca_{camera:02d}"
             where = f"{raw / TRAINING if form == 'p-stmo' else raw}, {subject} {sequence}, camera {camera}"
-            yield View(
+            yield CapturedSequence(
                 sequence=name,
                 subject=subject,
                 action=sequence,
@@ -92,9 +92,9 @@ def _training(raw: Path, form: str, held_out: bool) -> Iterator[View]:
             )
 
 
-def _tested(name: str, test: Sequence, file: Path) -> View:
+def _tested(name: str, test: ScoredSequence, file: Path) -> CapturedSequence:
     action = "test" if test.activity is None else np.array([f"activity {number}" for number in test.activity])
-    return View(
+    return CapturedSequence(
         sequence=name,
         subject=name,
         action=action,

@@ -18,9 +18,10 @@ from base.folders import code_digest, whole_folder
 from base.foreign import data_files
 from base.reading import nearest
 from datasets.fetching.downloads import digest
-from datasets.video.boxes import Boxes, read_boxes, write_boxes
-from datasets.video.posetrack import as_json, merged, read_sequence
-from datasets.video.sequences import Sequence
+from datasets.papers.posetrack_2017 import read_any_year
+from datasets.video.annotations import Video
+from datasets.video.boxes import Detections, read_boxes
+from datasets.video.writing import write_boxes, write_merged, write_sequence
 from studies.benchmarks import BENCHMARKS, departures
 
 YEARS = ("posetrack17", "posetrack18", "posetrack21")
@@ -35,7 +36,7 @@ def convert_posetrack(name: str, out_dir: str | Path, raw_dir: str | Path) -> No
 
     raw_dir: the folder with a folder for each source; in `posetrack18/` the annotations lie in folders train and val,
     at any depth, and the frames under the names that they give. Raises InputError: an unknown name, no annotations, a
-    frame that is missing, whatever `read_sequence` refuses.
+    frame that is missing, whatever `read_any_year` refuses.
     """
     year = name.removeprefix("video-")
     if year not in YEARS:
@@ -45,8 +46,7 @@ def convert_posetrack(name: str, out_dir: str | Path, raw_dir: str | Path) -> No
     with whole_folder(Path(out_dir)) as folder:
         splits = {split: list(_converted(files[split], raw, folder / "annotations" / split)) for split in files}
         for split, sequences in splits.items():
-            parts = [as_json(sequence, raw) for sequence in sequences]
-            write_text(folder / "annotations" / f"{split}.json", json.dumps(merged(parts)) + "\n")
+            write_merged(sequences, folder / "annotations" / f"{split}.json", raw)
         _link_frames(splits, raw, folder)
         boxes = _boxes(raw / BOXES, splits["val"], folder)
         card = {
@@ -85,23 +85,23 @@ def describe(year: str, card: dict) -> str:
     return "\n".join([*lines, "", whole, "", f"Detector's boxes: {card['boxes']}.", ""])
 
 
-def _converted(files: list[Path], raw: Path, folder: Path) -> Iterator[Sequence]:
+def _converted(files: list[Path], raw: Path, folder: Path) -> Iterator[Video]:
     for number, path in enumerate(files, 1):
-        sequence = read_sequence(path, raw)
+        sequence = read_any_year(path, raw)
         if sequence.image_ids.max() < UNIQUE:  # 2017 numbers the frames of each video from 0
             sequence = replace(sequence, image_ids=number * UNIQUE + sequence.image_ids)
-        write_text(folder / f"{sequence.name}.json", json.dumps(as_json(sequence, raw)) + "\n")
+        write_sequence(sequence, folder / f"{sequence.name}.json", raw)
         yield sequence
 
 
-def _link_frames(splits: dict[str, list[Sequence]], raw: Path, folder: Path) -> None:
+def _link_frames(splits: dict[str, list[Video]], raw: Path, folder: Path) -> None:
     """Links from the prepared folder to the tops of the frames' folders."""
     images = (image for sequences in splits.values() for sequence in sequences for image in sequence.images[:1])
     for top in sorted({image.relative_to(raw).parts[0] for image in images}):
         (folder / top).symlink_to((raw / top).resolve(), target_is_directory=True)
 
 
-def _boxes(path: Path, sequences: list[Sequence], folder: Path) -> str:
+def _boxes(path: Path, sequences: list[Video], folder: Path) -> str:
     """Write the detector's boxes of val, if there are any; returns what the report says of them."""
     if not path.is_file():
         return f"none; put them as {BOXES} for the columns with a detector's boxes"
@@ -112,11 +112,11 @@ def _boxes(path: Path, sequences: list[Sequence], folder: Path) -> str:
         raise InputError(
             f"{path}: none of its images is in the annotations of val; is it of another year? (2017: by image_name)"
         )
-    write_boxes(Boxes(boxes.image_id[inside], boxes.box[inside], boxes.score[inside]), folder / BOXES)
+    write_boxes(Detections(boxes.image_id[inside], boxes.box[inside], boxes.score[inside]), folder / BOXES)
     return f"{inside.sum():,} of {len(inside):,} in frames of val"
 
 
-def _counts(sequences: list[Sequence]) -> dict[str, int]:
+def _counts(sequences: list[Video]) -> dict[str, int]:
     people = [sequence.persons for sequence in sequences]
     return {
         "videos": len(sequences),

@@ -10,7 +10,7 @@ import numpy as np
 
 from base.errors import InputError
 from datasets.fetching.sources import verified
-from datasets.motion.asf import Bone, Skeleton, forward_kinematics, read_amc, read_asf
+from datasets.motion.asf import AsfSkeleton, Bone, forward_kinematics, read_amc, read_asf
 from datasets.motion.cmu import CLIPS, SOURCE, SPLITS, faultless, human36m_joints, resampled
 from datasets.motion.synthetic import ACTIONS, ANKLE, ANKLES, body, perform
 
@@ -56,7 +56,7 @@ def cmu_motions(raw_dir: Path | None, splits: tuple[str, ...]) -> tuple[dict[str
     return {clip: _pieces(clip, *(raw_dir / SOURCE / file for file in names[clip])) for clip in clips}, hashes
 
 
-def with_face(skeleton: Skeleton) -> Skeleton:
+def with_face(skeleton: AsfSkeleton) -> AsfSkeleton:
     """The skeleton with two more bones that end in nose and crown. Raises InputError if it has no head."""
     if "head" not in skeleton.bones:
         raise InputError("the skeleton has no bone named 'head'; nose and crown hang on it")
@@ -68,7 +68,7 @@ def with_face(skeleton: Skeleton) -> Skeleton:
     }.items():
         length = float(np.linalg.norm(way))
         extra[name] = Bone(way / length, length, np.zeros(3), (), "head")
-    return Skeleton(skeleton.bones | extra, skeleton.scale)
+    return AsfSkeleton(skeleton.bones | extra, skeleton.scale)
 
 
 def window(motion: np.ndarray, steps: int, rng: np.random.Generator) -> np.ndarray:

@@ -23,10 +23,9 @@ from datasets.rendered.film import film
 from datasets.rendered.labels import annotate, detections
 from datasets.rendered.motions import SOURCE, cmu_motions, synthetic_motion, window
 from datasets.rendered.scenes import MOST_PERSONS, Cast, Difficulty, Format, draw_scene
-from datasets.video.boxes import Boxes, write_boxes
-from datasets.video.images import jpeg
-from datasets.video.posetrack import as_json, merged
-from datasets.video.sequences import Sequence
+from datasets.video.annotations import Video
+from datasets.video.boxes import Detections
+from datasets.video.writing import jpeg, write_boxes, write_merged, write_sequence
 
 FPS = 25
 VAL_FROM = 1001  # number of the first validation sequence
@@ -96,7 +95,7 @@ def prepare_video(
         write_text(folder / "card.json", json.dumps(card, indent=1) + "\n")
 
 
-def render(split: str, number: int, preset: Preset, cast: Cast, seed: int, folder: Path) -> Sequence:
+def render(split: str, number: int, preset: Preset, cast: Cast, seed: int, folder: Path) -> Video:
     """Draw one sequence into `folder/images` and return its annotations."""
     scene = draw_scene(number, seed, preset.layout, preset.difficulty, cast)
     shot, filmed = film(scene, seed)
@@ -118,28 +117,25 @@ def _write_split(
     """All sequences of a split, their merged file and detector boxes; returns counts."""
     count = getattr(preset, split)
     first = 1 if split == "train" else VAL_FROM
-    parts, boxes, began, spoken = [], [], time.monotonic(), time.monotonic()
+    videos, boxes, began, spoken = [], [], time.monotonic(), time.monotonic()
     for done, number in enumerate(range(first, first + count), 1):
-        sequence = render(split, number, preset, cast, seed, folder)
-        part = as_json(sequence, folder)
-        write_text(folder / "annotations" / split / f"{sequence.name}.json", json.dumps(part) + "\n")
-        parts.append(part)
-        boxes.append(detections(sequence, seed))
+        video = render(split, number, preset, cast, seed, folder)
+        write_sequence(video, folder / "annotations" / split / f"{video.name}.json", folder)
+        videos.append(video)
+        boxes.append(detections(video, seed))
         if time.monotonic() - spoken > SPEAK:
             spoken = time.monotonic()
             left = (spoken - began) / done * (count - done)
             tell(f"{split}: {done} of {count} sequences rendered, about {left:.0f} s left")
-    everything = merged(parts)
-    write_text(folder / "annotations" / f"{split}.json", json.dumps(everything) + "\n")
-    write_boxes(
-        Boxes(*(np.concatenate([getattr(b, f) for b in boxes]) for f in vars(boxes[0]))), folder / f"boxes/{split}.json"
-    )
+    write_merged(videos, folder / "annotations" / f"{split}.json", folder)
+    columns = (np.concatenate([getattr(part, field) for part in boxes]) for field in vars(boxes[0]))
+    write_boxes(Detections(*columns), folder / f"boxes/{split}.json")
     return {
         "sequences": count,
-        "frames": len(everything["images"]),
-        "labelled_frames": sum(image["is_labeled"] for image in everything["images"]),
-        "persons": len(everything["annotations"]),
-        "boxes": sum(len(b.score) for b in boxes),
+        "frames": sum(len(video.images) for video in videos),
+        "labelled_frames": sum(int(video.labelled.sum()) for video in videos),
+        "persons": sum(len(video.persons.frame) for video in videos),
+        "boxes": sum(len(part.score) for part in boxes),
     }
 
 

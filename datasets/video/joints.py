@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.video import jhmdb, sequences
+from datasets.video import annotations, jhmdb
 
 WEIGHTS = {"elbow": 1.2, "knee": 1.2, "wrist": 1.5, "ankle": 1.5}  # of the loss; every other joint 1
 LOWER = ("hip", "knee", "ankle")
@@ -45,5 +45,5 @@ def _part(name: str) -> str:
     return name.rpartition("_")[2]
 
 
-POSETRACK = JointSet(sequences.JOINTS)
+POSETRACK = JointSet(annotations.JOINTS)
 JHMDB = JointSet(jhmdb.JOINTS)

@@ -14,6 +14,7 @@ from reports.tables import build_table
 from reports.verdicts import DIFFERS, NOT_RUN, REPRODUCED
 from studies.load import CLAIMS, load_study
 from studies.printed import MARKS, Printed, parse_printed
+from studies.types import AccuracyColumn, Column, Study, Table, VideoColumn
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Ledger:
 
     claims: dict[str, Claim]
     peers: dict[str, dict]
-    studies: list[dict] = field(default_factory=list)
+    studies: list[Study] = field(default_factory=list)
 
     def table(self, flagged: Mapping[str, Sequence[str]]) -> pd.DataFrame:
         """A row a claim; `findings` are the ids of those that flag it (claim -> findings)."""
@@ -82,7 +83,7 @@ def make_ledger(studies: Sequence[str | Path], measurements: pd.DataFrame, **opt
     loaded = [load_study(study) for study in studies]
     claims = {c.id: c for study in loaded for c in _table_claims(study, measurements, options)}
     for text in extra["text"]:
-        if text["study"] in {study["study"] for study in loaded}:
+        if text["study"] in {study.name for study in loaded}:
             claim = _text_claim(text, claims, extra["peers"])
             claims[claim.id] = claim
     return Ledger(claims, extra["peers"], loaded)
@@ -96,29 +97,26 @@ def known_claims() -> dict:
     return found
 
 
-def _table_claims(study: dict, measurements: pd.DataFrame, options: dict) -> list[Claim]:
+def _table_claims(study: Study, measurements: pd.DataFrame, options: dict) -> list[Claim]:
     return [
         _cell_claim(study, table, column, cell)
-        for table in study["tables"]
+        for table in study.tables
         for cells in [judged_cells(build_table(study, table, measurements, **options))]
-        for column in table["columns"]
-        for cell in cells[cells["column"] == column["id"]].itertuples()
+        for column in table.columns
+        for cell in cells[cells["column"] == column.id].itertuples()
     ]
 
 
-def _cell_claim(study: dict, table: dict, column: dict, cell: tuple) -> Claim:
-    number = f"Table {table['number']}" if table.get("number") else table["title"]
-    protocol = [column.get(key) for key in ("protocol", "input", "benchmark", "boxes", "split")] + [
-        table.get("benchmark")
-    ]
+def _cell_claim(study: Study, table: Table, column: Column, cell: tuple) -> Claim:
+    number = f"Table {table.number}" if table.number else table.title
     return Claim(
-        id=f"{study['study']}/{table['id']}/{cell.row}/{column['id']}",
-        study=study["study"],
-        place=f"{number}, {cell.row_label}, {column['label']}",
+        id=f"{study.name}/{table.id}/{cell.row}/{column.id}",
+        study=study.name,
+        place=f"{number}, {cell.row_label}, {column.label}",
         row=cell.row,
         label=cell.row_label,
-        metric=column["metric"],
-        protocol=" ".join(filter(None, protocol)) if column["kind"] == "accuracy" else "",
+        metric=column.metric,
+        protocol=_protocol(column, table) if isinstance(column, AccuracyColumn) else "",
         convention=cell.convention,
         printed=cell.printed,
         value=cell.printed_value,
@@ -131,10 +129,17 @@ def _cell_claim(study: dict, table: dict, column: dict, cell: tuple) -> Claim:
     )
 
 
-def _notes(table: dict, cell: tuple) -> tuple[str, ...]:
+def _protocol(column: AccuracyColumn, table: Table) -> str:
+    """What an accuracy is of; its split only where that is another than the usual one of such columns."""
+    what = (column.benchmark, column.boxes) if isinstance(column, VideoColumn) else (column.input,)
+    split = "" if column.split == type(column).split else column.split
+    return " ".join(filter(None, (column.protocol, *what, split, table.benchmark)))
+
+
+def _notes(table: Table, cell: tuple) -> tuple[str, ...]:
     """The paper's footnotes to a cell: those of its row, but one with a mark (*) only where the cell has that mark."""
-    row = next((row for row in table["rows"] if row["id"] == cell.row), {})
-    notes = [table["footnotes"][note] for note in row.get("notes", ())]
+    row = table.row(cell.row)
+    notes = [table.footnotes[note] for note in row.notes] if row else []
     theirs = [note for note in notes if not note.startswith("Ours:")]
     return tuple(n for n in theirs if n[0] not in MARKS or cell.printed.endswith(n[0]))
 

@@ -7,29 +7,29 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.bubbles import METRICS, Bubble, column_of, printed_bubbles, true_bubbles
+from reports.bubbles import METRICS, Bubble, printed_bubbles, true_bubbles
 from reports.figures.labels import place_labels
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import BLUE, FAINT, SOFT
-from reports.tables import find_table
+from studies import types
 
 AREA = 26.0  # points² per million parameters, plus FLOOR
 FLOOR = 18.0
 
 
-def error_against_macs(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+def error_against_macs(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """Two panels with the same printed errors: MACs as printed, and the true count of those that we implement."""
-    table = find_table(study, figure["table"])
+    table = study.table(figure.table)
     printed, true = printed_bubbles(table, figure), true_bubbles(table, figure, sources.measurements)
     if not printed:
-        raise NotDrawn(f"no row of {figure['table']} prints an error, MACs and parameters")
+        raise NotDrawn(f"no row of {figure.table} prints an error, MACs and parameters")
     drawn = Figure(figsize=(13, 5.6), layout="constrained")
     left, right = drawn.subplots(1, 2, sharex=True, sharey=True)
     _bubbles(left, printed, "As printed: MACs and parameters of the papers' profiler")
     _bubbles(right, true, "True MACs and parameters of the same networks")
     _printed_places(right, [b for b in printed if b.ours])
-    error = column_of(table, figure["error"])
-    left.set_ylabel(f"Printed {METRICS.get(error['metric'], error['label'])} ({error['unit']})")
+    error = table.column(figure.error)
+    left.set_ylabel(f"Printed {METRICS.get(error.metric, error.label)} ({error.unit})")
     _size_legend(right)
     drawn.draw_without_rendering()  # fixes the layout, which the labels need
     _label(left, printed)

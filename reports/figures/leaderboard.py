@@ -6,12 +6,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.bubbles import column_of
 from reports.figures.labels import place_labels
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import BLUE, COLOURS, FAINT, SOFT, note
 from reports.measurements import NO_SUCH_DATA
-from reports.tables import BASELINE_SECTION, build_table, find_table
+from reports.tables import BASELINE_SECTION, build_table
+from studies import types
 
 AREA, FLOOR = 9.0, 22.0  # points² per million parameters, and at least
 
@@ -28,22 +28,22 @@ class Place:
     parameters: float
 
 
-def leaderboard(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+def leaderboard(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """A panel for operations and one for time, the errors of both the same."""
-    table = find_table(study, figure["table"])
+    table = study.table(figure.table)
     cells = build_table(study, table, sources.measurements, **vars(sources.choice))
     panels = {key: places(cells, figure, key) for key in ("macs", "time")}
     if not panels["macs"]:
-        raise NotDrawn(f"no network of {figure['table']} was trained")
+        raise NotDrawn(f"no network of {figure.table} was trained")
     drawn = Figure(figsize=(13, 6), layout="constrained")
     axes = dict(zip(panels, drawn.subplots(1, 2, sharey=True), strict=True))
-    error = column_of(table, figure["error"])
-    mean = cells[(cells["row"] == "mean-pose") & (cells["column"] == figure["error"])]["measured"]
+    error = table.column(figure.error)
+    mean = cells[(cells["row"] == "mean-pose") & (cells["column"] == figure.error)]["measured"]
     for key, found in panels.items():
-        _panel(axes[key], found, column_of(table, figure[key]))
+        _panel(axes[key], found, table.column(getattr(figure, key)))
         for value in mean.dropna():
             axes[key].axhline(value, color=FAINT, linestyle="--", linewidth=1, label="mean training pose", zorder=0)
-    axes["macs"].set_ylabel(f"{error['label']} ({error['unit']})")
+    axes["macs"].set_ylabel(f"{error.label} ({error.unit})")
     axes["time"].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     note(drawn, sources.choice, _data(cells))
     drawn.draw_without_rendering()  # fixes the layout, which the labels need
@@ -57,14 +57,14 @@ def leaderboard(study: dict, figure: dict, sources: Sources) -> tuple[Figure, st
     )
 
 
-def places(cells: pd.DataFrame, figure: dict, key: str) -> list[Place]:
+def places(cells: pd.DataFrame, figure: types.Figure, key: str) -> list[Place]:
     """Networks with a measured error and a measured cost, in the order of the table."""
     wide = cells.pivot(index="row", columns="column", values="measured")
-    spread = cells[cells["column"] == figure["error"]].set_index("row")
+    spread = cells[cells["column"] == figure.error].set_index("row")
     found = []
     for row in cells["row"].unique():
         values, known = wide.loc[row], spread.loc[row]
-        cost, error, size = (values.get(figure[name]) for name in (key, "error", "size"))
+        cost, error, size = (values.get(getattr(figure, name)) for name in (key, "error", "size"))
         if known["section"] == BASELINE_SECTION or any(pd.isna(x) for x in (cost, error, size)):
             continue
         half = 0.0 if pd.isna(known["low"]) else (known["high"] - known["low"]) / 2
@@ -81,9 +81,9 @@ def front(found: list[Place]) -> list[Place]:
     return best
 
 
-def _panel(axes: Axes, found: list[Place], column: dict) -> None:
+def _panel(axes: Axes, found: list[Place], column: types.Column) -> None:
     axes.set_xscale("log")
-    axes.set_xlabel(f"{column['label']} ({column['unit']})")
+    axes.set_xlabel(f"{column.label} ({column.unit})")
     axes.margins(0.12, 0.12)
     on_front = front(found)
     line = [p.cost for p in on_front], [p.error for p in on_front]

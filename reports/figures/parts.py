@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from base.errors import InputError
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import BLUE, GREEN, INK, ORANGE
+from studies import types
 
 # Column of the parts table -> title, units in one, colour.
 COUNTS = {
@@ -17,7 +18,7 @@ COUNTS = {
 ROW_HEIGHT = 0.34  # inches
 
 
-def parts(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+def parts(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """Bars by part; the last row of the table is the total, which stands in the titles."""
     table = _read(sources)
     rows, total = table.iloc[:-1], table.iloc[-1]

@@ -21,8 +21,9 @@ from reports.site.charts import Chart, bubbles, learning_curves, run_curves
 from reports.site.guide import DOCS, GUIDE, guide, pictures
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
-from reports.tables import build_table, find_table
+from reports.tables import build_table
 from reports.verdicts import VERDICTS
+from studies import types
 from studies.load import load_study
 from studies.variants import resolve_variants
 
@@ -80,19 +81,19 @@ class Site:
         self.studies = [self._study(load_study(name)) for name in studies]
         self.views = {name: data for name, build in VIEWERS.items() if (data := build(report, self.choice))}
 
-    def _study(self, study: dict) -> Study:
-        cells = [build_table(study, t, self.measurements, self.comparisons, **self.options) for t in study["tables"]]
-        views = [make_view(study, t, c, self.choice) for t, c in zip(study["tables"], cells, strict=True)]
+    def _study(self, study: types.Study) -> Study:
+        cells = [build_table(study, t, self.measurements, self.comparisons, **self.options) for t in study.tables]
+        views = [make_view(study, t, c, self.choice) for t, c in zip(study.tables, cells, strict=True)]
         counts: Counter[str] = Counter()
         for table in cells:
             counts.update(count_verdicts(table))
         charts = [
-            bubbles(study, figure, find_table(study, figure["table"]), self.measurements)
-            for figure in study.get("figures", [])
-            if figure["kind"] == "error-against-macs"
+            bubbles(study, figure, study.table(figure.table), self.measurements)
+            for figure in study.figures
+            if figure.kind == "error-against-macs"
         ]
-        figures = [(f["id"], _heading(f), f"{study['study']}-{f['id']}") for f in study.get("figures", [])]
-        about = (study["study"], study["title"], study["venue"] or "", study["link"] or "", study.get("note", ""))
+        figures = [(f.id, f.heading, f"{study.name}-{f.id}") for f in study.figures]
+        about = (study.name, study.title, study.venue, study.link, study.note)
         return Study(*about, tuple(views), tuple(filter(None, charts)), tuple(figures), dict(counts))
 
     @property
@@ -287,10 +288,6 @@ def _verdicts(site: Site) -> list[tuple[str, str, int, str]]:
     for study in site.studies:
         total.update(study.counts)
     return [(v, SYMBOLS[v], total[v], MEANING[v]) for v in VERDICTS]
-
-
-def _heading(figure: dict) -> str:
-    return (f"Figure {figure['number']}: " if figure.get("number") else "") + figure["title"]
 
 
 def _read_json(path: Path) -> dict:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.bubbles import METRICS, Bubble, column_of, printed_bubbles, true_bubbles
+from reports.bubbles import METRICS, Bubble, printed_bubbles, true_bubbles
 from reports.site.runs import Experiment
 from studies.plan import BASELINES
+from studies.types import Figure, Study, Table
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 COLOURS = 8  # of the page's palette; assets/charts.js knows them
@@ -34,25 +35,24 @@ class Chart:
     switch: bool = False
 
 
-def bubbles(study: dict, figure: dict, table: dict, measurements: pd.DataFrame) -> Chart | None:
+def bubbles(study: Study, figure: Figure, table: Table, measurements: pd.DataFrame) -> Chart | None:
     """Printed error against MACs a frame; the switch moves what we implement from the printed to the true count."""
     printed, true = printed_bubbles(table, figure), true_bubbles(table, figure, measurements)
     if not printed:
         return None
-    error = column_of(table, figure["error"])
-    metric = METRICS.get(error["metric"], error["label"])
-    number = f"Figure {figure['number']}: " if figure.get("number") else ""
+    error = table.column(figure.error)
+    metric = METRICS.get(error.metric, error.label)
     counted = {bubble.label: bubble for bubble in true}
     return Chart(
-        id=f"{study['study']}-{figure['id']}-chart",
-        heading=f"{number}{figure['title']}",
+        id=f"{study.name}-{figure.id}-chart",
+        heading=figure.heading,
         caption="Errors are the printed ones; none is measured. “As printed” has the papers' MACs and parameters, “true” "
         "every multiply-accumulate and every trainable weight of the networks that are implemented here. The area of a "
         "bubble grows with its parameters.",
         data=[*_bubble_traces(printed, "paper"), *_bubble_traces(true, "true")],
         layout={
             "xaxis": {"type": "log", "title": {"text": "MACs per frame (millions)"}},
-            "yaxis": {"title": {"text": f"Printed {metric} ({error['unit']})"}},
+            "yaxis": {"title": {"text": f"Printed {metric} ({error.unit})"}},
             "hovermode": "closest",
             "legend": {"orientation": "h"},
         },

@@ -297,14 +297,14 @@ def test_the_report_says_what_is_missing(raw: Path) -> None:
 
 KILLED = """
 import sys, time
-from datasets import lifting
+from datasets import writing
 from datasets.papers.convert import convert
-real = lifting.SplitWriter.add
+real = writing.SplitWriter.add
 def slowly(self, *arrays):
     real(self, *arrays)
     print("wrote some", flush=True)
     time.sleep(60)
-lifting.SplitWriter.add = slowly
+writing.SplitWriter.add = slowly
 convert("human36m-sh", sys.argv[1], sys.argv[2])
 """
 

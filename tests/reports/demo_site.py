@@ -34,8 +34,8 @@ def write_report(root: Path) -> Path:
     write_tables(DEMO, measurements, report / "tables", comparisons, **OPTIONS)
     write_seen(root, report / "heatmaps.npz")
     (report / "figures").mkdir()
-    for figure in load_study(DEMO)["figures"]:
-        (report / "figures" / f"demo-{figure['id']}.svg").write_text(SVG, encoding="utf-8")
+    for figure in load_study(DEMO).figures:
+        (report / "figures" / f"demo-{figure.id}.svg").write_text(SVG, encoding="utf-8")
     return report
 
 

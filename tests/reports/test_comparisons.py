@@ -1,5 +1,6 @@
 """Rows against the reference of their table: from runs' resamples to an outcome and to what a table says of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +13,20 @@ from reports.comparisons import NO_RESAMPLES, compare_table, read_comparisons, w
 from reports.layout import make_view
 from reports.measurements import COLUMNS, Choice
 from reports.tables import build_table
+from studies.types import LiftingColumn, Row, Study, Table
 
 CHOICE = Choice(scale="quick", dataset="synthetic", seeds=(0, 1, 2))
 CONVENTION = "human36m/test/best_val"
-TABLE = {
-    "id": "ablation",
-    "number": 4,
-    "title": "Scans",
-    "benchmark": "human36m",
-    "reference": "s",
-    "columns": [
-        {"id": "p1", "label": "P1", "kind": "accuracy", "metric": "mpjpe", "protocol": "human36m", "input": "detected"}
-        | {"unit": "mm"}
-    ],
-    "rows": [
-        {"id": name, "label": name.upper(), "variant": f"posemamba-{name}", "recipe": "posemamba"} for name in "sblx"
-    ],
-}
+P1 = LiftingColumn(id="p1", label="P1", metric="mpjpe", unit="mm", protocol="human36m", input="detected")
+TABLE = Table(
+    id="ablation",
+    number=4,
+    title="Scans",
+    benchmark="human36m",
+    reference="s",
+    columns=(P1,),
+    rows=tuple(Row(id=name, label=name.upper(), variant=f"posemamba-{name}", recipe="posemamba") for name in "sblx"),
+)
 CLUSTERS = 12
 
 
@@ -70,13 +68,12 @@ def test_a_difference_below_the_noise_floor_of_its_device_is_noise(measurements:
 def test_one_seed_is_said_and_tables_without_a_reference_are_not_compared(measurements: pd.DataFrame) -> None:
     first = measurements[measurements["seed"] == 0]
     assert "one seed" in compare_table("demo", TABLE, first, {}, CHOICE)[0]["why"]
-    plain = {key: value for key, value in TABLE.items() if key != "reference"}
-    assert compare_table("demo", plain, measurements, {}, CHOICE) == []
+    assert compare_table("demo", replace(TABLE, reference=""), measurements, {}, CHOICE) == []
 
 
 def test_a_table_shows_the_outcome_beside_the_number(measurements: pd.DataFrame) -> None:
     rows = compare_table("demo", TABLE, measurements, {}, CHOICE)
-    study = {"study": "demo", "title": "Demo", "tables": [TABLE]}
+    study = Study(name="demo", title="Demo", venue="", link="", tables=(TABLE,))
     cells = build_table(study, TABLE, measurements, pd.DataFrame(rows), scale="quick", dataset="synthetic")
     view = make_view(study, TABLE, cells, CHOICE)
     worse = view.sections[0][1][1].cells[0]

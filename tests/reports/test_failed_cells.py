@@ -13,7 +13,8 @@ from reports.layout import make_view
 from reports.measurements import Choice, pick, read_measurements
 from reports.site.build import write_site
 from reports.summary import summary_lines
-from reports.tables import build_table, find_table, write_tables
+from reports.tables import build_table, write_tables
+from studies.types import Study
 
 DATA = "synthetic-sh-like"
 RUN = [DATA, "posemamba-s", "posemamba"]
@@ -33,20 +34,20 @@ def without(measurements: pd.DataFrame, *seeds: int) -> pd.DataFrame:
     return measurements.drop(mine.index[mine["seed"].isin(seeds)])
 
 
-def cells_of(demo: dict, measurements: pd.DataFrame, failed: list[dict]) -> pd.DataFrame:
-    return build_table(demo, find_table(demo, "table1"), measurements, **OPTIONS, failed=failed)
+def cells_of(demo: Study, measurements: pd.DataFrame, failed: list[dict]) -> pd.DataFrame:
+    return build_table(demo, demo.table("table1"), measurements, **OPTIONS, failed=failed)
 
 
-def texts(demo: dict, cells: pd.DataFrame, row: str, column: str) -> object:
+def texts(demo: Study, cells: pd.DataFrame, row: str, column: str) -> object:
     """A cell as pages show it."""
-    table = find_table(demo, "table1")
+    table = demo.table("table1")
     view = make_view(demo, table, cells, Choice(**OPTIONS))
     found = {r.label: r for _, rows in view.sections for r in rows}
-    label = next(r["label"] for r in table["rows"] if r["id"] == row)
-    return found[label].cells[[c["id"] for c in table["columns"]].index(column)], view
+    label = table.row(row).label
+    return found[label].cells[[c.id for c in table.columns].index(column)], view
 
 
-def test_a_cell_whose_runs_all_failed_says_so(demo: dict, measurements_csv: Path) -> None:
+def test_a_cell_whose_runs_all_failed_says_so(demo: Study, measurements_csv: Path) -> None:
     cells = cells_of(demo, without(read_measurements(measurements_csv), 0, 1, 2), [ALL])
     cell = cells.set_index(["row", "column"]).loc["posemamba-s", "p1"]
     assert cell["verdict"] == "not run"
@@ -57,7 +58,7 @@ def test_a_cell_whose_runs_all_failed_says_so(demo: dict, measurements_csv: Path
     assert "runs or counts failed" in view.notice
 
 
-def test_a_mean_of_the_seeds_that_ended_says_of_how_many(demo: dict, measurements_csv: Path) -> None:
+def test_a_mean_of_the_seeds_that_ended_says_of_how_many(demo: Study, measurements_csv: Path) -> None:
     measurements = without(read_measurements(measurements_csv), 1)
     cells = cells_of(demo, measurements, [ONE])
     cell = cells.set_index(["row", "column"]).loc["posemamba-s", "p1"]
@@ -68,7 +69,7 @@ def test_a_mean_of_the_seeds_that_ended_says_of_how_many(demo: dict, measurement
     assert any("b/train.log" in why for _, why, _ in view.reasons)
 
 
-def test_a_count_that_failed_says_so_and_others_stay(demo: dict, measurements_csv: Path) -> None:
+def test_a_count_that_failed_says_so_and_others_stay(demo: Study, measurements_csv: Path) -> None:
     measurements = read_measurements(measurements_csv)
     lost = measurements["variant"].eq("posemamba-b") & measurements["run"].eq("")
     cells = cells_of(demo, measurements[~lost], [COUNTS]).set_index(["row", "column"])
@@ -76,13 +77,13 @@ def test_a_count_that_failed_says_so_and_others_stay(demo: dict, measurements_cs
     assert cells.loc[("posemamba-s", "params"), "verdict"] == "reproduced"
 
 
-def test_without_a_failure_nothing_is_said_of_one(demo: dict, measurements_csv: Path) -> None:
+def test_without_a_failure_nothing_is_said_of_one(demo: Study, measurements_csv: Path) -> None:
     shown, view = texts(demo, cells_of(demo, read_measurements(measurements_csv), []), "posemamba-s", "p1")
     assert "seeds" not in shown.spread
     assert "failed" not in view.notice
 
 
-def test_every_format_and_the_summary_say_it(demo: dict, measurements_csv: Path, tmp_path: Path) -> None:
+def test_every_format_and_the_summary_say_it(demo: Study, measurements_csv: Path, tmp_path: Path) -> None:
     measurements = without(read_measurements(measurements_csv), 0, 1, 2)
     measurements.to_csv(tmp_path / "measurements.csv", index=False)
     write_tables(DEMO, tmp_path / "measurements.csv", tmp_path / "tables", **OPTIONS, failed=[ALL])

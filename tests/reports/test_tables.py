@@ -15,14 +15,15 @@ from base.errors import InputError
 from reports.layout import count_verdicts, make_view
 from reports.measurements import Choice, read_measurements, summarise
 from reports.summary import summary_lines
-from reports.tables import build_table, find_table, write_document, write_tables
+from reports.tables import build_table, write_document, write_tables
 from reports.writers import tex
 from studies.load import study_names
+from studies.types import LiftingColumn, Row, Table
 
 
 @pytest.fixture(scope="module")
 def cells(demo, measurements_csv):
-    table = build_table(demo, find_table(demo, "table1"), read_measurements(measurements_csv), **OPTIONS)
+    table = build_table(demo, demo.table("table1"), read_measurements(measurements_csv), **OPTIONS)
     return table.set_index(["row", "column"])
 
 
@@ -82,23 +83,22 @@ def test_facts_have_no_verdict_and_baselines_are_in_every_accuracy_table(cells, 
     assert cells.loc[("posemamba-s", "frames"), "verdict"] == ""
     assert cells.loc[("mlp", "p1"), "section"] == "Baselines (ours)"
     assert cells.loc[("mean-pose", "p1"), "why"] == "the paper prints no value"
-    ablation = build_table(demo, find_table(demo, "ablation"), read_measurements(measurements_csv), **OPTIONS)
+    ablation = build_table(demo, demo.table("ablation"), read_measurements(measurements_csv), **OPTIONS)
     assert list(dict.fromkeys(ablation["row"])) == ["all", "one", "mean-pose", "mlp"]
 
 
 def test_a_metric_that_was_not_scored_is_not_called_unselected(demo, measurements_csv):
-    column = {"id": "v", "label": "V", "kind": "accuracy", "metric": "mpjve", "unit": "mm/frame"}
-    column |= {"protocol": "pooled", "input": "detected"}
-    rows = [{"id": "s", "label": "S", "variant": "posemamba-s", "recipe": "posemamba"}]
-    table = {"id": "t", "benchmark": None, "columns": [column], "rows": rows}
+    column = LiftingColumn(id="v", label="V", metric="mpjve", unit="mm/frame", protocol="pooled", input="detected")
+    row = Row(id="s", label="S", variant="posemamba-s", recipe="posemamba")
+    table = Table(id="t", number=None, title="T", benchmark=None, columns=(column,), rows=(row,))
     cell = build_table(demo, table, read_measurements(measurements_csv), **OPTIONS, baselines=()).iloc[0]
     assert cell["why"].startswith("no mpjve measured under `pooled/test/best_val`")
 
 
 def test_mpi_inf_3dhps_protocol_is_stood_in_for_by_pooled_frames(demo, measurements_csv):
-    column = {"id": "p1", "label": "P1", "kind": "accuracy", "metric": "mpjpe", "input": "gt", "unit": "mm"}
-    rows = [{"id": "s", "label": "S", "variant": "posemamba-s", "recipe": "posemamba", "cells": {"p1": "17.79"}}]
-    table = {"id": "t", "benchmark": "mpi-inf-3dhp", "columns": [column | {"protocol": "mpi-inf-3dhp"}], "rows": rows}
+    column = LiftingColumn(id="p1", label="P1", metric="mpjpe", unit="mm", protocol="mpi-inf-3dhp", input="gt")
+    row = Row(id="s", label="S", variant="posemamba-s", recipe="posemamba", cells={"p1": "17.79"})
+    table = Table(id="t", number=3, title="T", benchmark="mpi-inf-3dhp", columns=(column,), rows=(row,))
     cell = build_table(demo, table, read_measurements(measurements_csv), **OPTIONS, baselines=()).iloc[0]
     assert cell["convention"] == "pooled/test/best_val"
     assert cell["why"].endswith("the printed number is for MPI-INF-3DHP")
@@ -162,7 +162,7 @@ def test_markdown_rows_have_as_many_cells_as_the_head(written):
 
 
 def test_reasons_name_the_cells_that_they_are_about(demo, cells):
-    table = find_table(demo, "table1")
+    table = demo.table("table1")
     reasons = {why: who for _, why, who in make_view(demo, table, cells.reset_index(), Choice(**OPTIONS)).reasons}
     assert reasons["the printed digits are those of `paper-leaf`, not of `paper`"] == "SasMamba (Param)"
     assert reasons["not selected in config"] == "PoseMamba-X (P1↓, P2↓, P1†↓)"
@@ -213,6 +213,6 @@ def test_bad_input_ends_in_one_line_that_names_it(tmp_path, demo):
         with pytest.raises(InputError, match=r"bad\.csv: "):
             read_measurements(tmp_path / "bad.csv")
     with pytest.raises(InputError, match="no table 'table9'; it has table1, ablation"):
-        find_table(demo, "table9")
+        demo.table("table9")
     with pytest.raises(InputError, match="holds no table"):
         summary_lines(tmp_path)

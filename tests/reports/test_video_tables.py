@@ -1,42 +1,39 @@
 """Tables of poses in video: benchmarks that are not here, rendered videos by box setting, and out of memory."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from reports.layout import count_verdicts, make_view
 from reports.measurements import Choice
-from reports.tables import build_table, find_table
+from reports.tables import build_table
 from reports.writers import markdown
 from studies.measurements import COLUMNS
+from studies.types import Row, Study, Table, VideoColumn
 
-STUDY = {
-    "study": "paper",
-    "title": "A paper",
-    "tables": [
-        {
-            "id": "main",
-            "number": None,
-            "title": "Comparison",
-            "benchmark": None,
-            "device_memory": "24 GiB",
-            "columns": [
-                {"id": "mean", "label": "mAP", "kind": "accuracy", "benchmark": "posetrack17", "boxes": "unstated"},
-                {"id": "gt", "label": "mAP", "kind": "accuracy", "benchmark": "posetrack17", "boxes": "gt"},
-                {"id": "video", "label": "mAP", "kind": "accuracy", "benchmark": "video", "boxes": "detected"},
-                {"id": "video_gt", "label": "mAP", "kind": "accuracy", "benchmark": "video", "boxes": "gt"},
-                {"id": "copies", "label": "mAP", "kind": "accuracy", "benchmark": "video", "boxes": "gt"},
-            ],
-            "rows": [
-                {"id": "peer", "label": "Peer", "cells": {"mean": "81.2"}},
-                {"id": "ours", "label": "Ours", "variant": "mlp", "recipe": "video", "cells": {"mean": "86.9"}},
-                {"id": "large", "label": "Large", "variant": "mean-pose", "cells": {"mean": "OOM"}},
-            ],
-        }
-    ],
-}
-for column in STUDY["tables"][0]["columns"]:
-    column |= {"metric": "ap", "protocol": "poseval", "unit": "%"}
-STUDY["tables"][0]["columns"][-1]["neighbours"] = "copies"
+AP = {"label": "mAP", "metric": "ap", "protocol": "poseval", "unit": "%"}
+THEIRS, OURS = {"benchmark": "posetrack17", "about": "posetrack17"}, {"benchmark": "video", "about": "posetrack17"}
+TABLE = Table(
+    id="main",
+    number=None,
+    title="Comparison",
+    benchmark=None,
+    device_memory="24 GiB",
+    columns=(
+        VideoColumn(id="mean", boxes="unstated", **THEIRS, **AP),
+        VideoColumn(id="gt", boxes="gt", **THEIRS, **AP),
+        VideoColumn(id="video", boxes="detected", **OURS, **AP),
+        VideoColumn(id="video_gt", boxes="gt", **OURS, **AP),
+        VideoColumn(id="copies", boxes="gt", neighbours="copies", **OURS, **AP),
+    ),
+    rows=(
+        Row(id="peer", label="Peer", cells={"mean": "81.2"}),
+        Row(id="ours", label="Ours", variant="mlp", recipe="video", cells={"mean": "86.9"}),
+        Row(id="large", label="Large", variant="mean-pose", cells={"mean": "OOM"}),
+    ),
+)
+STUDY = Study(name="paper", title="A paper", venue="", link="", tables=(TABLE,))
 OPTIONS = {"scale": "quick", "dataset": "synthetic", "selection": "last"}
 
 
@@ -51,7 +48,7 @@ def measured(*rows):
 
 
 def cells(*rows, **options):
-    table = build_table(STUDY, find_table(STUDY, "main"), measured(*rows), **OPTIONS | options)
+    table = build_table(STUDY, TABLE, measured(*rows), **OPTIONS | options)
     return table, table.set_index(["row", "column"])
 
 
@@ -77,7 +74,7 @@ def test_box_settings_and_neighbours_are_never_mixed():
     table, cell = cells(*VIDEO)
     assert list(cell.loc["ours"].loc[["video", "video_gt", "copies"], "measured"]) == [60, 70, 50]
     assert set(cell.loc["ours"].loc[["video", "video_gt", "copies"], "verdict"]) == {"not comparable"}
-    details = [heading.detail for heading in make_view(STUDY, STUDY["tables"][0], table, Choice(**OPTIONS)).headings]
+    details = [heading.detail for heading in make_view(STUDY, TABLE, table, Choice(**OPTIONS)).headings]
     assert details == [
         "%, PoseTrack2017, boxes not stated",
         "%, PoseTrack2017, true boxes",
@@ -94,9 +91,9 @@ def test_where_the_data_are_there_the_box_setting_decides():
     assert cell.loc[("ours", "gt"), "measured"] == 87
     assert cell.loc[("ours", "mean"), "verdict"] == "not comparable"
     assert cell.loc[("ours", "mean"), "why"] == "which boxes is not stated: 87.0 with true boxes"
-    study = STUDY | {"tables": [STUDY["tables"][0] | {"columns": [STUDY["tables"][0]["columns"][0] | {"boxes": "gt"}]}]}
+    stated = replace(TABLE, columns=(replace(TABLE.columns[0], boxes="gt"),))
     numbers = measured(row("poseval+gt-boxes/val/last", 87.0, **own))
-    table = build_table(study, study["tables"][0], numbers, **OPTIONS | {"scale": "paper"})
+    table = build_table(STUDY, stated, numbers, **OPTIONS | {"scale": "paper"})
     assert list(table["verdict"]) == ["not run", "reproduced", "not run"]
 
 
@@ -112,7 +109,7 @@ def test_out_of_memory_is_judged_by_the_prediction(mebibytes, verdict, why):
     table, cell = cells(*VIDEO, memory(mebibytes))
     assert tuple(cell.loc[("large", "mean"), ["verdict", "why"]]) == (verdict, why)
     assert count_verdicts(table)[verdict] == 1
-    page = markdown(make_view(STUDY, STUDY["tables"][0], table, Choice(**OPTIONS)))
+    page = markdown(make_view(STUDY, TABLE, table, Choice(**OPTIONS)))
     assert "OOM" in page
     assert why.replace(">", r"\>") in page
     assert cell.loc[("large", "video"), "why"].startswith("not trained: the paper prints out of memory")
@@ -131,8 +128,7 @@ def test_no_lifting_baselines_stand_in_a_table_of_videos():
 
 def test_a_table_of_printed_numbers_alone_names_no_scale():
     """Nothing of it was measured here, at whatever scale."""
-    columns = STUDY["tables"][0]["columns"][:2]
-    table = STUDY["tables"][0] | {"columns": columns}
+    table = replace(TABLE, columns=TABLE.columns[:2])
     view = make_view(STUDY, table, build_table(STUDY, table, measured(*VIDEO), **OPTIONS), Choice(**OPTIONS))
     assert (view.notice, "scale" in view.caption) == ("", False)
     assert "the data are not here" in view.caption

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from checkout import Checkout
 
+from metrics.protocols import METRICS
 from studies.measurements import COLUMNS
-from workflow.measuring.lifting_scores import UNITS
 
 pytestmark = pytest.mark.slow
 
@@ -83,8 +83,8 @@ def test_measurements_are_tidy_and_name_scale_convention_and_run(whole: tuple[Ch
     for variant in VARIANTS:
         mine = accuracy[accuracy["variant"] == variant]
         assert set(mine["convention"]) == wanted
-        assert set(mine["metric"]) == set(UNITS)
-        assert (mine["unit"] == mine["metric"].map(UNITS)).all()
+        assert set(mine["metric"]) == set(METRICS)
+        assert (mine["unit"] == mine["metric"].map({name: metric.unit for name, metric in METRICS.items()})).all()
         assert np.isfinite(mine["value"].astype(float)).all()
         assert all((checkout / run / "run.json").is_file() for run in mine["run"])
 

@@ -9,20 +9,11 @@ import pandas as pd
 
 from datasets.lifting import Split, load
 from datasets.normalise import normalise_keypoints
-from metrics.protocols import Frames, human36m, mpi_inf_3dhp, pooled
+from metrics.protocols import METRICS, Frames, human36m, mpi_inf_3dhp, pooled
 from metrics.statistics import resample
 from studies.predictions import JOINTS
 from workflow.measuring.scores import Group, Run, Score
 
-UNITS = {
-    "mpjpe": "mm",
-    "p_mpjpe": "mm",
-    "n_mpjpe": "mm",
-    "mpjve": "mm/frame",
-    "acceleration_error": "mm/frame^2",
-    "pck3d": "%",
-    "auc3d": "%",
-}
 COMPARED = ("mpjpe", "p_mpjpe", "mpjve", "acceleration_error")  # metrics that tables compare variants by
 GROUP_KINDS = ("action", "sequence", "activity")
 SPLITS = ("test", "new")
@@ -52,15 +43,15 @@ class LiftingJudge:
 
 def _scores(convention: str, values: Mapping, clusters: int) -> Iterator[Score]:
     """values : what a protocol of metrics.protocols returns."""
-    for metric, unit in UNITS.items():
+    for name, metric in METRICS.items():
         groups = tuple(
-            Group(kind, name, of_group[metric])
+            Group(kind, group, of_group[name])
             for kind in GROUP_KINDS
-            for name, of_group in values.get(f"per_{kind}", {}).items()
-            if of_group.get(metric) is not None
+            for group, of_group in values.get(f"per_{kind}", {}).items()
+            if of_group.get(name) is not None
         )
-        resamples = values["resampled"].get(metric) if metric in COMPARED else None
-        yield Score(metric, values.get(metric), unit, convention, groups, resamples, clusters)
+        resamples = values["resampled"].get(name) if name in COMPARED else None
+        yield Score(name, values.get(name), metric.unit, convention, groups, resamples, clusters)
 
 
 def protocol_values(predictions: np.ndarray, split: Split, clip: int = 1) -> dict[str, tuple[dict, int]]:

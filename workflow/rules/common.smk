@@ -81,19 +81,19 @@ LENGTHS = [27, 81, 243, 729, 2187, 3888]  # frames of the clips of the scaling c
 NAMES = ["studies/variants.yaml", "studies/recipes.yaml"]  # labels of rows and curves
 TABLE_KINDS = ["csv", "md", "tex", "html", "json"]
 PLANNED_TABLES = [
-    (name, table) for name, study in PLAN.studies.items() for table in study["tables"]
+    (name, table) for name, study in PLAN.studies.items() for table in study.tables
 ]
 PLANNED_FIGURES = [
     (name, figure)
     for name, study in PLAN.studies.items()
-    for figure in study.get("figures", [])
+    for figure in study.figures
 ]
 
 
 def made_of(folder, planned, kinds):
     """Files of planned tables or figures, with what they are: study, its table or figure, path."""
     return [
-        (study, item, f"{REPORT}/{folder}/{study}-{item['id']}.{kind}")
+        (study, item, f"{REPORT}/{folder}/{study}-{item.id}.{kind}")
         for study, item in planned
         for kind in kinds
     ]
@@ -128,7 +128,7 @@ def reported(kind, made):
     shown = {"caption": f"../report/{kind}.rst", "category": f"{kind.title()}s"}
     marked = []
     for study, item, path in made:
-        labels = {kind: item["title"]}
+        labels = {kind: item.title}
         flagged = report(path, subcategory=study, labels=labels, **shown)
         marked.append(flagged if path.endswith((".html", ".svg")) else path)
     return marked
@@ -308,15 +308,15 @@ def map_sources(wildcards):
 
 def figure_inputs(figure):
     """What a figure draws besides measurements: scan orders, parts, the map of one run, or prepared data."""
-    if figure["kind"] in ("scan-orders", "video-scan-orders"):
+    if figure.kind in ("scan-orders", "video-scan-orders"):
         return ["results/efficiency/scan_orders.npz"]
-    if figure["kind"] == "parts":
+    if figure.kind == "parts":
         return ["results/efficiency/parts.csv"]
-    if figure["kind"] == "ssm-map":
+    if figure.kind == "ssm-map":
         experiment = figure_experiment(figure)
         maps = f"{run_folder(experiment, SEEDS[0])}/ssm_maps.npz"
         return [maps] if experiment in PLAN.experiments else []
-    if figure["kind"].startswith("poses"):
+    if figure.kind.startswith("poses"):
         dataset = dataset_of(figure, PLAN.config)
         return [f"data/prepared/{dataset}"] if dataset in PLAN.datasets else []
     return []
@@ -324,7 +324,7 @@ def figure_inputs(figure):
 
 def figure_experiment(figure):
     return Experiment(
-        dataset_of(figure, PLAN.config), figure["variant"], figure["recipe"]
+        dataset_of(figure, PLAN.config), figure.variant, figure.recipe
     )
 
 

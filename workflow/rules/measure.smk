@@ -39,7 +39,7 @@ rule count:
 # Where the parameters and multiply-accumulates of one network are; a figure draws it.
 rule parts:
     input:
-        sources=closure("workflow.measuring.parts", "reports.parts"),
+        sources=closure("workflow.measuring.parts"),
     output:
         multiext("results/efficiency/parts", ".csv", ".md"),
     log:

@@ -38,7 +38,7 @@ rule figures:
         mem_mb=1500,
         runtime=10,
     params:
-        figures=[(study, figure["id"]) for study, figure in PLANNED_FIGURES],
+        figures=[(study, figure.id) for study, figure in PLANNED_FIGURES],
         options=REPORT_OPTIONS,
         lenient=lenient,
     script:

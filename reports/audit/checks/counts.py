@@ -253,7 +253,7 @@ def _a_kept_frame(material: Material, claim: Claim) -> float:
 def _every_product(material: Material, claim: Claim) -> float | None:
     """True MACs of a frame as the released code evaluates, without the mirrored pass; None where not counted."""
     variant = material.variant(claim)
-    if material.row(claim).get("variant") != variant:  # the row's cost is of another setting than its network
+    if material.row(claim).variant != variant:  # the row's cost is of another setting than its network
         return None
     of = material.counts(variant, "macs_per_evaluated_frame")
     return of["released"] / 2 if of else None

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from base.errors import InputError
-from datasets.lifting import load, write_split
+from datasets.lifting import load
 from datasets.normalise import normalise_labels
+from datasets.writing import write_split
+from metrics.protocols import METRICS
 from studies.measurements import COLUMNS, Measurement
-from workflow.measuring.lifting_scores import COMPARED, UNITS, LiftingJudge, protocol_values
+from workflow.measuring.lifting_scores import COMPARED, LiftingJudge, protocol_values
 from workflow.measuring.measurements import collect_measurements, write_measurements
 from workflow.measuring.scores import Run, scores, write_scores
 
@@ -59,7 +61,7 @@ def test_true_keypoints_add_the_protocol_that_measures_depth_only(data: Path) ->
     assert set(values) == expected
     for metrics, takes in values.values():
         assert takes == len(ACTIONS)
-        assert set(UNITS) <= set(metrics)
+        assert set(METRICS) <= set(metrics)
         assert metrics["mpjpe"] == pytest.approx(0, abs=1e-2)
         assert metrics["pck3d"] == pytest.approx(100)
 
@@ -104,7 +106,7 @@ def test_an_experiment_becomes_a_row_a_metric_protocol_and_selection(data: Path,
     errors = rows[rows["metric"] == "mpjpe"].set_index("convention")["value"]
     assert errors["pooled/test/last"] == errors["pooled/test/best_test"] != errors["pooled/test/best_val"]
     protocols = 3 if load(data / "test").card["preset"] == "gt" else 2
-    assert len(rows) == protocols * 3 * len(UNITS)
+    assert len(rows) == protocols * 3 * len(METRICS)
     assert set(rows["convention"]) >= {f"human36m/test/{s}" for s in ("last", "best_val", "best_test")}
     identities = rows[["scale", "dataset", "variant", "recipe", "seed", "device", "run", "revision"]].drop_duplicates()
     assert identities.values.tolist() == [["quick", "d", "v", "r", 3, "cpu", str(run), "abc"]]

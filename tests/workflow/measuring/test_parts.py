@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from base.errors import InputError
-from reports.parts import write_parts
 from workflow.measuring import parts
-from workflow.measuring.parts import COLUMNS, count_parts
+from workflow.measuring.parts import TOTAL, Part, count_parts, write_parts
 
 # Trained parameters in millions and MACs under `paper` in 10^9, as that breakdown has them (STMM in two rows).
 SPECIFIED = {
@@ -43,31 +42,33 @@ ON_TOP = {
 
 
 @pytest.fixture(scope="module")
-def table() -> pd.DataFrame:
+def counted() -> list[Part]:
     return count_parts()
 
 
-def test_parts_are_those_of_the_breakdown(table: pd.DataFrame) -> None:
-    assert list(table["part"]) == list(SPECIFIED)
-    for row in table.itertuples():
+def test_parts_are_those_of_the_breakdown(counted: list[Part]) -> None:
+    assert [row.part for row in counted] == list(SPECIFIED)
+    for row in counted:
         params, macs = SPECIFIED[row.part]
         assert row.params / 1e6 == pytest.approx(params, abs=5.1e-4 if row.part == "total" else 1.1e-4), row.part
         assert row.macs_paper / 1e9 == pytest.approx(macs, abs=5.1e-4), row.part
 
 
-def test_true_counts_add_attention_scans_and_taps(table: pd.DataFrame) -> None:
-    for row in table.itertuples():
+def test_true_counts_add_attention_scans_and_taps(counted: list[Part]) -> None:
+    for row in counted:
         on_top = ON_TOP.get(row.part, 0) if row.part != "total" else sum(ON_TOP.values())
         layers = LAYERS.get(row.part, SPECIFIED[row.part][1])
         assert (row.macs_true - on_top) / 1e9 == pytest.approx(layers, abs=5.1e-4), row.part
 
 
-def test_parts_add_up_to_the_total(table: pd.DataFrame) -> None:
-    assert (table[COLUMNS[1:]].iloc[:-1].sum() == table[COLUMNS[1:]].iloc[-1]).all()
+def test_parts_add_up_to_the_total(counted: list[Part]) -> None:
+    *parts, total = counted
+    assert sum(parts, Part(TOTAL, 0, 0, 0)) == total
+    assert sum(row.macs_true for row in parts) == total.macs_true
 
 
 def test_other_forms_have_the_parts_that_they_have() -> None:
-    low, no_stmm = (list(count_parts(f"glsmamba-{name}")["part"]) for name in ("blr", "b-no-stmm"))
+    low, no_stmm = ([row.part for row in count_parts(f"glsmamba-{name}")] for name in ("blr", "b-no-stmm"))
     assert "deconvolutions" not in low  # its head holds them
     assert not [part for part in no_stmm if "STMM" in part]
 
@@ -80,10 +81,10 @@ def test_a_part_without_a_name_is_noticed(monkeypatch: pytest.MonkeyPatch) -> No
         count_parts("trans-lr")
 
 
-def test_the_table_is_written_whole(table: pd.DataFrame, tmp_path: Path) -> None:
-    csv, markdown = write_parts(table, tmp_path / "parts")
-    assert pd.read_csv(csv).equals(table)
+def test_the_table_is_written_whole(counted: list[Part], tmp_path: Path) -> None:
+    csv, markdown = write_parts(counted, tmp_path / "parts")
+    assert pd.read_csv(csv).equals(pd.DataFrame(counted))
     lines = markdown.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "| part | trained, M | `paper`, G | `true`, G |"
     assert lines[3] == "| deconvolutions | 4.195 | 28.205 | 7.046 |"
-    assert len(lines) == 2 + len(table)
+    assert len(lines) == 2 + len(counted)

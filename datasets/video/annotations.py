@@ -1,13 +1,13 @@
-"""What every reader of video annotations hands over: one sequence as arrays.
+"""What every reader of video annotations hands over: one video as arrays.
 
 Joints are PoseTrack's 15 in poseval's order (`metrics.poseval.JOINTS`), whatever order the file has.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -30,19 +30,27 @@ JOINTS = (
     "nose",
     "head_top",
 )
-# poses[..., FLIP_ORDER, :] exchanges left and right.
-FLIP_ORDER = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13, 14)
-
-# Bits of `Persons.flags`: why a joint is hard to see in its own frame.
+# Bits of `People.flags`: why a joint is hard to see in its own frame.
 OCCLUDED, BLURRED, DROPPED = 1, 2, 4
 MARGIN = 0.15  # of the joints' extent, on each side: how PoseTrack's boxes follow from the joints
 
 
 @dataclass(frozen=True)
-class Persons:
-    """The annotated persons of a sequence, P of them, in the order of their frames.
+class Person:
+    """A person as annotated in one frame: a row of `People`."""
 
-    frame (P,) int64: index into Sequence.images; track_id (P,) int64; keypoints (P, J, 3) float64: x, y in pixels
+    track_id: int
+    keypoints: np.ndarray
+    box: np.ndarray
+    head_box: Sequence[float] = (0, 0, 0, 0)
+    flags: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class People:
+    """The annotated persons of a video, P of them, in the order of their frames.
+
+    frame (P,) int64: index into Video.images; track_id (P,) int64; keypoints (P, J, 3) float64: x, y in pixels
     from 0 and v, absent joints (0, 0, 0), present but hidden ones with v = 0; head_box (P, 4): x1, y1, x2, y2, zeros
     where the file has none; box (P, 4): x, y, width, height; flags (P, J) uint8: OCCLUDED, BLURRED, DROPPED, zero where
     the file does not say.
@@ -55,6 +63,20 @@ class Persons:
     box: np.ndarray
     flags: np.ndarray
 
+    @classmethod
+    def of(cls, frames: Sequence[Sequence[Person]], joints: int = len(JOINTS)) -> "People":
+        """The persons of each frame, in its order; joints: how many each has."""
+        rows = [person for persons in frames for person in persons]
+        none = np.zeros(joints)
+        return cls(
+            np.repeat(np.arange(len(frames)), [len(persons) for persons in frames]),
+            np.array([person.track_id for person in rows], np.int64),
+            np.array([person.keypoints for person in rows], np.float64).reshape(len(rows), joints, 3),
+            np.array([person.head_box for person in rows], np.float64).reshape(len(rows), 4),
+            np.array([person.box for person in rows], np.float64).reshape(len(rows), 4),
+            np.array([none if person.flags is None else person.flags for person in rows], np.uint8).reshape(-1, joints),
+        )
+
     @property
     def present(self) -> np.ndarray:
         """(P, J) bool: which joints are annotated, seen or hidden."""
@@ -62,7 +84,7 @@ class Persons:
 
 
 @dataclass(frozen=True)
-class Sequence:
+class Video:
     """One video. images: paths of all F frames in order; image_ids (F,) int64; labelled (F,) bool; size: (width,
     height) in pixels; ignore: index of a frame -> its polygons (K, 2), in whose inside nothing is scored.
     """
@@ -72,27 +94,14 @@ class Sequence:
     image_ids: np.ndarray
     labelled: np.ndarray
     size: tuple[int, int]
-    persons: Persons
+    persons: People
     ignore: dict[int, list[np.ndarray]] = field(default_factory=dict)
 
-
-def persons(rows: list[dict[str, Any]], joints: int = len(JOINTS)) -> Persons:
-    """Persons of rows with the keys of Persons' fields, sorted by frame; the order within a frame is kept."""
-    rows = sorted(rows, key=lambda row: row["frame"])
-    shapes = {
-        "frame": ((), np.int64),
-        "track_id": ((), np.int64),
-        "keypoints": ((joints, 3), np.float64),
-        "head_box": ((4,), np.float64),
-        "box": ((4,), np.float64),
-        "flags": ((joints,), np.uint8),
-    }
-    return Persons(
-        **{
-            name: np.array([row[name] for row in rows], dtype).reshape(len(rows), *shape)
-            for name, (shape, dtype) in shapes.items()
-        }
-    )
+    def check_images(self, file: Path) -> "Video":
+        """The video, if all of its frames are there. Raises InputError naming the first that is not; file: its list."""
+        if missing := [image for image in self.images if not image.is_file()]:
+            raise InputError(f"{missing[0]}: is missing, {file.name} lists it; fetch the images or mend the list")
+        return self
 
 
 def box_around(keypoints: np.ndarray) -> np.ndarray:
@@ -118,6 +127,14 @@ def finite(values: np.ndarray, where: str) -> np.ndarray:
     if not np.isfinite(values).all():
         raise InputError(f"{where}: holds NaN or infinite coordinates; mend or remove this entry")
     return values
+
+
+def frame_number(name: str) -> int:
+    """Number of a frame by its file name: 0-based of six digits in 2018 and 2021, 1-based of eight in 2017."""
+    digits = re.sub(r"\D", "", Path(name).stem)
+    if not digits:
+        raise InputError(f"{name}: has no frame number in its name; name the frames by number")
+    return int(digits) - (len(digits) == 8)
 
 
 def check_one_video(names: Iterable[str], file: Path) -> None:

@@ -12,18 +12,28 @@ from models.ssm import backend_in_use
 from reports.scaling import write_scaling
 from workflow.measuring import curves, scaling
 from workflow.measuring.curves import CURVES, Curve, build, predicted_growth
-from workflow.measuring.scaling import clip, columns, foretell, measure, time_in_turns, too_much, write_rows
+from workflow.measuring.scaling import (
+    Point,
+    clip,
+    columns,
+    extrapolate,
+    measure,
+    read_points,
+    time_in_turns,
+    too_much,
+    write_points,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def row(frames: int, **changes: object) -> dict:
-    return dict.fromkeys(columns("frames")) | {
-        **{"model": "PoseMamba-S", "work": "inference", "frames": frames, "threads": 1, "left_out": ""},
-        **{"seconds_median": frames / 100, "seconds_min": frames / 100, "runs": 3, "peak_mib": float(frames)},
+def point(size: int, **changes: object) -> Point:
+    whole = {
+        **{"model": "PoseMamba-S", "work": "inference", "size": size, "threads": 1},
+        **{"seconds_median": size / 100, "seconds_min": size / 100, "runs": 3, "peak_mib": float(size)},
         **{"backend": "cpu", "device": "some CPU", "torch": "2.13.0", "revision": "abc"},
-        **changes,
     }
+    return Point(**whole | changes)
 
 
 def step_of(curve: str, contestant: str) -> nn.Module:
@@ -98,48 +108,44 @@ def test_contestants_take_turns_and_the_first_turn_does_not_count() -> None:
     calls: list[str] = []
     timed = time_in_turns({"a": Counter(calls, "a"), "b": Counter(calls, "b")}, threads=1)
     assert calls == ["a", "b"] * (1 + scaling.MOST_RUNS)
-    assert timed["a"]["runs"] == scaling.MOST_RUNS
-    assert 0 < timed["a"]["seconds_min"] <= timed["a"]["seconds_median"]
+    assert timed["a"].runs == scaling.MOST_RUNS
+    assert 0 < timed["a"].seconds_min <= timed["a"].seconds_median
 
 
 def test_a_slow_contestant_stops_when_its_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "TIMED_SECONDS", 1e-9)
     calls: list[str] = []
-    assert time_in_turns({"a": Counter(calls, "a")}, threads=1)["a"]["runs"] == 1
+    assert time_in_turns({"a": Counter(calls, "a")}, threads=1)["a"].runs == 1
     assert calls == ["a", "a"]
 
 
-def test_costs_are_foretold_by_the_power_law_of_the_last_two() -> None:
-    assert foretell([10], [1.0], 20) == 0
-    assert foretell([5, 10, 20], [9.0, 1.0, 4.0], 40) == pytest.approx(16)
-    assert foretell([10, 20], [1.0, 1.2], 40) == pytest.approx(2.4)  # at least linear: overheads do not last
+def test_costs_follow_the_power_law_of_the_last_two() -> None:
+    assert extrapolate([10], [1.0], 20) == 0
+    assert extrapolate([5, 10, 20], [9.0, 1.0, 4.0], 40) == pytest.approx(16)
+    assert extrapolate([10, 20], [1.0, 1.2], 40) == pytest.approx(2.4)  # at least linear: overheads do not last
 
 
 @pytest.mark.parametrize(
-    ("rows", "reason"),
+    ("smaller", "reason"),
     [
-        ([row(10), row(20)], ""),
-        ([row(10, seconds_median=10), row(20, seconds_median=40)], "a pass would take about 160 s, more than 60 s"),
-        ([row(10, peak_mib=1e9), row(20, peak_mib=2e9)], "it would need about 4,000,000,000 MiB of"),
-        ([row(10), row(20, left_out="why not", seconds_median=None)], "smaller clips were left out"),
-        ([row(10, model="another", seconds_median=1e9), row(20, work="another", seconds_median=1e9)], ""),
+        ([point(10), point(20)], ""),
+        ([point(10, seconds_median=10), point(20, seconds_median=40)], "a pass would take about 160 s, more than 60 s"),
+        ([point(10, peak_mib=1e9), point(20, peak_mib=2e9)], "it would need about 4,000,000,000 MiB of"),
+        ([point(10), point(20, left_out="why not", seconds_median=None)], "smaller clips were left out"),
+        ([point(10, model="another", seconds_median=1e9), point(20, work="another", seconds_median=1e9)], ""),
     ],
 )
-def test_a_case_beyond_the_budget_is_left_out(rows: list[dict], reason: str, tmp_path: Path) -> None:
-    write_rows("frames", rows, tmp_path / "known.csv")
-    case = {"model": "PoseMamba-S", "work": "inference", "frames": 40}
-    found = too_much(pd.read_csv(tmp_path / "known.csv"), "frames", case)
-    assert found.startswith(reason)
-    assert bool(found) == bool(reason)
+def test_a_case_beyond_the_budget_is_left_out(smaller: list[Point], reason: str, tmp_path: Path) -> None:
+    write_points("frames", smaller, tmp_path / "smaller.csv")
+    assert read_points("frames", tmp_path / "smaller.csv") == smaller
+    why = too_much(point(40, peak_mib=None), smaller)
+    assert why.startswith(reason)
+    assert bool(why) == bool(reason)
 
 
 def test_predicted_memory_decides_before_anything_was_measured() -> None:
-    case = {"model": "GLSMamba", "work": "inference", "tokens": 960}
-    nothing = pd.DataFrame(columns=columns("tokens"))
-    assert too_much(nothing, "tokens", case | {"predicted_mib": 1.0}) == ""
-    assert too_much(nothing, "tokens", case | {"predicted_mib": 1e9}).startswith(
-        "it would need about 1,000,000,000 MiB"
-    )
+    assert too_much(point(960, predicted_mib=1.0), []) == ""
+    assert too_much(point(960, predicted_mib=1e9), []).startswith("it would need about 1,000,000,000 MiB")
 
 
 def curve_of(monkeypatch: pytest.MonkeyPatch, curve: str, sizes: tuple[int, ...], folder: Path) -> pd.DataFrame:
@@ -149,7 +155,7 @@ def curve_of(monkeypatch: pytest.MonkeyPatch, curve: str, sizes: tuple[int, ...]
     monkeypatch.setitem(CURVES, curve, Curve(whole.size, whole.contestants[:1], whole.build, whole.loss, whole.fused))
     parts: list[Path] = []
     for size in sizes:
-        write_rows(curve, measure(curve, size, parts, threads=1), folder / f"{size}.csv")
+        write_points(curve, measure(curve, size, parts, threads=1), folder / f"{size}.csv")
         parts.append(folder / f"{size}.csv")
     assert all(path.is_file() for path in write_scaling(curve, parts, folder / "curve"))
     rows = pd.concat(map(pd.read_csv, parts))
@@ -178,9 +184,9 @@ def test_a_curve_on_video_has_measured_and_predicted_memory(tmp_path: Path, monk
 
 def test_what_does_not_fit_under_the_limit_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(scaling, "peak_memory", out_of_memory)
-    rows = measure("frames", 2, [], threads=1)
-    assert {row["left_out"] for row in rows} == {"out of memory: it asked for more than 1 MiB"}
-    assert not any("seconds_median" in row for row in rows)
+    points = measure("frames", 2, [], threads=1)
+    assert {p.left_out for p in points} == {"out of memory: it asked for more than 1 MiB"}
+    assert {p.seconds_median for p in points} == {None}
 
 
 def out_of_memory(*arguments: object, limit: int, **others: object) -> dict:

@@ -15,7 +15,7 @@ from workflow.measuring.efficiency import Counted, count_all, count_rows, memory
 from workflow.measuring.measurements import write_measurements
 
 STUDY = load_study("glsmamba")
-TABLES = [table for table in STUDY["tables"] if table["id"] in ("scans", "resolution")]
+TABLES = [STUDY.table("scans"), STUDY.table("resolution")]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_counts_are_written_with_every_digit_and_with_what_they_leave_out(
 @pytest.fixture(scope="module")
 def on_video() -> dict[tuple[str, str, str], float]:
     """(variant, metric, convention) -> value, of everything that needs no run."""
-    names = [row["variant"] for table in TABLES for row in table["rows"]]
+    names = [row.variant for table in TABLES for row in table.rows]
     names = list(dict.fromkeys(names))
     rows = [*count_rows(count_all(names)), *memory_rows(names)]
     assert {(row.scale, row.device) for row in rows} == {("paper", "counted")}
@@ -103,7 +103,7 @@ def test_the_papers_efficiency_columns_are_reproduced_where_they_can_be(on_video
     verdicts = {}
     for table in TABLES:
         cells = build_table(STUDY, table, measured, scale="quick", dataset="synthetic")
-        verdicts |= {(table["id"], c.row, c.column): (c.verdict, c.why) for c in cells.itertuples()}
+        verdicts |= {(table.id, c.row, c.column): (c.verdict, c.why) for c in cells.itertuples()}
     for table, row, column in [key for key in verdicts if key[2] in ("params", "macs")]:
         expected = "reproduced" if column[0] in REPRODUCED[table].get(row, "") else "differs"
         expected = "reproduced" if (row, column) == ("trans-nr", "params") else expected

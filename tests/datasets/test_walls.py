@@ -1,0 +1,18 @@
+"""What a trained network does not compute with is not among its sources: editing it trains nothing again."""
+
+import pytest
+
+from base.closure import closure
+
+NEEDED = {
+    "training.lifting": {"clips", "lifting", "normalise", "skeletons"},
+    "training.video": {"clips", "lifting", "normalise", "skeletons", "video"},
+}
+
+
+@pytest.mark.parametrize("task", NEEDED)
+def test_preparation_of_data_is_no_source_of_a_training(task: str) -> None:
+    inside = [path.split("/") for path in closure(task) if path.startswith("datasets/")]
+    rooms = {parts[1].removesuffix(".py") for parts in inside} - {"__init__"}
+    assert rooms <= NEEDED[task]
+    assert "writing.py" not in {parts[-1] for parts in inside}
