@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import models
-from base.files import write_whole
+from base.files import write_csv
 from metrics.efficiency import CONVENTIONS, Count, count_under, latency, peak_memory, predict_memory
 from models.ssm import backend_in_use
 from studies.measurements import Measurement
@@ -96,7 +96,7 @@ def write_excluded(counted: Sequence[Counted], path: Path) -> None:
     """Write what each convention left out of each variant, one row an operation, as CSV."""
     rows = [(c.variant, c.count.convention, operation) for c in counted for operation in c.count.excluded]
     table = pd.DataFrame(rows, columns=["variant", "convention", "left out"])
-    write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
+    write_csv(path, table)
 
 
 def time_rows(

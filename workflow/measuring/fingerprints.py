@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 import models
 from base.errors import left_out
-from base.files import write_whole
+from base.files import write_csv
 from base.reading import read_yaml
 from metrics.efficiency import predict_memory
 from studies.config import checked_config
@@ -108,7 +108,7 @@ def write_fingerprints(
 ) -> Path:
     """Write fingerprints of those kinds as CSV; lenient: as of `network_rows`."""
     rows = fingerprints(hyper, kinds, lenient)
-    return write_whole(Path(path), lambda part: rows.to_csv(part, index=False, lineterminator="\n"))
+    return write_csv(path, rows)
 
 
 @contextmanager

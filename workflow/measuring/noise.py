@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from base.files import read_arrays, write_whole
+from base.files import read_arrays, write_csv
 from studies.predictions import FILE
 from training.lifting import train_lifting
 from training.provenance import device_name, revision
@@ -43,7 +43,7 @@ def write_noise(spec: dict, data: Path, path: Path) -> None:
         for run in runs:
             train_lifting(spec, data, run, run.parent / "state")
         table = pd.DataFrame(floors(*runs, data), columns=[column.name for column in fields(Floor)])
-    write_whole(path, lambda part: table.to_csv(part, index=False, lineterminator="\n"))
+    write_csv(path, table)
 
 
 def floors(first: Path, second: Path, data: Path) -> list[Floor]:

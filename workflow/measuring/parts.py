@@ -11,7 +11,7 @@ import pandas as pd
 from torch import nn
 
 from base.errors import InputError
-from base.files import write_text, write_whole
+from base.files import write_csv, write_text
 from metrics.efficiency import ModuleCount, count_modules
 from models.video.glsmamba import GlobalScan, GLSMamba
 from workflow.measuring.efficiency import on_meta
@@ -78,7 +78,7 @@ def count_parts(name: str = "glsmamba-b") -> list[Part]:
 def write_parts(parts: Sequence[Part], stem: Path) -> list[Path]:
     """Write `<stem>.csv` (whole numbers) and `<stem>.md` (millions and 10^9); returns their paths."""
     table = pd.DataFrame(list(parts))
-    csv = write_whole(stem.with_name(f"{stem.name}.csv"), lambda part: table.to_csv(part, index=False))
+    csv = write_csv(stem.with_name(f"{stem.name}.csv"), table)
     lines = ["| part | trained, M | `paper`, G | `true`, G |", "|---|--:|--:|--:|"]
     lines += [
         f"| {p.part} | {p.params / 1e6:.3f} | {p.macs_paper / 1e9:.3f} | {p.macs_true / 1e9:.3f} |" for p in parts

@@ -15,7 +15,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from base.files import write_whole
+from base.files import write_csv
 from metrics.efficiency import MemoryLimitError, latency, peak_memory
 from models.ssm import backend_in_use
 from training.provenance import cpu_name, revision
@@ -129,7 +129,7 @@ def _time(cases: Sequence[Case], points: Sequence[Point]) -> list[Point]:
 def write_points(curve: str, points: Sequence[Point], path: Path) -> None:
     """Write rows of a curve as CSV, whole or not at all."""
     table = pd.DataFrame(list(points), dtype=object).set_axis(columns(curve), axis=1)
-    write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
+    write_csv(path, table)
 
 
 def read_points(curve: str, path: Path) -> list[Point]:

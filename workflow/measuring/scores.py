@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from base.files import write_arrays, write_whole
+from base.files import write_arrays, write_csv
 from studies.measurements import CONDITION, Measurement
 from studies.paper import PAPER
 from studies.predictions import read_predictions
@@ -168,4 +168,4 @@ def write_scores(folders: Sequence[Path], judge: Judge, path: Path) -> None:
     write_measurements(measurements, path)
     write_arrays(path.with_name("resamples.npz"), resamples)
     table = pd.DataFrame(groups, columns=[column.name for column in fields(GroupRow)])
-    write_whole(path.with_name("groups.csv"), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
+    write_csv(path.with_name("groups.csv"), table)

@@ -28,7 +28,7 @@ import pandas as pd
 
 from base import ROOT
 from base.errors import InputError, left_out
-from base.files import write_whole
+from base.files import write_csv
 from base.git import git
 from base.terminal import command
 from workflow.measuring.workloads import WORKLOADS, noise
@@ -90,7 +90,7 @@ def write_speed_ratios(revisions: dict[str, str], device: str, path: str | Path,
         names = [name for name in WORKLOADS if revisions.get(name, "") == revision]
         rows += _ratios_to(revision, names, device, lenient)
     table = pd.DataFrame(rows, columns=[field.name for field in fields(Ratio)])
-    return write_whole(Path(path), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
+    return write_csv(path, table)
 
 
 def _ratios_to(revision: str, names: Sequence[str], device: str, lenient: bool) -> list[Ratio]:
