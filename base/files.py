@@ -1,4 +1,4 @@
-"""Whole files or none: whatever is written appears under its name when it is complete, whatever is read was whole.
+"""Whole files or none: a file appears under its name only when it is complete, and is checked when it is read.
 
 Imported while Snakemake parses the workflow: numpy and pandas are imported where they are used.
 """

@@ -25,7 +25,7 @@ def whole_folder(final: Path) -> Iterator[Path]:
     cards = [*data_files(final, "card.json"), *data_files(final, "*/card.json")]
     if final.is_dir() and data_files(final, "*") and not cards:
         raise InputError(f"{final}: exists and holds no prepared data; choose another folder or empty it")
-    if final.is_symlink():  # what it leads to may be somebody else's
+    if final.is_symlink():  # the target of a link may be somebody else's
         raise InputError(f"{final}: is a link; remove it, or let the folder above it be one")
     part = final.with_name(f".{final.name}.part")
     try:
