@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.checkpoints import Layout
+from models.layout import Layout
 from models.lifting.graphs import GraphMixer, hypergraph
 from models.lifting.names import FRAMES, GRAPH, RENAMED, RESHAPED
-from models.lifting.parts import Fusion, Head, ScaledBlock, check_clips, human36m_only, rising
-from models.lifting.scan import Scan
+from models.lifting.parts import Fusion, Head, LiftingModel, ScaledBlock, rising
 from models.ssm import selective_scan
+from models.ssm.layer import Scan
 
 TAPS = 4  # of the causal convolution
 DIRECTION = (  # of one direction's weights, {0} and {1} what the second one's names have in them
@@ -30,7 +30,7 @@ SCANS = tuple(
 PROJECTIONS = ((r"\.mixer\.(in_proj|out_proj)\.", r".mixer.forward_backward_mamba.\1."),)
 
 
-class HGMamba(nn.Module):
+class HGMamba(LiftingModel):
     """Keypoints (B, T, J, 3), the third channel the confidence, to 3D joints (B, T, J, 3), T exactly `frames`.
 
     shuffle : in training, the joints are shuffled around a layer's scans, in the last layer with this chance
@@ -39,7 +39,9 @@ class HGMamba(nn.Module):
     Raises InputError for other joints than Human3.6M's 17. Source: its released code (docs/peers.md).
     """
 
-    published = Layout(
+    human36m = True
+    length = "exactly"
+    layout = Layout(
         ("model",), SCANS + PROJECTIONS + RENAMED + GRAPH,
         (*RESHAPED, (r"\.mixer\.(ahead|back)\.(x_proj|dt_proj|dt_bias|A_log|D)$", Layout.one_axis_less)), FRAMES,
     )  # fmt: skip
@@ -58,9 +60,7 @@ class HGMamba(nn.Module):
         normalise: str = "published",
         backend: str = "auto",
     ) -> None:
-        super().__init__()
-        human36m_only("HGMamba", joints)
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+        super().__init__(frames, joints, in_channels)
         self.embedding = nn.Linear(in_channels, width)
         self.joint_table = nn.Parameter(torch.zeros(joints, width))
 
@@ -82,7 +82,7 @@ class HGMamba(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         # As released: one norm for both the first layer's input and the last one's output.
         x = self.head.norm(self.embedding(keypoints)) + self.joint_table  # (B, T, J, width)
         for layer in self.layers:

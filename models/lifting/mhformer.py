@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import CAMERA, Layout
-from models.evaluation import ONE_BY_ONE
-from models.lifting.parts import MLP, Attention, Block, attend, check_clips, drop_path, rising, set_apart
+from models.contract import ONE_BY_ONE
+from models.layout import CAMERA, Layout
+from models.lifting.parts import MLP, Attention, Block, LiftingModel, attend, drop_path, rising, set_apart
 
 HYPOTHESES = 3
 TRACK_HEADS = 9
@@ -44,7 +44,7 @@ RENAMED = (
 )
 
 
-class MHFormer(nn.Module):
+class MHFormer(LiftingModel):
     """2D keypoints (B, T, J, in_channels) to 3D joints (B, T, J, 3), T exactly `frames`: tokens are as wide as T.
 
     First the tracks of all coordinates attend to each other, with T features each, three times over; each of the three
@@ -56,8 +56,9 @@ class MHFormer(nn.Module):
     Source: the released `model/mhformer.py`.
     """
 
+    length = "exactly"
     released = ONE_BY_ONE
-    published = Layout((), RENAMED, frames={"norm_1.weight": 0}, space=CAMERA)
+    layout = Layout((), RENAMED, frames={"norm_1.weight": 0}, space=CAMERA)
 
     def __init__(
         self,
@@ -69,8 +70,7 @@ class MHFormer(nn.Module):
         in_channels: int = 2,
         joints: int = 17,
     ) -> None:
-        super().__init__()
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+        super().__init__(frames, joints, in_channels)
         count, each = joints * in_channels, range(HYPOTHESES)
         self.norms = nn.ModuleList(nn.LayerNorm(frames) for _ in each)
         self.tracks = nn.ModuleList(_Tracks(count, frames, drop_path) for _ in each)
@@ -84,7 +84,7 @@ class MHFormer(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         x, hypotheses = keypoints.flatten(2).mT, []  # (B, J C, T)
         for norm, tracks, embed, table in zip(self.norms, self.tracks, self.embeddings, self.tables, strict=True):
             x = x + tracks(norm(x))

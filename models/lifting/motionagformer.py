@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import Layout
+from models.layout import Layout
 from models.lifting.graphs import GraphMixer
 from models.lifting.names import FRAMES, GRAPH, RENAMED, RESHAPED
-from models.lifting.parts import Attention, Head, ScaledBlock, TwoBranches, check_clips, human36m_only
+from models.lifting.parts import Attention, Head, LiftingModel, ScaledBlock, TwoBranches
 
 
-class MotionAGFormer(nn.Module):
+class MotionAGFormer(LiftingModel):
     """Keypoints (B, T, J, 3), the third channel the confidence, to 3D joints (B, T, J, 3), T exactly `frames`.
 
     normalise : of the graphs, "published" or "scaled" (`models.lifting.graphs.GraphMixer`)
@@ -18,7 +18,9 @@ class MotionAGFormer(nn.Module):
     Source: the released `model/MotionAGFormer.py`.
     """
 
-    published = Layout(("model",), RENAMED + GRAPH, RESHAPED, FRAMES)
+    human36m = True
+    length = "exactly"
+    layout = Layout(("model",), RENAMED + GRAPH, RESHAPED, FRAMES)
 
     def __init__(
         self,
@@ -32,9 +34,7 @@ class MotionAGFormer(nn.Module):
         mlp_ratio: int = 4,
         normalise: str = "published",
     ) -> None:
-        super().__init__()
-        human36m_only("MotionAGFormer", joints)
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+        super().__init__(frames, joints, in_channels)
         self.embedding = nn.Linear(in_channels, width)
         self.joint_table = nn.Parameter(torch.zeros(joints, width))
         self.layers = nn.ModuleList(_layer(frames, width, heads, mlp_ratio, drop_path, normalise) for _ in range(depth))
@@ -42,7 +42,7 @@ class MotionAGFormer(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         x = self.embedding(keypoints) + self.joint_table  # (B, T, J, width)
         for layer in self.layers:
             x = layer(x)

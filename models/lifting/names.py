@@ -1,6 +1,6 @@
 """Names in MotionAGFormer's released code, ours -> theirs: what was built on it (HGMamba, TCPFormer) has them too."""
 
-from models.checkpoints import Layout
+from models.layout import Layout
 
 RENAMED = (
     (r"^embedding\.", "joints_embed."),

@@ -1,42 +1,68 @@
-"""Parts that lifting networks share: the check of their input, attention, MLP, residual blocks, fusion and head.
+"""What lifting networks share: their contract, attention, MLP, residual blocks, fusion and head.
 
 Nothing here is one paper's own. What the papers' profiler sees decides the shape of a part: a layer that is a module
 there is a module here, and what it calls as a function stays a function (metrics/counting.py).
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from base.errors import InputError
+from models.contract import PoseModel
+from models.layout import Layout
 
 REPRESENTATION = 512  # features of a joint before the last layer, in MotionBERT and what descends from it
 
 
-def check_clips(model: nn.Module, keypoints: Tensor, length: str = "at most") -> None:
-    """Raise InputError unless clips (B, T, J, C) fit a model's `joints`, `in_channels` and `frames`.
+class LiftingModel(PoseModel):
+    """Key points (B, T, J, C) to poses (B, T, J, 3), or with `emits = "centre"` to (B, 1, J, 3) of the middle frame.
 
-    length : whether T may be "at most" `frames` (a table of positions), must be "exactly" that (weights that depend on
-        T), or may be "any"
+    Poses are root-relative, in normalised image units. A network states where it differs from these defaults:
+
+    length : of the clips that it takes: "at most" `frames` (a table of positions), "exactly" that (weights that depend
+        on T), or "any"
+    human36m : whether Human3.6M's skeleton of 17 joints is in it
+    layout : how its authors keep its weights; None where that is not known
+
+    Raises InputError for another skeleton where Human3.6M's is in it.
     """
-    name = type(model).__name__
-    if keypoints.ndim != 4:
-        raise InputError(f"{name} takes clips (B, T, J, C), not a tensor of shape {tuple(keypoints.shape)}")
-    _, T, J, C = keypoints.shape
-    if model.joints != J:
-        raise InputError(f"{name} was built for {model.joints} joints, the clip has {J}: convert its skeleton")
-    if model.in_channels != C:
-        raise InputError(f"{name} was built for {model.in_channels} channels, the clip has {C}: set in_channels={C}")
-    if (length == "at most" and model.frames < T) or (length == "exactly" and model.frames != T):
-        raise InputError(f"{name} was built for {model.frames} frames, the clip has {T}: build it with frames={T}")
 
+    kind = "lifting"
+    length: ClassVar[str] = "at most"
+    human36m: ClassVar[bool] = False
+    layout: ClassVar[Layout | None] = None
 
-def human36m_only(name: str, joints: int) -> None:
-    """Raise InputError for a network that has Human3.6M's skeleton in it, unless it is built for its 17 joints."""
-    if joints != 17:
-        raise InputError(f"{name} has the skeleton of Human3.6M's 17 joints in it, not one of {joints}")
+    def __init__(self, frames: int, joints: int, in_channels: int) -> None:
+        super().__init__()
+        if self.human36m and joints != 17:
+            name = type(self).__name__
+            raise InputError(f"{name} has the skeleton of Human3.6M's 17 joints in it, not one of {joints}")
+        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """(1, T, J, C) of one clip."""
+        return 1, self.frames, self.joints, self.in_channels
+
+    def fit(self, labels: Tensor) -> None:
+        """Set what has a closed form from poses (N, J, 3) to train on; most networks have nothing of the kind."""
+
+    def check(self, keypoints: Tensor) -> None:
+        """Raise InputError unless clips (B, T, J, C) fit the network's `joints`, `in_channels` and `frames`."""
+        name = type(self).__name__
+        if keypoints.ndim != 4:
+            raise InputError(f"{name} takes clips (B, T, J, C), not a tensor of shape {tuple(keypoints.shape)}")
+        _, T, J, C = keypoints.shape
+        if self.joints != J:
+            raise InputError(f"{name} was built for {self.joints} joints, the clip has {J}: convert its skeleton")
+        if self.in_channels != C:
+            raise InputError(f"{name} was built for {self.in_channels} channels, the clip has {C}: set in_channels={C}")
+        if (self.length == "at most" and self.frames < T) or (self.length == "exactly" and self.frames != T):
+            raise InputError(f"{name} was built for {self.frames} frames, the clip has {T}: build it with frames={T}")
 
 
 def drop_path(branch: Tensor, rate: float, training: bool) -> Tensor:

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
-from models.checkpoints import CAMERA, Layout
-from models.evaluation import ONE_BY_ONE
-from models.lifting.parts import MLP, Attention, Block, check_clips, drop_path, rising
+from models.contract import ONE_BY_ONE
+from models.layout import CAMERA, Layout
+from models.lifting.parts import MLP, Attention, Block, LiftingModel, drop_path, rising
 
 HEADS = 8
 
 
-class PoseFormerV2(nn.Module):
+class PoseFormerV2(LiftingModel):
     """2D keypoints (B, T, J, in_channels) to the middle frame's 3D joints (B, 1, J, 3), T exactly `frames`.
 
     central : frames around the middle one that are read as they are
@@ -25,9 +25,10 @@ class PoseFormerV2(nn.Module):
     `common/model_poseformer.py`.
     """
 
+    length = "exactly"
     emits = "centre"
     released = ONE_BY_ONE
-    published = Layout(
+    layout = Layout(
         ("model_pos",),
         (
             (r"^embedding\.", "Joint_embedding."),
@@ -59,12 +60,11 @@ class PoseFormerV2(nn.Module):
         joints: int = 17,
         mlp_ratio: int = 2,
     ) -> None:
-        super().__init__()
+        super().__init__(frames, joints, in_channels)
         if max(central, coefficients) > frames:
             raise InputError(f"central={central} and coefficients={coefficients} must be at most frames={frames}")
         if frames % 2 == 0 or central % 2 == 0:
             raise InputError(f"frames={frames} and central={central} must be odd: they have a middle one in common")
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
         self.central, self.coefficients, token = central, coefficients, joints * width
         self.embedding = nn.Linear(in_channels, width)
         self.frequency_embedding = nn.Linear(joints * in_channels, token)
@@ -80,7 +80,7 @@ class PoseFormerV2(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, 1, J, 3)."""
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         x = torch.cat((self._frequencies(keypoints), self._middle(keypoints)), 1)  # (B, tokens, J width)
         for block in self.blocks:
             x = block(x)

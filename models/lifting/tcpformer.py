@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
-from models.checkpoints import Layout
+from models.layout import Layout
 from models.lifting.names import RENAMED, RESHAPED
-from models.lifting.parts import MLP, Attention, Head, ScaledBlock, TwoBranches, check_clips, drop_path
+from models.lifting.parts import MLP, Attention, Head, LiftingModel, ScaledBlock, TwoBranches, drop_path
 
 PARTS = 3  # of time; there is a proxy for every third frame
 SCALES = ("released", "trained")
@@ -38,7 +38,7 @@ MEMORY = (  # of a memory block, ours -> theirs
 )
 
 
-class TCPFormer(nn.Module):
+class TCPFormer(LiftingModel):
     """Keypoints (B, T, J, 3), the third channel the confidence, to 3D joints (B, T, J, 3), T exactly `frames`.
 
     scales : of the blocks on each third of time. The released code keeps them in a plain list, so that they are neither
@@ -48,7 +48,8 @@ class TCPFormer(nn.Module):
     `model/Model.py`.
     """
 
-    published = Layout(
+    length = "exactly"
+    layout = Layout(
         ("model",),
         (
             (r"^proxies$", "center_pose"),
@@ -73,14 +74,13 @@ class TCPFormer(nn.Module):
         joints: int = 17,
         mlp_ratio: int = 4,
     ) -> None:
-        super().__init__()
+        super().__init__(frames, joints, in_channels)
         if frames % PARTS:
             raise InputError(
                 f"TCPFormer cuts time into {PARTS} equal parts: frames={frames} must be a multiple of that"
             )
         if scales not in SCALES:
             raise InputError(f"unknown scales {scales!r}: choose {' or '.join(SCALES)}")
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
         self.embedding = nn.Linear(in_channels, width)
         self.joint_table = nn.Parameter(torch.zeros(joints, width))
         self.proxies = nn.Parameter(torch.randn(frames // PARTS, joints, width))
@@ -93,7 +93,7 @@ class TCPFormer(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         x = self.embedding(keypoints) + self.joint_table  # (B, T, J, width)
         proxies = (self.proxies + self.proxy_table).expand(len(x), -1, -1, -1)  # (B, T / 3, J, width)
         for layer, memory in zip(self.layers, self.memories, strict=True):

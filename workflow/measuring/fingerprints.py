@@ -23,7 +23,6 @@ from base.errors import left_out
 from base.files import write_csv
 from base.reading import read_yaml
 from metrics.efficiency import predict_memory
-from models.examples import example_shape
 from studies.config import checked_config
 from studies.load import recipes
 from studies.plan import scaled_variants
@@ -54,7 +53,7 @@ def network_fingerprint(name: str, hyper: dict) -> dict[str, float]:
     with _double():
         net = models.build(name, **hyper, **models.scan_arguments(name, "reference")).double().eval()
     _shake(net, random)
-    clip = torch.randn(example_shape(net), generator=random, dtype=torch.float64).requires_grad_()
+    clip = torch.randn(net.example_shape, generator=random, dtype=torch.float64).requires_grad_()
     output = net(clip)
     found = {"output": output}
     if output.requires_grad:

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from base.files import write_csv
 from metrics.efficiency import MemoryLimitError, latency, peak_memory
-from models.examples import example_shape
 from models.ssm import backend_in_use
 from training.provenance import cpu_name, revision
 from workflow.measuring.curves import CURVES, WORKS, build, predicted_growth
@@ -109,7 +108,7 @@ def _weigh(case: Case, point: Point) -> Point:
     if point.left_out:
         return point
     with torch.device("meta"):
-        shape = example_shape(CURVES[case.curve].build(case.contestant, case.size, case.backend))
+        shape = CURVES[case.curve].build(case.contestant, case.size, case.backend).example_shape
     limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
     factory = "workflow.measuring.curves:build"
     try:
@@ -153,7 +152,7 @@ def time_in_turns(contestants: Mapping[str, nn.Module], threads: int) -> dict[st
 
 def clip(model: nn.Module) -> Tensor:
     """A batch of one clip of the model's shape."""
-    return torch.zeros(example_shape(model))
+    return torch.zeros(model.example_shape)
 
 
 def too_much(point: Point, smaller: Sequence[Point]) -> str:

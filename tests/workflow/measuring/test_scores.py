@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from base.errors import InputError
+from base.files import write_rows
 from datasets.lifting import load
 from datasets.normalise import normalise_labels
 from datasets.writing import write_split
 from metrics.protocols import METRICS
 from studies.measurements import COLUMNS, Measurement
 from workflow.measuring.lifting_scores import COMPARED, LiftingJudge, protocol_values
-from workflow.measuring.measurements import collect_measurements, write_measurements
+from workflow.measuring.measurements import collect_measurements
 from workflow.measuring.scores import Run, scores, write_scores
 
 FRAMES, WIDTH, FACTOR, ACTIONS = 81, 1000, 2.0, ["Walking", "Posing", "Posing"]
@@ -144,7 +145,7 @@ def test_parts_are_joined_and_a_strange_one_is_refused(tmp_path: Path) -> None:
         Measurement(**dict.fromkeys(COLUMNS, name) | {"value": v}) for name, v in (("x", 3587426496), ("y", 0.1 + 0.2))
     ]
     for row, name in zip(rows, "ab", strict=True):
-        write_measurements([row], tmp_path / name)
+        write_rows(tmp_path / name, Measurement, [row])
     collect_measurements([tmp_path / "a", tmp_path / "b"], tmp_path / "all.csv")
     lines = (tmp_path / "all.csv").read_text().splitlines()
     assert lines[0] == ",".join(COLUMNS)
