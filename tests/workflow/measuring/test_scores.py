@@ -9,6 +9,7 @@ import pytest
 
 from base.errors import InputError
 from base.files import write_rows
+from datasets.card import Card
 from datasets.lifting import load
 from datasets.normalise import normalise_labels
 from datasets.writing import write_split
@@ -39,7 +40,7 @@ def data(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
             "height": WIDTH,
         }
     )
-    write_split(tmp_path / "test", keypoints, joints, np.full(n, FACTOR), frames, {"preset": request.param})
+    write_split(tmp_path / "test", keypoints, joints, np.full(n, FACTOR), frames, Card(preset=request.param))
     return tmp_path
 
 
@@ -58,7 +59,7 @@ def predictions_of(data: Path, first: float = 0.001, others: float = 0.001) -> n
 def test_true_keypoints_add_the_protocol_that_measures_depth_only(data: Path) -> None:
     split = load(data / "test")
     values = protocol_values(predictions_of(data), split)
-    expected = {"human36m", "pooled"} | ({"human36m-gt2d"} if split.card["preset"] == "gt" else set())
+    expected = {"human36m", "pooled"} | ({"human36m-gt2d"} if split.card.preset == "gt" else set())
     assert set(values) == expected
     for metrics, takes in values.values():
         assert takes == len(ACTIONS)
@@ -80,7 +81,7 @@ def test_true_x_and_y_replace_predicted_ones_where_depth_alone_is_measured(data:
     sideways[:, 1:, 0] += 0.1
     values = protocol_values(sideways, split)
     assert values["human36m"][0]["mpjpe"] > 50
-    if split.card["preset"] == "gt":
+    if split.card.preset == "gt":
         assert values["human36m-gt2d"][0]["mpjpe"] == pytest.approx(0, abs=1e-2)
 
 
@@ -106,7 +107,7 @@ def test_an_experiment_becomes_a_row_a_metric_protocol_and_selection(data: Path,
     assert list(rows.columns) == COLUMNS
     errors = rows[rows["metric"] == "mpjpe"].set_index("convention")["value"]
     assert errors["pooled/test/last"] == errors["pooled/test/best_test"] != errors["pooled/test/best_val"]
-    protocols = 3 if load(data / "test").card["preset"] == "gt" else 2
+    protocols = 3 if load(data / "test").card.preset == "gt" else 2
     assert len(rows) == protocols * 3 * len(METRICS)
     assert set(rows["convention"]) >= {f"human36m/test/{s}" for s in ("last", "best_val", "best_test")}
     identities = rows[["scale", "dataset", "variant", "recipe", "seed", "device", "run", "revision"]].drop_duplicates()
