@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 from base.closure import ROOT, closure
@@ -11,12 +12,12 @@ from base.errors import InputError
 from base.foreign import data_files
 
 
-def code_digest(*modules: str) -> str:
-    """Digest of the code that prepared data depend on."""
+def code_stamp(*modules: str) -> dict[str, str]:
+    """Version and digest of the code that prepared data depend on, for their card."""
     digest = hashlib.sha256()
     for path in closure(*modules):
         digest.update(path.encode() + b"\0" + (ROOT / path).read_bytes())
-    return digest.hexdigest()
+    return {"version": version("ssmpose"), "sha256": digest.hexdigest()}
 
 
 @contextmanager

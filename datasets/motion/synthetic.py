@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from datasets.card import Origin
 from datasets.motion.kinematics import euler, joint_positions
 from datasets.motion.takes import Motion, Take
 from datasets.skeletons import PARENTS
 
 FPS = 50.0
+LICENCE = "Apache-2.0: made by this repository's code (datasets/motion/synthetic.py)"
 BODY_STREAM, TAKE_STREAM = 2, 3  # separate these random numbers from each other and from the cameras'
 ANKLE = 0.09  # metres from floor to ankle
 CARRY = 0.03  # metres: how sharply the lower foot takes the weight
@@ -55,12 +57,7 @@ Kind = Callable[[np.ndarray, np.random.Generator], tuple[Angles, Yaw]]
 def motion(base: str, raw_dir: Path | None, seed: int) -> Motion:
     """The whole data set: takes of train, val and test. `base` and `raw_dir` are there for other sources."""
     splits = {split: _split(split, seed) for split in SIZES}
-    card = {
-        "sources": [],
-        "licence": "Apache-2.0: made by this repository's code (datasets/motion/synthetic.py)",
-        "acknowledgement": "",
-    }
-    return Motion(splits, FPS, card)
+    return Motion(splits, FPS, Origin(licence=LICENCE))
 
 
 def _split(split: str, seed: int) -> list[Take]:

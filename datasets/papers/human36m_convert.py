@@ -5,6 +5,7 @@ the same projection as MotionBERT's authors describe; detections of VideoPose3D'
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy as np
 from base.errors import InputError
 from base.foreign import data_files
 from base.reading import nearest
-from datasets.lifting import sequence_bounds
+from datasets.card import Card, Units
+from datasets.lifting import SPACE, sequence_bounds
 from datasets.motion.cameras import image_space
 from datasets.papers.convert import CapturedSequence, Conversion
 from datasets.papers.human36m import (
@@ -41,15 +43,15 @@ FORMS = ("motionbert", "original", "videopose3d")
 # The stacked hourglass's 16 joints in the order of ours; what it has no name for is set between thorax and head.
 HOURGLASS = (6, 2, 1, 0, 3, 4, 5, 7, 8, None, 9, 13, 14, 15, 12, 11, 10)
 THORAX, NECK, HEAD = 8, 9, 10
-CARD = {
-    "space": "image-2.5d",
-    "joints": "human3.6m-17",
-    "protocol": "human36m",
-    "windows": "paper",
-    "fps": 50,
-    "licence": "Human3.6M: academic use after registration, no redistribution (vision.imar.ro/human3.6m)",
-}
-UNITS = {"keypoints": "px, px, confidence", "joints": "mm", "factor": "mm/px"}
+CARD = Card(
+    space=SPACE,
+    units=Units(),
+    fps=50,
+    joints="human3.6m-17",
+    protocol="human36m",
+    windows="paper",
+    licence="Human3.6M: academic use after registration, no redistribution (vision.imar.ro/human3.6m)",
+)
 
 
 def conversion(preset: str, raw: Path, form: str) -> Conversion:
@@ -89,8 +91,8 @@ def _from_pickle(preset: str, raw: Path) -> Conversion:
     def views(split: str) -> Iterator[CapturedSequence]:
         return _pickled(splits["test" if split == "test" else "train"], SUBJECTS[split], preset, raw / PICKLE)
 
-    pixels = CARD | {"units": UNITS | {"joints": "px: the file has no factor for training", "factor": "1"}}
-    cards = dict.fromkeys(("train", "val"), pixels) | {"test": CARD | {"units": UNITS}}
+    pixels = replace(CARD, units=Units(joints="px: the file has no factor for training", factor="1"))
+    cards = dict.fromkeys(("train", "val"), pixels) | {"test": CARD}
     return Conversion("motionbert", views, [raw / PICKLE], cards)
 
 
@@ -149,7 +151,7 @@ def _from_positions(preset: str, raw: Path, form: str) -> Conversion:
                     where=f"{source}, {title}, seen by camera {name} of {where.name}",
                 )
 
-    card = CARD | {"units": UNITS} | ({"neck": "between thorax and head"} if preset == "sh" else {})
+    card = replace(CARD, neck="between thorax and head" if preset == "sh" else None)
     return Conversion(form, views, [*files, where], dict.fromkeys(SUBJECTS, card))
 
 

@@ -5,14 +5,13 @@ The official files are MATLAB's: joints a clip, masks whose outline is the perso
 
 import json
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from base.errors import InputError
 from base.files import write_text
-from base.folders import code_digest, whole_folder
+from base.folders import code_stamp, whole_folder
 from base.foreign import data_files, read_text
 from datasets.papers.matlab import read_mat
 from datasets.papers.values import numbers
@@ -49,7 +48,7 @@ def convert_jhmdb(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
             "joints": "jhmdb-15",
             "form": "coco" if found else "original",
             "licence": LICENCE,
-            "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.papers.jhmdb_convert")},
+            "code": code_stamp("datasets.papers.jhmdb_convert"),
             "counts": dict(sorted(counts.items())),
         }
         write_text(folder / "report.md", _describe(card))

@@ -11,6 +11,7 @@ import numpy as np
 from base.errors import InputError
 from base.foreign import data_files
 from base.reading import nearest
+from datasets.card import Card, ClipRule, Units
 from datasets.papers.convert import CapturedSequence, Conversion
 from datasets.papers.mpi_inf_3dhp import (
     SIZE,
@@ -27,16 +28,16 @@ TEST_FOLDER = "mpi_inf_3dhp_test_set"
 FORMS = ("p-stmo", "original")
 HELD_OUT = "S8"
 EVERY = 50  # of the person held out, one frame in so many is judged; about as many as the test set has
-CARD = {
-    "space": "univ_annot3: camera axes, mm, skeletons scaled to one height",
-    "joints": "mpi-inf-3dhp-17",
-    "protocol": "mpi-inf-3dhp",
-    "windows": "centred",
-    "training_clips": {"every": 9},
-    "fps": "25, 50 for some training sequences",
-    "units": {"keypoints": "px, px, confidence", "joints": "mm", "factor": "1: mm stand for px of a training image"},
-    "licence": "MPI-INF-3DHP: non-commercial research (vcai.mpi-inf.mpg.de/3dhp-dataset)",
-}
+CARD = Card(
+    space="univ_annot3: camera axes, mm, skeletons scaled to one height",
+    units=Units(factor="1: mm stand for px of a training image"),
+    fps="25, 50 for some training sequences",
+    joints="mpi-inf-3dhp-17",
+    protocol="mpi-inf-3dhp",
+    windows="centred",
+    training_clips=ClipRule(every=9),
+    licence="MPI-INF-3DHP: non-commercial research (vcai.mpi-inf.mpg.de/3dhp-dataset)",
+)
 
 
 def conversion(preset: str, raw: Path, form: str) -> Conversion:

@@ -7,14 +7,13 @@ prepared folder links to them.
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from base.errors import InputError
 from base.files import write_text
-from base.folders import code_digest, whole_folder
+from base.folders import code_stamp, whole_folder
 from base.foreign import data_files
 from base.reading import nearest
 from datasets.fetching.downloads import digest
@@ -53,7 +52,7 @@ def convert_posetrack(name: str, out_dir: str | Path, raw_dir: str | Path) -> No
             "dataset": name,
             "licence": LICENCE,
             "sources": [{"name": year, "sha256": _digests(files, raw)}],
-            "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.papers.posetrack_convert")},
+            "code": code_stamp("datasets.papers.posetrack_convert"),
             "boxes": boxes,
             "counts": {split: _counts(sequences) for split, sequences in splits.items()},
         }

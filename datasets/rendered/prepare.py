@@ -9,15 +9,15 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from base.errors import InputError
 from base.files import write_text
-from base.folders import code_digest, whole_folder
+from base.folders import code_stamp, whole_folder
 from base.reading import nearest
+from datasets.card import Origin
 from datasets.fetching.sources import source
 from datasets.rendered.film import film
 from datasets.rendered.labels import annotate, detections
@@ -88,8 +88,8 @@ def prepare_video(
             "fps": FPS,
             "preset": asdict(preset),
             "keypoints": "17 slots of PoseTrack18, ears empty; joint_flags: 1 occluded, 2 blurred, 4 dropped out",
-            "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.rendered.prepare")},
-            **origin,
+            "code": code_stamp("datasets.rendered.prepare"),
+            **asdict(origin),
             "counts": {split: _write_split(split, preset, casts[split], seed, folder, tell) for split in casts},
         }
         write_text(folder / "card.json", json.dumps(card, indent=1) + "\n")
@@ -159,23 +159,18 @@ def _with_options(preset: Preset, options: dict) -> Preset:
     return replace(changed[0], layout=changed[1], difficulty=changed[2])
 
 
-def _casts(preset: Preset, raw_dir: Path | None, seed: int) -> tuple[dict[str, Cast], dict]:
+def _casts(preset: Preset, raw_dir: Path | None, seed: int) -> tuple[dict[str, Cast], Origin]:
     """Who gives the motions of each split, and where they come from, for the card."""
     if preset.motion == "synthetic":
         licence = "Apache-2.0: made by this repository's code (datasets/motion/synthetic.py, datasets/video)"
         cast = _synthetic_cast(seed, preset.layout.steps)
-        return {"train": cast, "val": cast}, {"sources": [], "licence": licence, "acknowledgement": ""}
-    entry, casts, hashes = source(SOURCE), {}, {}
+        return {"train": cast, "val": cast}, Origin(licence=licence)
+    casts, hashes = {}, {}
     for split, names in CMU_SPLITS.items():
         clips, files = cmu_motions(raw_dir, names)
         casts[split] = _clip_cast(clips, preset.layout.steps)
         hashes |= files
-    origin = {
-        "sources": [{"name": entry.name, "url": entry.base_url, "sha256": dict(sorted(hashes.items()))}],
-        "licence": entry.licence,
-        "acknowledgement": entry.acknowledgement,
-    }
-    return casts, origin
+    return casts, source(SOURCE).origin(dict(sorted(hashes.items())))
 
 
 def _synthetic_cast(seed: int, steps: int) -> Cast:

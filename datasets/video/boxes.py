@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from base.errors import InputError
+from base.records import record
 from datasets.video.annotations import finite
-from datasets.video.coco import PERSON, REMEDY, CocoDetection, counts, person_category, read_json, record
+from datasets.video.coco import PERSON, REMEDY, CocoDetection, counts, person_category, read_json
 
 NOT_LISTED = -1  # the id of an image that nobody knows by its name
 

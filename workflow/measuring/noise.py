@@ -5,13 +5,12 @@ does to an error is the least difference between two variants that could mean an
 """
 
 import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from base.files import read_arrays, write_csv
+from base.files import read_arrays, write_rows
 from studies.predictions import FILE
 from training.lifting import train_lifting
 from training.provenance import device_name, revision
@@ -42,8 +41,7 @@ def write_noise(spec: dict, data: Path, path: Path) -> None:
         runs = [Path(folder, name, "seed0") for name in ("first", "second")]
         for run in runs:
             train_lifting(spec, data, run, run.parent / "state")
-        table = pd.DataFrame(floors(*runs, data), columns=[column.name for column in fields(Floor)])
-    write_csv(path, table)
+        write_rows(path, Floor, floors(*runs, data))
 
 
 def floors(first: Path, second: Path, data: Path) -> list[Floor]:
