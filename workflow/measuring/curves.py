@@ -56,9 +56,13 @@ class TrainingStep(nn.Module):
     def __init__(self, model: nn.Module, loss: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.model, self.loss = model, loss
-        self.example_shape = model.example_shape
         trained = [p for p in model.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(trained, lr=0.0, fused=True)
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """The model's."""
+        return self.model.example_shape
 
     def forward(self, clips: Tensor) -> Tensor:
         """A batch of clips of the model's shape -> the loss ()."""
@@ -77,7 +81,11 @@ class ScoresKept(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.example_shape = model.example_shape
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """The model's."""
+        return self.model.example_shape
 
     def forward(self, clips: Tensor) -> Tensor:
         """As the model's own."""
