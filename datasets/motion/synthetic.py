@@ -77,16 +77,16 @@ def body(subject: int, seed: int) -> np.ndarray:
     """Offsets (17, 3) in metres of a random person's joints in their parents' frames; upright, facing +x."""
     rng = np.random.default_rng([seed, BODY_STREAM, subject])
     height = rng.normal(1.72, 0.08)
-    share = dict(zip(("hip", "thigh", "shank", "back", "chest", "arm"), rng.normal(1, 0.04, 6), strict=True))
+    hips, thigh, shank, back, chest, arms = rng.normal(1, 0.04, 6)
     shoulder = 0.095 * rng.normal(1, 0.05)
     x, y, z = np.eye(3) * height
     offsets = np.zeros((len(PARENTS), 3))
     for side, (hip, arm) in {1: (4, 11), -1: (1, 14)}.items():  # left, right
-        offsets[hip] = side * 0.075 * share["hip"] * y
-        offsets[hip + 1], offsets[hip + 2] = -0.255 * share["thigh"] * z, -0.255 * share["shank"] * z
+        offsets[hip] = side * 0.075 * hips * y
+        offsets[hip + 1], offsets[hip + 2] = -0.255 * thigh * z, -0.255 * shank * z
         offsets[arm] = side * shoulder * y - 0.02 * z
-        offsets[arm + 1], offsets[arm + 2] = -0.165 * share["arm"] * z, -0.145 * share["arm"] * z
-    offsets[SPINE], offsets[THORAX] = 0.135 * share["back"] * z, 0.145 * share["chest"] * z
+        offsets[arm + 1], offsets[arm + 2] = -0.165 * arms * z, -0.145 * arms * z
+    offsets[SPINE], offsets[THORAX] = 0.135 * back * z, 0.145 * chest * z
     offsets[NECK], offsets[10] = 0.055 * z + 0.02 * x, 0.065 * z
     return offsets
 

@@ -14,8 +14,8 @@ from scipy.io import loadmat, savemat
 
 from base.errors import InputError
 from datasets.fetching.archives import unpack
-from datasets.papers.jhmdb_convert import convert_jhmdb
-from datasets.papers.posetrack_convert import convert_posetrack
+from datasets.papers.jhmdb_convert import convert as convert_jhmdb
+from datasets.papers.posetrack_convert import convert as convert_posetrack
 from datasets.rendered.prepare import prepare_video
 from datasets.video.jhmdb import read_jhmdb
 from datasets.video.posetrack import read_sequence
