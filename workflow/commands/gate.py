@@ -97,8 +97,8 @@ def speed_revisions(baseline: pd.DataFrame) -> dict[str, str]:
 
 def _edited() -> list[str]:
     """Files of the checkout that are changed and not committed, the baselines themselves left out."""
-    told = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{BASELINE.parent}")
-    return told.decode(errors="replace").splitlines()
+    status = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{BASELINE.parent}")
+    return status.decode(errors="replace").splitlines()
 
 
 def main(command_line: list[str]) -> int:
