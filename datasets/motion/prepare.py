@@ -13,25 +13,22 @@ from base.reading import nearest
 from datasets.card import Card, Units
 from datasets.lifting import SPACE
 from datasets.motion.cameras import image_space, subject_cameras
-from datasets.motion.detector import Detector, detect, detector
+from datasets.motion.detector import PRESETS, Detector, detect
 from datasets.motion.takes import Motion, Take, check_motion
 from datasets.writing import write_split
 from studies.motions import Source, lifting_data
 
 
-def prepare(
-    name: str, out_dir: str | Path, *, raw_dir: str | Path | None = None, seed: int = 0, options: dict | None = None
-) -> None:
+def prepare(name: str, out_dir: str | Path, *, raw_dir: str | Path | None = None, seed: int = 0) -> None:
     """Write `out_dir/{train,val,test[,new]}` for a data set `<base>-<preset>`, such as `cmu-sh-like`.
 
     base: a motion of datasets/motions.yaml; preset: gt, sh-like or hard; raw_dir: folder that
-    `datasets.fetching.sources.fetch` filled; options: terms of the preset's detector to replace (see
-    datasets.motion.detector.Detector). The same arguments give the same bytes; the joints do not depend on the preset.
-    The folder appears whole or not at all. Raises InputError for an unknown name, missing or damaged raw files,
+    `datasets.fetching.sources.fetch` filled. The same arguments give the same bytes; the joints do not depend on the
+    preset. The folder appears whole or not at all. Raises InputError for an unknown name, missing or damaged raw files,
     a folder that cannot be written or is not ours.
     """
     source, preset = split_name(name)
-    terms = detector(preset, options)
+    terms = PRESETS[preset]
     motion = _motion(source, None if raw_dir is None else Path(raw_dir), seed)
     card = Card(
         dataset=name,

@@ -7,7 +7,7 @@ own module says (`conversion`); memory holds what one reader gives, never a spli
 import importlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,6 +80,26 @@ def convert(name: str, out_dir: str | Path, raw_dir: str | Path, form: str = "au
         if missing := {"train", "test"} - set(written):
             raise InputError(f"{raw}: has nothing for the split {min(missing)!r}; put the files of all persons there")
         write_text(folder / "report.md", describe(folder, cards["train"], written))
+
+
+def chosen_form(source: str, asked: str, there: Mapping[str, bool], advice: str) -> str:
+    """The form to read, the one that is asked for or, for "auto", the first whose files are there.
+
+    Raises InputError: an unknown form, or `advice` where nothing is there.
+    """
+    if asked != "auto":
+        if asked not in there:
+            raise InputError(f"sources.{source}.form: unknown form {asked!r}{nearest(asked, there)}")
+        return asked
+    form = next((form for form, is_there in there.items() if is_there), None)
+    if form is None:
+        raise InputError(advice)
+    return form
+
+
+def certain(keypoints: np.ndarray) -> np.ndarray:
+    """(T, 17, 2) with a confidence of 1: (T, 17, 3) float32."""
+    return np.concatenate([keypoints, np.ones((*keypoints.shape[:2], 1))], -1).astype(np.float32)
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -7,7 +7,6 @@ boxes/{train,val}.json                  card.json
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -67,18 +66,18 @@ def prepare_video(
     raw_dir: str | Path | None = None,
     seed: int = 0,
     options: dict | None = None,
-    progress: Callable[[str], None] | None = None,
 ) -> None:
     """Write the benchmark `name` (a key of PRESETS) into a folder that appears whole or not at all.
 
     raw_dir: folder that `fetching.sources.fetch` filled with `cmu` (video-cmu only); options: values of Preset,
-    Format or Difficulty to replace, by name ({"train": 4, "frames": 9, "dropout": 0}); progress: told a line every
-    few seconds, by default on stderr. The same arguments give the same annotations and, with the same versions of
-    OpenCV and numba on the same kind of processor, the same pixels; a sequence does not depend on the others.
+    Format or Difficulty to replace, by name ({"train": 4, "frames": 9, "dropout": 0}). The same arguments give the same
+    annotations and, with the same versions of OpenCV and numba on the same kind of processor, the same pixels; a
+    sequence does not depend on the others.
     Raises InputError: unknown name or option, raw files missing or damaged, a folder that cannot be written.
     """
-    preset = _with_options(_preset(name), options or {})
-    tell = progress or (lambda line: print(line, file=sys.stderr))
+    if name not in PRESETS:
+        raise InputError(f"unknown video data set {name!r}{nearest(name, PRESETS)}")
+    preset = _with_options(PRESETS[name], options or {})
     casts, origin = _casts(preset, None if raw_dir is None else Path(raw_dir), seed)
     with whole_folder(Path(out_dir)) as folder:
         card = {
@@ -90,7 +89,7 @@ def prepare_video(
             "keypoints": "17 slots of PoseTrack18, ears empty; joint_flags: 1 occluded, 2 blurred, 4 dropped out",
             "code": code_stamp("datasets.rendered.prepare"),
             **asdict(origin),
-            "counts": {split: _write_split(split, preset, casts[split], seed, folder, tell) for split in casts},
+            "counts": {split: _write_split(split, preset, casts[split], seed, folder) for split in casts},
         }
         write_text(folder / "card.json", json.dumps(card, indent=1) + "\n")
 
@@ -111,9 +110,7 @@ def render(split: str, number: int, preset: Preset, cast: Cast, seed: int, folde
     return sequence
 
 
-def _write_split(
-    split: str, preset: Preset, cast: Cast, seed: int, folder: Path, tell: Callable[[str], None]
-) -> dict[str, int]:
+def _write_split(split: str, preset: Preset, cast: Cast, seed: int, folder: Path) -> dict[str, int]:
     """All sequences of a split, their merged file and detector boxes; returns counts."""
     count = getattr(preset, split)
     first = 1 if split == "train" else VAL_FROM
@@ -126,7 +123,7 @@ def _write_split(
         if time.monotonic() - spoken > SPEAK:
             spoken = time.monotonic()
             left = (spoken - began) / done * (count - done)
-            tell(f"{split}: {done} of {count} sequences rendered, about {left:.0f} s left")
+            print(f"{split}: {done} of {count} sequences rendered, about {left:.0f} s left", file=sys.stderr)
     write_merged(videos, folder / "annotations" / f"{split}.json", folder)
     columns = (np.concatenate([getattr(part, field) for part in boxes]) for field in vars(boxes[0]))
     write_boxes(Detections(*columns), folder / f"boxes/{split}.json")
@@ -137,12 +134,6 @@ def _write_split(
         "persons": sum(len(video.persons.frame) for video in videos),
         "boxes": sum(len(part.score) for part in boxes),
     }
-
-
-def _preset(name: str) -> Preset:
-    if name not in PRESETS:
-        raise InputError(f"unknown video data set {name!r}{nearest(name, PRESETS)}")
-    return PRESETS[name]
 
 
 def _with_options(preset: Preset, options: dict) -> Preset:

@@ -84,13 +84,6 @@ def test_torch_is_not_needed() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_options_replace_terms_of_the_preset(tmp_path: Path) -> None:
-    prepare("synthetic-sh-like", tmp_path / "data", options={"noise": 0, "jitter": 0, "swaps": 0, "misses": 0})
-    split = load(tmp_path / "data/val")
-    np.testing.assert_allclose(split.keypoints[..., :2], split.joints[..., :2] / split.factor[:, None, None], rtol=1e-6)
-    assert split.card.detector["misses"] == 0
-
-
 @pytest.mark.parametrize(
     ("name", "hint"),
     [("synthetic-shlike", "'synthetic-sh-like'"), ("cmu", "cmu-"), ("synthetic-", "synthetic-"), ("h36m-gt", "-gt'")],

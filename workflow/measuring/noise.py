@@ -47,14 +47,14 @@ def write_noise(spec: dict, data: Path, path: Path) -> None:
 def floors(first: Path, second: Path, data: Path) -> list[Floor]:
     """How far two runs are apart in each metric that tables compare variants by, under PROTOCOL."""
     one, other = (read_arrays(run / FILE) for run in (first, second))
-    same = all(np.array_equal(one[name], other[name]) for name in one)
+    equal = all(np.array_equal(one[name], other[name]) for name in one)
     run, judge = Run.read(first), LiftingJudge(data)
     scored = [
         {score.metric: score for score in scores(Run.read(folder), judge) if score.convention == PROTOCOL}
         for folder in (first, second)
     ]
     pairs = [[by_metric[metric] for by_metric in scored] for metric in COMPARED]
-    known = {"protocol": PROTOCOL, "variant": run.variant, "scale": run.scale, "same_bytes": same}
+    same = {"protocol": PROTOCOL, "variant": run.variant, "scale": run.scale, "same_bytes": equal}
     return [
-        Floor(device_name(), a.metric, abs(a.value - b.value), a.unit, **known, revision=revision()) for a, b in pairs
+        Floor(device_name(), a.metric, abs(a.value - b.value), a.unit, **same, revision=revision()) for a, b in pairs
     ]

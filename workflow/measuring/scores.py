@@ -128,12 +128,12 @@ class Judge(Protocol):
 
 def scores(run: Run, judge: Judge) -> Iterator[Score]:
     """All scores of a run. Selections that chose the same epoch share theirs."""
-    known: dict[tuple[str, int], Sequence[Score]] = {}
+    judged: dict[tuple[str, int], Sequence[Score]] = {}
     for predicted, answers in read_predictions(run.folder).items():
         case = predicted.judged, run.selected[predicted.selection]
-        if case not in known:
-            known[case] = judge.judge(run, predicted.judged, answers)
-        for score in known[case]:
+        if case not in judged:
+            judged[case] = judge.judge(run, predicted.judged, answers)
+        for score in judged[case]:
             yield replace(score, convention=f"{score.convention}/{predicted.selection}")
 
 
