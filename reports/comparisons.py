@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from base.errors import InputError
-from base.files import read_arrays, write_whole
+from base.files import read_arrays, read_csv, write_csv
 from metrics.statistics import LEVEL, Difference, Sample, holm, paired_difference
 from reports.cells import accuracy_rows
 from reports.measurements import HIGHER_IS_BETTER, Choice, read_measurements
@@ -46,25 +45,18 @@ def write_comparisons(
         for table in study.tables:
             rows += compare_table(study.name, table, measurements, floors, choice)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return write_whole(Path(path), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
+    return write_csv(path, table)
 
 
 def read_comparisons(path: str | Path) -> pd.DataFrame:
-    """What `write_comparisons` wrote. Raises InputError for a file that is absent or has other columns."""
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; `make` writes it")
-    try:
-        found = pd.read_csv(path, keep_default_na=True, dtype=dict.fromkeys((*IDENTITY, "reference", "why"), str))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
-        raise InputError(f"{path}: is no CSV file; delete it and run `make` again") from None
-    if list(found.columns) != list(COLUMNS):
-        raise InputError(f"{path}: columns must be {', '.join(COLUMNS)}; delete the file and run `make` again")
-    return found.fillna({"outcome": "", "why": ""})
+    """What `write_comparisons` wrote. Raises InputError for a file that is absent or lacks columns."""
+    comparisons = read_csv(path, COLUMNS, dtype=dict.fromkeys((*IDENTITY, "reference", "why"), str))
+    return comparisons.fillna({"outcome": "", "why": ""})
 
 
 def read_floors(path: str | Path) -> dict[tuple[str, str], float]:
     """(device, metric) -> same-seed noise floor in base units, from the workflow's `noise.csv`."""
-    table = pd.read_csv(path)
+    table = read_csv(path, ("device", "metric", "floor"))
     return {(row.device, row.metric): float(row.floor) for row in table.itertuples()}
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.special import stdtrit  # scipy.stats has the same, and takes a second to import
 
 from base.errors import InputError
+from base.files import read_csv
 from reports.failures import Failure
 from studies.benchmarks import BENCHMARKS
 from studies.measurements import COLUMNS
@@ -77,16 +78,9 @@ def read_measurements(path: str | Path) -> pd.DataFrame:
     """Rows of a measurements file; `value` as float64, `seed` as Int64 (missing for counts), the rest as text.
 
     Rows without a value (a velocity from single frames) are left out.
-    Raises InputError for a file that is absent, has other columns, or a value that is no number.
+    Raises InputError for a file that is absent, lacks columns, or has a value that is no number.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; `make` writes it")
-    try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
-        raise InputError(f"{path}: is no CSV file; delete it and run `make` again") from None
-    if list(rows.columns) != list(COLUMNS):
-        raise InputError(f"{path}: columns must be {', '.join(COLUMNS)}; delete the file and run `make` again")
+    rows = read_csv(path, COLUMNS, dtype=str, keep_default_na=False)
     rows = rows[rows["value"] != ""]
     numbers = pd.to_numeric(rows["value"], errors="coerce")
     if numbers.isna().any():

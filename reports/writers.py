@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from base.files import write_text, write_whole
+from base.files import write_csv, write_text
 from reports.layout import CellView, RowView, View
 from reports.pages import render
 
@@ -54,7 +54,7 @@ MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]<>|~$#])")
 
 def write_view(view: View, cells: pd.DataFrame, stem: Path) -> list[Path]:
     """Write `<stem>.csv` and `.json` (long form, everything), `.md`, `.tex` and `.html`; returns the paths."""
-    csv = write_whole(_with(stem, "csv"), lambda part: cells.to_csv(part, index=False, lineterminator="\n"))
+    csv = write_csv(_with(stem, "csv"), cells)
     texts = {"md": markdown(view), "tex": latex(view), "html": render("table_page.html", view=view, stem=stem.name)}
     texts["json"] = table_json(view, cells)
     return [csv, *(write_text(_with(stem, kind), text) for kind, text in texts.items())]

@@ -68,9 +68,11 @@ def data_sources(dataset: Dataset) -> list[str]:
     return closure("datasets.motion.prepare", motions()[dataset.motion].module)
 
 
-def run_sources(experiment: Experiment) -> list[str]:
-    """Code whose edit changes what a run computes."""
-    return closure(variant(experiment.variant).module, f"training.{experiment.dataset.kind}")
+def run_sources(plan: Plan, experiment: Experiment) -> list[str]:
+    """Code whose edit changes what a run computes; the reader of official weights only where it starts from some."""
+    kind = experiment.dataset.kind
+    reader = [f"models.{kind}.official"] if plan.published(experiment) else []
+    return closure(variant(experiment.variant).module, f"training.{kind}", *reader)
 
 
 def family_sources(plan: Plan, family: str) -> list[str]:

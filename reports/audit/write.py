@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from base.errors import InputError
-from base.files import write_text, write_whole
+from base.files import write_csv, write_text
 from reports.audit import checks  # noqa: F401 - registers them
 from reports.audit.finding import CITED, FALLS, NEEDS, STANDS, Material, order, show
 from reports.audit.ledger import make_ledger
@@ -70,8 +70,8 @@ def write_audit(
     experiments, folder = _evidence(evidence_json) if evidence_json else {}, Path(folder)
     audit = gather(studies, measurements_csv, experiments, **options)
     write_text(folder / "audit.json", json.dumps(audit, indent=1, ensure_ascii=False) + "\n")
-    _write_csv(pd.DataFrame(audit["claims"]), folder / "claims.csv")
-    _write_csv(findings_table(audit), folder / "findings.csv")
+    write_csv(folder / "claims.csv", pd.DataFrame(audit["claims"]))
+    write_csv(folder / "findings.csv", findings_table(audit))
     write_text(folder / "index.html", render("audit_page.html", audit=audit, body=audit_body(audit)))
     return audit
 
@@ -95,10 +95,6 @@ def findings_table(audit: dict) -> pd.DataFrame:
     rows = [{key: finding[key] for key in TEXTS} for finding in audit["findings"]]
     joined = {key: [" ".join(finding[key]) for finding in audit["findings"]] for key in ("about", "cells")}
     return pd.DataFrame(rows, columns=TEXTS).assign(**joined)
-
-
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    write_whole(path, lambda part: table.to_csv(part, index=False, lineterminator="\n"))
 
 
 def _evidence(path: str | Path) -> dict[str, dict]:

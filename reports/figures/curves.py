@@ -6,14 +6,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from base.errors import InputError
+from base.files import read_csv
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import COLOURS, LINES, SOFT, note
 from reports.tables import baseline_rows
 from studies import types
 from studies.plan import BASELINES
 
-COLUMNS = {"epoch", "val_mpjpe"}
+COLUMNS = ("epoch", "val_mpjpe")
+RETRAIN = "train that run again (`make resume`)"
 Curve = tuple[str, str, pd.DataFrame]  # label, variant, validation errors: index epoch, columns mean, low, high
 
 
@@ -59,12 +60,7 @@ def _history(run: Path) -> pd.DataFrame:
     path = run / "history.csv"
     if not path.is_file():
         raise NotDrawn(f"{path} is not there; `make resume` makes it")
-    history = pd.read_csv(path)
-    if not history.columns.is_unique or not set(history.columns) >= COLUMNS:
-        raise InputError(
-            f"{path}: needs the columns {', '.join(sorted(COLUMNS))}; delete the run's folder and train again"
-        )
-    return history
+    return read_csv(path, COLUMNS, RETRAIN)
 
 
 def _panel(axes: Axes, curves: list[Curve], title: str) -> None:

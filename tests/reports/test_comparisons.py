@@ -90,7 +90,7 @@ def test_written_comparisons_are_read_again(measurements: pd.DataFrame, tmp_path
     path = write_comparisons(["posemamba"], csv, noise, tmp_path / "c.csv", scale="quick", dataset="synthetic")
     read_comparisons(path)
     path.write_text("a,b\n")
-    with pytest.raises(InputError, match=r"c\.csv: columns must be"):
+    with pytest.raises(InputError, match=r"c\.csv: lacks the columns"):
         read_comparisons(path)
     for text in (b"", b"\xff\xfe\x00", b'a\n"b'):
         path.write_bytes(text)

@@ -60,7 +60,7 @@ def test_files_that_are_damaged_or_absent_are_named(measurements_csv, tmp_path, 
     with pytest.raises(InputError, match=r"orders\.npz: has no windowed; delete it"):
         draw("scan-orders", measurements_csv, tmp_path / "a", files)
     files["parts_csv"].write_text("part,params\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"parts\.csv: is no table of parts"):
+    with pytest.raises(InputError, match=r"parts\.csv: lacks the columns macs_paper, macs_true"):
         draw("parts", measurements_csv, tmp_path / "a", files)
     files["parts_csv"].unlink()
     assert draw("parts", measurements_csv, tmp_path / "a", files).startswith("Not drawn: parts.csv is not there")

@@ -1,18 +1,13 @@
-"""Files of measurements: tidy, one row a number, study-free (`studies.measurements`)."""
+"""Joining measurements: tidy, one row a number, study-free (`studies.measurements`)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from base.errors import InputError
-from base.files import write_whole
-from studies.measurements import COLUMNS, Measurement
-
-
-def write_measurements(rows: Iterable[Measurement], path: Path) -> None:
-    """Write rows as CSV with the contract's columns, whole or not at all."""
-    _write(pd.DataFrame(list(rows), columns=COLUMNS, dtype=object), path)  # counts stay whole numbers
+from base.files import write_csv
+from studies.measurements import COLUMNS
 
 
 def collect_measurements(parts: Sequence[str | Path], path: Path) -> None:
@@ -21,8 +16,4 @@ def collect_measurements(parts: Sequence[str | Path], path: Path) -> None:
     for part, table in zip(parts, tables, strict=True):
         if list(table.columns) != COLUMNS:
             raise InputError(f"{part}: not a measurements file (columns {', '.join(table.columns)}); delete it")
-    _write(pd.concat(tables), path)
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
+    write_csv(path, pd.concat(tables))

@@ -113,9 +113,7 @@ rule ssm_maps:
         data=PREPARED,
         weights=f"{PLACES.run}/{LOOKED_INTO}",
         sources=lambda wildcards: closure(
-            "models.ssm.attention",
-            variant(wildcards.variant).module,
-            "training.lifting",
+            "workflow.measuring.maps", variant(wildcards.variant).module
         ),
     output:
         f"{PLACES.run}/ssm_maps.npz",

@@ -31,7 +31,7 @@ rule train_run:
         published=of_experiment(lambda e: PLAN.published(e) or []),
         weights=of_experiment(start_weights),
         features=of_experiment(encoder_features),
-        sources=of_experiment(inputs.run_sources),
+        sources=of_experiment(lambda e: inputs.run_sources(PLAN, e)),
     output:
         [job_runs(f"{PLACES.run}/{file}") for file in RUN_FILES],
     log:
