@@ -1,4 +1,4 @@
-"""Whole files or none: whatever is written appears under its name when it is complete, whatever is read was whole.
+"""Whole files or none: a file appears under its name only when it is complete, and is checked when it is read.
 
 Imported while Snakemake parses the workflow: numpy and pandas are imported where they are used.
 """
@@ -7,6 +7,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING
@@ -60,6 +61,14 @@ def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> Path:
 def write_csv(path: str | Path, table: "pd.DataFrame") -> Path:
     """Write a table without its index, whole or not at all."""
     return write_whole(Path(path), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
+
+
+def write_rows(path: str | Path, kind: type, rows: Iterable[object]) -> Path:
+    """Write instances of a dataclass as CSV, a field a column; whole numbers stay whole, None leaves a cell empty."""
+    import pandas as pd
+
+    columns = [field.name for field in fields(kind)]
+    return write_csv(path, pd.DataFrame(list(rows), columns=columns, dtype=object))
 
 
 def read_csv(path: str | Path, columns: Iterable[str], remedy: str = "run `make` again", **how) -> "pd.DataFrame":

@@ -2,11 +2,9 @@
 
 `keypoints.npy` (N, 17, 3) float32: x, y in pixels and confidence; `joints.npy` (N, 17, 3) float32, millimetres
 in the space that the card names; `factor.npy` (N,) float32, mm per pixel; `frames.parquet`: one row a frame, in
-the same order; `card.json`: where it comes from and how much of it there is, and what it is judged by: `joints` (a
-name of `datasets.skeletons.SKELETONS`), `protocol` (of `metrics.protocols`) and `windows` (WINDOWS).
+the same order; `card.json`: where it comes from, how much of it there is, and what it is judged by (`datasets.card`).
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from base.errors import InputError
+from datasets.card import Card, Counts
 from datasets.clips import centred_windows, paper_clips, tailed_clips, tiling_clips, training_clips
 from datasets.skeletons import JOINTS, SKELETONS, Skeleton
 
@@ -41,7 +40,7 @@ class Split:
     joints: np.ndarray
     factor: np.ndarray
     frames: pd.DataFrame
-    card: dict
+    card: Card
 
     @property
     def sequence(self) -> np.ndarray:
@@ -74,21 +73,20 @@ class Split:
     @property
     def skeleton(self) -> Skeleton:
         """Root and mirror image of its joints."""
-        return SKELETONS[self.card["joints"]]
+        return SKELETONS[self.card.joints]
 
     @property
     def protocol(self) -> str:
         """Whose protocol judges it."""
-        return self.card.get("protocol", "human36m")
+        return self.card.protocol or "human36m"
 
     def training_clips(self, frames: int, stride: Fraction) -> np.ndarray:
         """Rows (M, frames) of the clips to train on, their starts `stride` clip lengths apart.
 
         A card may say otherwise (`training_clips`): one at every so many frames, short tails stretched to a clip.
         """
-        rule = self.card.get("training_clips")
-        if rule:
-            return tailed_clips(self.lengths(), frames, rule["every"])
+        if self.card.training_clips:
+            return tailed_clips(self.lengths(), frames, self.card.training_clips.every)
         return training_clips(self.lengths(), frames, max(1, round(frames * stride)))
 
     def windows(self, frames: int, one_by_one: bool = False) -> np.ndarray:
@@ -96,21 +94,24 @@ class Split:
 
         one_by_one : a window around each frame that is judged, for networks that answer for the middle frame alone
         """
-        kind = self.card.get("windows", "tiling")
-        if kind == "centred":
+        if self.centred():
             return centred_windows(self.lengths(), frames, np.flatnonzero(self.frames["valid"]))
         if one_by_one:
             rows = self.judged(frames)[0]
             return centred_windows(self.lengths(), frames, np.arange(len(self.frames))[rows])
-        return (paper_clips if kind == "paper" else tiling_clips)(self.lengths(), frames)
+        return (tiling_clips if self._tiled() else paper_clips)(self.lengths(), frames)
 
     def centred(self) -> bool:
         """Whether only the middle frame of a window counts."""
-        return self.card.get("windows") == "centred"
+        return self.card.windows == "centred"
+
+    def _tiled(self) -> bool:
+        """Whether clips cover all frames."""
+        return self.card.windows in (None, "tiling")
 
     def judged(self, frames: int) -> "tuple[np.ndarray | slice, Split]":
         """Numbers of the rows that networks of `frames` frames are judged by, rising, and these rows."""
-        if self.card.get("windows", "tiling") == "tiling":
+        if self._tiled():
             return slice(None), self
         windows = self.windows(frames)
         rows = np.unique(windows[:, frames // 2] if self.centred() else windows)
@@ -139,8 +140,8 @@ def load(folder: str | Path) -> Split:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; prepare the data set first")
-    card = _read(folder / "card.json", lambda path: json.loads(path.read_text(encoding="utf-8")))
-    n = _count(folder / "card.json", card)
+    card = _read(folder / "card.json", lambda path: Card.parse(path.read_text(encoding="utf-8")))
+    n = _count(folder / "card.json", card.counts)
     split = Split(
         keypoints=_array(folder / "keypoints.npy", (n, len(JOINTS), 3)),
         joints=_array(folder / "joints.npy", (n, len(JOINTS), 3)),
@@ -151,10 +152,10 @@ def load(folder: str | Path) -> Split:
     if not (split.factor > 0).all():
         raise InputError(f"{folder / 'factor.npy'}: has factors that are not positive; {REMEDY}")
     names = split.frames["sequence"].nunique()
-    if not names == len(split.sequences()) == card["counts"]["sequences"]:
+    if not names == len(split.sequences()) == card.counts.sequences:
         raise InputError(
             f"{folder / 'frames.parquet'}: holds {names} sequences in {len(split.sequences())} pieces, the card says "
-            f"{card['counts']['sequences']}; {REMEDY}"
+            f"{card.counts.sequences}; {REMEDY}"
         )
     return split
 
@@ -165,18 +166,17 @@ def _read(path: Path, read: Callable):
         return read(path)
     except FileNotFoundError:
         raise InputError(f"{path}: is missing; {REMEDY}") from None
-    except (OSError, ValueError, EOFError, KeyError) as error:
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: damaged or unreadable ({reason}); {REMEDY}") from None
 
 
-def _count(path: Path, card: object) -> int:
-    counts = card.get("counts") if isinstance(card, dict) else None
-    if not isinstance(counts, dict) or not all(isinstance(counts.get(k), int) for k in ("frames", "sequences")):
+def _count(path: Path, counts: Counts | None) -> int:
+    if counts is None or not (isinstance(counts.frames, int) and isinstance(counts.sequences, int)):
         raise InputError(f"{path}: lacks counts of frames and sequences; {REMEDY}")
-    if counts["frames"] < 1:
+    if counts.frames < 1:
         raise InputError(f"{path}: says that the split is empty; {REMEDY}")
-    return counts["frames"]
+    return counts.frames
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:

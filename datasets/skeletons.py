@@ -81,9 +81,3 @@ SKELETONS = {
     "human3.6m-17": Skeleton(ROOT, FLIP_ORDER),
     "mpi-inf-3dhp-17": Skeleton(14, _exchanged([(5, 2), (6, 3), (7, 4), (11, 8), (12, 9), (13, 10)])),
 }
-
-
-def bone_lengths(joints: np.ndarray) -> np.ndarray:
-    """Lengths of the 16 bones, in the unit of `joints`: (..., 17, 3) -> (..., 16), in the order of BONES."""
-    parents, children = np.array(BONES).T
-    return np.linalg.norm(joints[..., children, :] - joints[..., parents, :], axis=-1)

@@ -1,17 +1,18 @@
 """Writing a split of lifting data, for `datasets.lifting.load` to read."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from base.errors import InputError
+from datasets.card import Card, Counts
 from datasets.lifting import ARRAYS, COLUMNS, sequence_bounds
 
 
 def write_split(folder: Path, keypoints: np.ndarray, joints: np.ndarray, factor: np.ndarray, frames: pd.DataFrame,
-                card: dict) -> None:  # fmt: skip
+                card: Card) -> None:  # fmt: skip
     """Write one split into a new folder; counts are added to the card. The same input gives the same bytes."""
     writer = SplitWriter(folder)
     writer.add(keypoints, joints, factor, frames)
@@ -65,23 +66,16 @@ class SplitWriter:
             raise InputError(f"{where}: holds the sequence {twice[0]!r} twice; take one of them out")
         self.sequences.update(names)
 
-    def close(self, card: dict) -> dict:
-        """Write what is left, the card last; returns it with its counts."""
+    def close(self, card: Card) -> None:
+        """Write what is left, last the card with its counts."""
         frames = pd.concat(self.frames, ignore_index=True)
         self._write_headers(len(frames))  # numpy leaves room in a header for any count
         for file in self.files.values():
             file.close()
         frames.to_parquet(self.folder / "frames.parquet", index=False)
-        counts = {
-            "frames": len(frames),
-            "sequences": len(sequence_bounds(frames["sequence"].to_numpy())),
-            "subjects": frames["subject"].nunique(),
-            "actions": frames["action"].nunique(),
-        }
-        card = card | {"counts": counts}
-        text = json.dumps(card, indent=2, ensure_ascii=False)
-        (self.folder / "card.json").write_text(text + "\n", encoding="utf-8")
-        return card
+        sequences = len(sequence_bounds(frames["sequence"].to_numpy()))
+        counts = Counts(len(frames), sequences, frames["subject"].nunique(), frames["action"].nunique())
+        (self.folder / "card.json").write_text(replace(card, counts=counts).text(), encoding="utf-8")
 
     def _write_headers(self, count: int) -> None:
         for name, shape in ARRAYS.items():

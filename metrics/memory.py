@@ -1,7 +1,7 @@
 """How much memory a forward pass takes, measured in a fresh process.
 
 A process keeps the memory of what it did before, so a clean peak needs a clean process: `peak_memory` starts
-one (`python -m metrics.memory`) that builds the model, runs a first forward pass, gives back what that left,
+one (`python -m metrics.memory`) that builds the model, runs a first forward pass, frees what that left,
 notes its resident memory, runs a second pass and reports the highest value in between. The first pass is there
 because it loads kernels and libraries, some 90 MB that are no activations.
 """
@@ -41,8 +41,8 @@ def peak_memory(
     arguments (JSON values); shape: of the input, a float32 tensor of zeros. Returns the highest
     resident memory during the pass minus that before it; on CUDA the highest allocation minus that before.
     Resident memory is what the allocator touched, so expect a few megabytes of scatter.
-    limit: bytes beyond the loaded model that the child may ask the system for; what asks for more gets none, and the
-    machine stays usable.
+    limit: bytes beyond the loaded model that the child may allocate; a larger request fails, and the machine stays
+    usable.
     Raises MemoryLimitError where the limit stops the pass, InputError with the child's last line if it fails otherwise
     or takes longer than timeout seconds.
     Linux only (for CPU): elsewhere the peak of an interval cannot be read, and InputError says so.

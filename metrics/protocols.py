@@ -92,13 +92,13 @@ def human36m(
 
     predictions: (N, 17, 3) network outputs, normalised; blocked: sequences, without their camera
     (s_09_act_05_subact_02), that are not scored; ignore_exact: leave out frames whose MPJPE is exactly 0, as the
-    published code does (an action with no other frame keeps them).
+    released code does (an action with no other frame keeps them).
 
     The 2.5D image space scaled to mm is not the camera space of VideoPose3D: numbers do not compare.
     Returns the seven metrics, "per_action", "per_joint" (17 numbers in mm whose mean is mpjpe), "frames"
     scored, "blocked_frames" and "ignored_frames". PCK and AUC take all 17 joints.
     Raises InputError on wrong shapes, NaN, sizes or factors that are not positive, or nothing left to score.
-    Source: MotionBERT's evaluation, inherited by PoseMamba (section 4) and SasMamba.
+    Source: MotionBERT's `train.py`, whose evaluation PoseMamba and SasMamba inherit.
     """
     n = _count(predictions, frames.joints)
     action, sequence = _names("action", frames.action, n), _names("sequence", frames.sequence, n)
@@ -149,7 +149,7 @@ def mpi_inf_3dhp(predictions: Array, frames: Frames) -> dict:
     and height those of the test image; rows that are not valid may hold NaN; an action is one of its activities.
 
     The root is joint 14. Outputs are scaled by half the *test* image's width, so by 1024 mm a unit in TS1-4
-    and 960 in TS5 and 6, although training always used 1024: that is what was published.
+    and 960 in TS5 and 6, although training always used 1024, as in the released code.
     Returns mpjpe, p_mpjpe, n_mpjpe, pck3d, auc3d, "per_sequence", "per_activity" (where there are actions),
     "per_joint" (mm) and "frames". No velocities: valid frames are not consecutive.
     Raises InputError on wrong shapes, NaN in a valid frame, marks of valid frames that are neither 0 nor 1 (NaN would

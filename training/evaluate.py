@@ -2,19 +2,19 @@
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from datasets.lifting import Split
 from metrics.lifting import average_windows
 from metrics.protocols import Frames, human36m, mpi_inf_3dhp
-from models.evaluation import emits_one
+from models.lifting.parts import LiftingModel
 from training.batches import mirror, model_inputs
 
 FRAMES_AT_ONCE = 1024  # frames of a batch at evaluation, whatever the clip length
 
 
 @torch.no_grad()
-def predict(model: nn.Module, split: Split, flip_test: bool) -> np.ndarray:
+def predict(model: LiftingModel, split: Split, flip_test: bool) -> np.ndarray:
     """Normalised poses (N, J, 3) float32 for all N rows of a split; NaN in rows that it is not judged by.
 
     What the network looks at the split decides (`datasets.lifting.WINDOWS`): where clips tile each sequence, the last
@@ -24,9 +24,10 @@ def predict(model: nn.Module, split: Split, flip_test: bool) -> np.ndarray:
     """
     model.eval()
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    centre = model.emits == "centre"
     inputs, order = model_inputs(split, model.in_channels), split.skeleton.flip_order
-    windows = torch.from_numpy(np.asarray(split.windows(model.frames, emits_one(model))))
-    middle, outputs = split.centred() or emits_one(model), []
+    windows = torch.from_numpy(np.asarray(split.windows(model.frames, centre)))
+    middle, outputs = split.centred() or centre, []
     for rows in windows.split(max(1, FRAMES_AT_ONCE // model.frames)):
         output = _forward(model, inputs[rows].to(device), order if flip_test else None)
         outputs.append((output[:, output.shape[1] // 2, None] if middle else output).cpu())
@@ -47,7 +48,7 @@ def validation_error(predictions: np.ndarray, split: Split, clip: int) -> float:
     return score(predictions, frames)["mpjpe"]
 
 
-def _forward(model: nn.Module, clips: Tensor, flip_order: tuple[int, ...] | None) -> Tensor:
+def _forward(model: LiftingModel, clips: Tensor, flip_order: tuple[int, ...] | None) -> Tensor:
     output = model(clips)  # (B, T, J, 3), or (B, 1, J, 3) of the middle frame
     if flip_order is None:
         return output

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from tqdm import tqdm
 
@@ -26,6 +27,7 @@ from base.errors import InputError
 from base.files import write_text
 from base.foreign import data_files
 from base.reading import nearest, read_yaml
+from datasets.card import Origin, RawFiles
 from datasets.fetching.archives import unpack
 from datasets.fetching.contents import Expected, complaint
 from datasets.fetching.downloads import Progress, digest, download, recorded_words
@@ -38,18 +40,41 @@ SPEAK = 5.0  # seconds between lines of progress where there is no terminal
 
 
 @dataclass(frozen=True)
-class Source:
-    """An entry of the catalogue (its head says what each key means).
-
-    files: name -> {size: bytes or None, sha256: hex, or how it begins, or None}.
+class Facts:
+    """What the catalogue knows of a file. size in bytes; sha256 in hex digits, or how it begins; reported: the kind of
+    a checksum and the sum that third parties give.
     """
+
+    size: int | None
+    sha256: str | None
+    reported: str = ""
+
+    def is_reported(self, path: Path) -> bool:
+        """Whether a file has the sum that third parties report."""
+        if not self.reported or not path.is_file():
+            return False
+        kind, wanted = self.reported.split()
+        return digest(path, kind) == wanted
+
+
+@dataclass(frozen=True)
+class Unpacking:
+    """Archives to unpack: a pattern of their names, parts in their order, and patterns of what is kept of them."""
+
+    files: str
+    keep: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True)
+class Source:
+    """An entry of the catalogue (its head says what each key means)."""
 
     name: str
     title: str
     home: str
     accept: bool
     licence: str
-    files: dict[str, dict]
+    files: dict[str, Facts]
     base_url: str = ""
     acknowledgement: str = ""
     kind: str = "auto"
@@ -60,17 +85,25 @@ class Source:
     steps: str = ""
     at_once: int = 1
     instead: str = ""
-    unpack: tuple[dict, ...] = ()
+    unpack: tuple[Unpacking, ...] = ()
 
     def place(self, raw: Path) -> Path:
         """Where its files lie below the folder of all raw data."""
         return raw / (self.folder or self.name)
 
+    def origin(self, sha256: Mapping[str, str]) -> Origin:
+        """What the card of data says that are made of its files; sha256: theirs, by name."""
+        return Origin((RawFiles(self.name, self.base_url, sha256),), self.licence, self.acknowledgement)
+
 
 def catalogue(path: Path = CATALOGUE) -> dict[str, Source]:
     """All sources, by name."""
-    entries = {name: entry | {"unpack": tuple(entry.get("unpack", ()))} for name, entry in read_yaml(path).items()}
-    return {name: Source(name, **entry) for name, entry in entries.items()}
+    return {name: _source(name, **entry) for name, entry in read_yaml(path).items()}
+
+
+def _source(name: str, files: Mapping[str, Mapping], unpack: Sequence[Mapping] = (), **entry: Any) -> Source:
+    rules = tuple(Unpacking(rule["files"], tuple(rule.get("keep", Unpacking.keep))) for rule in unpack)
+    return Source(name, files={file: Facts(**facts) for file, facts in files.items()}, unpack=rules, **entry)
 
 
 def source(name: str, path: Path = CATALOGUE) -> Source:
@@ -148,18 +181,18 @@ def unpack_all(entry: Source, folder: Path) -> None:
     """
     place = entry.place(folder)
     for rule in entry.unpack:
-        archives = data_files(place, rule["files"])
+        archives = data_files(place, rule.files)
         if not archives:  # of a source that is placed by hand, and unpacked already
             continue
         _check_parts(archives)
         if _is_unpacked(archives):
             continue
         print(f"{entry.name}: unpacking {', '.join(path.name for path in archives)}", file=sys.stderr)
-        keep, part = rule.get("keep", ["*"]), place / f"{UNPACKING}{archives[0].name}"
+        part = place / f"{UNPACKING}{archives[0].name}"
         shutil.rmtree(part, ignore_errors=True)  # left behind by a killed run
         try:
-            if not unpack(archives, part, keep, os.environ.get(entry.token)):
-                raise InputError(f"{archives[0]}: holds none of {', '.join(keep)}; is it the right file?")
+            if not unpack(archives, part, rule.keep, os.environ.get(entry.token)):
+                raise InputError(f"{archives[0]}: holds none of {', '.join(rule.keep)}; is it the right file?")
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
@@ -202,7 +235,7 @@ def _is_unpacked(archives: Sequence[Path]) -> bool:
 def unpacked(entry: Source, folder: Path) -> bool:
     """Whether every archive of a source that is there was unpacked, to the last file."""
     place = entry.place(folder)
-    archives = (data_files(place, rule["files"]) for rule in entry.unpack)
+    archives = (data_files(place, rule.files) for rule in entry.unpack)
     return not any(place.glob(f"{UNPACKING}*")) and all(map(_is_unpacked, filter(None, archives)))
 
 
@@ -236,19 +269,11 @@ def faults(entry: Source, folder: Path) -> dict[str, str]:
     return {name: wrong for name, facts in entry.files.items() if (wrong := _fault(place / name, name, facts))}
 
 
-def _fault(path: Path, name: str, facts: Mapping) -> str | None:
+def _fault(path: Path, name: str, facts: Facts) -> str | None:
     if not path.exists():
         return MISSING
-    wrong = complaint(path, name, Expected(facts["size"], keep=()))
-    return None if wrong and is_reported(path, facts) else wrong
-
-
-def is_reported(path: Path, facts: Mapping) -> bool:
-    """Whether a file has the sum that third parties report for it."""
-    if not facts.get("reported") or not path.is_file():
-        return False
-    kind, wanted = facts["reported"].split()
-    return digest(path, kind) == wanted
+    wrong = complaint(path, name, Expected(facts.size, keep=()))
+    return None if wrong and facts.is_reported(path) else wrong
 
 
 def _roots(entry: Source, mirror: str | None) -> list[str]:
@@ -270,17 +295,17 @@ def _expectations(entry: Source, folder: Path) -> dict[str, Expected]:
     recorded = _recorded(lock_file)
     for file, facts in entry.files.items():
         path, keep = entry.place(folder) / file, _wanted_names(entry, file)
-        sum_, lock = facts["sha256"], None
+        sum_, lock = facts.sha256, None
         if sum_ is None and file in recorded:
-            wrong = path.is_file() and complaint(path, file, Expected(facts["size"]))
+            wrong = path.is_file() and complaint(path, file, Expected(facts.size))
             sum_, lock = (None, None) if wrong else (recorded[file], lock_file)
-        expected[file] = Expected(facts["size"], sum_, lock, keep)
+        expected[file] = Expected(facts.size, sum_, lock, keep)
     return expected
 
 
 def _wanted_names(entry: Source, file: str) -> Sequence[str]:
     """Patterns of what is kept of an archive."""
-    return next((rule.get("keep", ("*",)) for rule in entry.unpack if fnmatch(file, rule["files"])), ("*",))
+    return next((rule.keep for rule in entry.unpack if fnmatch(file, rule.files)), Unpacking.keep)
 
 
 def _recorded(lock_file: Path) -> dict[str, str]:
@@ -312,7 +337,7 @@ def _sum(path: Path, expected: Expected) -> str | None:
 
 
 def _check_space(entry: Source, missing: Sequence[str], folder: Path) -> None:
-    needed = sum(entry.files[file]["size"] or 0 for file in missing)
+    needed = sum(entry.files[file].size or 0 for file in missing)
     free = shutil.disk_usage(folder).free
     if missing and needed + SPARE > free:
         raise InputError(
@@ -324,7 +349,7 @@ def _check_space(entry: Source, missing: Sequence[str], folder: Path) -> None:
 @contextmanager
 def _progress(entry: Source, missing: Sequence[str]) -> Iterator[Progress]:
     """A bar on a terminal, else a line every few seconds."""
-    total = sum(entry.files[file]["size"] or 0 for file in missing)
+    total = sum(entry.files[file].size or 0 for file in missing)
     print(f"{entry.name}: {len(missing)} of {len(entry.files)} files to fetch, {total / 1e6:.1f} MB", file=sys.stderr)
     if sys.stderr.isatty():
         with tqdm(total=total or None, unit="B", unit_scale=True, desc=entry.name) as bar:

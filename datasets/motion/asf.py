@@ -209,17 +209,17 @@ def read_amc(path: str | Path, skeleton: AsfSkeleton, fps: float | None = None) 
     known, a bone that the skeleton lacks, a frame that lacks bones (truncated file), frame numbers that do not follow
     one another, a value that is not a finite number.
     """
-    path, names = Path(path), {name.lower(): name for name in skeleton.sizes}
-    sizes = {name.lower(): size for name, size in skeleton.sizes.items()}
+    path = Path(path)
     lines = _lines(path, AMC_REMEDY)
     start = next((i for i, (_, words) in enumerate(lines) if _is_frame_number(words)), len(lines))
     radians = _in_radians(path, lines[:start], fps)
-    motion = _columns([words for _, words in lines[start:]], sizes)
-    if motion is None:
-        raise InputError(f"{path}{_fault(lines[start:], sizes)}; {AMC_REMEDY}")
-    for name in motion if radians else ():
-        motion[name][:, -3:] = np.degrees(motion[name][:, -3:])  # all of a bone's values, and the root's last three
-    return {names[name]: values for name, values in motion.items()}
+    try:
+        motion = _values(lines[start:], skeleton)
+    except _AmissError as error:
+        raise InputError(f"{path}{error}; {AMC_REMEDY}") from None
+    for values in motion.values() if radians else ():
+        values[:, -3:] = np.degrees(values[:, -3:])  # all of a bone's values, and the root's last three
+    return motion
 
 
 def _in_radians(path: Path, header: list[Line], fps: float | None) -> bool:
@@ -239,55 +239,54 @@ def _in_radians(path: Path, header: list[Line], fps: float | None) -> bool:
     return RADIANS in said
 
 
-def _columns(body: list[list[str]], sizes: dict[str, int]) -> dict[str, np.ndarray] | None:
-    """Values of each bone; a frame is a line with its number, then a line for each bone. None if anything is amiss."""
-    period = 1 + len(sizes)
-    order = [words[0].lower() for words in body[1:period]]
-    if not body or len(body) % period or set(order) != set(sizes):
-        return None
-    numbers = body[::period]
-    if not all(map(_is_frame_number, numbers)) or len({int(n[0]) - i for i, n in enumerate(numbers)}) != 1:
-        return None
-    motion = {}
-    for i, name in enumerate(order):
-        rows = body[1 + i :: period]
-        if any(words[0].lower() != name or len(words) != 1 + sizes[name] for words in rows):
-            return None
-        try:
-            motion[name] = np.array([words[1:] for words in rows], float)  # (F, values)
-        except ValueError:
-            return None
-        if not np.isfinite(motion[name]).all():
-            return None
+class _AmissError(Exception):
+    """What is wrong with the frames of a motion, as the rest of a message that began with the path."""
+
+
+def _values(body: list[Line], skeleton: AsfSkeleton) -> dict[str, np.ndarray]:
+    """Values (F, n) of each bone; a frame is a line with its number, then a line for each bone."""
+    names, sizes = {name.lower(): name for name in skeleton.sizes}, skeleton.sizes
+    rows: dict[str, list[list[str]]] = {name: [] for name in sizes}
+    frame, missing = None, set()
+    for number, words in body:
+        where, name = f", line {number}: ", names.get(words[0].lower(), "")
+        if _is_frame_number(words):
+            if missing:
+                raise _AmissError(f"{where}frame {frame} lacks {_listed(missing)}")
+            if frame is not None and int(words[0]) != frame + 1:
+                raise _AmissError(f"{where}frame {words[0]} follows frame {frame}")
+            frame, missing = int(words[0]), set(sizes)
+        elif not name:
+            raise _AmissError(f"{where}frame {frame} moves {words[0]!r}, which the skeleton lacks or cannot move")
+        elif name not in missing:
+            raise _AmissError(f"{where}frame {frame} has {words[0]!r} twice")
+        elif len(words) - 1 != sizes[name]:
+            raise _AmissError(
+                f"{where}{words[0]!r} has {len(words) - 1} values instead of {sizes[name]} in frame {frame}"
+            )
+        else:
+            missing.remove(name)
+            rows[name].append(words[1:])
+    if frame is None or missing:
+        raise _AmissError(f": ends in frame {frame}, before {_listed(missing)}" if missing else ": holds no frame")
+    try:
+        motion = {name: np.array(values, float) for name, values in rows.items()}
+    except ValueError:
+        motion = {}
+    if not motion or not all(np.isfinite(values).all() for values in motion.values()):
+        raise _AmissError(_not_finite(body))
     return motion
 
 
-def _fault(body: list[Line], sizes: dict[str, int]) -> str:
-    """What is wrong, as the rest of a message that began with the path."""
-    frame, missing = None, set()
+def _not_finite(body: list[Line]) -> str:
+    """Where the first value stands that is no finite number."""
+    frame = ""
     for number, words in body:
-        where, name = f", line {number}: ", words[0].lower()
         if _is_frame_number(words):
-            if missing:
-                return f"{where}frame {frame} lacks {_names(missing)}"
-            if frame is not None and int(words[0]) != frame + 1:
-                return f"{where}frame {words[0]} follows frame {frame}"
-            frame, missing = int(words[0]), set(sizes)
-        elif name not in sizes:
-            return f"{where}frame {frame} moves {words[0]!r}, which the skeleton lacks or cannot move"
-        elif name not in missing:
-            return f"{where}frame {frame} has {words[0]!r} twice"
-        elif len(words) - 1 != sizes[name]:
-            return f"{where}{words[0]!r} has {len(words) - 1} values instead of {sizes[name]} in frame {frame}"
+            frame = words[0]
         elif not all(map(_is_finite, words[1:])):
-            return f"{where}{words[0]!r} has a value that is not a finite number in frame {frame}"
-        else:
-            missing.remove(name)
-    if frame is None:
-        return ": holds no frame"
-    if missing:
-        return f": ends in frame {frame}, before {_names(missing)}"
-    return ": its frames list the bones in varying order"
+            return f", line {number}: {words[0]!r} has a value that is not a finite number in frame {frame}"
+    return ": has a value that is not a finite number"
 
 
 def _is_frame_number(words: list[str]) -> bool:
@@ -301,7 +300,7 @@ def _is_finite(word: str) -> bool:
         return False
 
 
-def _names(missing: set[str]) -> str:
+def _listed(missing: set[str]) -> str:
     """Some bones in words: the first of them, and how many more."""
     more = f" and {len(missing) - 1} more bones" if len(missing) > 1 else ""
     return f"{min(missing)!r}{more}"

@@ -75,14 +75,9 @@ def motion(base: str, raw_dir: Path | None, seed: int) -> Motion:
     takes = {clip: clip_takes(clip, raw_dir / SOURCE, CAMERAS[base]) for clip in clips}
     if base == "cmu-small":
         takes = {clip: [_thinned(take) for take in parts] for clip, parts in takes.items()}
-    entry = source(SOURCE)
-    card = {
-        "sources": [{"name": entry.name, "url": entry.base_url, "sha256": hashes}],
-        "licence": entry.licence,
-        "acknowledgement": entry.acknowledgement,
-    }
     fps = FPS / SMALL_STEP if base == "cmu-small" else FPS
-    return Motion({split: [t for clip in names for t in takes[clip]] for split, names in splits.items()}, fps, card)
+    pieces = {split: [take for clip in names for take in takes[clip]] for split, names in splits.items()}
+    return Motion(pieces, fps, source(SOURCE).origin(hashes))
 
 
 def clip_takes(clip: str, folder: Path, cameras: tuple[int, ...]) -> list[Take]:

@@ -1,52 +1,50 @@
 """From a source of motion to prepared lifting data: cameras, detector, files."""
 
 import importlib
-from dataclasses import asdict
-from importlib.metadata import version
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from base.errors import InputError
-from base.folders import code_digest, whole_folder
+from base.folders import code_stamp, whole_folder
 from base.reading import nearest
+from datasets.card import Card, Units
 from datasets.lifting import SPACE
 from datasets.motion.cameras import image_space, subject_cameras
-from datasets.motion.detector import Detector, detect, detector
+from datasets.motion.detector import PRESETS, Detector, detect
 from datasets.motion.takes import Motion, Take, check_motion
 from datasets.writing import write_split
 from studies.motions import Source, lifting_data
 
 
-def prepare(
-    name: str, out_dir: str | Path, *, raw_dir: str | Path | None = None, seed: int = 0, options: dict | None = None
-) -> None:
+def prepare(name: str, out_dir: str | Path, *, raw_dir: str | Path | None = None, seed: int = 0) -> None:
     """Write `out_dir/{train,val,test[,new]}` for a data set `<base>-<preset>`, such as `cmu-sh-like`.
 
     base: a motion of datasets/motions.yaml; preset: gt, sh-like or hard; raw_dir: folder that
-    `datasets.fetching.sources.fetch` filled; options: terms of the preset's detector to replace (see
-    datasets.motion.detector.Detector). The same arguments give the same bytes; the joints do not depend on the preset.
-    The folder appears whole or not at all. Raises InputError for an unknown name, missing or damaged raw files,
+    `datasets.fetching.sources.fetch` filled. The same arguments give the same bytes; the joints do not depend on the
+    preset. The folder appears whole or not at all. Raises InputError for an unknown name, missing or damaged raw files,
     a folder that cannot be written or is not ours.
     """
     source, preset = split_name(name)
-    terms = detector(preset, options)
+    terms = PRESETS[preset]
     motion = _motion(source, None if raw_dir is None else Path(raw_dir), seed)
-    card = {
-        "dataset": name,
-        "preset": preset,
-        "detector": asdict(terms),
-        "seed": seed,
-        "space": SPACE,
-        "units": {"keypoints": "px, px, confidence", "joints": "mm", "factor": "mm/px"},
-        "fps": motion.fps,
-        "joints": "human3.6m-17",
-        "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.motion.prepare", source.module)},
-    }
+    card = Card(
+        dataset=name,
+        preset=preset,
+        detector=asdict(terms),
+        seed=seed,
+        space=SPACE,
+        units=Units(),
+        fps=motion.fps,
+        joints="human3.6m-17",
+        code=code_stamp("datasets.motion.prepare", source.module),
+        **vars(motion.origin),
+    )
     with whole_folder(Path(out_dir)) as folder:
         for split, takes in motion.splits.items():
-            _write(folder / split, takes, terms, seed, card | {"split": split} | motion.card)
+            _write(folder / split, takes, terms, seed, replace(card, split=split))
 
 
 def split_name(name: str) -> tuple[Source, str]:
@@ -67,7 +65,7 @@ def _motion(source: Source, raw_dir: Path | None, seed: int) -> Motion:
     return motion
 
 
-def _write(folder: Path, takes: list[Take], terms: Detector, seed: int, card: dict) -> None:
+def _write(folder: Path, takes: list[Take], terms: Detector, seed: int, card: Card) -> None:
     """Observe every take with its cameras, and write the split."""
     parts = [_observe(take, camera, terms, seed) for take in takes for camera in take.cameras]
     keypoints, joints, factor, frames = zip(*parts, strict=True)

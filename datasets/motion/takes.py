@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from base.errors import InputError
+from datasets.card import Origin
 from datasets.motion.cameras import CAMERAS
 from datasets.skeletons import JOINTS
 
@@ -37,11 +38,11 @@ class Take:
 
 @dataclass(frozen=True)
 class Motion:
-    """All takes of a data set by split (train, val, test and perhaps new), their rate, and more for the card."""
+    """All takes of a data set by split (train, val, test and perhaps new), their rate, and where they come from."""
 
     splits: dict[str, list[Take]]
     fps: float
-    card: dict = field(default_factory=dict)
+    origin: Origin = field(default_factory=Origin)
 
 
 def check_motion(name: str, motion: Motion) -> None:

@@ -7,9 +7,8 @@ own module says (`conversion`); memory holds what one reader gives, never a spli
 import importlib
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,9 @@ import pandas as pd
 
 from base.errors import InputError
 from base.files import write_text
-from base.folders import code_digest, whole_folder
+from base.folders import code_stamp, whole_folder
 from base.reading import nearest
+from datasets.card import Card, RawFiles
 from datasets.fetching.downloads import digest
 from datasets.papers import MODULES, PRESETS
 from datasets.papers.report import describe
@@ -51,13 +51,13 @@ class CapturedSequence:
 @dataclass(frozen=True)
 class Conversion:
     """What a data set's files become. form: how its files were published; views: the sequences of a split, made when
-    asked for; files: those that were read; card: what else the card says, for each split.
+    asked for; files: those that were read; cards: what is said of each split besides.
     """
 
     form: str
     views: Callable[[str], Iterator[CapturedSequence]]
     files: list[Path]
-    card: dict[str, dict]
+    cards: dict[str, Card]
 
 
 def convert(name: str, out_dir: str | Path, raw_dir: str | Path, form: str = "auto") -> None:
@@ -71,21 +71,35 @@ def convert(name: str, out_dir: str | Path, raw_dir: str | Path, form: str = "au
     base, preset = split_name(name)
     raw, module = Path(raw_dir) / base, MODULES[base]
     made = importlib.import_module(module).conversion(preset, raw, form)
-    card = {
-        "dataset": name,
-        "preset": preset,
-        "form": made.form,
-        "sources": [{"name": base, "sha256": {p.relative_to(raw).as_posix(): digest(p) for p in made.files}}],
-        "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.papers.convert", module)},
-    }
+    origin = RawFiles(base, sha256={path.relative_to(raw).as_posix(): digest(path) for path in made.files})
+    code = code_stamp("datasets.papers.convert", module)
+    common = {"dataset": name, "preset": preset, "form": made.form, "code": code, "sources": (origin,)}
     with whole_folder(Path(out_dir)) as folder:
-        cards = {}
-        for split in ("train", "val", "test"):
-            if found := _write(folder / split, split, made.views(split), card | {"split": split} | made.card[split]):
-                cards[split] = found
-        if missing := {"train", "test"} - set(cards):
+        cards = {split: replace(made.cards[split], split=split, **common) for split in ("train", "val", "test")}
+        written = [split for split, card in cards.items() if _write(folder / split, made.views(split), card)]
+        if missing := {"train", "test"} - set(written):
             raise InputError(f"{raw}: has nothing for the split {min(missing)!r}; put the files of all persons there")
-        write_text(folder / "report.md", describe(folder, cards))
+        write_text(folder / "report.md", describe(folder, cards["train"], written))
+
+
+def chosen_form(source: str, asked: str, there: Mapping[str, bool], advice: str) -> str:
+    """The form to read, the one that is asked for or, for "auto", the first whose files are there.
+
+    Raises InputError: an unknown form, or `advice` where nothing is there.
+    """
+    if asked != "auto":
+        if asked not in there:
+            raise InputError(f"sources.{source}.form: unknown form {asked!r}{nearest(asked, there)}")
+        return asked
+    form = next((form for form, is_there in there.items() if is_there), None)
+    if form is None:
+        raise InputError(advice)
+    return form
+
+
+def certain(keypoints: np.ndarray) -> np.ndarray:
+    """(T, 17, 2) with a confidence of 1: (T, 17, 3) float32."""
+    return np.concatenate([keypoints, np.ones((*keypoints.shape[:2], 1))], -1).astype(np.float32)
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -96,8 +110,8 @@ def split_name(name: str) -> tuple[str, str]:
     return known[name]
 
 
-def _write(folder: Path, split: str, views: Iterator[CapturedSequence], card: dict) -> dict | None:
-    """Write a split; its card, or None where there is nothing."""
+def _write(folder: Path, views: Iterator[CapturedSequence], card: Card) -> bool:
+    """Write a split, if there is anything of it."""
     writer, frames, spoken = None, 0, time.monotonic()
     for view in views:
         _check_inside(view)
@@ -106,8 +120,10 @@ def _write(folder: Path, split: str, views: Iterator[CapturedSequence], card: di
         frames += len(view.factor)
         if time.monotonic() - spoken > SPEAK:
             spoken = time.monotonic()
-            print(f"{split}: {frames:,} frames written, now {view.sequence}", file=sys.stderr)
-    return writer.close(card) if writer else None
+            print(f"{card.split}: {frames:,} frames written, now {view.sequence}", file=sys.stderr)
+    if writer:
+        writer.close(card)
+    return writer is not None
 
 
 def _check_inside(view: CapturedSequence) -> None:

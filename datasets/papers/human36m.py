@@ -13,10 +13,10 @@ import numpy as np
 
 from base.errors import InputError
 from base.foreign import data_files
+from datasets.disguises import unreadable
 from datasets.lifting import sequence_bounds
 from datasets.papers.limbs import Anatomy, check_limbs, check_points, check_sides
 from datasets.papers.restricted import read_npz, read_pickle
-from datasets.papers.unreadable import unreadable
 from datasets.papers.values import entry, items, mapping, numbers, texts
 from studies.benchmarks import CAMERA_SUFFIX, HUMAN36M_BLOCKED
 

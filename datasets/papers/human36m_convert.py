@@ -5,16 +5,17 @@ the same projection as MotionBERT's authors describe; detections of VideoPose3D'
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from base.errors import InputError
 from base.foreign import data_files
-from base.reading import nearest
-from datasets.lifting import sequence_bounds
+from datasets.card import Card, Units
+from datasets.lifting import SPACE, sequence_bounds
 from datasets.motion.cameras import image_space
-from datasets.papers.convert import CapturedSequence, Conversion
+from datasets.papers.convert import CapturedSequence, Conversion, certain, chosen_form
 from datasets.papers.human36m import (
     BODY,
     CAMERAS,
@@ -37,19 +38,18 @@ POSITIONS_FILE = "data_3d_h36m.npz"
 DETECTIONS = {"cpn": "data_2d_h36m_cpn_ft_h36m_dbb.npz", "sh": "data_2d_h36m_sh_ft_h36m.npz"}
 HELD_OUT = "S8"
 SUBJECTS = {"train": tuple(s for s in TRAIN if s != HELD_OUT), "val": (HELD_OUT,), "test": TEST}
-FORMS = ("motionbert", "original", "videopose3d")
 # The stacked hourglass's 16 joints in the order of ours; what it has no name for is set between thorax and head.
 HOURGLASS = (6, 2, 1, 0, 3, 4, 5, 7, 8, None, 9, 13, 14, 15, 12, 11, 10)
 THORAX, NECK, HEAD = 8, 9, 10
-CARD = {
-    "space": "image-2.5d",
-    "joints": "human3.6m-17",
-    "protocol": "human36m",
-    "windows": "paper",
-    "fps": 50,
-    "licence": "Human3.6M: academic use after registration, no redistribution (vision.imar.ro/human3.6m)",
-}
-UNITS = {"keypoints": "px, px, confidence", "joints": "mm", "factor": "mm/px"}
+CARD = Card(
+    space=SPACE,
+    units=Units(),
+    fps=50,
+    joints="human3.6m-17",
+    protocol="human36m",
+    windows="paper",
+    licence="Human3.6M: academic use after registration, no redistribution (vision.imar.ro/human3.6m)",
+)
 
 
 def conversion(preset: str, raw: Path, form: str) -> Conversion:
@@ -57,28 +57,19 @@ def conversion(preset: str, raw: Path, form: str) -> Conversion:
 
     Raises InputError that says which files would do, where none is there.
     """
-    form = _form(preset, raw) if form == "auto" else form
-    if form not in FORMS:
-        raise InputError(f"sources.human36m.form: unknown form {form!r}{nearest(form, FORMS)}")
-    return _from_pickle(preset, raw) if form == "motionbert" else _from_positions(preset, raw, form)
-
-
-def _form(preset: str, raw: Path) -> str:
-    """The form whose files are there; MotionBERT's before the others, because the papers used it."""
-    there = {
+    there = {  # MotionBERT's before the others, because the papers used it
         "motionbert": preset != "cpn" and (raw / PICKLE).is_file(),
         "original": bool(data_files(raw, f"S*/{POSITIONS}/*.cdf")),
         "videopose3d": (raw / POSITIONS_FILE).is_file(),
     }
-    found = [form for form in FORMS if there[form]]
-    if not found:
-        extra = f" and {DETECTIONS[preset]}" if preset in DETECTIONS else ""
-        alone = "" if preset == "cpn" else f"{PICKLE} (MotionBERT), or "
-        raise InputError(
-            f"{raw}: nothing to make human36m-{preset} of; put {alone}S*/{POSITIONS}/*.cdf or {POSITIONS_FILE}, with "
-            f"metadata.xml or cameras.pkl{extra} there (`make data` says where they come from)"
-        )
-    return found[0]
+    extra = f" and {DETECTIONS[preset]}" if preset in DETECTIONS else ""
+    alone = "" if preset == "cpn" else f"{PICKLE} (MotionBERT), or "
+    advice = (
+        f"{raw}: nothing to make human36m-{preset} of; put {alone}S*/{POSITIONS}/*.cdf or {POSITIONS_FILE}, with "
+        f"metadata.xml or cameras.pkl{extra} there (`make data` says where they come from)"
+    )
+    form = chosen_form("human36m", form, there, advice)
+    return _from_pickle(preset, raw) if form == "motionbert" else _from_positions(preset, raw, form)
 
 
 def _from_pickle(preset: str, raw: Path) -> Conversion:
@@ -89,8 +80,8 @@ def _from_pickle(preset: str, raw: Path) -> Conversion:
     def views(split: str) -> Iterator[CapturedSequence]:
         return _pickled(splits["test" if split == "test" else "train"], SUBJECTS[split], preset, raw / PICKLE)
 
-    pixels = CARD | {"units": UNITS | {"joints": "px: the file has no factor for training", "factor": "1"}}
-    cards = dict.fromkeys(("train", "val"), pixels) | {"test": CARD | {"units": UNITS}}
+    pixels = replace(CARD, units=Units(joints="px: the file has no factor for training", factor="1"))
+    cards = dict.fromkeys(("train", "val"), pixels) | {"test": CARD}
     return Conversion("motionbert", views, [raw / PICKLE], cards)
 
 
@@ -102,7 +93,7 @@ def _pickled(frames: PickledFrames, subjects: tuple[str, ...], preset: str, file
         factor = np.ones(stop - start, np.float32) if frames.factor is None else frames.factor[rows]
         joints = frames.joints[rows] * factor[:, None, None]
         action = source.action if frames.action is None else str(frames.action[start])
-        keypoints = _sure(frames.joints[rows, :, :2]) if preset == "gt" else frames.keypoints[rows]
+        keypoints = certain(frames.joints[rows, :, :2]) if preset == "gt" else frames.keypoints[rows]
         yield CapturedSequence(
             sequence=source.name,
             subject=source.subject,
@@ -143,13 +134,13 @@ def _from_positions(preset: str, raw: Path, form: str) -> Conversion:
                     action=take[1].partition(" ")[0],
                     camera=sequence[-5:],
                     size=camera.size,
-                    keypoints=found[i] if found else _sure(flat),
+                    keypoints=found[i] if found else certain(flat),
                     joints=joints,
                     factor=factor,
                     where=f"{source}, {title}, seen by camera {name} of {where.name}",
                 )
 
-    card = CARD | {"units": UNITS} | ({"neck": "between thorax and head"} if preset == "sh" else {})
+    card = replace(CARD, neck="between thorax and head" if preset == "sh" else None)
     return Conversion(form, views, [*files, where], dict.fromkeys(SUBJECTS, card))
 
 
@@ -161,7 +152,7 @@ def _detected(detected: dict[Take, tuple[np.ndarray, ...]], take: Take, count: i
     for view in detected[take]:
         if len(view) < count:
             raise InputError(f"{file}: {' '.join(take)} has {len(view)} frames, the motion capture {count}")
-        views.append(_sure(_seventeen(view[:count])))
+        views.append(certain(_seventeen(view[:count])))
     return views
 
 
@@ -172,8 +163,3 @@ def _seventeen(keypoints: np.ndarray) -> np.ndarray:
     found = keypoints[:, [joint or 0 for joint in HOURGLASS]]
     found[:, NECK] = (found[:, THORAX] + found[:, HEAD]) / 2
     return found
-
-
-def _sure(keypoints: np.ndarray) -> np.ndarray:
-    """(T, 17, 2) with a confidence of 1."""
-    return np.concatenate([keypoints, np.ones((*keypoints.shape[:2], 1))], -1).astype(np.float32)

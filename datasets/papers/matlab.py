@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from base.errors import InputError
-from datasets.papers.unreadable import unreadable
+from datasets.disguises import unreadable
 
 if TYPE_CHECKING:
     import h5py

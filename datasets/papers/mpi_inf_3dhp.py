@@ -14,10 +14,10 @@ import numpy as np
 
 from base.errors import InputError
 from base.foreign import data_files
+from datasets.disguises import unreadable
 from datasets.papers.limbs import Anatomy, check_limbs, check_points, check_sides, seen
 from datasets.papers.matlab import read_mat
 from datasets.papers.restricted import read_npz
-from datasets.papers.unreadable import unreadable
 from datasets.papers.values import entry, flags, items, mapping, numbers
 
 RAW_JOINTS = 28  # of the training annotations, of which these are kept: the 17 of the test set, in its order

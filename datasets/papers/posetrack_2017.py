@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from base.errors import InputError
+from base.records import Record, record
 from datasets.papers.matlab import read_mat
 from datasets.video.annotations import (
     JOINTS,
@@ -25,7 +26,7 @@ from datasets.video.annotations import (
     in_order,
     polygon,
 )
-from datasets.video.coco import REMEDY, Record, laid_out, read_json, record
+from datasets.video.coco import REMEDY, laid_out, read_json
 from datasets.video.images import read_image
 from datasets.video.posetrack import FORM, sequence_of
 

@@ -4,11 +4,12 @@ What is surely wrong the readers refuse. This says what was found beside what sh
 key points that lie outside of their images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from datasets.card import Card
 from datasets.lifting import Split, load
 from datasets.papers.human36m import LIMBS as HUMAN36M_LIMBS
 from datasets.papers.mpi_inf_3dhp import LIMBS as MPI_INF_3DHP_LIMBS
@@ -20,14 +21,13 @@ ORDER = {"human3.6m-17": (0, 1, 2, 3), "mpi-inf-3dhp-17": (2, 3, 0, 1)}  # of NA
 EVERY = 97  # frames looked at: one in so many
 
 
-def describe(folder: Path, cards: dict[str, dict]) -> str:
-    """Markdown about the splits in `folder`, by their cards."""
-    splits = {name: load(folder / name) for name in cards}
-    card = next(iter(cards.values()))
-    lines = [f"# {card['dataset']}", "", f"Made of {card['form']} files ({card['licence']}).", ""]
+def describe(folder: Path, card: Card, names: Iterable[str]) -> str:
+    """Markdown about some splits in `folder`; card: that of one of them."""
+    splits = {name: load(folder / name) for name in names}
+    lines = [f"# {card.dataset}", "", f"Made of {card.form} files ({card.licence}).", ""]
     lines += ["| split | frames | judged | sequences | people | cameras | images |", "|---|---|---|---|---|---|---|"]
     lines += [_row(name, split) for name, split in splits.items()]
-    lines += ["", *_amounts(card["protocol"], splits), ""]
+    lines += ["", *_amounts(card.protocol, splits), ""]
     for name, split in splits.items():
         lines += [f"## {name}", "", *_limbs(split), *_outside(split), *_blocked(split), *_factor(split), ""]
     return "\n".join(lines).rstrip() + "\n"
@@ -68,7 +68,7 @@ def _amounts(protocol: str, splits: dict[str, Split]) -> list[str]:
 
 def _limbs(split: Split) -> Sequence[str]:
     joints = split.joints[::EVERY].astype(float)
-    kind = split.card["joints"]
+    kind = split.card.joints
     lines = [f"Median lengths in {'mm' if (split.factor != 1).all() or kind != 'human3.6m-17' else 'px'}:"]
     for (right, left), number in zip(LIMBS[kind], ORDER[kind], strict=True):
         a, b = (float(np.median(np.linalg.norm(joints[:, i] - joints[:, j], axis=-1))) for i, j in (right, left))

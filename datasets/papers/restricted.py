@@ -21,7 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from base.files import check_directory
-from datasets.papers.unreadable import unreadable
+from datasets.disguises import unreadable
 
 MOST_INFLATED = 200  # times a packed file's size; real arrays shrink by less
 FAILURES = (

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from base.errors import InputError
+from base.records import record
 from datasets.video.annotations import finite
-from datasets.video.coco import PERSON, REMEDY, CocoDetection, counts, person_category, read_json, record
+from datasets.video.coco import PERSON, REMEDY, CocoDetection, counts, person_category, read_json
 
 NOT_LISTED = -1  # the id of an image that nobody knows by its name
 
@@ -28,8 +29,8 @@ class Detections:
         return self.box[rows], self.score[rows]
 
 
-def read_boxes(path: str | Path, minimum: float = 0.0, image_ids: Mapping[str, int] | None = None) -> Detections:
-    """Boxes of persons with at least the score `minimum` (0.2 in the papers' protocol). None is allowed.
+def read_boxes(path: str | Path, image_ids: Mapping[str, int] | None = None) -> Detections:
+    """Boxes of persons; a file may have none.
 
     A person is what has the category 1, as COCO numbers them, that which the file's own `categories` name `person`, or
     no category at all. image_ids: ids by names such as `000342_mpii_test/000000.jpg`, for files that give image_name
@@ -53,8 +54,7 @@ def read_boxes(path: str | Path, minimum: float = 0.0, image_ids: Mapping[str, i
         where = f"{path}: detection {numbers[i]}"
         finite(np.append(box[i], score[i]), where)
         raise InputError(f"{where} has no extent ({box[i].tolist()}); remove it")
-    keep = score >= minimum
-    return Detections(ids[keep], box[keep], score[keep])
+    return Detections(ids, box, score)
 
 
 def _people(content: Any, path: Path) -> tuple[list[int], list[CocoDetection]]:

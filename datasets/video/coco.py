@@ -5,17 +5,17 @@ are annotations of another category than person, of crowds, and without key poin
 their keys; whatever else stands there is passed over.
 """
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from base.errors import InputError
+from base.records import record
 from datasets.video.annotations import (
     People,
     Person,
@@ -30,8 +30,6 @@ from datasets.video.images import read_image
 
 REMEDY = "fetch or convert the file again"
 PERSON = 1  # COCO's number of the category, and PoseTrack's
-
-Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
@@ -84,13 +82,6 @@ class CocoDetection:
     image_name: str | None = None
     category_id: int | None = None
     iscrowd: bool = False
-
-
-def record(kind: type[Record], entry: Mapping[str, Any]) -> Record:
-    """A dataclass of those keys of an entry that it has fields for. Raises KeyError where one is missing."""
-    optional = {field.name for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
-    names = [field.name for field in dataclasses.fields(kind)]
-    return kind(**{name: entry[name] for name in names if name in entry or name not in optional})
 
 
 @contextmanager

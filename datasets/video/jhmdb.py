@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import InputError
+from base.records import record
 from datasets.video.annotations import Video
-from datasets.video.coco import REMEDY, CocoPerson, laid_out, read_json, read_videos, record
+from datasets.video.coco import REMEDY, CocoPerson, laid_out, read_json, read_videos
 
 FORM = "JHMDB's COCO form"
 JOINTS = (

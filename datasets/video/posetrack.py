@@ -8,8 +8,9 @@ own kit.
 from pathlib import Path
 from typing import Any
 
+from base.records import record
 from datasets.video.annotations import JOINTS, Video, check_one_video
-from datasets.video.coco import CocoImage, laid_out, read_json, read_videos, record
+from datasets.video.coco import CocoImage, laid_out, read_json, read_videos
 
 FORM = "PoseTrack's annotations"
 SLOTS = (

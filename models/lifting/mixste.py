@@ -1,6 +1,6 @@
 """MixSTE: attention over joints and frames in turn (Zhang et al., CVPR 2022, arXiv 2203.00859)."""
 
-from models.checkpoints import CAMERA, Layout
+from models.layout import CAMERA, Layout
 from models.lifting.lifter import ATTENTION, FRAMES, RENAMED, RESHAPED, Lifter
 from models.lifting.parts import attention_block
 
@@ -13,7 +13,7 @@ class MixSTE(Lifter):
     Raises InputError where `heads` do not divide the width. Source: the released `common/model_cross.py`.
     """
 
-    published = Layout(("model_pos",), RENAMED + ATTENTION, RESHAPED, FRAMES, space=CAMERA)
+    layout = Layout(("model_pos",), RENAMED + ATTENTION, RESHAPED, FRAMES, space=CAMERA)
 
     def __init__(
         self,

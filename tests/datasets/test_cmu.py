@@ -202,12 +202,12 @@ def test_small_is_small_and_repeatable(raw: Path, tmp_path: Path) -> None:
     for file in files:
         assert (tmp_path / "once" / file).read_bytes() == (tmp_path / "twice" / file).read_bytes()
     train = load(tmp_path / "once/train")
-    assert train.card["fps"] == 25.0
-    assert train.card["counts"]["sequences"] == 3 * 2
+    assert train.card.fps == 25.0
+    assert train.card.counts.sequences == 3 * 2
     assert (np.diff(train.frames["frame"])[:50] == 2).all()
-    (facts,) = train.card["sources"]
-    assert len(facts["sha256"]) == 7
-    assert facts["url"] == "http://mocap.cs.cmu.edu"
+    (facts,) = train.card.sources
+    assert len(facts.sha256) == 7
+    assert facts.url == "http://mocap.cs.cmu.edu"
 
 
 @pytest.mark.shared

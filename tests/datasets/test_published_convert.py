@@ -74,7 +74,7 @@ def test_motionberts_pickle_keeps_its_numbers(raw: Path) -> None:
         content = pickle.load(file)  # our own fixture
     splits = converted("human36m-sh", raw)
     test = splits["test"]
-    assert test.card["form"] == "motionbert"
+    assert test.card.form == "motionbert"
     np.testing.assert_allclose(test.joints, content["test"]["joints_2.5d_image"], atol=1e-3)
     np.testing.assert_array_equal(test.keypoints[..., :2], content["test"]["joint_2d"])
     train = splits["train"]  # in pixels: labels are the same as from mm and a factor
@@ -106,7 +106,7 @@ def test_mpi_inf_3dhp_is_the_same_from_official_and_preprocessed_files(raw: Path
     shutil.copy(training, raw / "mpi-inf-3dhp" / TRAINING)
     shutil.copy(test, raw / "mpi-inf-3dhp" / TEST)
     later = converted("mpi-inf-3dhp-gt", raw)
-    assert later["train"].card["form"] == "p-stmo"
+    assert later["train"].card.form == "p-stmo"
     for split, arrays in original.items():
         same(arrays, later[split], atol=1e-3)
         assert (arrays.frames["valid"] == later[split].frames["valid"]).all()

@@ -281,7 +281,7 @@ def _contents(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("video") / "tiny"
-    prepare_video("video-synthetic", folder, options=TINY, progress=lambda line: None)
+    prepare_video("video-synthetic", folder, options=TINY)
     return folder
 
 

@@ -5,8 +5,8 @@ import pytest
 from base.closure import closure
 
 NEEDED = {
-    "training.lifting": {"clips", "lifting", "normalise", "skeletons"},
-    "training.video": {"clips", "lifting", "normalise", "skeletons", "video"},
+    "training.lifting": {"card", "clips", "lifting", "normalise", "skeletons"},
+    "training.video": {"card", "clips", "lifting", "normalise", "skeletons", "video"},
 }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from datasets import writing
+from datasets.card import Card
 from reports.figures.skeleton import STANDING
 from reports.measurements import COLUMNS, Choice
 from reports.tables.cell import Cell
@@ -105,7 +106,7 @@ def write_split(folder: Path, preset: str, n: int = 60) -> np.ndarray:
     keypoints = np.concatenate([pixels[..., :2] + random.normal(0, 4, (n, 17, 2)), np.full((n, 17, 1), 0.8)], axis=2)
     frames = {"sequence": "s_01_act_01_subact_01_ca_01", "frame": range(n), "subject": "S1", "action": "walk"}
     frames |= {"camera": "ca_01", "width": width, "height": height}
-    writing.write_split(folder, keypoints, joints, factor, pd.DataFrame(frames), {"preset": preset})
+    writing.write_split(folder, keypoints, joints, factor, pd.DataFrame(frames), Card(preset=preset))
     return (pixels - pixels[:, :1]) * 2 / width
 
 

@@ -123,6 +123,12 @@ def test_nothing_that_is_not_in_the_clone_is_referred_to() -> None:
         assert "not available in this version" not in text, page.name
 
 
+def test_no_line_of_the_docs_is_too_long_to_compare() -> None:
+    """One sentence a line: a change then shows as the sentences that it touches."""
+    lines = [(page.name, line) for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()]
+    assert [line for line in lines if len(line[1]) > 160] == []
+
+
 def test_revisions_that_the_docs_name_are_in_the_history() -> None:
     git = ["git", "-C", str(ROOT)]
     shallow = subprocess.run(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from base.closure import ROOT, closure
+from studies.variants import resolve_variants
 
 
 def test_models_do_not_share_their_own_files() -> None:
@@ -19,6 +20,15 @@ def test_a_run_depends_on_engine_losses_and_metrics_but_not_on_reports_or_other_
         assert needed in files
     assert not [f for f in files if f.startswith(("reports/", "workflow/"))]
     assert "datasets/motion/cmu.py" not in files
+
+
+def test_an_edit_of_the_unpickler_concerns_no_training_that_starts_from_no_official_weights() -> None:
+    readers = {"models/reading.py", "models/checkpoints.py", "models/lifting/official.py", "models/video/official.py"}
+    for variant in resolve_variants().values():
+        module = variant["model"].rpartition(".")[0]
+        files = closure(module, f"training.{module.split('.')[1]}")
+        assert not readers & set(files), module
+    assert "models/reading.py" in closure("models.lifting.official")
 
 
 def test_reports_import_no_torch_and_no_model() -> None:

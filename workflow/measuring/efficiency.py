@@ -11,8 +11,6 @@ from torch import Tensor, nn
 import models
 from base.files import write_csv
 from metrics.efficiency import CONVENTIONS, Count, count_under, latency, peak_memory, predict_memory
-from models.evaluation import passes_here, released
-from models.examples import emitted_frames, example_shape, is_video
 from models.ssm import backend_in_use
 from studies.measurements import Measurement
 from studies.variants import variant
@@ -44,7 +42,7 @@ def count_all(variants: Sequence[str], conventions: Sequence[str] = tuple(CONVEN
     for name in variants:
         model, clip = on_meta(name)
         chosen = [c for c in conventions if c != "fvcore" or variant(name)["family"] in TRACED]
-        frames = emitted_frames(model)
+        frames = model.emitted_frames
         counted += [Counted(name, count, frames) for count in count_under(chosen, model, clip).values()]
     return counted
 
@@ -53,7 +51,7 @@ def on_meta(name: str, **overrides: object) -> tuple[nn.Module, Tensor]:
     """A variant and one clip for it, shapes only."""
     with torch.device("meta"):
         model = models.build(name, **overrides)
-        return model, torch.empty(example_shape(model))
+        return model, torch.empty(model.example_shape)
 
 
 def count_rows(counted: Sequence[Counted]) -> Iterator[Measurement]:
@@ -72,8 +70,8 @@ def evaluated_rows(counted: Sequence[Counted]) -> Iterator[Measurement]:
     """
     for c in (c for c in counted if c.count.convention == "true"):
         model, _ = on_meta(c.variant)
-        if not is_video(model):
-            passes = {"here": passes_here(model, flip=True), "released": released(model).passes(model.frames)}
+        if model.kind == "lifting":
+            passes = {"here": model.passes(flip=True), "released": model.released.passes(model.frames)}
             for convention, share in passes.items():
                 macs = float(c.count.macs * share)
                 yield _measurement(c.variant, "macs_per_evaluated_frame", macs, "MAC", convention, COUNTED)
@@ -89,7 +87,7 @@ def memory_rows(variants: Sequence[str]) -> Iterator[Measurement]:
         model, clip = on_meta(name, **models.scan_arguments(name, backend_in_use()))
         trained = variant(name)["family"] in ATTENTIVE
         readings = {key: fused for key, fused in PREDICTED.items() if trained or not fused}
-        for convention, fused in readings.items() if is_video(model) else ():
+        for convention, fused in readings.items() if model.kind == "video" else ():
             needed = predict_memory(model, clip, training=True, fused=fused).total
             yield _measurement(name, "training_memory", needed / MEBIBYTE, "MiB", convention, COUNTED)
 
@@ -112,8 +110,8 @@ def time_rows(
     for name in variants:
         arguments = {"name": name} | models.scan_arguments(name, backend)
         model = models.build(**arguments)
-        threads, frames = VIDEO_THREADS if is_video(model) else threads, emitted_frames(model)
-        shape = example_shape(model)
+        threads, frames = VIDEO_THREADS if model.kind == "video" else threads, model.emitted_frames
+        shape = model.example_shape
         timed = latency(model, torch.zeros(shape), threads, runs, warmup)
         convention = f"median of {runs} after {warmup}, batch 1, {threads} thread{'s' * (threads > 1)}"
         yield _measurement(name, "latency", 1e3 * timed.median, "ms", convention)

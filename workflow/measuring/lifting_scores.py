@@ -74,7 +74,7 @@ def protocol_values(predictions: np.ndarray, split: Split, clip: int = 1) -> dic
         return {"mpi-inf-3dhp": (mpi_inf_3dhp(predictions, frames), len(names))}
     frames = Frames(*where, split.action, split.factor, resamples=drawn)
     values = {"human36m": human36m(predictions, frames), "pooled": pooled(predictions, frames)}
-    if split.card["preset"] == "gt":
+    if split.card.preset == "gt":
         keypoints = normalise_keypoints(np.asarray(split.keypoints), split.width, split.height)[..., :2]
         values["human36m-gt2d"] = human36m(predictions, replace(frames, keypoints=keypoints))
     return {protocol: (of_protocol, len(names)) for protocol, of_protocol in values.items()}

@@ -1,18 +1,13 @@
-"""Files of measurements: tidy, one row a number, study-free (`studies.measurements`)."""
+"""Joining measurements: tidy, one row a number, study-free (`studies.measurements`)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from base.errors import InputError
 from base.files import write_csv
-from studies.measurements import COLUMNS, Measurement
-
-
-def write_measurements(rows: Iterable[Measurement], path: Path) -> None:
-    """Write rows as CSV with the contract's columns, whole or not at all."""
-    write_csv(path, pd.DataFrame(list(rows), columns=COLUMNS, dtype=object))  # counts stay whole numbers
+from studies.measurements import COLUMNS
 
 
 def collect_measurements(parts: Sequence[str | Path], path: Path) -> None:

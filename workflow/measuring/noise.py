@@ -5,13 +5,12 @@ does to an error is the least difference between two variants that could mean an
 """
 
 import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from base.files import read_arrays, write_csv
+from base.files import read_arrays, write_rows
 from studies.predictions import FILE
 from training.lifting import train_lifting
 from training.provenance import device_name, revision
@@ -42,21 +41,20 @@ def write_noise(spec: dict, data: Path, path: Path) -> None:
         runs = [Path(folder, name, "seed0") for name in ("first", "second")]
         for run in runs:
             train_lifting(spec, data, run, run.parent / "state")
-        table = pd.DataFrame(floors(*runs, data), columns=[column.name for column in fields(Floor)])
-    write_csv(path, table)
+        write_rows(path, Floor, floors(*runs, data))
 
 
 def floors(first: Path, second: Path, data: Path) -> list[Floor]:
     """How far two runs are apart in each metric that tables compare variants by, under PROTOCOL."""
     one, other = (read_arrays(run / FILE) for run in (first, second))
-    same = all(np.array_equal(one[name], other[name]) for name in one)
+    equal = all(np.array_equal(one[name], other[name]) for name in one)
     run, judge = Run.read(first), LiftingJudge(data)
     scored = [
         {score.metric: score for score in scores(Run.read(folder), judge) if score.convention == PROTOCOL}
         for folder in (first, second)
     ]
     pairs = [[by_metric[metric] for by_metric in scored] for metric in COMPARED]
-    known = {"protocol": PROTOCOL, "variant": run.variant, "scale": run.scale, "same_bytes": same}
+    same = {"protocol": PROTOCOL, "variant": run.variant, "scale": run.scale, "same_bytes": equal}
     return [
-        Floor(device_name(), a.metric, abs(a.value - b.value), a.unit, **known, revision=revision()) for a, b in pairs
+        Floor(device_name(), a.metric, abs(a.value - b.value), a.unit, **same, revision=revision()) for a, b in pairs
     ]

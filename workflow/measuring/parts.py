@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-import pandas as pd
 from torch import nn
 
 from base.errors import InputError
-from base.files import write_csv, write_text
+from base.files import write_rows, write_text
 from metrics.efficiency import ModuleCount, count_modules
 from models.video.glsmamba import GlobalScan, GLSMamba
 from workflow.measuring.efficiency import on_meta
@@ -77,8 +76,7 @@ def count_parts(name: str = "glsmamba-b") -> list[Part]:
 
 def write_parts(parts: Sequence[Part], stem: Path) -> list[Path]:
     """Write `<stem>.csv` (whole numbers) and `<stem>.md` (millions and 10^9); returns their paths."""
-    table = pd.DataFrame(list(parts))
-    csv = write_csv(stem.with_name(f"{stem.name}.csv"), table)
+    csv = write_rows(stem.with_name(f"{stem.name}.csv"), Part, parts)
     lines = ["| part | trained, M | `paper`, G | `true`, G |", "|---|--:|--:|--:|"]
     lines += [
         f"| {p.part} | {p.params / 1e6:.3f} | {p.macs_paper / 1e9:.3f} | {p.macs_true / 1e9:.3f} |" for p in parts

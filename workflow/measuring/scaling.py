@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from base.files import write_csv
 from metrics.efficiency import MemoryLimitError, latency, peak_memory
-from models.examples import example_shape
 from models.ssm import backend_in_use
 from training.provenance import cpu_name, revision
 from workflow.measuring.curves import CURVES, WORKS, build, predicted_growth
@@ -62,15 +61,6 @@ class Point:
     revision: str
 
 
-@dataclass(frozen=True)
-class Timed:
-    """Median and fastest seconds of one clip, and how many runs were timed."""
-
-    seconds_median: float
-    seconds_min: float
-    runs: int
-
-
 def columns(curve: str) -> list[str]:
     """Columns of a curve's files."""
     return [CURVES[curve].size if field.name == "size" else field.name for field in fields(Point)]
@@ -109,7 +99,7 @@ def _weigh(case: Case, point: Point) -> Point:
     if point.left_out:
         return point
     with torch.device("meta"):
-        shape = example_shape(CURVES[case.curve].build(case.contestant, case.size, case.backend))
+        shape = CURVES[case.curve].build(case.contestant, case.size, case.backend).example_shape
     limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
     factory = "workflow.measuring.curves:build"
     try:
@@ -123,8 +113,12 @@ def _time(cases: Sequence[Case], points: Sequence[Point]) -> list[Point]:
     """With the times of those that are not left out, which take turns. What did not fit into memory is not timed."""
     pairs = list(zip(cases, points, strict=True))
     built = {case.contestant: build(**asdict(case)) for case, point in pairs if not point.left_out}
-    timed = time_in_turns(built, points[0].threads)
-    return [point if point.left_out else replace(point, **asdict(timed[case.contestant])) for case, point in pairs]
+    seconds = time_in_turns(built, points[0].threads)
+    return [point if point.left_out else _timed(point, seconds[case.contestant]) for case, point in pairs]
+
+
+def _timed(point: Point, seconds: Sequence[float]) -> Point:
+    return replace(point, seconds_median=median(seconds), seconds_min=min(seconds), runs=len(seconds))
 
 
 def write_points(curve: str, points: Sequence[Point], path: Path) -> None:
@@ -140,20 +134,20 @@ def read_points(curve: str, path: Path) -> list[Point]:
     return [Point(**row) for row in rows]
 
 
-def time_in_turns(contestants: Mapping[str, nn.Module], threads: int) -> dict[str, Timed]:
-    """Time one clip of each; they take turns, after a turn that does not count."""
+def time_in_turns(contestants: Mapping[str, nn.Module], threads: int) -> dict[str, list[float]]:
+    """Seconds of one clip of each, by run; they take turns, after a turn that does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(1 + MOST_RUNS):
         for name, model in contestants.items():
             if sum(seconds[name]) < TIMED_SECONDS:
                 timed = latency(model, clip(model), threads, runs=1, warmup=0).seconds
                 seconds[name] += timed if turn else ()
-    return {name: Timed(median(times), min(times), len(times)) for name, times in seconds.items()}
+    return seconds
 
 
 def clip(model: nn.Module) -> Tensor:
     """A batch of one clip of the model's shape."""
-    return torch.zeros(example_shape(model))
+    return torch.zeros(model.example_shape)
 
 
 def too_much(point: Point, smaller: Sequence[Point]) -> str:

@@ -5,18 +5,16 @@ Each kind of data has a judge: `workflow.measuring.lifting_scores`, `workflow.me
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import pandas as pd
 
-from base.files import write_arrays, write_csv
+from base.files import write_arrays, write_rows
 from studies.measurements import CONDITION, Measurement
 from studies.paper import PAPER
 from studies.predictions import read_predictions
-from workflow.measuring.measurements import write_measurements
 
 
 class Group(NamedTuple):
@@ -130,12 +128,12 @@ class Judge(Protocol):
 
 def scores(run: Run, judge: Judge) -> Iterator[Score]:
     """All scores of a run. Selections that chose the same epoch share theirs."""
-    known: dict[tuple[str, int], Sequence[Score]] = {}
+    judged: dict[tuple[str, int], Sequence[Score]] = {}
     for predicted, answers in read_predictions(run.folder).items():
         case = predicted.judged, run.selected[predicted.selection]
-        if case not in known:
-            known[case] = judge.judge(run, predicted.judged, answers)
-        for score in known[case]:
+        if case not in judged:
+            judged[case] = judge.judge(run, predicted.judged, answers)
+        for score in judged[case]:
             yield replace(score, convention=f"{score.convention}/{predicted.selection}")
 
 
@@ -165,7 +163,6 @@ def write_scores(folders: Sequence[Path], judge: Judge, path: Path) -> None:
                 resamples[f"{run.seed}/{score.convention}/{score.metric}"] = np.float32(score.resamples)
                 resamples[f"clusters/{score.convention}"] = np.array(score.clusters)
         measurements += conditions(run, judge)
-    write_measurements(measurements, path)
+    write_rows(path, Measurement, measurements)
     write_arrays(path.with_name("resamples.npz"), resamples)
-    table = pd.DataFrame(groups, columns=[column.name for column in fields(GroupRow)])
-    write_csv(path.with_name("groups.csv"), table)
+    write_rows(path.with_name("groups.csv"), GroupRow, groups)

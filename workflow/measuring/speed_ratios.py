@@ -20,15 +20,13 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-import pandas as pd
-
 from base import ROOT
 from base.errors import InputError, left_out
-from base.files import write_csv
+from base.files import write_rows
 from base.git import git
 from base.terminal import command
 from workflow.measuring.workloads import WORKLOADS, noise
@@ -89,8 +87,7 @@ def write_speed_ratios(revisions: dict[str, str], device: str, path: str | Path,
     for revision in dict.fromkeys(revisions.get(name, "") for name in WORKLOADS):
         names = [name for name in WORKLOADS if revisions.get(name, "") == revision]
         rows += _ratios_to(revision, names, device, lenient)
-    table = pd.DataFrame(rows, columns=[field.name for field in fields(Ratio)])
-    return write_csv(path, table)
+    return write_rows(path, Ratio, rows)
 
 
 def _ratios_to(revision: str, names: Sequence[str], device: str, lenient: bool) -> list[Ratio]:

@@ -8,7 +8,7 @@ import numpy as np
 from datasets.video.joints import JHMDB
 from datasets.video.videos import Videos, fold_of
 from studies.predictions import JOINTS, SCORES
-from training.scoring import person_pck, resampled_ap, resampled_pck, video_ap
+from training.scoring import person_pck, video_ap
 from workflow.measuring.scores import Run, Score
 
 
@@ -32,20 +32,14 @@ class VideoJudge:
         sequences, persons = videos.sequences(split), videos.persons(split, boxes.partition("+")[0])
         if videos.joints is JHMDB:
             protocol, arrays = "jhmdb-person", (persons, answers[JOINTS])
-            values, resamples = person_pck(*arrays), resampled_pck(*arrays)
+            scored = person_pck(*arrays, resampled=True)
         else:
             protocol, arrays = "poseval", (sequences, persons, answers[JOINTS], answers[SCORES])
-            values, resamples = video_ap(*arrays), resampled_ap(*arrays)
+            scored = video_ap(*arrays, resampled=True)
+        convention = f"{protocol}+{boxes}/{split}"
         return [
-            Score(
-                metric,
-                value,
-                "%",
-                f"{protocol}+{boxes}/{split}",
-                resamples=resamples[metric],
-                clusters=len(sequences),
-            )
-            for metric, value in values.items()
+            Score(metric, score.value, "%", convention, resamples=score.resamples, clusters=len(sequences))
+            for metric, score in scored.items()
         ]
 
     def amounts(self, run: Run) -> tuple[int, int]:

@@ -189,9 +189,10 @@ def job_spec(wildcards):
 
 
 def run_sources(wildcards):
-    """Files whose edit changes what a run computes."""
-    task = "training.video" if on_video(wildcards.dataset) else "training.lifting"
-    return closure(model_module(wildcards.variant), task)
+    """Files whose edit changes what a run computes; the reader of official weights only where it starts from some."""
+    kind = "video" if on_video(wildcards.dataset) else "lifting"
+    reader = [f"models.{kind}.official"] if published_weights(wildcards) else []
+    return closure(model_module(wildcards.variant), f"training.{kind}", *reader)
 
 
 def run_spec(wildcards):
@@ -301,7 +302,7 @@ def scaling_drawn(wildcards):
 
 def map_sources(wildcards):
     return closure(
-        "models.ssm.attention", model_module(wildcards.variant), "training.lifting"
+        "workflow.measuring.maps", model_module(wildcards.variant)
     )
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import models
+from base.files import write_rows
 from reports.measurements import Choice, read_measurements
 from reports.tables.judge import judge_table
 from reports.tables.numbers import Numbers
@@ -13,7 +14,6 @@ from studies.load import load_study
 from studies.measurements import COLUMNS, Measurement
 from workflow.measuring import efficiency
 from workflow.measuring.efficiency import Counted, count_all, count_rows, memory_rows, time_rows, write_excluded
-from workflow.measuring.measurements import write_measurements
 
 STUDY = load_study("glsmamba")
 TABLES = [STUDY.table("scans"), STUDY.table("resolution")]
@@ -39,7 +39,7 @@ def test_posemamba_s_has_the_specified_counts(counted: list[Counted]) -> None:
 def test_counts_are_written_with_every_digit_and_with_what_they_leave_out(
     counted: list[Counted], tmp_path: Path
 ) -> None:
-    write_measurements(count_rows(counted), tmp_path / "counts.csv")
+    write_rows(tmp_path / "counts.csv", Measurement, count_rows(counted))
     table = pd.read_csv(tmp_path / "counts.csv", dtype=str, keep_default_na=False)
     assert list(table.columns) == COLUMNS
     assert {"1470211", "859651", "3587426496"} <= set(table["value"])
@@ -99,7 +99,7 @@ def test_the_papers_efficiency_columns_are_reproduced_where_they_can_be(on_video
     known = {"scale": "paper", "device": "counted", "unit": "1", "revision": ""}
     rows = [Measurement(**known, variant=name, metric=metric, convention=convention, value=value)
             for (name, metric, convention), value in on_video.items()]  # fmt: skip
-    write_measurements(rows, tmp_path / "measurements.csv")
+    write_rows(tmp_path / "measurements.csv", Measurement, rows)
     measured = read_measurements(tmp_path / "measurements.csv")
     verdicts = {}
     for table in TABLES:

@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 
 from base.errors import InputError
+from base.files import write_rows
+from datasets.card import Card
 from datasets.lifting import load
 from datasets.normalise import normalise_labels
 from datasets.writing import write_split
 from metrics.protocols import METRICS
 from studies.measurements import COLUMNS, Measurement
 from workflow.measuring.lifting_scores import COMPARED, LiftingJudge, protocol_values
-from workflow.measuring.measurements import collect_measurements, write_measurements
+from workflow.measuring.measurements import collect_measurements
 from workflow.measuring.scores import Run, scores, write_scores
 
 FRAMES, WIDTH, FACTOR, ACTIONS = 81, 1000, 2.0, ["Walking", "Posing", "Posing"]
@@ -38,7 +40,7 @@ def data(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
             "height": WIDTH,
         }
     )
-    write_split(tmp_path / "test", keypoints, joints, np.full(n, FACTOR), frames, {"preset": request.param})
+    write_split(tmp_path / "test", keypoints, joints, np.full(n, FACTOR), frames, Card(preset=request.param))
     return tmp_path
 
 
@@ -57,7 +59,7 @@ def predictions_of(data: Path, first: float = 0.001, others: float = 0.001) -> n
 def test_true_keypoints_add_the_protocol_that_measures_depth_only(data: Path) -> None:
     split = load(data / "test")
     values = protocol_values(predictions_of(data), split)
-    expected = {"human36m", "pooled"} | ({"human36m-gt2d"} if split.card["preset"] == "gt" else set())
+    expected = {"human36m", "pooled"} | ({"human36m-gt2d"} if split.card.preset == "gt" else set())
     assert set(values) == expected
     for metrics, takes in values.values():
         assert takes == len(ACTIONS)
@@ -79,7 +81,7 @@ def test_true_x_and_y_replace_predicted_ones_where_depth_alone_is_measured(data:
     sideways[:, 1:, 0] += 0.1
     values = protocol_values(sideways, split)
     assert values["human36m"][0]["mpjpe"] > 50
-    if split.card["preset"] == "gt":
+    if split.card.preset == "gt":
         assert values["human36m-gt2d"][0]["mpjpe"] == pytest.approx(0, abs=1e-2)
 
 
@@ -105,7 +107,7 @@ def test_an_experiment_becomes_a_row_a_metric_protocol_and_selection(data: Path,
     assert list(rows.columns) == COLUMNS
     errors = rows[rows["metric"] == "mpjpe"].set_index("convention")["value"]
     assert errors["pooled/test/last"] == errors["pooled/test/best_test"] != errors["pooled/test/best_val"]
-    protocols = 3 if load(data / "test").card["preset"] == "gt" else 2
+    protocols = 3 if load(data / "test").card.preset == "gt" else 2
     assert len(rows) == protocols * 3 * len(METRICS)
     assert set(rows["convention"]) >= {f"human36m/test/{s}" for s in ("last", "best_val", "best_test")}
     identities = rows[["scale", "dataset", "variant", "recipe", "seed", "device", "run", "revision"]].drop_duplicates()
@@ -144,7 +146,7 @@ def test_parts_are_joined_and_a_strange_one_is_refused(tmp_path: Path) -> None:
         Measurement(**dict.fromkeys(COLUMNS, name) | {"value": v}) for name, v in (("x", 3587426496), ("y", 0.1 + 0.2))
     ]
     for row, name in zip(rows, "ab", strict=True):
-        write_measurements([row], tmp_path / name)
+        write_rows(tmp_path / name, Measurement, [row])
     collect_measurements([tmp_path / "a", tmp_path / "b"], tmp_path / "all.csv")
     lines = (tmp_path / "all.csv").read_text().splitlines()
     assert lines[0] == ",".join(COLUMNS)
