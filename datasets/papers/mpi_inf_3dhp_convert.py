@@ -62,9 +62,9 @@ def conversion(preset: str, raw: Path, form: str) -> Conversion:
 
 
 def _training(raw: Path, form: str, held_out: bool) -> Iterator[CapturedSequence]:
-    found: Iterator[tuple[tuple[str, str], Views]]
-    found = iter(read_stmo_training(raw / TRAINING).items()) if form == "p-stmo" else read_training(raw)
-    for (subject, sequence), views in found:
+    sequences: Iterator[tuple[tuple[str, str], Views]]
+    sequences = iter(read_stmo_training(raw / TRAINING).items()) if form == "p-stmo" else read_training(raw)
+    for (subject, sequence), views in sequences:
         if (subject == HELD_OUT) != held_out:
             continue
         for camera, (points, poses) in views.items():
