@@ -15,7 +15,7 @@ from base.foreign import data_files
 from datasets.card import Card, Units
 from datasets.lifting import SPACE, sequence_bounds
 from datasets.motion.cameras import image_space
-from datasets.papers.convert import CapturedSequence, Conversion, certain, chosen_form
+from datasets.papers.convert import Conversion, certain, chosen_form
 from datasets.papers.human36m import (
     BODY,
     CAMERAS,
@@ -32,6 +32,7 @@ from datasets.papers.human36m import (
 )
 from datasets.papers.human36m_cameras import SIZES, numbered, read_cameras, subject_camera
 from datasets.papers.limbs import check_points
+from datasets.writing import CapturedSequence
 
 PICKLE = "h36m_sh_conf_cam_source_final.pkl"
 POSITIONS_FILE = "data_3d_h36m.npz"

@@ -10,7 +10,7 @@ import numpy as np
 
 from base.foreign import data_files
 from datasets.card import Card, ClipRule, Units
-from datasets.papers.convert import CapturedSequence, Conversion, certain, chosen_form
+from datasets.papers.convert import Conversion, certain, chosen_form
 from datasets.papers.mpi_inf_3dhp import (
     SIZE,
     ScoredSequence,
@@ -20,6 +20,7 @@ from datasets.papers.mpi_inf_3dhp import (
     read_test,
     read_training,
 )
+from datasets.writing import CapturedSequence
 
 TRAINING, TEST = "data_train_3dhp.npz", "data_test_3dhp.npz"  # P-STMO's
 TEST_FOLDER = "mpi_inf_3dhp_test_set"
