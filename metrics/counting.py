@@ -80,6 +80,10 @@ def count(model: nn.Module, example: Tensor, convention: str = "true") -> Count:
     takes the CPU in place of the meta device, and as long as a forward pass).
     Raises InputError for an unknown convention, or for a model that fvcore cannot trace.
     Source of the papers' conventions: thop and torchprofile, re-enacted (docs/conventions.md).
+
+    >>> counted = count(nn.Linear(3, 4), torch.empty(2, 3, device="meta"))
+    >>> counted.params, counted.macs
+    (16, 24)
     """
     return count_under([convention], model, example)[convention]
 

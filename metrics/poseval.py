@@ -166,6 +166,11 @@ def posetrack_ap(
     Where no joint is annotated in any labelled frame there is no AP: nan, also in a resample.
     Raises InputError for frames out of range, flags of another shape, missing scores or head sizes, bad polygons.
     Source: poseval, PoseTrack's official kit; docs/protocols.md has its nine steps.
+
+    >>> joints = np.random.default_rng(0).uniform(0, 200, (1, 15, 2))  # pixels of one person in frame 0
+    >>> truth = annotated(np.array([0]), np.dstack([joints, np.ones((1, 15))]), np.array([[0, 0, 20, 30]]))
+    >>> posetrack_ap(truth, predicted(np.array([0]), joints, np.ones((1, 15))), np.array([True])).columns["Total"]
+    100.0
     """
     labelled = marks("labelled", labelled)
     _check(truth, predictions, labelled, flags)

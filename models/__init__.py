@@ -23,6 +23,11 @@ def build(name: str, **overrides: object) -> PoseModel:
     Lifting models map (B, T, J, C) to (B, T, J, 3) and have the attributes `frames`, `joints`, `in_channels`. Video
     models map (B, T, 3, H, W) to heatmaps (B, J, H/4, W/4) and have `frames`, `joints`, `image` (height and width).
     Raises InputError for an unknown variant or hyper-parameter, and for a value that is none.
+
+    >>> import torch
+    >>> network = build("posemamba-s", frames=27, depth=2)
+    >>> network(torch.zeros(1, 27, 17, 2)).shape
+    torch.Size([1, 27, 17, 3])
     """
     model = _model_class(name)
     return model(**checked_arguments(name, model, variant(name)["hyper"] | overrides))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.contract import ONE_BY_ONE
 from models.layout import CAMERA, Layout
-from models.lifting.parts import MLP, Attention, Block, LiftingModel, attend, drop_path, rising, set_apart
+from models.lifting.parts import MLP, Attention, Block, LiftingModel, Residual, attend, rising, set_apart
 
 HYPOTHESES = 3
 TRACK_HEADS = 9
@@ -119,23 +119,19 @@ class _Tracks(nn.Module):
         return self.norm(x)
 
 
-class _Hypotheses(nn.Module):
+class _Hypotheses(Residual):
     """What follows attention in both kinds of blocks: one MLP on all hypotheses side by side."""
 
     def __init__(self, width: int, norms: int, attention: list[nn.Module], drop_path: float) -> None:
-        super().__init__()
-        self.drop_path = drop_path
+        super().__init__(drop_path)
         self.norms = nn.ModuleList(nn.LayerNorm(width, eps=1e-6) for _ in range(norms))
         self.attention = nn.ModuleList(attention)
         self.norm2 = nn.LayerNorm(HYPOTHESES * width, eps=1e-6)
         self.mlp = MLP(HYPOTHESES * width, 2 * width)
 
-    def _drop(self, branch: Tensor) -> Tensor:
-        return drop_path(branch, self.drop_path, self.training)
-
     def _mixed(self, hypotheses: list[Tensor]) -> list[Tensor]:
         x = torch.cat(hypotheses, -1)
-        return list((x + self._drop(self.mlp(self.norm2(x)))).chunk(HYPOTHESES, -1))
+        return list((x + self.drop(self.mlp(self.norm2(x)))).chunk(HYPOTHESES, -1))
 
 
 class Alone(_Hypotheses):
@@ -146,7 +142,7 @@ class Alone(_Hypotheses):
 
     def forward(self, hypotheses: list[Tensor]) -> list[Tensor]:
         parts = zip(hypotheses, self.norms, self.attention, strict=True)
-        return self._mixed([x + self._drop(attention(norm(x))) for x, norm, attention in parts])
+        return self._mixed([x + self.drop(attention(norm(x))) for x, norm, attention in parts])
 
 
 class Together(_Hypotheses):
@@ -162,7 +158,7 @@ class Together(_Hypotheses):
             asks, answers = (j for j in range(HYPOTHESES) if j != i)
             norms = self.norms[HYPOTHESES * i : HYPOTHESES * (i + 1)]
             read = [norm(hypotheses[j]) for norm, j in zip(norms, (asks, answers, i), strict=True)]
-            hypotheses[i] = hypotheses[i] + self._drop(attention(*read))
+            hypotheses[i] = hypotheses[i] + self.drop(attention(*read))
         return self._mixed(hypotheses)
 
 

@@ -65,8 +65,23 @@ class LiftingModel(PoseModel):
             raise InputError(f"{name} was built for {self.frames} frames, the clip has {T}: build it with frames={T}")
 
 
+class Residual(nn.Module):
+    """A block whose branches (B, ...) are dropped for some clips in training, and scaled up for the others.
+
+    Stochastic depth; drop_path : the share of clips that a branch is dropped for
+    """
+
+    def __init__(self, drop_path: float) -> None:
+        super().__init__()
+        self.drop_path = drop_path
+
+    def drop(self, branch: Tensor) -> Tensor:
+        """A branch, zero for the clips that it is dropped for."""
+        return drop_path(branch, self.drop_path, self.training)
+
+
 def drop_path(branch: Tensor, rate: float, training: bool) -> Tensor:
-    """Zero a residual branch (B, ...) for some clips, scale up that of the others (stochastic depth)."""
+    """A branch (B, ...), zero for some clips and scaled up for the others."""
     if not training or rate == 0:
         return branch
     keep = 1 - rate
@@ -142,7 +157,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, scale: float | None = None, seen: Te
     return F.scaled_dot_product_attention(q, k, v, mask, scale=scale).transpose(1, 2).flatten(2)
 
 
-class Block(nn.Module):
+class Block(Residual):
     """x + mixer(norm(x)), then x + MLP(norm(x)); each branch is dropped for whole clips in training.
 
     PoseMamba, eq. 8, with the residuals and dropped paths of the published code; the same around attention is the
@@ -158,8 +173,7 @@ class Block(nn.Module):
         eps: tuple[float, float] = (1e-6, 1e-6),
         mlp_bias: bool = True,
     ) -> None:
-        super().__init__()
-        self.drop_path = drop_path
+        super().__init__(drop_path)
         self.norm1 = nn.LayerNorm(width, eps=eps[0])
         self.mixer = mixer
         self.norm2 = nn.LayerNorm(width, eps=eps[1])
@@ -167,32 +181,13 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, *context: Tensor | None) -> Tensor:
         """(B, ..., width) -> (B, ..., width); context : what the mixer takes besides."""
-        x = x + drop_path(self.mixer(self.norm1(x), *context), self.drop_path, self.training)
-        return x + drop_path(self.mlp(self.norm2(x)), self.drop_path, self.training)
+        x = x + self.drop(self.mixer(self.norm1(x), *context))
+        return x + self.drop(self.mlp(self.norm2(x)))
 
 
 def attention_block(width: int, heads: int, mlp_ratio: int, over_frames: bool = False) -> Callable[[float], Block]:
     """What makes a block of attention over joints, or over frames, from the rate at which its paths are dropped."""
     return lambda drop: Block(width, Attention(width, heads, over_frames), mlp_ratio, drop)
-
-
-class ScaledBlock(nn.Module):
-    """x + s1 mixer(norm(x)), then x + s2 MLP(norm(x)), with learnable scales of 1e-5 at the start, one a channel.
-
-    The unit of MotionAGFormer (arXiv 2310.16288) and of the networks built on it.
-    """
-
-    def __init__(self, width: int, mixer: nn.Module, mlp_ratio: int, drop_path: float) -> None:
-        super().__init__()
-        self.drop_path = drop_path
-        self.norm1, self.mixer = nn.LayerNorm(width), mixer
-        self.norm2, self.mlp = nn.LayerNorm(width), MLP(width, mlp_ratio * width)
-        self.scale1, self.scale2 = (nn.Parameter(torch.full((width,), 1e-5)) for _ in range(2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, J, width) -> (B, T, J, width)."""
-        x = x + drop_path(self.scale1 * self.mixer(self.norm1(x)), self.drop_path, self.training)
-        return x + drop_path(self.scale2 * self.mlp(self.norm2(x)), self.drop_path, self.training)
 
 
 class Fusion(nn.Module):
@@ -208,30 +203,6 @@ class Fusion(nn.Module):
         """Two of (B, T, J, width) -> one."""
         share = self.share(torch.cat((first, second), -1)).softmax(-1)
         return first * share[..., :1] + second * share[..., 1:]
-
-
-class TwoBranches(nn.Module):
-    """Two blocks one after the other, beside two others on the same input, and the weighted mean of both branches.
-
-    The names are MotionAGFormer's: first attention, second graphs, each over joints and over frames.
-    """
-
-    def __init__(
-        self,
-        att_spatial: nn.Module,
-        att_temporal: nn.Module,
-        graph_spatial: nn.Module,
-        graph_temporal: nn.Module,
-        width: int,
-    ) -> None:
-        super().__init__()
-        self.att_spatial, self.att_temporal = att_spatial, att_temporal
-        self.graph_spatial, self.graph_temporal = graph_spatial, graph_temporal
-        self.fusion = Fusion(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, J, width) -> (B, T, J, width)."""
-        return self.fusion(self.att_temporal(self.att_spatial(x)), self.graph_temporal(self.graph_spatial(x)))
 
 
 class Head(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from base.errors import InputError
 from models.contract import ONE_BY_ONE
 from models.layout import CAMERA, Layout
-from models.lifting.parts import MLP, Attention, Block, LiftingModel, drop_path, rising
+from models.lifting.parts import MLP, Attention, Block, LiftingModel, Residual, rising
 
 HEADS = 8
 
@@ -102,26 +102,25 @@ class PoseFormerV2(LiftingModel):
         return self.frequency_embedding(low) + self.frequency_table
 
 
-class MixedBlock(nn.Module):
+class MixedBlock(Residual):
     """Attention over all tokens; then an MLP on the first half of them, one between two cosine transforms on the rest.
 
     As released, the halves go by number: where there are more tokens of one kind, a half has both kinds in it.
     """
 
     def __init__(self, width: int, mlp_ratio: int, drop_path: float) -> None:
-        super().__init__()
-        self.drop_path = drop_path
+        super().__init__(drop_path)
         self.norm1, self.mixer = nn.LayerNorm(width, eps=1e-6), Attention(width, HEADS)
         self.norm2, self.mlp1 = nn.LayerNorm(width, eps=1e-6), MLP(width, mlp_ratio * width)
         self.norm3, self.mlp2 = nn.LayerNorm(width, eps=1e-6), MLP(width, mlp_ratio * width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, tokens, width) -> (B, tokens, width)."""
-        x = x + drop_path(self.mixer(self.norm1(x)), self.drop_path, self.training)
+        x = x + self.drop(self.mixer(self.norm1(x)))
         first, rest = x.tensor_split([x.shape[1] // 2], 1)
         changed = inverse_cosine_transform(self.mlp2(cosine_transform(self.norm3(rest))))
         changes = torch.cat((self.mlp1(self.norm2(first)), changed), 1)
-        return x + drop_path(changes, self.drop_path, self.training)
+        return x + self.drop(changes)
 
 
 def cosine_transform(x: Tensor) -> Tensor:

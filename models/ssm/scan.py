@@ -57,6 +57,13 @@ def selective_scan(
     or dt_proj with an empty axis and (on a CPU, where looking costs little) for orders that are no permutations. It can
     be differentiated once, backwards: NotImplementedError for second derivatives and forward mode. Under
     `torch.autocast` it computes in float32.
+
+    >>> tokens, steps = torch.ones(1, 4, 1), torch.zeros(1, 2, 4, 1)
+    >>> A, ones = -torch.ones(2, 1, 3), torch.ones(1, 2, 4, 3)
+    >>> there_and_back = torch.tensor([[0, 1, 2, 3], [3, 2, 1, 0]])
+    >>> y = selective_scan(tokens, steps, A, ones, ones, orders=there_and_back)
+    >>> torch.allclose(y, y.flip(1))
+    True
     """
     inputs = ScanInputs(*in_full(u, delta, A, B, C, D, delta_bias, orders, dt_proj)).check()
     refuse_forward_mode("selective_scan", *inputs)

@@ -61,15 +61,6 @@ class Point:
     revision: str
 
 
-@dataclass(frozen=True)
-class Timed:
-    """Median and fastest seconds of one clip, and how many runs were timed."""
-
-    seconds_median: float
-    seconds_min: float
-    runs: int
-
-
 def columns(curve: str) -> list[str]:
     """Columns of a curve's files."""
     return [CURVES[curve].size if field.name == "size" else field.name for field in fields(Point)]
@@ -122,8 +113,12 @@ def _time(cases: Sequence[Case], points: Sequence[Point]) -> list[Point]:
     """With the times of those that are not left out, which take turns. What did not fit into memory is not timed."""
     pairs = list(zip(cases, points, strict=True))
     built = {case.contestant: build(**asdict(case)) for case, point in pairs if not point.left_out}
-    timed = time_in_turns(built, points[0].threads)
-    return [point if point.left_out else replace(point, **asdict(timed[case.contestant])) for case, point in pairs]
+    seconds = time_in_turns(built, points[0].threads)
+    return [point if point.left_out else _timed(point, seconds[case.contestant]) for case, point in pairs]
+
+
+def _timed(point: Point, seconds: Sequence[float]) -> Point:
+    return replace(point, seconds_median=median(seconds), seconds_min=min(seconds), runs=len(seconds))
 
 
 def write_points(curve: str, points: Sequence[Point], path: Path) -> None:
@@ -139,15 +134,15 @@ def read_points(curve: str, path: Path) -> list[Point]:
     return [Point(**row) for row in rows]
 
 
-def time_in_turns(contestants: Mapping[str, nn.Module], threads: int) -> dict[str, Timed]:
-    """Time one clip of each; they take turns, after a turn that does not count."""
+def time_in_turns(contestants: Mapping[str, nn.Module], threads: int) -> dict[str, list[float]]:
+    """Seconds of one clip of each, by run; they take turns, after a turn that does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(1 + MOST_RUNS):
         for name, model in contestants.items():
             if sum(seconds[name]) < TIMED_SECONDS:
                 timed = latency(model, clip(model), threads, runs=1, warmup=0).seconds
                 seconds[name] += timed if turn else ()
-    return {name: Timed(median(times), min(times), len(times)) for name, times in seconds.items()}
+    return seconds
 
 
 def clip(model: nn.Module) -> Tensor:

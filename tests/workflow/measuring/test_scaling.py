@@ -106,16 +106,16 @@ class Counter(nn.Module):
 
 def test_contestants_take_turns_and_the_first_turn_does_not_count() -> None:
     calls: list[str] = []
-    timed = time_in_turns({"a": Counter(calls, "a"), "b": Counter(calls, "b")}, threads=1)
+    seconds = time_in_turns({"a": Counter(calls, "a"), "b": Counter(calls, "b")}, threads=1)
     assert calls == ["a", "b"] * (1 + scaling.MOST_RUNS)
-    assert timed["a"].runs == scaling.MOST_RUNS
-    assert 0 < timed["a"].seconds_min <= timed["a"].seconds_median
+    assert len(seconds["a"]) == scaling.MOST_RUNS
+    assert min(seconds["a"]) > 0
 
 
 def test_a_slow_contestant_stops_when_its_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "TIMED_SECONDS", 1e-9)
     calls: list[str] = []
-    assert time_in_turns({"a": Counter(calls, "a")}, threads=1)["a"].runs == 1
+    assert len(time_in_turns({"a": Counter(calls, "a")}, threads=1)["a"]) == 1
     assert calls == ["a", "a"]
 
 
