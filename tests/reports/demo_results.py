@@ -104,9 +104,9 @@ def write_split(folder: Path, preset: str, n: int = 60) -> np.ndarray:
     factor = np.full(n, 4.0)  # mm a pixel
     pixels = joints / factor[:, None, None]
     keypoints = np.concatenate([pixels[..., :2] + random.normal(0, 4, (n, 17, 2)), np.full((n, 17, 1), 0.8)], axis=2)
-    frames = {"sequence": "s_01_act_01_subact_01_ca_01", "frame": range(n), "subject": "S1", "action": "walk"}
-    frames |= {"camera": "ca_01", "width": width, "height": height}
-    writing.write_split(folder, keypoints, joints, factor, pd.DataFrame(frames), Card(preset=preset))
+    name, size = "s_01_act_01_subact_01_ca_01", (width, height)
+    sequence = writing.CapturedSequence(name, "S1", "walk", "ca_01", size, keypoints, joints, factor)
+    writing.write_split(folder, [sequence], Card(preset=preset))
     return (pixels - pixels[:, :1]) * 2 / width
 
 
