@@ -275,8 +275,8 @@ def _group_means(values: Array, group: Array) -> dict[str, Array]:
 def _mean_over(groups: dict[str, dict[str, float | None]]) -> dict[str, float | None]:
     """The unweighted mean over groups of each metric."""
     first = next(iter(groups.values()))
-    known = {name: [g[name] for g in groups.values() if g[name] is not None] for name in first}
-    return {name: float(np.mean(v)) if v else None for name, v in known.items()}
+    values = {name: [g[name] for g in groups.values() if g[name] is not None] for name in first}
+    return {name: float(np.mean(v)) if v else None for name, v in values.items()}
 
 
 def _rooted(poses: Array, root: int) -> Array:

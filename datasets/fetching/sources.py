@@ -108,10 +108,10 @@ def _source(name: str, files: Mapping[str, Mapping], unpack: Sequence[Mapping] =
 
 def source(name: str, path: Path = CATALOGUE) -> Source:
     """One source. Raises InputError with the nearest known name."""
-    known = catalogue(path)
-    if name not in known:
-        raise InputError(f"unknown source {name!r}{nearest(name, known)}")
-    return known[name]
+    sources = catalogue(path)
+    if name not in sources:
+        raise InputError(f"unknown source {name!r}{nearest(name, sources)}")
+    return sources[name]
 
 
 def fetch(
@@ -134,35 +134,35 @@ def fetch(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         expected = _expectations(entry, folder)
-        found = {file: sum_ for file, want in expected.items() if (sum_ := _sum(entry.place(folder) / file, want))}
-        if any(expected[file].sha256 is None for file in found):
-            _write_lock(entry, folder, expected, found)
-        missing = [file for file in entry.files if file not in found]
+        present = {file: sum_ for file, want in expected.items() if (sum_ := _sum(entry.place(folder) / file, want))}
+        if any(expected[file].sha256 is None for file in present):
+            _write_lock(entry, folder, expected, present)
+        missing = [file for file in entry.files if file not in present]
         _check_space(entry, missing, folder)
         with _progress(entry, missing) as progress:
-            _download_all(entry, folder, missing, expected, found, _roots(entry, mirror), progress)
+            _download_all(entry, folder, missing, expected, present, _roots(entry, mirror), progress)
         unpack_all(entry, folder)
-        marker = {"source": name, "url": entry.base_url, "sha256": found}
+        marker = {"source": name, "url": entry.base_url, "sha256": present}
         write_text(folder / f"{name}.fetched.json", json.dumps(marker, indent=1) + "\n")
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); free space or fix permissions") from None
 
 
 def _download_all(
-    entry: Source, folder: Path, missing: Sequence[str], expected: dict[str, Expected], found: dict[str, str],
+    entry: Source, folder: Path, missing: Sequence[str], expected: dict[str, Expected], present: dict[str, str],
     roots: list[str], progress: Progress,
 ) -> None:  # fmt: skip
     """Download the missing files, several at once where the site does not mind; each is locked as it arrives.
 
-    found: sha256 of the files that are there, which grows.
+    present: sha256 of the files that are there, which grows.
     """
     one_at_a_time = Lock()
 
     def get(file: str) -> None:
         arrived = download(file, roots, entry.place(folder) / file, expected[file], progress)
         with one_at_a_time:
-            found[file] = arrived
-            _write_lock(entry, folder, expected, found)
+            present[file] = arrived
+            _write_lock(entry, folder, expected, present)
 
     with ThreadPoolExecutor(entry.at_once) as workers:
         jobs = [workers.submit(get, file) for file in missing]
@@ -248,19 +248,19 @@ def verified(name: str, folder: Path | None, files: Sequence[str]) -> dict[str, 
         raise InputError(f"{name}: raw files are needed; fetch them and say in which folder they are (raw_dir)")
     entry = source(name)
     expected = _expectations(entry, folder)
-    found = {}
+    hashes = {}
     for file in files:
         path, want = entry.place(folder) / file, expected[file]
         marker = folder / f"{name}.fetched.json"
         again = f" (delete {marker}, and `make` does it)" if marker.is_file() else ""
         if not path.is_file():
             raise InputError(f"{path}: is missing; fetch the source {name!r} first{again}")
-        if want.sha256 is None or not (found_ := _sum(path, want)):
+        if want.sha256 is None or not (sha256 := _sum(path, want)):
             whence = f", {recorded_words(want.recorded, path.name)}" if want.recorded else ""
             what = complaint(path, file, Expected()) or f"differs from its sha256{whence}"
             raise InputError(f"{path}: {what}; delete it and fetch the source {name!r} again{again}")
-        found[file] = found_
-    return found
+        hashes[file] = sha256
+    return hashes
 
 
 def faults(entry: Source, folder: Path) -> dict[str, str]:
@@ -317,10 +317,10 @@ def _recorded(lock_file: Path) -> dict[str, str]:
         raise InputError(f"{lock_file}: damaged; delete it to trust the files of the next download") from None
 
 
-def _write_lock(entry: Source, folder: Path, expected: Mapping[str, Expected], found: Mapping[str, str]) -> None:
+def _write_lock(entry: Source, folder: Path, expected: Mapping[str, Expected], present: Mapping[str, str]) -> None:
     """Record the sums of what is there, and those of an earlier time of what is missing just now."""
     earlier = {file: want.sha256 for file, want in expected.items() if want.recorded}
-    sums, files = earlier | found, {}
+    sums, files = earlier | present, {}
     for file in sorted(sums):
         path = entry.place(folder) / file
         files[file] = {"sha256": sums[file], "size": path.stat().st_size if path.exists() else None}
@@ -332,8 +332,8 @@ def _sum(path: Path, expected: Expected) -> str | None:
     """sha256 of a file that is there and whole, else None; of an unknown sum, of one that is what its name says."""
     if not path.is_file() or (expected.sha256 is None and complaint(path, path.name, expected, thorough=True)):
         return None
-    found = digest(path)
-    return found if found.startswith(expected.sha256 or "") else None
+    sha256 = digest(path)
+    return sha256 if sha256.startswith(expected.sha256 or "") else None
 
 
 def _check_space(entry: Source, missing: Sequence[str], folder: Path) -> None:

@@ -78,8 +78,8 @@ def is_there(entry: Source, raw: Path) -> bool:
 
 def _instead(entry: Source, raw: Path) -> bool:
     """Whether there are files that make the source's own unnecessary; the first of many are looked at."""
-    found = data_files(entry.place(raw), entry.instead)
-    return bool(found) and not any(complaint(path, path.name, Expected()) for path in found[:LOOKED_AT])
+    files = data_files(entry.place(raw), entry.instead)
+    return bool(files) and not any(complaint(path, path.name, Expected()) for path in files[:LOOKED_AT])
 
 
 def _ways(entries: Sequence[Source]) -> dict[str, list[Source]]:

@@ -46,7 +46,7 @@ def numbered(takes: Sequence[Take], known: Numbers) -> Numbers:
 
     That rule is inferred: it gives the numbers of the takes that are known by both, such as S9's three faulty ones.
     """
-    found = {}
+    numbers = {}
     for take in takes:
         subject, action = take[0], take[1].partition(" ")[0]
         if action not in ACTIONS:
@@ -55,8 +55,8 @@ def numbered(takes: Sequence[Take], known: Numbers) -> Numbers:
         # A take that is there alone is the first or the second by its own name.
         alone = 2 if take[1] == action else 1
         subact = same.index(take) + 1 if len(same) > 1 else alone
-        found[take] = known.get(take, (ACTIONS.index(action) + FIRST_ACT, subact))
-    return found
+        numbers[take] = known.get(take, (ACTIONS.index(action) + FIRST_ACT, subact))
+    return numbers
 
 
 def _turn(take: Take) -> float:

@@ -88,28 +88,28 @@ def read_calibration(path: str | Path) -> dict[int, Calibration]:
     try:
         lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()[1:]]
         starts = [i for i, line in enumerate(lines) if line[:1] == ["name"]]
-        found = {int(lines[i][1]): _camera({line[0]: line[1:] for line in lines[i + 1 : i + 7]}) for i in starts}
+        cameras = {int(lines[i][1]): _camera({line[0]: line[1:] for line in lines[i + 1 : i + 7]}) for i in starts}
     except OSError as error:
         raise unreadable(path, error, "camera.calibration") from None
     except (ValueError, LookupError) as error:
         raise InputError(f"{path}: is no camera.calibration ({error}); get it again") from None
-    if not found:
+    if not cameras:
         raise InputError(f"{path}: names no camera; is it the right file?")
-    return found
+    return cameras
 
 
 def read_stmo_training(path: str | Path) -> dict[Name, Views]:
     """What `read_training` gives, by name, from P-STMO's `data_train_3dhp.npz`. Raises InputError as it does."""
-    found: dict[Name, Views] = {}
+    sequences: dict[Name, Views] = {}
     for name, content in _stmo(path).items():
         sequence, where = _sequence(str(name), Path(path)), f"{path}, {name}"
         cameras = {str(camera): view for camera, view in mapping(items(content, where)[0], where).items()}
         if strange := [camera for camera in cameras if not re.fullmatch(r"\d|1[0-3]", camera)]:
             raise InputError(f"{where}: {strange[0]!r} is no camera such as '0'; is it the right file?")
-        found[sequence] = {
+        sequences[sequence] = {
             camera: _view(cameras[str(camera)], f"{where}, {camera}") for camera in CAMERAS if str(camera) in cameras
         }
-    return found
+    return sequences
 
 
 def read_stmo_test(path: str | Path) -> dict[str, ScoredSequence]:

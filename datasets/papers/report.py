@@ -35,8 +35,8 @@ def describe(folder: Path, card: Card, names: Iterable[str]) -> str:
 
 def amounts(splits: dict[str, Split]) -> dict[str, int]:
     """Frames to train on and to be judged by, as `studies.benchmarks.AMOUNTS` counts them."""
-    found = {"train": sum(len(split.frames) for name, split in splits.items() if name in ("train", "val"))}
-    return found | ({"test": _judged(splits["test"])} if "test" in splits else {})
+    frames = {"train": sum(len(split.frames) for name, split in splits.items() if name in ("train", "val"))}
+    return frames | ({"test": _judged(splits["test"])} if "test" in splits else {})
 
 
 def _judged(split: Split) -> int:
@@ -87,8 +87,8 @@ def _blocked(split: Split) -> Sequence[str]:
     if split.protocol != "human36m":
         return []
     takes = {name[:-CAMERA_SUFFIX] for name in split.frames["sequence"].unique()}
-    found = sorted(takes & set(HUMAN36M_BLOCKED))
-    return ["", f"Not scored, their ground truth is shifted: {', '.join(found)}."] if found else []
+    names = sorted(takes & set(HUMAN36M_BLOCKED))
+    return ["", f"Not scored, their ground truth is shifted: {', '.join(names)}."] if names else []
 
 
 def _factor(split: Split) -> Sequence[str]:

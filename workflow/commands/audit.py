@@ -9,16 +9,18 @@ from base.errors import InputError
 from base.reading import nearest
 from reports.audit.finding import EXPERIMENTS
 from reports.audit.write import gather
-from reports.pages import render
-from studies.load import study_names
+from reports.measurements import Choice
+from reports.site.pages import render
+from reports.tables.cell import read_cells
 
 REPORT = Path("results/quick/synthetic")
-OPTIONS = {"scale": "quick", "dataset": "synthetic"}
+CHOICE = Choice("quick", "synthetic")
 
 
 def main(wanted: list[str]) -> None:
     """Make every experiment and check again and print the wanted findings; all titles where none is named."""
-    audit = gather(study_names(), REPORT / "measurements.csv", _experiments(wanted), **OPTIONS)
+    studies = list(dict.fromkeys(cell.study for cell in read_cells(REPORT / "cells.csv")))
+    audit = gather(studies, REPORT, _experiments(wanted), CHOICE)
     texts = {finding["id"]: _text(finding) for finding in audit["findings"]}
     texts |= {finding["id"]: "{title}\n  withdrawn: {why}".format(**finding) for finding in audit["withdrawn"]}
     for name in wanted:
