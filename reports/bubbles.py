@@ -1,13 +1,12 @@
 """Places of models in a plot of error against multiply-accumulates, as printed and with everything counted."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
-from reports.measurements import EFFICIENCY_SCALE, pick
-from studies.printed import Printed, parse_printed
+from reports.tables.cell import Cell
 from studies.types import Figure, Row, Table
 
+MILLION = 1e6
 METRICS = {
     "mpjpe": "MPJPE",
     "p_mpjpe": "P-MPJPE",
@@ -29,39 +28,28 @@ class Bubble:
     ours: bool
 
 
-def printed_bubbles(table: Table, figure: Figure) -> list[Bubble]:
+def printed_bubbles(table: Table, figure: Figure, cells: Sequence[Cell]) -> list[Bubble]:
     """Rows that print an error, MACs and parameters, in the columns that the figure names, at the printed places."""
-    return [bubble for row in table.rows if (bubble := _printed_bubble(row, table, figure))]
+    bubbles = []
+    for row, macs, error, size in _rows(table, figure, cells):
+        if macs.printed_base is not None and error.printed_value is not None and size.printed_base is not None:
+            place = (macs.printed_base / MILLION, error.printed_value, size.printed_base / MILLION)
+            bubbles.append(Bubble(row.label, *place, bool(row.variant)))
+    return bubbles
 
 
-def true_bubbles(table: Table, figure: Figure, measurements: pd.DataFrame) -> list[Bubble]:
+def true_bubbles(table: Table, figure: Figure, cells: Sequence[Cell]) -> list[Bubble]:
     """Rows that are implemented here: printed error, true MACs and parameters as measured."""
-    return [bubble for row in table.rows if (bubble := _true_bubble(row, table, figure, measurements))]
+    bubbles = []
+    for row, macs, error, size in _rows(table, figure, cells):
+        if row.variant and error.printed_value is not None and None not in (macs.true_base, size.true_base):
+            place = (macs.true_base / MILLION, error.printed_value, size.true_base / MILLION)
+            bubbles.append(Bubble(row.label, *place, True))
+    return bubbles
 
 
-def _printed_bubble(row: Row, table: Table, figure: Figure) -> Bubble | None:
-    cells = [_cell(row, table, column) for column in (figure.macs, figure.error, figure.size)]
-    if not all(cells):
-        return None
-    macs, error, size = cells
-    return Bubble(row.label, _millions(macs), error.value, _millions(size), bool(row.variant))
-
-
-def _true_bubble(row: Row, table: Table, figure: Figure, measurements: pd.DataFrame) -> Bubble | None:
-    error = _cell(row, table, figure.error)
-    if not row.variant or not error:
-        return None
-    counts = pick(measurements, scale=EFFICIENCY_SCALE, variant=row.variant, convention="true")
-    values = dict(zip(counts["metric"], counts["value"], strict=True))
-    metric = table.column(figure.macs).metric
-    if not {metric, "params"} <= values.keys():
-        return None
-    return Bubble(row.label, values[metric] / 1e6, error.value, values["params"] / 1e6, True)
-
-
-def _cell(row: Row, table: Table, column_id: str) -> Printed | None:
-    return parse_printed(row.cells.get(column_id, ""), table.column(column_id).unit)
-
-
-def _millions(printed: Printed) -> float:
-    return printed.value * printed.factor / 1e6
+def _rows(table: Table, figure: Figure, cells: Sequence[Cell]) -> Iterator[tuple[Row, Cell, Cell, Cell]]:
+    """The rows of a figure's table with their cells of MACs, error and parameters."""
+    at = {(cell.row, cell.column): cell for cell in cells}
+    for row in table.rows:
+        yield row, *(at[row.id, column] for column in (figure.macs, figure.error, figure.size))

@@ -77,6 +77,11 @@ class LiftingColumn(AccuracyColumn):
     input: str
     split: str = "test"
 
+    @property
+    def printed_on(self) -> str | None:
+        """The papers' data set that the printed numbers are for."""
+        return self.about
+
 
 @dataclass(frozen=True, kw_only=True)
 class VideoColumn(AccuracyColumn):
@@ -91,6 +96,11 @@ class VideoColumn(AccuracyColumn):
     boxes: str
     neighbours: str = ""
     split: str = "val"
+
+    @property
+    def printed_on(self) -> str:
+        """The data set that the printed numbers are for."""
+        return self.benchmark
 
     @property
     def condition(self) -> str:

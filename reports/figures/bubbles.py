@@ -19,8 +19,8 @@ FLOOR = 18.0
 
 def error_against_macs(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """Two panels with the same printed errors: MACs as printed, and the true count of those that we implement."""
-    table = study.table(figure.table)
-    printed, true = printed_bubbles(table, figure), true_bubbles(table, figure, sources.measurements)
+    table, cells = study.table(figure.table), sources.of_table(study, figure.table)
+    printed, true = printed_bubbles(table, figure, cells), true_bubbles(table, figure, cells)
     if not printed:
         raise NotDrawn(f"no row of {figure.table} prints an error, MACs and parameters")
     drawn = Figure(figsize=(13, 5.6), layout="constrained")

@@ -11,8 +11,9 @@ import pandas as pd
 
 from reports.bubbles import METRICS, Bubble, printed_bubbles, true_bubbles
 from reports.site.runs import Experiment
+from reports.tables.cell import Cell
 from studies.plan import BASELINES
-from studies.types import Figure, Study, Table
+from studies.types import Figure, Study
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 COLOURS = 8  # of the page's palette; assets/charts.js knows them
@@ -35,9 +36,10 @@ class Chart:
     switch: bool = False
 
 
-def bubbles(study: Study, figure: Figure, table: Table, measurements: pd.DataFrame) -> Chart | None:
+def bubbles(study: Study, figure: Figure, cells: Sequence[Cell]) -> Chart | None:
     """Printed error against MACs a frame; the switch moves what we implement from the printed to the true count."""
-    printed, true = printed_bubbles(table, figure), true_bubbles(table, figure, measurements)
+    table = study.table(figure.table)
+    printed, true = printed_bubbles(table, figure, cells), true_bubbles(table, figure, cells)
     if not printed:
         return None
     error = table.column(figure.error)

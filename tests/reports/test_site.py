@@ -11,21 +11,21 @@ import pandas as pd
 import pytest
 from demo_results import DEMO, OPTIONS
 from demo_site import REPORT, write_report
+from reports.layout import Heading, RowView, View
+from reports.writers import latex, markdown
 
 from base.errors import InputError
 from datasets.lifting import load
 from metrics.lifting import image_millimetres
 from models.ssm.orders import mode_orders, pair_orders
 from reports.audit.finding import order
-from reports.layout import Heading, RowView, View
 from reports.measurements import Choice
-from reports.pages import render
 from reports.site.build import write_site
 from reports.site.guide import sources
+from reports.site.pages import environment
 from reports.site.viewers.orders import orders_view
 from reports.site.viewers.poses import pick_clips, poses_view
 from reports.site.viewers.video import video_view
-from reports.writers import latex, markdown
 
 CHOICE = Choice(**OPTIONS)
 
@@ -36,7 +36,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         report = write_report(root)
-        write_site([DEMO], report, report / "site", **OPTIONS)
+        write_site([DEMO], report, report / "site", CHOICE)
     return report
 
 
@@ -113,7 +113,7 @@ def test_what_is_missing_is_named_and_nothing_is_half_written(report: Path) -> N
     drawn.unlink()
     before = {page: page.stat().st_mtime_ns for page in (report / "site").rglob("*")}
     with pytest.raises(InputError, match=r"demo-maps\.svg: no such file; run `make` first"):
-        write_site([DEMO], report, report / "site", **OPTIONS)
+        write_site([DEMO], report, report / "site", CHOICE)
     assert {page: page.stat().st_mtime_ns for page in (report / "site").rglob("*")} == before
     assert not list(report.glob(".site*"))
     drawn.write_text(text, encoding="utf-8")
@@ -187,6 +187,7 @@ def test_several_footnotes_of_a_row_are_set_apart() -> None:
     row = RowView("GLSMamba-B", "", ("1", "2", "3"), ())
     heading = Heading("P1", "mm", paired=False)
     view = View("s", "t", "T", "T", "c", "", (heading,), (("", (row,)),), (), (), (), (), {})
-    assert "GLSMamba-B<sup>1,2,3</sup>" in render("table_page.html", view=view, stem="t")
+    table = '{% from "table.html" import table %}{{ table(view) }}'
+    assert "GLSMamba-B<sup>1,2,3</sup>" in environment().from_string(table).render(view=view)
     assert "GLSMamba-B<sup>1,2,3</sup>" in markdown(view)
     assert "GLSMamba-B$^{1,2,3}$" in latex(view)

@@ -15,7 +15,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from reports.audit.write import write_audit
 from reports.comparisons import write_comparisons
+from reports.measurements import Choice
 from reports.site.build import write_site
+from reports.tables.judge import judge
 
 pytestmark = [pytest.mark.slow, needs_browser()]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
@@ -28,13 +30,16 @@ def chromium() -> Iterator[Browser]:
         yield running
 
 
+CHOICE = Choice(**OPTIONS)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("browsed")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         report = write_report(root)
-        return write_site([DEMO], report, report / "site", **OPTIONS).parent
+        return write_site([DEMO], report, report / "site", CHOICE).parent
 
 
 @pytest.fixture
@@ -321,9 +326,10 @@ def test_an_index_of_many_runs_opens_at_once(
     pd.DataFrame(columns=["device", "metric", "floor"]).to_csv(tmp_path / "noise.csv", index=False)
     (tmp_path / "evidence.json").write_text("{}", encoding="utf-8")
     csv = report / "measurements.csv"
-    write_comparisons([], csv, tmp_path / "noise.csv", report / "comparisons.csv", **OPTIONS)
-    write_audit([], csv, tmp_path / "evidence.json", report / "audit", **OPTIONS)
-    site = write_site([], report, report / "site", **OPTIONS).parent
+    comparisons = write_comparisons([], csv, tmp_path / "noise.csv", report / "comparisons.csv", CHOICE)
+    judge([], csv, comparisons, report / "cells.csv", CHOICE)
+    write_audit([], report, tmp_path / "evidence.json", CHOICE)
+    site = write_site([], report, report / "site", CHOICE).parent
     context = chromium.new_context(viewport=DESK)
     page = context.new_page()
     began = time.monotonic()

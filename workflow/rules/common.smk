@@ -50,7 +50,7 @@ EVIDENCE_MODELS = [
 ]
 AUDIT = [  # audit.json first
     f"{REPORT}/audit/{name}"
-    for name in ("audit.json", "claims.csv", "findings.csv", "index.html")
+    for name in ("audit.json", "claims.csv", "findings.csv")
 ]
 RUN_FILES = ["weights.safetensors", "weights-best_test.safetensors"]
 if PLAN.rule.get("hold_out", True) or PLAN.rule["epochs"] == 1:
@@ -79,7 +79,7 @@ EFFICIENCY = made(EFFICIENCY)
 SCALING = "results/efficiency/scaling"
 LENGTHS = [27, 81, 243, 729, 2187, 3888]  # frames of the clips of the scaling curve
 NAMES = ["studies/variants.yaml", "studies/recipes.yaml"]  # labels of rows and curves
-TABLE_KINDS = ["csv", "md", "tex", "html", "json"]
+TABLE_KINDS = ["csv", "md", "tex", "json"]
 PLANNED_TABLES = [
     (name, table) for name, study in PLAN.studies.items() for table in study.tables
 ]
@@ -124,13 +124,13 @@ wildcard_constraints:
 
 
 def reported(kind, made):
-    """Files as outputs; a table's page and a drawing are shown by Snakemake's own report, by study."""
+    """Files as outputs; a table's cells and a drawing are shown by Snakemake's own report, by study."""
     shown = {"caption": f"../report/{kind}.rst", "category": f"{kind.title()}s"}
     marked = []
     for study, item, path in made:
         labels = {kind: item.title}
         flagged = report(path, subcategory=study, labels=labels, **shown)
-        marked.append(flagged if path.endswith((".html", ".svg")) else path)
+        marked.append(flagged if path.endswith((".csv", ".svg")) else path)
     return marked
 
 
@@ -364,6 +364,6 @@ def closing_lines():
     from reports.summary import summary_lines
 
     # The targets train and efficiency make no table.
-    written = bool(data_files(Path(REPORT, "tables"), "*.csv"))
+    written = Path(REPORT, "cells.csv").is_file()
     elsewhere = ["Look at results/runs and results/efficiency"]
     return summary_lines(REPORT) if written else elsewhere
