@@ -73,16 +73,14 @@ class SplitWriter:
 
     def add(self, sequence: CapturedSequence) -> None:
         """The next sequence. Raises InputError for whatever `load` would refuse, before anything of it is written."""
-        arrays = sequence.arrays()
-        self._check(sequence, arrays)
-        for name, values in arrays.items():
+        for name, values in self._checked(sequence).items():
             # Written, not mapped: a full disk is then an error that can be told, and no dead process.
             self.files[name].write(values.tobytes())
         self.frames.append(sequence.rows())
         self.sequences.add(sequence.sequence)
 
-    def _check(self, sequence: CapturedSequence, arrays: dict[str, np.ndarray]) -> None:
-        where, count = sequence.where or str(self.folder), len(sequence.factor)
+    def _checked(self, sequence: CapturedSequence) -> dict[str, np.ndarray]:
+        arrays, where, count = sequence.arrays(), sequence.where or str(self.folder), len(sequence.factor)
         for name, values in arrays.items():
             if values.shape != (count, *ARRAYS[name]):
                 raise InputError(
@@ -100,6 +98,7 @@ class SplitWriter:
             raise InputError(f"{where}: has {sequence.factor.min():g} mm a pixel; more than 0 is wanted; get it again")
         if sequence.sequence in self.sequences:
             raise InputError(f"{where}: holds the sequence {sequence.sequence!r} twice; take one of them out")
+        return arrays
 
     def close(self, card: Card) -> None:
         """Write what is left, last the card with its counts."""

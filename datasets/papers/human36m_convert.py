@@ -30,7 +30,7 @@ from datasets.papers.human36m import (
     read_original,
     read_positions,
 )
-from datasets.papers.human36m_cameras import SIZES, numbered, read_cameras, subject_camera
+from datasets.papers.human36m_cameras import SIZES, numbered, read_cameras
 from datasets.papers.limbs import check_points
 from datasets.writing import CapturedSequence
 
@@ -112,22 +112,22 @@ def _from_positions(preset: str, raw: Path, form: str) -> Conversion:
     source = raw / POSITIONS_FILE if form == "videopose3d" else raw
     takes = read_positions(source) if form == "videopose3d" else read_original(raw)
     files = [source] if form == "videopose3d" else data_files(raw, f"S*/{POSITIONS}/*.cdf")
-    cameras, numbered_takes, where = read_cameras(raw)
-    numbers, detected = numbered(sorted(takes), numbered_takes), {}
+    recording, detected = read_cameras(raw), {}
+    numbers = numbered(sorted(takes), recording.numbers)
     if preset in DETECTIONS:
         files.append(raw / DETECTIONS[preset])
         detected = read_detections(files[-1])
 
     def views(split: str) -> Iterator[CapturedSequence]:
         for take in sorted((t for t in takes if t[0] in SUBJECTS[split]), key=lambda t: (int(t[0][1:]), *numbers[t])):
-            keypoints = _detected(detected, take, len(takes[take]), files[-1]) if detected else None
+            keypoints = _detected(detected.get(take), take, len(takes[take]), files[-1]) if detected else None
             for i, name in enumerate(CAMERAS):
-                camera = subject_camera(cameras, take[0], name, where)
+                camera = recording.camera(take[0], name)
                 joints, factor = (a.astype(np.float32) for a in image_space(takes[take] / 1000, camera))
                 act, subact = numbers[take]
                 sequence = f"s_{int(take[0][1:]):02d}_act_{act:02d}_subact_{subact:02d}_ca_{i + 1:02d}"
                 flat, title = joints[..., :2] / factor[:, None, None], " ".join(take)
-                if not TakeName.of(sequence, str(where)).blocked and keypoints:
+                if not TakeName.of(sequence, str(recording.file)).blocked and keypoints:
                     check_points(keypoints[i][..., :2], flat, BODY, f"{files[-1]}, {title}, camera {name}")
                 yield CapturedSequence(
                     sequence=sequence,
@@ -138,23 +138,20 @@ def _from_positions(preset: str, raw: Path, form: str) -> Conversion:
                     keypoints=keypoints[i] if keypoints else certain(flat),
                     joints=joints,
                     factor=factor,
-                    where=f"{source}, {title}, seen by camera {name} of {where.name}",
+                    where=f"{source}, {title}, seen by camera {name} of {recording.file.name}",
                 )
 
     card = replace(CARD, neck="between thorax and head" if preset == "sh" else None)
-    return Conversion(form, views, [*files, where], dict.fromkeys(SUBJECTS, card))
+    return Conversion(form, views, [*files, recording.file], dict.fromkeys(SUBJECTS, card))
 
 
-def _detected(detected: dict[Take, tuple[np.ndarray, ...]], take: Take, count: int, file: Path) -> list[np.ndarray]:
+def _detected(views: tuple[np.ndarray, ...] | None, take: Take, count: int, file: Path) -> list[np.ndarray]:
     """Key points (T, 17, 3) of each camera, cut to the frames of the motion capture."""
-    if take not in detected:
+    if views is None:
         raise InputError(f"{file}: has no {' '.join(take)}; get the file again")
-    views = []
-    for view in detected[take]:
-        if len(view) < count:
-            raise InputError(f"{file}: {' '.join(take)} has {len(view)} frames, the motion capture {count}")
-        views.append(certain(_seventeen(view[:count])))
-    return views
+    if short := [len(view) for view in views if len(view) < count]:
+        raise InputError(f"{file}: {' '.join(take)} has {short[0]} frames, the motion capture {count}")
+    return [certain(_seventeen(view[:count])) for view in views]
 
 
 def _seventeen(keypoints: np.ndarray) -> np.ndarray:

@@ -134,26 +134,39 @@ def _size(name: str, where: str) -> tuple[int, int]:
 def _annotations(file: Path) -> Views:
     calibration = file.with_name("camera.calibration")
     keys = ("annot2", "univ_annot3") + (("annot3",) if calibration.is_file() else ())
-    cells = read_mat(file, *keys)
+    cells = [_Cells(key, value, file) for key, value in read_mat(file, *keys).items()]
     if calibration.is_file():
-        _check_calibration(cells, calibration, file)
-    return {
-        camera: _checked(
-            _cell(cells, "annot2", camera, file)[:, list(KEPT)],
-            _cell(cells, "univ_annot3", camera, file)[:, list(KEPT)],
-            f"{file}, camera {camera}",
-        )
-        for camera in CAMERAS
-    }
+        _check_calibration(cells[0], cells[2], calibration)
+    views = {camera: [cell.of(camera)[:, list(KEPT)] for cell in cells[:2]] for camera in CAMERAS}
+    return {camera: _checked(*view, f"{file}, camera {camera}") for camera, view in views.items()}
 
 
-def _check_calibration(cells: Mapping, calibration: Path, file: Path) -> None:
+@dataclass(frozen=True)
+class _Cells:
+    """A variable of `annot.mat`, which has a cell for each camera."""
+
+    key: str
+    value: Any
+    file: Path
+
+    def of(self, camera: int) -> np.ndarray:
+        """(F, 28, 2 or 3) of a camera."""
+        where, axes = f"{self.file}, {self.key}, camera {camera}", 2 if self.key == "annot2" else 3
+        if not isinstance(self.value, np.ndarray) or self.value.dtype != object or self.value.size <= camera:
+            raise InputError(
+                f"{self.file}: {self.key} has no cell of camera {camera}; 14 cells are wanted; get the file again"
+            )
+        array = numbers(self.value.ravel()[camera], where, (None, RAW_JOINTS * axes))
+        return array.reshape(len(array), RAW_JOINTS, axes)
+
+
+def _check_calibration(annot2: _Cells, annot3: _Cells, calibration: Path) -> None:
     """Raise InputError unless the cameras project the joints onto the key points."""
-    cameras = read_calibration(calibration)
+    cameras, file = read_calibration(calibration), annot2.file
     for number in CAMERAS:
         if number not in cameras:
             raise InputError(f"{calibration}: lacks camera {number}; get it again")
-        points, poses = (_cell(cells, key, number, file) for key in ("annot2", "annot3"))
+        points, poses = annot2.of(number), annot3.of(number)
         if len(points) != len(poses):
             raise InputError(f"{file}, camera {number}: has {len(points)} frames in annot2, {len(poses)} in annot3")
         points, poses = points[:LOOKED_AT], poses[:LOOKED_AT]
@@ -163,15 +176,6 @@ def _check_calibration(cells: Mapping, calibration: Path, file: Path) -> None:
             raise InputError(
                 f"{calibration}: camera {number} does not project the joints of {file.name} onto its points"
             )
-
-
-def _cell(cells: Mapping[str, Any], key: str, camera: int, file: Path) -> np.ndarray:
-    """(F, 28, 2 or 3) of a camera."""
-    cell, axes = cells[key], 2 if key == "annot2" else 3
-    if not isinstance(cell, np.ndarray) or cell.dtype != object or cell.size <= camera:
-        raise InputError(f"{file}: {key} has no cell of camera {camera}; 14 cells are wanted; get the file again")
-    array = numbers(cell.ravel()[camera], f"{file}, {key}, camera {camera}", (None, RAW_JOINTS * axes))
-    return array.reshape(len(array), RAW_JOINTS, axes)
 
 
 def _test_sequence(file: Path) -> ScoredSequence:

@@ -23,28 +23,30 @@ EVERY = 97  # frames looked at: one in so many
 
 def describe(folder: Path, card: Card, names: Iterable[str]) -> str:
     """Markdown about some splits in `folder`; card: that of one of them."""
-    splits = {name: load(folder / name) for name in names}
+    splits = [load(folder / name) for name in names]
     lines = [f"# {card.dataset}", "", f"Made of {card.form} files ({card.licence}).", ""]
     lines += ["| split | frames | judged | sequences | people | cameras | images |", "|---|---|---|---|---|---|---|"]
-    lines += [_row(name, split) for name, split in splits.items()]
+    lines += [_row(split) for split in splits]
     lines += ["", *_amounts(card.protocol, splits), ""]
-    for name, split in splits.items():
-        lines += [f"## {name}", "", *_limbs(split), *_outside(split), *_blocked(split), *_factor(split), ""]
+    for split in splits:
+        lines += [f"## {split.card.split}", "", *_limbs(split), *_outside(split), *_blocked(split), *_factor(split), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def amounts(splits: dict[str, Split]) -> dict[str, int]:
+def amounts(splits: Sequence[Split]) -> dict[str, int]:
     """Frames to train on and to be judged by, as `studies.benchmarks.AMOUNTS` counts them."""
-    frames = {"train": sum(len(split.frames) for name, split in splits.items() if name in ("train", "val"))}
-    return frames | ({"test": _judged(splits["test"])} if "test" in splits else {})
+    return {
+        "train": sum(len(split.frames) for split in splits if split.card.split != "test"),
+        "test": sum(_judged(split) for split in splits if split.card.split == "test"),
+    }
 
 
 def _judged(split: Split) -> int:
     return int(split.frames["valid"].sum()) if "valid" in split.frames else len(split.frames)
 
 
-def _row(name: str, split: Split) -> str:
-    frames = split.frames
+def _row(split: Split) -> str:
+    name, frames = split.card.split, split.frames
     sizes = sorted({f"{w}x{h}" for w, h in frames[["width", "height"]].drop_duplicates().to_numpy().tolist()})
     judged = "-" if name == "train" else f"{_judged(split):,}"
     cells = [name, f"{len(frames):,}", judged, str(len(split.sequences())), _some(frames["subject"])]
@@ -55,7 +57,7 @@ def _some(values) -> str:
     return ", ".join(sorted(values.unique(), key=lambda name: (len(name), name)))
 
 
-def _amounts(protocol: str, splits: dict[str, Split]) -> list[str]:
+def _amounts(protocol: str, splits: Sequence[Split]) -> list[str]:
     wanted, missing = AMOUNTS[protocol], departures(protocol, amounts(splits))
     if not missing:
         return [f"That is all of {BENCHMARKS[protocol]}."]

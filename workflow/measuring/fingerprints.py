@@ -21,12 +21,12 @@ from torch import Tensor, nn
 import models
 from base.errors import left_out
 from base.reading import read_yaml
-from metrics.efficiency import predict_memory
+from metrics.efficiency import MEBIBYTE, predict_memory
 from studies.config import checked_config
 from studies.load import recipes
 from studies.plan import scaled_variants
 from training.losses import heatmap_loss, weighted_loss
-from workflow.measuring.efficiency import MEBIBYTE, on_meta
+from workflow.measuring.efficiency import on_meta
 
 NETWORK, LOSS, ALLOCATION = "network", "loss", "allocation"
 KINDS = (NETWORK, LOSS, ALLOCATION)
