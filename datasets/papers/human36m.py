@@ -13,12 +13,12 @@ import numpy as np
 
 from base.errors import InputError
 from base.foreign import data_files
+from base.human36m import HUMAN36M_BLOCKED, take_of
 from datasets.disguises import unreadable
 from datasets.lifting import sequence_bounds
 from datasets.papers.limbs import Anatomy, check_limbs, check_points, check_sides
 from datasets.papers.restricted import read_npz, read_pickle
 from datasets.papers.values import entry, items, mapping, numbers, texts
-from studies.benchmarks import CAMERA_SUFFIX, HUMAN36M_BLOCKED
 
 TRAIN, TEST = ("S1", "S5", "S6", "S7", "S8"), ("S9", "S11")
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")
@@ -69,12 +69,12 @@ class TakeName:
     @property
     def kept(self) -> bool:
         """Whether this is not the take that is left out everywhere."""
-        return kept(self.name[:-CAMERA_SUFFIX])
+        return kept(take_of(self.name))
 
     @property
     def blocked(self) -> bool:
         """Whether its ground truth is shifted, so that nothing can be told from it."""
-        return self.name[:-CAMERA_SUFFIX] in HUMAN36M_BLOCKED
+        return take_of(self.name) in HUMAN36M_BLOCKED
 
 
 def kept(take: Take | str) -> bool:

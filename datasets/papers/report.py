@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from base.human36m import HUMAN36M_BLOCKED, take_of
 from datasets.card import Card
 from datasets.lifting import Split, load
 from datasets.papers.human36m import LIMBS as HUMAN36M_LIMBS
 from datasets.papers.mpi_inf_3dhp import LIMBS as MPI_INF_3DHP_LIMBS
-from studies.benchmarks import AMOUNTS, BENCHMARKS, CAMERA_SUFFIX, HUMAN36M_BLOCKED, departures
+from studies.benchmarks import AMOUNTS, BENCHMARKS, departures
 
 LIMBS = {"human3.6m-17": HUMAN36M_LIMBS, "mpi-inf-3dhp-17": MPI_INF_3DHP_LIMBS}
 NAMES = ("thigh", "shin", "upper arm", "forearm")
@@ -88,7 +89,7 @@ def _outside(split: Split) -> Sequence[str]:
 def _blocked(split: Split) -> Sequence[str]:
     if split.protocol != "human36m":
         return []
-    takes = {name[:-CAMERA_SUFFIX] for name in split.frames["sequence"].unique()}
+    takes = {take_of(name) for name in set(split.sequence)}
     names = sorted(takes & set(HUMAN36M_BLOCKED))
     return ["", f"Not scored, their ground truth is shifted: {', '.join(names)}."] if names else []
 
