@@ -10,7 +10,7 @@ import numpy as np
 
 from base.foreign import data_files
 from datasets.card import Card, ClipRule, Units
-from datasets.papers.convert import CapturedSequence, Conversion, certain, chosen_form
+from datasets.papers.convert import Conversion, certain, chosen_form
 from datasets.papers.mpi_inf_3dhp import (
     SIZE,
     ScoredSequence,
@@ -20,6 +20,7 @@ from datasets.papers.mpi_inf_3dhp import (
     read_test,
     read_training,
 )
+from datasets.writing import CapturedSequence
 
 TRAINING, TEST = "data_train_3dhp.npz", "data_test_3dhp.npz"  # P-STMO's
 TEST_FOLDER = "mpi_inf_3dhp_test_set"
@@ -62,9 +63,9 @@ def conversion(preset: str, raw: Path, form: str) -> Conversion:
 
 
 def _training(raw: Path, form: str, held_out: bool) -> Iterator[CapturedSequence]:
-    found: Iterator[tuple[tuple[str, str], Views]]
-    found = iter(read_stmo_training(raw / TRAINING).items()) if form == "p-stmo" else read_training(raw)
-    for (subject, sequence), views in found:
+    sequences: Iterator[tuple[tuple[str, str], Views]]
+    sequences = iter(read_stmo_training(raw / TRAINING).items()) if form == "p-stmo" else read_training(raw)
+    for (subject, sequence), views in sequences:
         if (subject == HELD_OUT) != held_out:
             continue
         for camera, (points, poses) in views.items():

@@ -153,7 +153,10 @@ def read_videos(
     clips: dict[str, list[CocoImage]] = {}
     for image in images:
         clips.setdefault(Path(image.file_name).parent.name, []).append(image)
-    return [_video(name, clip, people, len(joints), path, root) for name, clip in clips.items()]
+    return [
+        _video(name, clip, People.of([people[image.id] for image in clip], len(joints)), path, root)
+        for name, clip in clips.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -183,9 +186,7 @@ def _person(entry: CocoPerson, places: _Places, where: str) -> Person:
     return Person(entry.track_id, keypoints, box, head_box, flags.astype(np.uint8)[places.order])
 
 
-def _video(
-    name: str, images: list[CocoImage], people: dict[int, list[Person]], joints: int, path: Path, root: Path
-) -> Video:
+def _video(name: str, images: list[CocoImage], people: People, path: Path, root: Path) -> Video:
     in_order([frame_number(image.file_name) for image in images], path)
     first, paths = images[0], tuple(root / image.file_name for image in images)
     stated = first.width is not None and first.height is not None
@@ -195,7 +196,7 @@ def _video(
         image_ids=np.array([image.id for image in images], np.int64),
         labelled=np.array([bool(image.is_labeled) for image in images]),
         size=(int(first.width), int(first.height)) if stated else read_image(paths[0]).shape[1::-1],
-        persons=People.of([people[image.id] for image in images], joints),
+        persons=people,
         ignore={i: polygons for i, image in enumerate(images) if (polygons := _polygons(image, path))},
     )
 

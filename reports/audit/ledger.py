@@ -1,6 +1,6 @@
 """The ledger: every number that the papers print, in tables and in their text, as a claim with its verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -9,9 +9,7 @@ import pandas as pd
 
 from base.errors import InputError
 from base.reading import check_schema, read_yaml
-from reports.layout import judged_cells
-from reports.tables import build_table
-from reports.verdicts import DIFFERS, NOT_RUN, REPRODUCED
+from reports.tables.cell import DIFFERS, NOT_RUN, REPRODUCED, Cell, of_table
 from studies.load import CLAIMS, load_study
 from studies.printed import MARKS, Printed, parse_printed
 from studies.types import AccuracyColumn, Column, Study, Table, VideoColumn
@@ -36,8 +34,8 @@ class Claim:
     protocol: str
     convention: str
     printed: str
-    value: float
-    unit: str
+    value: float | None
+    unit: str | None
     measured: float | None
     verdict: str
     why: str
@@ -73,15 +71,15 @@ class Ledger:
         return pd.DataFrame(rows)
 
 
-def make_ledger(studies: Sequence[str | Path], measurements: pd.DataFrame, **options) -> Ledger:
-    """Every printed number of the studies, judged against the measurements.
+def make_ledger(studies: Sequence[str | Path], cells: Sequence[Cell]) -> Ledger:
+    """Every printed number of the studies with the verdict on its cell (`reports.tables.cell.read_cells`).
 
-    options: those of `reports.tables.build_table`. Raises InputError where studies/claims.yaml names a cell that the
-    studies do not print (of a study that is among them).
+    Raises InputError where studies/claims.yaml names a cell that the studies do not print (of a study that is among
+    them), and for a table without cells.
     """
     extra = known_claims()
     loaded = [load_study(study) for study in studies]
-    claims = {c.id: c for study in loaded for c in _table_claims(study, measurements, options)}
+    claims = {c.id: c for study in loaded for c in _study_claims(study, cells)}
     for text in extra["text"]:
         if text["study"] in {study.name for study in loaded}:
             claim = _text_claim(text, claims, extra["peers"])
@@ -97,21 +95,20 @@ def known_claims() -> dict:
     return found
 
 
-def _table_claims(study: Study, measurements: pd.DataFrame, options: dict) -> list[Claim]:
-    return [
-        _cell_claim(study, table, column, cell)
-        for table in study.tables
-        for cells in [judged_cells(build_table(study, table, measurements, **options))]
-        for column in table.columns
-        for cell in cells[cells["column"] == column.id].itertuples()
-    ]
+def _study_claims(study: Study, cells: Sequence[Cell]) -> Iterator[Claim]:
+    """Claims of a study's tables, column by column."""
+    for table in study.tables:
+        own = of_table(cells, study.name, table.id)
+        for column in table.columns:
+            judged = (cell for cell in own if cell.column == column.id and cell.is_judged)
+            yield from (_cell_claim(table, column, cell) for cell in judged)
 
 
-def _cell_claim(study: Study, table: Table, column: Column, cell: tuple) -> Claim:
+def _cell_claim(table: Table, column: Column, cell: Cell) -> Claim:
     number = f"Table {table.number}" if table.number else table.title
     return Claim(
-        id=f"{study.name}/{table.id}/{cell.row}/{column.id}",
-        study=study.name,
+        id=cell.claim,
+        study=cell.study,
         place=f"{number}, {cell.row_label}, {column.label}",
         row=cell.row,
         label=cell.row_label,
@@ -120,11 +117,11 @@ def _cell_claim(study: Study, table: Table, column: Column, cell: tuple) -> Clai
         convention=cell.convention,
         printed=cell.printed,
         value=cell.printed_value,
-        unit=cell.unit,
-        measured=None if pd.isna(cell.measured) else float(cell.measured),
+        unit=cell.unit or None,  # nothing is measured where a paper prints OOM
+        measured=cell.measured,
         verdict=cell.verdict,
         why=cell.why,
-        matches=cell.matches if isinstance(cell.matches, str) else "",
+        matches=cell.matches,
         notes=_notes(table, cell),
     )
 
@@ -136,7 +133,7 @@ def _protocol(column: AccuracyColumn, table: Table) -> str:
     return " ".join(filter(None, (column.protocol, *what, split, table.benchmark)))
 
 
-def _notes(table: Table, cell: tuple) -> tuple[str, ...]:
+def _notes(table: Table, cell: Cell) -> tuple[str, ...]:
     """The paper's footnotes to a cell: those of its row, but one with a mark (*) only where the cell has that mark."""
     row = table.row(cell.row)
     notes = [table.footnotes[note] for note in row.notes] if row else []

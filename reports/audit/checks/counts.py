@@ -6,7 +6,7 @@ from reports.audit.checks.printed import PEERS, cost, is_quotient
 from reports.audit.closed_forms import macs
 from reports.audit.finding import COUNTS, Evidence, Material, Missing, check, factor, fit, fits, listed, short
 from reports.audit.ledger import Claim
-from reports.verdicts import REPRODUCED
+from reports.tables.cell import REPRODUCED
 
 OWN = ("posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")
 COUNTED = ("paper", "row", "printed", "profiler", "everything", "times")
