@@ -14,7 +14,7 @@ from base.errors import InputError
 from base.files import write_text
 from reports.audit.write import SAYS, flags
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick, read_measurements
-from reports.site.charts import Chart, bubbles, learning_curves, run_curves
+from reports.site.charts import Chart, learning_curves, run_curves
 from reports.site.guide import DOCS, GUIDE, guide, pictures
 from reports.site.pages import TEMPLATES, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
@@ -54,11 +54,10 @@ class Page:
 
 @dataclass(frozen=True)
 class StudyPage:
-    """A study on its page: tables as views, interactive charts, and how many printed numbers have each verdict."""
+    """A study on its page: tables as views, and how many printed numbers have each verdict."""
 
     study: Study
     views: tuple[View, ...]
-    charts: tuple[Chart, ...]
     counts: dict[str, int]
 
     @property
@@ -85,15 +84,9 @@ class Site:
 
     def _study(self, study: Study) -> StudyPage:
         cells = {table.id: of_table(self.cells, study.name, table.id) for table in study.tables}
-        charts = [
-            bubbles(study, figure, cells[figure.table])
-            for figure in study.figures
-            if figure.kind == "error-against-macs"
-        ]
         return StudyPage(
             study=study,
             views=tuple(make_view(study, table, cells[table.id], self.choice) for table in study.tables),
-            charts=tuple(filter(None, charts)),
             counts=count_verdicts(cell for own in cells.values() for cell in own),
         )
 
