@@ -1,7 +1,7 @@
 """Source closure: the files of this repository that a module imports, directly or through others.
 
 Snakemake does not see an edit to a module that a script imports, so each rule takes the closure of what it runs as
-input. It is read off the code with `ast`, never listed by hand; an import inside a function counts as well, because
+input. It is derived from the code with `ast`, never listed by hand; an import inside a function counts as well, because
 that is how heavy modules are imported here.
 """
 

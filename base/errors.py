@@ -1,4 +1,4 @@
-"""The one exception that means: what the user gave is wrong, and this is what to do."""
+"""The one exception for wrong input: its message names the fault and the remedy."""
 
 import sys
 import traceback
@@ -15,7 +15,7 @@ class InputError(ValueError):
 
 @contextmanager
 def left_out(what: str, lenient: bool) -> Iterator[None]:
-    """Where a job is `lenient`, an error of the body leaves out this piece of it, and the log says why."""
+    """Where a job is `lenient`, an error of the body skips this piece, and the log says why."""
     try:
         yield
     except Exception as error:

@@ -1,12 +1,13 @@
-"""Whole files or none: whatever is written appears under its name when it is complete, whatever is read was whole.
+"""Whole files or none: a file appears under its name only when it is complete, and is checked when it is read.
 
-Imported while Snakemake parses the workflow: numpy is imported where arrays are read.
+Imported while Snakemake parses the workflow: numpy and pandas are imported where they are used.
 """
 
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ MANY = 0xFFFF  # files of a zip: their number stands elsewhere then
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
 # What readers of zip and of arrays raise on bytes that are not as they should be.
 DAMAGED = (BadZipFile, zlib.error, EOFError, OSError, struct.error, RuntimeError, ValueError, KeyError, TypeError)
@@ -43,6 +45,48 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
 def write_text(path: Path, text: str) -> Path:
     """Write UTF-8 text, whole or not at all."""
     return write_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> Path:
+    """Write arrays as an uncompressed npz, whole or not at all; the same arrays give the same bytes."""
+    import numpy as np
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:  # np.savez adds .npz to a name, but not to an open file
+            np.savez(file, **arrays)
+
+    return write_whole(path, write)
+
+
+def write_csv(path: str | Path, table: "pd.DataFrame") -> Path:
+    """Write a table without its index, whole or not at all."""
+    return write_whole(Path(path), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
+
+
+def write_rows(path: str | Path, kind: type, rows: Iterable[object]) -> Path:
+    """Write instances of a dataclass as CSV, a field a column; whole numbers stay whole, None leaves a cell empty."""
+    import pandas as pd
+
+    columns = [field.name for field in fields(kind)]
+    return write_csv(path, pd.DataFrame(list(rows), columns=columns, dtype=object))
+
+
+def read_csv(path: str | Path, columns: Iterable[str], remedy: str = "run `make` again", **how) -> "pd.DataFrame":
+    """A table that has at least these columns. `how`: what else `pandas.read_csv` is told.
+
+    Raises InputError naming the file, and `remedy`, if it is absent, no CSV file, or lacks a column.
+    """
+    import pandas as pd
+
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; {remedy}")
+    try:
+        table = pd.read_csv(path, **how)
+    except (OSError, ValueError):  # pandas' own errors are ValueErrors
+        raise InputError(f"{path}: is no CSV file; delete it and {remedy}") from None
+    if lacking := [name for name in columns if name not in table]:
+        raise InputError(f"{path}: lacks the columns {', '.join(lacking)}; delete it and {remedy}")
+    return table
 
 
 def check_directory(archive: ZipFile) -> None:

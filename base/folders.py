@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 from base.closure import ROOT, closure
@@ -11,12 +12,12 @@ from base.errors import InputError
 from base.foreign import data_files
 
 
-def code_digest(*modules: str) -> str:
-    """Digest of the code that prepared data depend on."""
+def code_stamp(*modules: str) -> dict[str, str]:
+    """Version and digest of the code that prepared data depend on, for their card."""
     digest = hashlib.sha256()
     for path in closure(*modules):
         digest.update(path.encode() + b"\0" + (ROOT / path).read_bytes())
-    return digest.hexdigest()
+    return {"version": version("ssmpose"), "sha256": digest.hexdigest()}
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def whole_folder(final: Path) -> Iterator[Path]:
     cards = [*data_files(final, "card.json"), *data_files(final, "*/card.json")]
     if final.is_dir() and data_files(final, "*") and not cards:
         raise InputError(f"{final}: exists and holds no prepared data; choose another folder or empty it")
-    if final.is_symlink():  # what it leads to may be somebody else's
+    if final.is_symlink():  # the target of a link may be somebody else's
         raise InputError(f"{final}: is a link; remove it, or let the folder above it be one")
     part = final.with_name(f".{final.name}.part")
     try:

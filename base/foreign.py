@@ -1,4 +1,4 @@
-"""Files that others made: texts however they were written, and folders with what systems leave beside data."""
+"""Files that others made: text in any encoding, and folders with what systems leave beside data."""
 
 import codecs
 from pathlib import Path, PurePath

@@ -1,4 +1,4 @@
-"""What the checkout's git says; everything that needs no git works without it."""
+"""Questions to the checkout's git; what needs no git works without it."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""What every command does around its one call: text that any terminal can show, and bad input told in one line."""
+"""What every command does around its one call: text that any terminal can show, and one line for bad input."""
 
 import codecs
 import io

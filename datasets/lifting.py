@@ -2,11 +2,9 @@
 
 `keypoints.npy` (N, 17, 3) float32: x, y in pixels and confidence; `joints.npy` (N, 17, 3) float32, millimetres
 in the space that the card names; `factor.npy` (N,) float32, mm per pixel; `frames.parquet`: one row a frame, in
-the same order; `card.json`: where it comes from and how much of it there is, and what it is judged by: `joints` (a
-name of `datasets.skeletons.SKELETONS`), `protocol` (of `metrics.protocols`) and `windows` (WINDOWS).
+the same order; `card.json`: where it comes from, how much of it there is, and what it is judged by (`datasets.card`).
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from base.errors import InputError
+from datasets.card import Card, Counts
 from datasets.clips import centred_windows, paper_clips, tailed_clips, tiling_clips, training_clips
 from datasets.skeletons import JOINTS, SKELETONS, Skeleton
 
@@ -41,11 +40,31 @@ class Split:
     joints: np.ndarray
     factor: np.ndarray
     frames: pd.DataFrame
-    card: dict
+    card: Card
+
+    @property
+    def sequence(self) -> np.ndarray:
+        """(N,) names."""
+        return self.frames["sequence"].to_numpy()
+
+    @property
+    def action(self) -> np.ndarray:
+        """(N,) names."""
+        return self.frames["action"].to_numpy()
+
+    @property
+    def width(self) -> np.ndarray:
+        """(N,) pixels of the image."""
+        return self.frames["width"].to_numpy()
+
+    @property
+    def height(self) -> np.ndarray:
+        """(N,) pixels of the image."""
+        return self.frames["height"].to_numpy()
 
     def sequences(self) -> list[tuple[int, int]]:
         """First row and the row after the last of each sequence."""
-        return sequence_bounds(self.frames["sequence"].to_numpy())
+        return sequence_bounds(self.sequence)
 
     def lengths(self) -> list[int]:
         """Frames of each sequence."""
@@ -54,21 +73,20 @@ class Split:
     @property
     def skeleton(self) -> Skeleton:
         """Root and mirror image of its joints."""
-        return SKELETONS[self.card["joints"]]
+        return SKELETONS[self.card.joints]
 
     @property
     def protocol(self) -> str:
         """Whose protocol judges it."""
-        return self.card.get("protocol", "human36m")
+        return self.card.protocol or "human36m"
 
     def training_clips(self, frames: int, stride: Fraction) -> np.ndarray:
         """Rows (M, frames) of the clips to train on, their starts `stride` clip lengths apart.
 
         A card may say otherwise (`training_clips`): one at every so many frames, short tails stretched to a clip.
         """
-        rule = self.card.get("training_clips")
-        if rule:
-            return tailed_clips(self.lengths(), frames, rule["every"])
+        if self.card.training_clips:
+            return tailed_clips(self.lengths(), frames, self.card.training_clips.every)
         return training_clips(self.lengths(), frames, max(1, round(frames * stride)))
 
     def windows(self, frames: int, one_by_one: bool = False) -> np.ndarray:
@@ -76,21 +94,24 @@ class Split:
 
         one_by_one : a window around each frame that is judged, for networks that answer for the middle frame alone
         """
-        kind = self.card.get("windows", "tiling")
-        if kind == "centred":
+        if self.centred():
             return centred_windows(self.lengths(), frames, np.flatnonzero(self.frames["valid"]))
         if one_by_one:
             rows = self.judged(frames)[0]
             return centred_windows(self.lengths(), frames, np.arange(len(self.frames))[rows])
-        return (paper_clips if kind == "paper" else tiling_clips)(self.lengths(), frames)
+        return (tiling_clips if self._tiled() else paper_clips)(self.lengths(), frames)
 
     def centred(self) -> bool:
         """Whether only the middle frame of a window counts."""
-        return self.card.get("windows") == "centred"
+        return self.card.windows == "centred"
+
+    def _tiled(self) -> bool:
+        """Whether clips cover all frames."""
+        return self.card.windows in (None, "tiling")
 
     def judged(self, frames: int) -> "tuple[np.ndarray | slice, Split]":
         """Numbers of the rows that networks of `frames` frames are judged by, rising, and these rows."""
-        if self.card.get("windows", "tiling") == "tiling":
+        if self._tiled():
             return slice(None), self
         windows = self.windows(frames)
         rows = np.unique(windows[:, frames // 2] if self.centred() else windows)
@@ -110,86 +131,6 @@ def sequence_bounds(sequence: np.ndarray) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def write_split(folder: Path, keypoints: np.ndarray, joints: np.ndarray, factor: np.ndarray, frames: pd.DataFrame,
-                card: dict) -> None:  # fmt: skip
-    """Write one split into a new folder; counts are added to the card. The same input gives the same bytes."""
-    writer = SplitWriter(folder)
-    writer.add(keypoints, joints, factor, frames)
-    writer.close(card)
-
-
-class SplitWriter:
-    """Writes a split piece by piece, so that it need not fit into memory."""
-
-    def __init__(self, folder: Path) -> None:
-        """folder: a new one."""
-        folder.mkdir(parents=True)
-        self.folder, self.frames, self.sequences = folder, [], set()
-        self.files = {name: (folder / f"{name}.npy").open("wb") for name in ARRAYS}
-        self._write_headers(0)
-
-    def add(
-        self, keypoints: np.ndarray, joints: np.ndarray, factor: np.ndarray, frames: pd.DataFrame, where: str = ""
-    ) -> None:
-        """The next frames, as `Split` has them, of whole sequences. where: the raw file that they were made of.
-
-        Raises InputError, beginning with `where`, for whatever `load` would refuse, before anything of it is written.
-        """
-        arrays = {"keypoints": keypoints, "joints": joints, "factor": factor}
-        with np.errstate(over="ignore"):  # an infinity that this makes is refused
-            arrays = {name: np.ascontiguousarray(values, "<f4") for name, values in arrays.items()}
-        self._check(arrays, frames, where or str(self.folder))
-        for name, values in arrays.items():
-            # Written, not mapped: a full disk is then an error that can be told, and no dead process.
-            self.files[name].write(values.tobytes())
-        self.frames.append(frames)
-
-    def _check(self, arrays: dict[str, np.ndarray], frames: pd.DataFrame, where: str) -> None:
-        for name, values in arrays.items():
-            if values.shape != (len(frames), *ARRAYS[name]):
-                raise InputError(
-                    f"{where}: {name} are {values.shape} for {len(frames)} frames; {(len(frames), *ARRAYS[name])} is "
-                    "wanted; get the file again"
-                )
-            if (broken := ~np.isfinite(values).reshape(len(values), -1).all(1)).any():
-                raise InputError(
-                    f"{where}: {name} are NaN or infinite in frame {int(broken.argmax())}; get the file again, or take "
-                    "this sequence out of it"
-                )
-        if not (arrays["factor"] > 0).all():
-            raise InputError(f"{where}: has {arrays['factor'].min():g} mm a pixel; more than 0 is wanted; get it again")
-        if not len(frames) or (missing := [column for column in COLUMNS if column not in frames]):
-            raise InputError(f"{where}: has no frames, or frames without {', '.join(missing or COLUMNS)}")
-        names = [frames["sequence"].iloc[start] for start, _ in sequence_bounds(frames["sequence"].to_numpy())]
-        if twice := [name for i, name in enumerate(names) if name in self.sequences or name in names[:i]]:
-            raise InputError(f"{where}: holds the sequence {twice[0]!r} twice; take one of them out")
-        self.sequences.update(names)
-
-    def close(self, card: dict) -> dict:
-        """Write what is left, the card last; returns it with its counts."""
-        frames = pd.concat(self.frames, ignore_index=True)
-        self._write_headers(len(frames))  # numpy leaves room in a header for any count
-        for file in self.files.values():
-            file.close()
-        frames.to_parquet(self.folder / "frames.parquet", index=False)
-        counts = {
-            "frames": len(frames),
-            "sequences": len(sequence_bounds(frames["sequence"].to_numpy())),
-            "subjects": frames["subject"].nunique(),
-            "actions": frames["action"].nunique(),
-        }
-        card = card | {"counts": counts}
-        text = json.dumps(card, indent=2, ensure_ascii=False)
-        (self.folder / "card.json").write_text(text + "\n", encoding="utf-8")
-        return card
-
-    def _write_headers(self, count: int) -> None:
-        for name, shape in ARRAYS.items():
-            self.files[name].seek(0)
-            header = {"descr": "<f4", "fortran_order": False, "shape": (count, *shape)}
-            np.lib.format.write_array_header_1_0(self.files[name], header)
-
-
 def load(folder: str | Path) -> Split:
     """Open one split (`<prepared>/train`, ...) and check it against the contract and its card.
 
@@ -199,8 +140,8 @@ def load(folder: str | Path) -> Split:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; prepare the data set first")
-    card = _read(folder / "card.json", lambda path: json.loads(path.read_text(encoding="utf-8")))
-    n = _count(folder / "card.json", card)
+    card = _read(folder / "card.json", lambda path: Card.parse(path.read_text(encoding="utf-8")))
+    n = _count(folder / "card.json", card.counts)
     split = Split(
         keypoints=_array(folder / "keypoints.npy", (n, len(JOINTS), 3)),
         joints=_array(folder / "joints.npy", (n, len(JOINTS), 3)),
@@ -211,10 +152,10 @@ def load(folder: str | Path) -> Split:
     if not (split.factor > 0).all():
         raise InputError(f"{folder / 'factor.npy'}: has factors that are not positive; {REMEDY}")
     names = split.frames["sequence"].nunique()
-    if not names == len(split.sequences()) == card["counts"]["sequences"]:
+    if not names == len(split.sequences()) == card.counts.sequences:
         raise InputError(
             f"{folder / 'frames.parquet'}: holds {names} sequences in {len(split.sequences())} pieces, the card says "
-            f"{card['counts']['sequences']}; {REMEDY}"
+            f"{card.counts.sequences}; {REMEDY}"
         )
     return split
 
@@ -225,18 +166,17 @@ def _read(path: Path, read: Callable):
         return read(path)
     except FileNotFoundError:
         raise InputError(f"{path}: is missing; {REMEDY}") from None
-    except (OSError, ValueError, EOFError, KeyError) as error:
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: damaged or unreadable ({reason}); {REMEDY}") from None
 
 
-def _count(path: Path, card: object) -> int:
-    counts = card.get("counts") if isinstance(card, dict) else None
-    if not isinstance(counts, dict) or not all(isinstance(counts.get(k), int) for k in ("frames", "sequences")):
+def _count(path: Path, counts: Counts | None) -> int:
+    if counts is None or not (isinstance(counts.frames, int) and isinstance(counts.sequences, int)):
         raise InputError(f"{path}: lacks counts of frames and sequences; {REMEDY}")
-    if counts["frames"] < 1:
+    if counts.frames < 1:
         raise InputError(f"{path}: says that the split is empty; {REMEDY}")
-    return counts["frames"]
+    return counts.frames
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -6,24 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 JOINTS = (
-    "pelvis",
-    "right_hip",
-    "right_knee",
-    "right_ankle",
-    "left_hip",
-    "left_knee",
-    "left_ankle",
-    "spine",
-    "thorax",
-    "neck",
-    "head",
-    "left_shoulder",
-    "left_elbow",
-    "left_wrist",
-    "right_shoulder",
-    "right_elbow",
-    "right_wrist",
-)
+    "pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine", "thorax",
+    "neck", "head", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
+)  # fmt: skip
 ROOT = 0
 PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15)
 BONES = tuple((parent, joint) for joint, parent in enumerate(PARENTS) if parent >= 0)
@@ -76,14 +61,8 @@ class Skeleton:
 
 
 # By the name that a data set's card gives. MPI-INF-3DHP: head top, neck, right and left arm, right and left leg,
-# pelvis, spine, head (spec data_metrics, 1.3).
+# pelvis, spine, head (docs/papers-data.md).
 SKELETONS = {
     "human3.6m-17": Skeleton(ROOT, FLIP_ORDER),
     "mpi-inf-3dhp-17": Skeleton(14, _exchanged([(5, 2), (6, 3), (7, 4), (11, 8), (12, 9), (13, 10)])),
 }
-
-
-def bone_lengths(joints: np.ndarray) -> np.ndarray:
-    """Lengths of the 16 bones, in the unit of `joints`: (..., 17, 3) -> (..., 16), in the order of BONES."""
-    parents, children = np.array(BONES).T
-    return np.linalg.norm(joints[..., children, :] - joints[..., parents, :], axis=-1)

@@ -2,7 +2,7 @@
 
 The conventions do not measure the same thing, so their numbers never share a column:
 
-- `true`: every weight, frozen ones told apart, and every multiply-accumulate of every matrix product and convolution,
+- `true`: every weight, frozen ones apart, and every multiply-accumulate of every matrix product and convolution,
   of attention, and of each operator that registers its own formula with torch (the selective scan does).
 - `paper`: what the papers' tables print. They used a profiler (thop) that sees leaf layers of a few known
   types only and calls a norm with weights 4 operations an element; weights held in any other way and
@@ -79,7 +79,11 @@ def count(model: nn.Module, example: Tensor, convention: str = "true") -> Count:
     hooks) changes nothing but `frozen`. convention: one of CONVENTIONS (see this module; fvcore
     takes the CPU in place of the meta device, and as long as a forward pass).
     Raises InputError for an unknown convention, or for a model that fvcore cannot trace.
-    Source of the paper conventions: specification of PoseMamba and SasMamba, sections 6 and 7 (C1, C2, C5).
+    Source of the papers' conventions: thop and torchprofile, re-enacted (docs/conventions.md).
+
+    >>> counted = count(nn.Linear(3, 4), torch.empty(2, 3, device="meta"))
+    >>> counted.params, counted.macs
+    (16, 24)
     """
     return count_under([convention], model, example)[convention]
 
@@ -154,7 +158,7 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 
 
 def _with_weights(model: nn.Module, example: Tensor) -> nn.Module:
-    """The model, or a copy of it after a pass where it has weights whose shapes the first pass settles."""
+    """The model, or a copy of it after a pass, where the first pass decides the shapes of its weights."""
     lazy = [tensor for tensor in (*model.parameters(), *model.buffers()) if is_lazy(tensor)]
     if lazy:
         model = copy.deepcopy(model)
@@ -204,7 +208,7 @@ class _Watched:
             torch.backends.mha.set_fastpath_enabled(fast_path)
 
     def opaque(self) -> dict[str, nn.Module]:
-        """Modules that a published code runs as one kernel with its scan, by name."""
+        """Modules that a released code runs as one kernel with its scan, by name."""
         return {name: m for name, m in self.model.named_modules() if getattr(m, "opaque", False)}
 
     def _tally(self, name: str, layer: nn.Module, x: tuple[Tensor, ...], y: Tensor) -> None:
@@ -373,7 +377,7 @@ def _count_fvcore(model: nn.Module, example: Tensor) -> tuple[int, int, list[str
 
 
 def _low_rank_macs(inputs: list, outputs: list) -> int:
-    """Products of low-rank step sizes: inside our scan operator, but a matrix product in the published code."""
+    """Products of low-rank step sizes: inside our scan operator, but a matrix product in the released code."""
     (batch, L, E), dt_proj = inputs[0].type().sizes(), inputs[8].type()
     K, _, rank = dt_proj.sizes() if dt_proj.kind() == "TensorType" else (0, 0, 0)
     return batch * K * L * E * rank

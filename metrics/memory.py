@@ -1,7 +1,7 @@
 """How much memory a forward pass takes, measured in a fresh process.
 
 A process keeps the memory of what it did before, so a clean peak needs a clean process: `peak_memory` starts
-one (`python -m metrics.memory`) that builds the model, runs a first forward pass, gives back what that left,
+one (`python -m metrics.memory`) that builds the model, runs a first forward pass, frees what that left,
 notes its resident memory, runs a second pass and reports the highest value in between. The first pass is there
 because it loads kernels and libraries, some 90 MB that are no activations.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from base.errors import InputError
 
+MEBIBYTE = 2**20
 STATUS = Path("/proc/self/status")
 TOO_LITTLE = ("can't allocate memory", "not enough memory", "out of memory", "MemoryError", "bad_alloc")
 
@@ -34,16 +35,15 @@ def peak_memory(
     threads: int = 1,
     timeout: float = 600.0,
     limit: int | None = None,
-) -> dict:
+) -> int:
     """Memory in bytes that one forward pass needs beyond the loaded model.
 
     factory: where the model comes from, "module:function", such as "models:build"; arguments: its keyword
-    arguments (JSON values); shape: of the input, a float32 tensor of zeros. Returns `peak` (the highest
-    resident memory during the pass minus that before it; on CUDA the highest allocation minus that before),
-    `before` (resident or allocated before the pass: the model with all libraries, or on CUDA its weights) and
-    `device`. Resident memory is what the allocator touched, so expect a few megabytes of scatter.
-    limit: bytes beyond the loaded model that the child may ask the system for; what asks for more gets none, and the
-    machine stays usable.
+    arguments (JSON values); shape: of the input, a float32 tensor of zeros. Returns the highest
+    resident memory during the pass minus that before it; on CUDA the highest allocation minus that before.
+    Resident memory is what the allocator touched, so expect a few megabytes of scatter.
+    limit: bytes beyond the loaded model that the child may allocate; a larger request fails, and the machine stays
+    usable.
     Raises MemoryLimitError where the limit stops the pass, InputError with the child's last line if it fails otherwise
     or takes longer than timeout seconds.
     Linux only (for CPU): elsewhere the peak of an interval cannot be read, and InputError says so.
@@ -67,9 +67,9 @@ def peak_memory(
     if child.returncode != 0:
         last = (child.stderr.strip().splitlines() or [f"killed by signal {-child.returncode}"])[-1]
         if limit is not None and any(words in last for words in TOO_LITTLE):
-            raise MemoryLimitError(f"out of memory: it asked for more than {limit / 2**20:,.0f} MiB")
+            raise MemoryLimitError(f"out of memory: it asked for more than {limit / MEBIBYTE:,.0f} MiB")
         raise InputError(f"peak memory of {factory}{dict(arguments)}: {last}")
-    return json.loads(child.stdout.splitlines()[-1])
+    return int(child.stdout.splitlines()[-1])
 
 
 def measure(
@@ -79,7 +79,7 @@ def measure(
     device: str,
     threads: int,
     limit: int | None = None,
-) -> dict:
+) -> int:
     """`peak_memory` in this very process, which must be fresh for its figure to mean anything."""
     import torch
 
@@ -96,7 +96,7 @@ def measure(
         model(example)
         before = _start(device)
         model(example)
-    return {"peak": _highest(device) - before, "before": before, "device": device}
+    return _highest(device) - before
 
 
 def _start(device: str) -> int:
@@ -131,4 +131,4 @@ def _status(key: str) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(**json.loads(sys.argv[1]))))
+    print(measure(**json.loads(sys.argv[1])))

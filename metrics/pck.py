@@ -2,7 +2,7 @@
 
 Kits agree on the distance and disagree on three things, each of them named here: what the size is (`box_size` or
 the harder `torso_size`), whether a joint at exactly the limit is correct, and what "Mean" averages.
-Source: spec data_metrics, section 2, and glsmamba, 3.5.
+Source: the code of MMPose, LSTM Pose Machines and SmoothNet (docs/protocols.md).
 """
 
 import numpy as np

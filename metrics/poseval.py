@@ -1,7 +1,7 @@
 """PoseTrack's per-frame AP, exactly as poseval computes it, on a whole data set at once.
 
-Pixels, 0-based; persons are rows of arrays and say which frame they are in. The nine steps that the comments
-count are those of poseval's own code. Two things differ on purpose. Where joint scores are equal, poseval's order
+Pixels, 0-based; persons are rows of arrays and say which frame they are in. The comments count poseval's
+nine steps (docs/protocols.md). Two things differ on purpose. Where joint scores are equal, poseval's order
 depends on the version of numpy; here equal scores keep their order in the file (by frame, then by row). Where no joint
 at all is annotated, poseval prints 0.0; here there is no AP, which is nan.
 """
@@ -81,7 +81,7 @@ class PoseTrackAP:
         return _columns(self.resampled)
 
 
-class Scene(NamedTuple):
+class ScoredVideo(NamedTuple):
     """What `posetrack_ap` needs of one sequence of F frames: labelled (F,) bool, ignore: frame -> polygons (K, 2)."""
 
     truth: Persons
@@ -126,7 +126,7 @@ def head_sizes(head_box: np.ndarray) -> np.ndarray:
     return HEAD_SHARE * np.linalg.norm(head_box[:, 2:] - head_box[:, :2], axis=-1)
 
 
-def pool(scenes: Sequence[Scene]) -> Scene:
+def pool(scenes: Sequence[ScoredVideo]) -> ScoredVideo:
     """Several sequences as one, frames numbered on: `posetrack_ap(*pool(scenes))` is a data set's AP.
 
     Raises InputError without a sequence, and for persons in frames that their sequence does not have.
@@ -137,7 +137,7 @@ def pool(scenes: Sequence[Scene]) -> Scene:
     starts = np.cumsum([0, *lengths[:-1]]).tolist()
     for scene, length in zip(scenes, lengths, strict=True):
         _frames_in_range(scene.truth, scene.predictions, length)
-    return Scene(
+    return ScoredVideo(
         _concatenate([_shifted(scene.truth, start) for scene, start in zip(scenes, starts, strict=True)]),
         _concatenate([_shifted(scene.predictions, start) for scene, start in zip(scenes, starts, strict=True)]),
         np.concatenate([scene.labelled for scene in scenes]),
@@ -165,7 +165,12 @@ def posetrack_ap(
     resamples: (F,) the cluster of each frame, from 0, and (R, Q) how often each is in a resample.
     Where no joint is annotated in any labelled frame there is no AP: nan, also in a resample.
     Raises InputError for frames out of range, flags of another shape, missing scores or head sizes, bad polygons.
-    Source: poseval (PoseTrack's official kit), spec data_metrics, section 2.
+    Source: poseval, PoseTrack's official kit; docs/protocols.md has its nine steps.
+
+    >>> joints = np.random.default_rng(0).uniform(0, 200, (1, 15, 2))  # pixels of one person in frame 0
+    >>> truth = annotated(np.array([0]), np.dstack([joints, np.ones((1, 15))]), np.array([[0, 0, 20, 30]]))
+    >>> posetrack_ap(truth, predicted(np.array([0]), joints, np.ones((1, 15))), np.array([True])).columns["Total"]
+    100.0
     """
     labelled = marks("labelled", labelled)
     _check(truth, predictions, labelled, flags)

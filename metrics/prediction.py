@@ -1,9 +1,9 @@
-"""How much memory a pass would take, worked out on the meta device: shapes only, nothing is computed or allocated.
+"""How much memory a pass would take, predicted on the meta device: shapes only, nothing is computed or allocated.
 
 Every operator of the pass is watched. The bytes of each tensor count from the operator that makes it until the last
-reference to it is gone, so what frozen parts throw away at once, what is kept for the backward pass and what the
-backward pass makes for a moment are all told apart as the real run would. Views and weights used twice count once.
-Not seen: what a kernel takes for itself while it runs, and what an allocator adds.
+reference to it is gone. So it separates what frozen parts free at once, what is kept for the backward pass, and that
+pass's temporaries, as in the real run. Views and weights used twice count once.
+Not seen: what a kernel allocates for itself while it runs, and what an allocator adds.
 """
 
 import weakref
@@ -57,7 +57,7 @@ def predict_memory(
     model, example: both on the meta device; the model is left in training or evaluation mode, after training with
     gradients.
     fused: attention as PyTorch's CPU kernel computes it, which keeps no scores; otherwise as three operators, which
-    keep the scores (batch, heads, L, L) after the softmax, as code does that spells attention out.
+    keep the scores (batch, heads, L, L) after the softmax, as unfused code does.
     Raises InputError for a model or an example that is somewhere else.
     """
     if not example.is_meta or not all(p.is_meta for p in model.parameters()):

@@ -7,10 +7,12 @@ give (a velocity from single frames) is None, and groups where it is None stay o
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from base.errors import InputError
+from base.human36m import HUMAN36M_BLOCKED, take_of
 from metrics.joint_errors import (
     acceleration_error,
     auc3d,
@@ -24,7 +26,6 @@ from metrics.joint_errors import (
 )
 from metrics.marks import marks
 from metrics.statistics import resampled_mean
-from studies.benchmarks import CAMERA_SUFFIX, HUMAN36M_BLOCKED
 
 JOINTS = 17
 HUMAN36M_ROOT = 0
@@ -33,67 +34,84 @@ MPI_INF_3DHP_PCK_JOINTS = slice(0, 14)  # all but pelvis, spine and head
 NO_NAMES = ("", "nan", "None", "<NA>")  # how missing values look as text
 
 Array = np.ndarray
-Metric = Callable[[Array, Array], Array]
 Values = dict[str, tuple[Array, Array]]  # metric -> its values (M,) and the row each belongs to (M,)
 Resamples = tuple[Array, Array]  # (N,) the cluster of each row, from 0; (R, Q) of metrics.statistics.resample
 
-PER_FRAME: dict[str, Metric] = {
-    "mpjpe": mpjpe,
-    "p_mpjpe": p_mpjpe,
-    "n_mpjpe": n_mpjpe,
-    "pck3d": pck3d,
-    "auc3d": auc3d,
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of lifted poses.
+
+    error: poses (N, J, 3) in mm and their truth -> a value a frame, in `unit`; in_time: of differences between frames
+    """
+
+    error: Callable[[Array, Array], Array]
+    unit: str
+    in_time: bool = False
+
+
+METRICS = {
+    "mpjpe": Metric(mpjpe, "mm"),
+    "p_mpjpe": Metric(p_mpjpe, "mm"),
+    "n_mpjpe": Metric(n_mpjpe, "mm"),
+    "mpjve": Metric(mpjve, "mm/frame", in_time=True),
+    "acceleration_error": Metric(acceleration_error, "mm/frame^2", in_time=True),
+    "pck3d": Metric(pck3d, "%"),
+    "auc3d": Metric(auc3d, "%"),
 }
-IN_TIME: dict[str, Metric] = {"mpjve": mpjve, "acceleration_error": acceleration_error}
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What a protocol scores: N frames, one row each, in the order of the data.
+
+    joints: (N, 17, 3) mm; width, height: pixels of the image, (N,) or one number; sequence: (N,) names;
+    action: (N,) names, which MPI-INF-3DHP can do without; factor: (N,) mm a pixel, `2.5d_factor`, where the joints are
+    `joints_2.5d_image`; keypoints: (N, 17, 2) normalised network inputs, which overwrite the predicted x and y (the
+    "ground-truth 2D" columns, so a depth error only); times: (N,) frame numbers, so that velocities do not reach across
+    missing frames; valid: (N,) 1 or True where the frame counts, all where there is none; resamples: clusters of rows
+    to bootstrap, which adds "resampled": metric -> (R,), over the groups that a resample holds.
+    """
+
+    joints: Array
+    width: Array | float
+    height: Array | float
+    sequence: Array
+    action: Array | None = None
+    factor: Array | None = None
+    keypoints: Array | None = None
+    times: Array | None = None
+    valid: Array | None = None
+    resamples: Resamples | None = None
 
 
 def human36m(
-    predictions: Array,
-    joints: Array,
-    factor: Array,
-    width: Array | float,
-    height: Array | float,
-    action: Array,
-    sequence: Array,
-    *,
-    keypoints: Array | None = None,
-    times: Array | None = None,
-    blocked: Sequence[str] = HUMAN36M_BLOCKED,
-    ignore_exact: bool = True,
-    resamples: Resamples | None = None,
+    predictions: Array, frames: Frames, *, blocked: Sequence[str] = HUMAN36M_BLOCKED, ignore_exact: bool = True
 ) -> dict:
     """Human3.6M as MotionBERT, PoseMamba and SasMamba score it: the unweighted mean over actions.
 
-    predictions: (N, 17, 3) network outputs, normalised; joints: (N, 17, 3) mm, `joints_2.5d_image`;
-    factor: (N,) mm per pixel, `2.5d_factor`; width, height: pixels, (N,) or one number; action, sequence:
-    (N,) names, a sequence like s_09_act_05_subact_02_ca_01; keypoints: (N, 17, 2) normalised network
-    inputs, which overwrite the predicted x and y (the "ground-truth 2D" columns, so a depth error only),
-    or None; times: (N,) frame numbers, so that velocities do not reach across missing frames; blocked:
-    sequences, without their camera, that are not scored; ignore_exact: leave out frames whose MPJPE is
-    exactly 0, as the published code does (an action with no other frame keeps them); resamples: clusters of
-    rows to bootstrap, which adds "resampled": metric -> (R,), over the actions that a resample holds.
+    predictions: (N, 17, 3) network outputs, normalised; blocked: sequences, without their camera
+    (s_09_act_05_subact_02), that are not scored; ignore_exact: leave out frames whose MPJPE is exactly 0, as the
+    released code does (an action with no other frame keeps them).
 
     The 2.5D image space scaled to mm is not the camera space of VideoPose3D: numbers do not compare.
     Returns the seven metrics, "per_action", "per_joint" (17 numbers in mm whose mean is mpjpe), "frames"
     scored, "blocked_frames" and "ignored_frames". PCK and AUC take all 17 joints.
     Raises InputError on wrong shapes, NaN, sizes or factors that are not positive, or nothing left to score.
-    Source: MotionBERT's evaluation, inherited by PoseMamba (section 4) and SasMamba.
+    Source: MotionBERT's `train.py`, whose evaluation PoseMamba and SasMamba inherit.
     """
-    n = _frames(predictions, joints)
-    action, sequence = _names("action", action, n), _names("sequence", sequence, n)
-    hidden = np.isin([name[:-CAMERA_SUFFIX] for name in sequence], list(blocked))
+    n = _count(predictions, frames.joints)
+    action, sequence = _names("action", frames.action, n), _names("sequence", frames.sequence, n)
+    hidden = np.isin([take_of(name) for name in sequence], list(blocked))
     if hidden.all():
         raise InputError(f"all {n} frames belong to blocked sequences: nothing to score")
-    predicted = image_millimetres(predictions, factor, width, height, keypoints)
-    target = _rooted(_finite("joints", joints), HUMAN36M_ROOT)
-    times = None if times is None else _column("times", times, n)[~hidden]
+    values, distances = _image_scores(predictions, frames, sequence, ~hidden)
     action = action[~hidden]
-    values, distances = _score(predicted[~hidden], target[~hidden], sequence[~hidden], times)
     ignored = _exact_frames(values["mpjpe"][0], action) & ignore_exact
     values = _without(values, ignored)
     per_joint = _group_means(distances[~ignored], action[~ignored])
     groups = _by_group(values, action)
-    resampled = _resampled(values, resamples, ~hidden, np.unique(action, return_inverse=True)[1])
+    resampled = _resampled(values, frames.resamples, ~hidden, np.unique(action, return_inverse=True)[1])
     return (
         _mean_over(groups)
         | resampled
@@ -107,82 +125,56 @@ def human36m(
     )
 
 
-def pooled(
-    predictions: Array,
-    joints: Array,
-    factor: Array,
-    width: Array | float,
-    height: Array | float,
-    action: Array,
-    sequence: Array,
-    *,
-    keypoints: Array | None = None,
-    times: Array | None = None,
-    resamples: Resamples | None = None,
-) -> dict:
+def pooled(predictions: Array, frames: Frames) -> dict:
     """As `human36m`, but one mean over all frames; no sequence is blocked and no frame ignored.
 
-    Same inputs and units. The plain protocol for data without Human3.6M's actions and faulty takes.
+    The plain protocol for data without Human3.6M's actions and faulty takes.
     Returns the seven metrics, "per_action", "per_joint" and "frames". Raises InputError likewise.
     """
-    n = _frames(predictions, joints)
-    action, sequence = _names("action", action, n), _names("sequence", sequence, n)
-    predicted = image_millimetres(predictions, factor, width, height, keypoints)
-    target = _rooted(_finite("joints", joints), HUMAN36M_ROOT)
-    times = None if times is None else _column("times", times, n)
-    values, distances = _score(predicted, target, sequence, times)
+    n = _count(predictions, frames.joints)
+    action, sequence = _names("action", frames.action, n), _names("sequence", frames.sequence, n)
+    every = np.ones(n, bool)
+    values, distances = _image_scores(predictions, frames, sequence, every)
     return (
         _means(values)
-        | _resampled(values, resamples, np.ones(n, bool), np.zeros(n, int))
-        | {
-            "per_action": _by_group(values, action),
-            "per_joint": distances.mean(0).tolist(),
-            "frames": n,
-        }
+        | _resampled(values, frames.resamples, every, np.zeros(n, int))
+        | {"per_action": _by_group(values, action), "per_joint": distances.mean(0).tolist(), "frames": n}
     )
 
 
-def mpi_inf_3dhp(
-    predictions: Array,
-    targets: Array,
-    valid: Array,
-    sequence: Array,
-    width: Array | float,
-    height: Array | float,
-    *,
-    activity: Array | None = None,
-    resamples: Resamples | None = None,
-) -> dict:
+def mpi_inf_3dhp(predictions: Array, frames: Frames) -> dict:
     """MPI-INF-3DHP's test set: MPJPE over 17 joints, PCK and AUC over 14, all valid frames pooled.
 
-    predictions: (N, 17, 3) network outputs, normalised; targets: (N, 17, 3) mm, `univ_annot3`; valid: (N,)
-    1 or True where the frame counts (rows that do not may hold NaN); sequence: (N,) names, TS1 to TS6;
-    width, height: pixels of the test image, (N,) or one number; activity: (N,) labels or None; resamples: as for
-    `human36m`, over frames.
+    predictions: (N, 17, 3) network outputs, normalised. The joints are `univ_annot3`, the sequences TS1 to TS6, width
+    and height those of the test image; rows that are not valid may hold NaN; an action is one of its activities.
 
     The root is joint 14. Outputs are scaled by half the *test* image's width, so by 1024 mm a unit in TS1-4
-    and 960 in TS5 and 6, although training always used 1024: that is what was published.
-    Returns mpjpe, p_mpjpe, n_mpjpe, pck3d, auc3d, "per_sequence", "per_activity" (where given),
+    and 960 in TS5 and 6, although training always used 1024, as in the released code.
+    Returns mpjpe, p_mpjpe, n_mpjpe, pck3d, auc3d, "per_sequence", "per_activity" (where there are actions),
     "per_joint" (mm) and "frames". No velocities: valid frames are not consecutive.
     Raises InputError on wrong shapes, NaN in a valid frame, marks of valid frames that are neither 0 nor 1 (NaN would
     count as true), sizes that are not positive, or no valid frame.
     Source: MotionAGFormer's evaluation for MPJPE, the official MATLAB for PCK and AUC.
     """
-    n = _frames(predictions, targets)
-    keep = marks("valid", _column("valid", valid, n))
+    n = _count(predictions, frames.joints)
+    keep = marks("valid", _column("valid", np.ones(n) if frames.valid is None else frames.valid, n))
     if not keep.any():
         raise InputError("no frame is valid: nothing to score")
-    width, height = _positive("width", width, n)[keep], _positive("height", height, n)[keep]  # (M,)
+    width, height = _positive("width", frames.width, n)[keep], _positive("height", frames.height, n)[keep]  # (M,)
     outputs = _finite("valid predictions", np.asarray(predictions)[keep]).copy()
     outputs[:, MPI_INF_3DHP_ROOT] = 0
     predicted = _rooted(denormalise(outputs, width, height), MPI_INF_3DHP_ROOT)
-    target = _rooted(_finite("valid targets", np.asarray(targets)[keep]), MPI_INF_3DHP_ROOT)
+    target = _rooted(_finite("valid targets", np.asarray(frames.joints)[keep]), MPI_INF_3DHP_ROOT)
     rows = np.arange(len(predicted))
-    values = {name: (metric(*_pck_joints(name, predicted, target)), rows) for name, metric in PER_FRAME.items()}
-    result = _means(values) | _resampled(values, resamples, keep, np.zeros(len(predicted), int))
-    result |= {"per_sequence": _by_group(values, _names("sequence", sequence, n)[keep])}
-    if activity is not None:
-        result["per_activity"] = _by_group(values, _names("activity", activity, n)[keep])
+    values = {
+        name: (metric.error(*_pck_joints(name, predicted, target)), rows)
+        for name, metric in METRICS.items()
+        if not metric.in_time
+    }
+    result = _means(values) | _resampled(values, frames.resamples, keep, np.zeros(len(predicted), int))
+    result |= {"per_sequence": _by_group(values, _names("sequence", frames.sequence, n)[keep])}
+    if frames.action is not None:
+        result["per_activity"] = _by_group(values, _names("activity", frames.action, n)[keep])
     per_joint = joint_distances(predicted, target).mean(0).tolist()
     return result | {"per_joint": per_joint, "frames": len(predicted)}
 
@@ -227,13 +219,15 @@ def _pck_joints(metric: str, predicted: Array, target: Array) -> tuple[Array, Ar
     return predicted[:, MPI_INF_3DHP_PCK_JOINTS], target[:, MPI_INF_3DHP_PCK_JOINTS]
 
 
-def _score(predicted: Array, target: Array, sequence: Array, times: Array | None) -> tuple[Values, Array]:
-    """Every metric of root-relative poses (N, J, 3) in mm, and the distances (N, J)."""
-    values = {}
-    for name, metric in PER_FRAME.items():  # also a sequence at a time: half a million frames need less memory
-        values[name] = within_sequences(metric, predicted, target, sequence)
-    for name, metric in IN_TIME.items():
-        values[name] = within_sequences(metric, predicted, target, sequence, times)
+def _image_scores(predictions: Array, frames: Frames, sequence: Array, kept: Array) -> tuple[Values, Array]:
+    """Every metric of the kept rows, (N,) bool, in 2.5D image space, and their distances (M, 17) in mm."""
+    poses = image_millimetres(predictions, frames.factor, frames.width, frames.height, frames.keypoints)
+    predicted, target = poses[kept], _rooted(_finite("joints", frames.joints), HUMAN36M_ROOT)[kept]
+    times = None if frames.times is None else _column("times", frames.times, len(kept))[kept]
+    values = {  # all a sequence at a time: half a million frames need less memory
+        name: within_sequences(m.error, predicted, target, sequence[kept], times if m.in_time else None)
+        for name, m in METRICS.items()
+    }
     return values, joint_distances(predicted, target)
 
 
@@ -246,7 +240,7 @@ def _exact_frames(error: Array, action: Array) -> Array:
 def _without(values: Values, ignored: Array) -> Values:
     """The values without the ignored frames; differences in time keep them."""
     return {
-        name: (value, rows) if name in IN_TIME else (value[~ignored], rows[~ignored])
+        name: (value, rows) if METRICS[name].in_time else (value[~ignored], rows[~ignored])
         for name, (value, rows) in values.items()
     }
 
@@ -281,8 +275,8 @@ def _group_means(values: Array, group: Array) -> dict[str, Array]:
 def _mean_over(groups: dict[str, dict[str, float | None]]) -> dict[str, float | None]:
     """The unweighted mean over groups of each metric."""
     first = next(iter(groups.values()))
-    known = {name: [g[name] for g in groups.values() if g[name] is not None] for name in first}
-    return {name: float(np.mean(v)) if v else None for name, v in known.items()}
+    values = {name: [g[name] for g in groups.values() if g[name] is not None] for name in first}
+    return {name: float(np.mean(v)) if v else None for name, v in values.items()}
 
 
 def _rooted(poses: Array, root: int) -> Array:
@@ -300,7 +294,7 @@ def _finite(name: str, values: Array) -> Array:
     return values
 
 
-def _frames(predictions: Array, targets: Array) -> int:
+def _count(predictions: Array, targets: Array) -> int:
     """The number of frames N; both arrays must be (N, 17, 3) with N at least 1."""
     n = len(targets)
     for name, array in (("predictions", predictions), ("target joints", targets)):

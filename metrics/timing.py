@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,11 +11,32 @@ from torch import Tensor, nn
 from base.errors import InputError
 
 
-def latency(model: nn.Module, example: Tensor, threads: int = 1, runs: int = 5, warmup: int = 1) -> dict:
-    """Seconds of one forward pass in evaluation mode: median and spread over runs.
+@dataclass(frozen=True)
+class Latency:
+    """Seconds of each run of a forward pass of `batch` rows."""
 
-    example: a batch of inputs on the model's own device. Returns `median`, `iqr` (75th minus 25th
-    percentile), `raw` (each run) in seconds, `threads`, `batch` (rows of the example), `device`.
+    seconds: tuple[float, ...]
+    batch: int
+
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        return float(np.median(self.seconds))
+
+    @property
+    def iqr(self) -> float:
+        """75th minus 25th percentile, in seconds."""
+        return float(np.subtract(*np.percentile(self.seconds, [75, 25])))
+
+    def throughput(self, frames: int = 1) -> float:
+        """Frames a second, where each row of the batch yields `frames` frames."""
+        return self.batch * frames / self.median
+
+
+def latency(model: nn.Module, example: Tensor, threads: int = 1, runs: int = 5, warmup: int = 1) -> Latency:
+    """Time one forward pass in evaluation mode, `runs` times.
+
+    example: a batch of inputs on the model's own device.
     The median is robust against the odd slow run of a shared machine, and the raw times let a regression
     test look at more. A forward pass here takes from milliseconds to seconds, so a plain clock is precise
     enough, and `torch.utils.benchmark.Timer`, which warms up again before each single run, would double the
@@ -27,24 +49,11 @@ def latency(model: nn.Module, example: Tensor, threads: int = 1, runs: int = 5, 
     model.eval()
     try:
         with torch.inference_mode():
-            raw = [_seconds(lambda: model(example), example.device) for _ in range(warmup + runs)][warmup:]
+            seconds = [_seconds(lambda: model(example), example.device) for _ in range(warmup + runs)][warmup:]
     finally:
         torch.set_num_threads(before)
         model.train(training)
-    low, median, high = np.percentile(raw, [25, 50, 75]).tolist()
-    return {
-        "median": median,
-        "iqr": high - low,
-        "raw": raw,
-        "threads": threads,
-        "batch": len(example),
-        "device": str(example.device),
-    }
-
-
-def throughput(timing: dict, frames: int = 1) -> float:
-    """Frames a second from the result of `latency`, where each row of the batch yields `frames` frames."""
-    return timing["batch"] * frames / timing["median"]
+    return Latency(tuple(seconds), len(example))
 
 
 def _seconds(call: Callable[[], object], device: torch.device) -> float:

@@ -11,7 +11,7 @@ def average_windows(outputs: np.ndarray, indices: np.ndarray, n_frames: int) -> 
     outputs: (n_clips, T, J, 3), any unit; indices: (n_clips, T) row of each clip frame, 0 to n_frames - 1.
     Returns (n_frames, J, 3) float64 in the same unit; **frames in no clip are NaN**, so a metric refuses
     them until the caller leaves them out. A frame that a clip holds more than once (a short sequence
-    stretched to T) counts once for that clip, with its last value, as in the published evaluation.
+    stretched to T) counts once for that clip, with its last value, as in the released evaluation.
     Raises InputError if shapes disagree or an index is out of range.
     """
     outputs, indices = np.asarray(outputs), np.asarray(indices)

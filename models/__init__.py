@@ -4,11 +4,11 @@ import inspect
 from importlib import import_module
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from base.errors import InputError
 from models.arguments import checked_arguments
-from models.examples import is_video
+from models.contract import PoseModel
 from studies.variants import resolve_variants, variant
 
 
@@ -17,12 +17,17 @@ def variants() -> list[str]:
     return list(resolve_variants())
 
 
-def build(name: str, **overrides: object) -> nn.Module:
+def build(name: str, **overrides: object) -> PoseModel:
     """A freshly initialised model; `overrides` replace hyper-parameters of the variant (frames, depth, width, ...).
 
     Lifting models map (B, T, J, C) to (B, T, J, 3) and have the attributes `frames`, `joints`, `in_channels`. Video
     models map (B, T, 3, H, W) to heatmaps (B, J, H/4, W/4) and have `frames`, `joints`, `image` (height and width).
     Raises InputError for an unknown variant or hyper-parameter, and for a value that is none.
+
+    >>> import torch
+    >>> network = build("posemamba-s", frames=27, depth=2)
+    >>> network(torch.zeros(1, 27, 17, 2)).shape
+    torch.Size([1, 27, 17, 3])
     """
     model = _model_class(name)
     return model(**checked_arguments(name, model, variant(name)["hyper"] | overrides))
@@ -30,11 +35,11 @@ def build(name: str, **overrides: object) -> nn.Module:
 
 def scan_arguments(name: str, backend: str) -> dict[str, str]:
     """Arguments of `build` that choose the scan's backend: none for a variant whose model takes no `backend`."""
-    return {"backend": backend} if "backend" in _arguments(_model_class(name)) else {}
+    return {"backend": backend} if "backend" in inspect.signature(_model_class(name)).parameters else {}
 
 
-def load_published(model: nn.Module, source: str | Path | dict[str, Tensor]) -> nn.Module:
-    """Fill `model` with weights in the layout of the published code and return it; all of them fit or none is loaded.
+def load_published(model: PoseModel, source: str | Path | dict[str, Tensor]) -> PoseModel:
+    """Fill `model` with weights that its authors released and return it; all of them fit or none is loaded.
 
     Video models take a ViTPose's. source : checkpoint file, or its weights as a dictionary. Raises InputError for
     everything that does not fit.
@@ -42,15 +47,11 @@ def load_published(model: nn.Module, source: str | Path | dict[str, Tensor]) -> 
     network = getattr(model, "_orig_mod", model)  # inside of what torch.compile gives
     if any(weight.is_meta for weight in network.parameters()):
         raise InputError(f"{type(network).__name__} is on the meta device, which keeps no values: build it on the CPU")
-    room = "video" if is_video(network) else "lifting"
-    import_module(f"models.{room}.published").load(network, source)
+    # Imported by its name: a training that starts from no released file does not depend on what reads such files.
+    import_module(f"models.{network.kind}.official").load(network, source)
     return model
 
 
-def _model_class(name: str) -> type[nn.Module]:
+def _model_class(name: str) -> type[PoseModel]:
     module, _, attribute = variant(name)["model"].rpartition(".")
     return getattr(import_module(module), attribute)
-
-
-def _arguments(model: type[nn.Module]) -> list[str]:
-    return list(inspect.signature(model).parameters)

@@ -1,15 +1,13 @@
 """Weights of published checkpoints: which of a file's tensors they are, and one line on what does not fit."""
 
-import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
+from models.layout import Shape
 from models.reading import read_checkpoint
 
 CONTAINERS = ("state_dict", "model_state_dict")  # of any training script; Lightning has the first
@@ -20,55 +18,6 @@ INFIX = re.compile(r"(?<![^.])(?:_orig_mod|_checkpoint_wrapped_module|_fsdp_wrap
 # Well-known additions to a state dictionary that are no weights: thop's tallies, the age of running means, what a
 # module saves besides tensors; the age of torch's averaged weights, and OpenMMLab's averaged copies of the weights.
 ADDITIONS = re.compile(r"(?:^|\.)(?:total_ops|total_params|num_batches_tracked|_extra_state)$|^n_averaged$|^ema_")
-
-Shape = tuple[int, ...]
-IMAGE, CAMERA = "image space, scaled by the true factor of each frame", "metres of camera space"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How published code keeps the weights of a network: a model says it as its attribute `published`.
-
-    containers : keys of the file under the first of which, that is there, the weights are; CONTAINERS follow, and a
-        file may also be the plain dictionary of weights
-    renamed : (pattern, replacement as of `re.sub`) from our names to theirs; every rule is applied, one after the other
-    reshaped : (pattern of our names, what makes their shape of ours); the numbers stay in their order
-    frames : keys of theirs by which a clip length shows, and along which axis, where T is baked into the weights
-    frames_each : frames for one step along that axis
-    space : what the published weights answer in: IMAGE, as this project's networks, or CAMERA
-    """
-
-    containers: tuple[str, ...]
-    renamed: tuple[tuple[str, str | Callable[[re.Match], str]], ...]
-    reshaped: tuple[tuple[str, Callable[[Shape], Shape]], ...] = ()
-    frames: Mapping[str, int] = field(default_factory=dict)
-    frames_each: int = 1
-    space: str = IMAGE
-
-    def name(self, ours: str) -> str:
-        """Their key for one of our names."""
-        for pattern, replacement in self.renamed:
-            ours = re.sub(pattern, replacement, ours)
-        return ours
-
-    def shape(self, ours: str, shape: Shape) -> Shape:
-        """Their shape of one of our weights."""
-        for pattern, change in self.reshaped:
-            if re.search(pattern, ours):
-                return change(shape)
-        return shape
-
-    @staticmethod
-    def one_axis_more(shape: Shape) -> Shape:
-        return 1, *shape
-
-    @staticmethod
-    def one_axis_less(shape: Shape) -> Shape:
-        return shape[1:]
-
-    @staticmethod
-    def first_two_in_one(shape: Shape) -> Shape:
-        return math.prod(shape[:2]), *shape[2:]
 
 
 def read_weights(source: str | Path | dict[str, Tensor], containers: tuple[str, ...]) -> tuple[dict[str, Tensor], str]:
@@ -136,15 +85,6 @@ def _check_plain(key: str, tensor: Tensor, where: str) -> None:
 
 def _dtype(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
-
-
-def rename(name: str, rules: list[tuple[str, str]]) -> str:
-    """A name after the first rule (pattern of its start, replacement) that matches it, or as it is."""
-    for pattern, replacement in rules:
-        renamed, count = re.subn(f"^{pattern}", replacement, name)
-        if count:
-            return renamed
-    return name
 
 
 def check_keys(given: dict[str, Tensor], expected: set[str], where: str, remedy: str) -> None:

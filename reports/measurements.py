@@ -8,13 +8,15 @@ import pandas as pd
 from scipy.special import stdtrit  # scipy.stats has the same, and takes a second to import
 
 from base.errors import InputError
+from base.files import read_csv
 from reports.failures import Failure
 from studies.benchmarks import BENCHMARKS
-from studies.columns import COLUMNS
+from studies.measurements import COLUMNS
 from studies.paper import PAPER
 from studies.plan import BASELINES, dataset_of
+from studies.types import AccuracyColumn, VideoColumn
 
-NO_SUCH_DATA = "no data"
+NO_SUCH_DATA = "no data"  # the data set of a column that the scale has no data for
 HIGHER_IS_BETTER = ("ap", "pck", "auc", "throughput")  # how the names of such metrics begin
 EFFICIENCY_SCALE = "paper"  # efficiency is always measured at full paper size
 
@@ -46,16 +48,17 @@ class Choice:
     def __post_init__(self) -> None:
         failed = tuple(f if isinstance(f, Failure) else Failure(**f) for f in self.failed)
         object.__setattr__(self, "failed", failed)
+        object.__setattr__(self, "seeds", tuple(self.seeds))
 
     def data(self, keypoints: str) -> str:
         """Prepared data set of a column's input: ground-truth keypoints (`gt`) or detected ones (`detected`)."""
         return f"{self.dataset}-{'gt' if keypoints == 'gt' else self.detector}"
 
-    def column_data(self, column: dict) -> str:
+    def column_data(self, column: AccuracyColumn) -> str:
         """Data set of an accuracy column: prepared key points, videos, or a benchmark of which there are none."""
         found = dataset_of(column, vars(self))
-        printed = column.get("benchmark") if self.scale != PAPER else None
-        return found or (printed if printed in BENCHMARKS else NO_SUCH_DATA)
+        theirs = isinstance(column, VideoColumn) and column.benchmark in BENCHMARKS and self.scale != PAPER
+        return found or (column.benchmark if theirs else NO_SUCH_DATA)
 
 
 @dataclass(frozen=True)
@@ -76,16 +79,9 @@ def read_measurements(path: str | Path) -> pd.DataFrame:
     """Rows of a measurements file; `value` as float64, `seed` as Int64 (missing for counts), the rest as text.
 
     Rows without a value (a velocity from single frames) are left out.
-    Raises InputError for a file that is absent, has other columns, or a value that is no number.
+    Raises InputError for a file that is absent, lacks columns, or has a value that is no number.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; `make` writes it")
-    try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
-        raise InputError(f"{path}: is no CSV file; delete it and run `make` again") from None
-    if list(rows.columns) != list(COLUMNS):
-        raise InputError(f"{path}: columns must be {', '.join(COLUMNS)}; delete the file and run `make` again")
+    rows = read_csv(path, COLUMNS, dtype=str, keep_default_na=False)
     rows = rows[rows["value"] != ""]
     numbers = pd.to_numeric(rows["value"], errors="coerce")
     if numbers.isna().any():

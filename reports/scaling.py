@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from base.errors import InputError
-from base.files import write_text, write_whole
+from base.files import read_csv, write_csv, write_text
 from reports.figures.scaling import CURVES, draw_scaling
 from reports.figures.style import look, save
 
-COLUMNS = {"model", "work", "threads", "seconds_median", "runs", "peak_mib", "predicted_mib", "left_out"}
-COLUMNS |= {"device", "torch"}
+COLUMNS = ("model", "work", "threads", "seconds_median", "runs", "peak_mib", "predicted_mib", "left_out", "device")
+COLUMNS += ("torch",)
 
 
 def write_scaling(curve: str, parts: Sequence[str | Path], stem: Path) -> list[Path]:
@@ -20,7 +19,7 @@ def write_scaling(curve: str, parts: Sequence[str | Path], stem: Path) -> list[P
     Raises InputError for a part that cannot be read or has other columns.
     """
     rows = pd.concat([_read(Path(part), curve) for part in parts]).sort_values(curve, kind="stable")
-    table = write_whole(stem.with_name(f"{stem.name}.csv"), lambda path: rows.to_csv(path, index=False))
+    table = write_csv(stem.with_name(f"{stem.name}.csv"), rows)
     text = write_text(stem.with_name(f"{stem.name}.md"), "\n".join(_markdown(rows, curve)) + "\n")
     with look():
         figure, caption = draw_scaling(rows, CURVES[curve])
@@ -28,12 +27,7 @@ def write_scaling(curve: str, parts: Sequence[str | Path], stem: Path) -> list[P
 
 
 def _read(path: Path, curve: str) -> pd.DataFrame:
-    try:
-        rows = pd.read_csv(path, dtype={"left_out": str})
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); delete it and run `make scaling`") from None
-    if not set(rows.columns) >= {*COLUMNS, curve}:
-        raise InputError(f"{path}: lacks columns of a scaling curve; delete it and run `make scaling`")
+    rows = read_csv(path, (*COLUMNS, curve), "run `make scaling`", dtype={"left_out": str})
     return rows.fillna({"left_out": ""})
 
 

@@ -11,11 +11,8 @@ BENCHMARKS = {
     "posetrack21": "PoseTrack21",
     "jhmdb": "Sub-JHMDB",
 }
-# Takes whose ground truth is shifted (Greeting, SittingDown, Waiting of S9); sources without their camera.
-HUMAN36M_BLOCKED = ("s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01")
-CAMERA_SUFFIX = 6  # characters of "_ca_01"
 # Frames (of the PoseTracks: videos) to train on and to be judged by, as the papers have them; several numbers where
-# published files differ (spec data_metrics, 1.2 to 1.4). Anything else is not the papers' data.
+# published files differ (docs/papers-data.md). Anything else is not the papers' data.
 AMOUNTS: dict[str, dict[str, tuple[int, ...]]] = {
     "human36m": {"train": (1_559_752,), "test": (566_920,)},
     "mpi-inf-3dhp": {"train": (1_052_736,), "test": (2_929, 2_875)},

@@ -4,8 +4,9 @@ Every mistake ends in one InputError line: file, place in the file, what is wron
 Imported while Snakemake parses the workflow: nothing heavy may be imported here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
+from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from base.foreign import data_files
 from base.reading import ROOT, check_schema, display, nearest, place, read_yaml
 from studies.paper import VIDEO_STANDS_FOR
 from studies.printed import OUT_OF_MEMORY, parse_printed
+from studies.types import COLUMN_KINDS, Column, Figure, LiftingColumn, MeasuredColumn, Row, Study, Table, VideoColumn
 from studies.variants import resolve_variants
 
 __all__ = ["check_all", "check_schema", "load_study", "nearest", "recipe_named", "recipes", "study_names"]
@@ -23,6 +25,7 @@ VARIANTS = STUDIES / "variants.yaml"
 RECIPES = STUDIES / "recipes.yaml"
 CLAIMS = STUDIES / "claims.yaml"  # what papers say in their text; read by reports/audit
 FINDINGS = STUDIES / "findings.yaml"  # what the audit says; read by studies/findings.py
+OUR_VIDEO = "video"  # in a column's benchmark: the videos that we render
 NO_STUDIES = (VARIANTS, RECIPES, CLAIMS, FINDINGS)
 
 
@@ -31,10 +34,8 @@ def study_names() -> list[str]:
     return sorted(path.stem for path in data_files(STUDIES, "*.yaml") if path not in NO_STUDIES)
 
 
-def load_study(name_or_path: str | Path) -> dict:
+def load_study(name_or_path: str | Path) -> Study:
     """A study as its file says it (workflow/schemas/study.schema.yaml), checked.
-
-    Each column of accuracies has besides, as `about`, the data set of the papers that it is about, or None.
 
     name_or_path: a name of `study_names()`, or the path of a YAML file.
     Raises InputError for an unknown name, an unreadable file, or the first mistake in it: unknown or missing keys,
@@ -42,28 +43,55 @@ def load_study(name_or_path: str | Path) -> dict:
     footnotes or runs that do not exist.
     """
     path = _study_path(name_or_path)
-    study = read_yaml(path)
-    check_schema(study, "study", path)
-    resolve_variants()
+    content = read_yaml(path)
+    check_schema(content, "study", path)
+    study = _study(content)
     for where, what in _mistakes(study, path.stem):
         raise InputError(f"{display(path)}: {place(where)}: {what}")
-    _say_what_columns_are_about(study)
     return study
 
 
-def _say_what_columns_are_about(study: dict) -> None:
-    """A column is then enough to know what it is measured on at scale `paper`.
+def _study(content: dict) -> Study:
+    """A study from the content of its file, whose schema was checked."""
+    columns = [column for table in content["tables"] for column in table["columns"]]
+    # Our rendered videos stand for the papers' in a study that prints numbers for videos; a study of ours has none.
+    prints = any(column.get("benchmark", OUR_VIDEO) != OUR_VIDEO for column in columns)
+    rendered = VIDEO_STANDS_FOR if prints else None
+    about = {key: content[key] or "" for key in ("title", "venue", "link")}
+    return Study(
+        name=content["study"],
+        **about,
+        note=content.get("note", ""),
+        tables=tuple(_table(table, rendered) for table in content["tables"]),
+        figures=tuple(Figure(**_with_tuples(figure)) for figure in content.get("figures", ())),
+    )
 
-    Our rendered videos stand for PoseTrack2017 in a study that prints numbers for videos; a study of ours has none.
-    """
-    columns = [(table, column) for table in study["tables"] for column in table["columns"]]
-    prints = any(column.get("benchmark", "video") != "video" for _, column in columns)
-    for table, column in columns:
-        if "input" in column:
-            column["about"] = table["benchmark"]
-        elif "benchmark" in column:
-            rendered = VIDEO_STANDS_FOR if prints else None
-            column["about"] = rendered if column["benchmark"] == "video" else column["benchmark"]
+
+def _table(content: dict, rendered: str | None) -> Table:
+    columns = tuple(_column(column, content["benchmark"], rendered) for column in content["columns"])
+    rows = tuple(Row(**_with_tuples(row)) for row in content["rows"])
+    return Table(**content | {"columns": columns, "rows": rows})
+
+
+def _column(content: dict, benchmark: str | None, rendered: str | None) -> Column:
+    """A column; benchmark: what its table's lifted poses are about, rendered: what our videos stand for."""
+    written = {key: value for key, value in content.items() if key != "kind"}
+    kind = next(kind for kind in COLUMN_KINDS if kind.kind == content["kind"] and _required(kind) <= written.keys())
+    if kind is LiftingColumn:
+        written["about"] = benchmark
+    if kind is VideoColumn:
+        written["about"] = rendered if content["benchmark"] == OUR_VIDEO else content["benchmark"]
+    return kind(**written)
+
+
+def _required(kind: type[Column]) -> set[str]:
+    return {field.name for field in fields(kind) if field.default is MISSING}
+
+
+def _with_tuples(content: dict) -> dict:
+    """A mapping whose lists are tuples, and which lacks what is null and may be."""
+    kept = {key: value for key, value in content.items() if value is not None or key == "number"}
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
 
 
 def recipes(path: str | Path = RECIPES) -> dict[str, dict]:
@@ -122,124 +150,118 @@ def _resolve(name: str, written: dict[str, dict], path: Path, above: tuple[str, 
 Mistake = tuple[tuple[str | int, ...], str]
 
 
-def _mistakes(study: dict, stem: str) -> Iterator[Mistake]:
-    if study["study"] != stem:
-        yield ("study",), f"is {study['study']!r}, but the file is {stem}.yaml; the two must be the same"
-    yield from _repeated(("tables",), study["tables"])
-    for i, table in enumerate(study["tables"]):
+def _mistakes(study: Study, stem: str) -> Iterator[Mistake]:
+    if study.name != stem:
+        yield ("study",), f"is {study.name!r}, but the file is {stem}.yaml; the two must be the same"
+    yield from _repeated(("tables",), study.tables)
+    for i, table in enumerate(study.tables):
         yield from _table_mistakes(("tables", i), table)
-    figures = study.get("figures", [])
-    yield from _repeated(("figures",), figures)
-    for i, figure in enumerate(figures):
-        yield from _figure_mistakes(("figures", i), figure, study["tables"])
+    yield from _repeated(("figures",), study.figures)
+    for i, figure in enumerate(study.figures):
+        yield from _figure_mistakes(("figures", i), figure, study.tables)
 
 
-def _repeated(where: tuple, items: list[dict]) -> Iterator[Mistake]:
+def _repeated(where: tuple, items: Sequence[Table | Column | Row | Figure]) -> Iterator[Mistake]:
     """Items whose id an earlier one has."""
     seen: set[str] = set()
     for i, item in enumerate(items):
-        if item["id"] in seen:
-            yield (*where, i, "id"), f"{item['id']!r} stands twice; ids must differ"
-        seen.add(item["id"])
+        if item.id in seen:
+            yield (*where, i, "id"), f"{item.id!r} stands twice; ids must differ"
+        seen.add(item.id)
 
 
-def _table_mistakes(where: tuple, table: dict) -> Iterator[Mistake]:
-    columns = {column["id"]: column for column in table["columns"]}
-    trained = any(column["kind"] == "accuracy" for column in table["columns"])
-    yield from _repeated((*where, "columns"), table["columns"])
-    yield from _repeated((*where, "rows"), table["rows"])
+def _table_mistakes(where: tuple, table: Table) -> Iterator[Mistake]:
+    yield from _repeated((*where, "columns"), table.columns)
+    yield from _repeated((*where, "rows"), table.rows)
     yield from _memory_mistakes(where, table)
-    ids = [row["id"] for row in table["rows"]]
-    if table.get("reference", ids[0]) not in ids:
-        yield (*where, "reference"), f"there is no row {table['reference']!r}{nearest(table['reference'], ids)}"
-    if table.get("sorted_by", next(iter(columns))) not in columns:
-        yield (*where, "sorted_by"), f"there is no column {table['sorted_by']!r}{nearest(table['sorted_by'], columns)}"
-    for i, row in enumerate(table["rows"]):
-        at = (*where, "rows", i)
-        yield from _unknown_names(at, row)
-        if trained and "variant" in row and not {"recipe", "trained"} & row.keys() and not _does_not_fit(row):
-            yield (
-                at,
-                "key 'recipe' is missing: the table has accuracies, so its variants are trained (or trained: false)",
-            )
-        for note in row.get("notes", []):
-            if note not in table.get("footnotes", {}):
-                yield (*at, "notes"), f"unknown footnote {note!r}{nearest(note, table.get('footnotes', {}))}"
-        yield from _cell_mistakes((*at, "cells"), row.get("cells", {}), columns)
+    ids = [row.id for row in table.rows]
+    if table.reference and table.reference not in ids:
+        yield (*where, "reference"), f"there is no row {table.reference!r}{nearest(table.reference, ids)}"
+    columns = [column.id for column in table.columns]
+    if table.sorted_by and table.sorted_by not in columns:
+        yield (*where, "sorted_by"), f"there is no column {table.sorted_by!r}{nearest(table.sorted_by, columns)}"
+    for i, row in enumerate(table.rows):
+        yield from _row_mistakes((*where, "rows", i), row, table)
 
 
-def _does_not_fit(row: dict) -> bool:
-    return OUT_OF_MEMORY in row.get("cells", {}).values()
+def _row_mistakes(where: tuple, row: Row, table: Table) -> Iterator[Mistake]:
+    yield from _unknown(where, "variant", row.variant, resolve_variants())
+    yield from _unknown(where, "recipe", row.recipe, _resolved_recipes(RECIPES))
+    untrained = row.variant and not row.recipe and row.trained and not row.out_of_memory
+    if table.accuracies and untrained:
+        yield (
+            where,
+            "key 'recipe' is missing: the table has accuracies, so its variants are trained (or trained: false)",
+        )
+    for note in row.notes:
+        if note not in table.footnotes:
+            yield (*where, "notes"), f"unknown footnote {note!r}{nearest(note, table.footnotes)}"
+    yield from _cell_mistakes((*where, "cells"), row, {column.id: column for column in table.columns})
 
 
-def _memory_mistakes(where: tuple, table: dict) -> Iterator[Mistake]:
+def _memory_mistakes(where: tuple, table: Table) -> Iterator[Mistake]:
     """A printed "OOM" can only be judged where the memory of the paper's device is known."""
-    if "device_memory" in table:
-        try:
-            parse_printed(table["device_memory"], "GiB")
-        except InputError as error:
-            yield (*where, "device_memory"), str(error)
-    elif any(OUT_OF_MEMORY in row.get("cells", {}).values() for row in table["rows"]):
+    if table.device_memory:
+        yield from _misprinted((*where, "device_memory"), table.device_memory, "GiB")
+    elif any(row.out_of_memory for row in table.rows):
         yield where, f"key 'device_memory' is missing: a row prints {OUT_OF_MEMORY}"
 
 
-def _cell_mistakes(where: tuple, cells: dict[str, str], columns: dict[str, dict]) -> Iterator[Mistake]:
-    for key, text in cells.items():
+def _cell_mistakes(where: tuple, row: Row, columns: dict[str, Column]) -> Iterator[Mistake]:
+    for key, text in row.cells.items():
         if key not in columns:
             yield (*where, key), f"there is no column {key!r}{nearest(key, columns)}"
-        elif columns[key]["kind"] != "fact":
-            try:
-                parse_printed(text, columns[key]["unit"])
-            except InputError as error:
-                yield (*where, key), str(error)
+        elif isinstance(columns[key], MeasuredColumn):
+            yield from _misprinted((*where, key), text, columns[key].unit)
 
 
-def _unknown_names(where: tuple, item: dict) -> Iterator[Mistake]:
-    """Variants and recipes that a row or figure names and that do not exist."""
-    for key, known in (
-        ("variant", resolve_variants()),
-        ("variants", resolve_variants()),
-        ("recipe", _resolved_recipes(RECIPES)),
-    ):
-        named = item.get(key, [])
-        for name in [named] if isinstance(named, str) else named:
-            if name not in known:
-                yield (*where, key), f"unknown {key.removesuffix('s')} {name!r}{nearest(name, known)}"
+def _misprinted(where: tuple, text: str, unit: str) -> Iterator[Mistake]:
+    """A printed text that is no number of a unit."""
+    try:
+        parse_printed(text, unit)
+    except InputError as error:
+        yield where, str(error)
 
 
-def _figure_mistakes(where: tuple, figure: dict, tables: list[dict]) -> Iterator[Mistake]:
-    by_id = {table["id"]: table for table in tables}
-    yield from _unknown_names(where, figure)
-    for name in figure.get("tables", [figure["table"]] if "table" in figure else []):
-        if name not in by_id:
-            yield (*where, "table" if "table" in figure else "tables"), f"unknown table {name!r}{nearest(name, by_id)}"
-    if "table" in figure:
-        yield from _unknown_columns(where, figure, by_id[figure["table"]])
-    if "recipe" in figure:
+def _unknown(where: tuple, key: str, name: str, known: Iterable[str]) -> Iterator[Mistake]:
+    """A variant or a recipe that is named and does not exist."""
+    if name and name not in known:
+        yield (*where, key), f"unknown {key.removesuffix('s')} {name!r}{nearest(name, known)}"
+
+
+def _figure_mistakes(where: tuple, figure: Figure, tables: Sequence[Table]) -> Iterator[Mistake]:
+    by_id = {table.id: table for table in tables}
+    yield from _unknown(where, "variant", figure.variant, resolve_variants())
+    for name in figure.variants:
+        yield from _unknown(where, "variants", name, resolve_variants())
+    yield from _unknown(where, "recipe", figure.recipe, _resolved_recipes(RECIPES))
+    for key, names in (("table", filter(None, [figure.table])), ("tables", figure.tables)):
+        for name in names:
+            if name not in by_id:
+                yield (*where, key), f"unknown table {name!r}{nearest(name, by_id)}"
+    if figure.table:
+        yield from _unknown_columns(where, figure, by_id[figure.table])
+    if figure.recipe:
         yield from _untrained(where, figure, tables)
 
 
-def _unknown_columns(where: tuple, figure: dict, table: dict) -> Iterator[Mistake]:
+def _unknown_columns(where: tuple, figure: Figure, table: Table) -> Iterator[Mistake]:
     """Columns that a bubble chart names and its table lacks."""
-    columns = [column["id"] for column in table["columns"]]
+    columns = [column.id for column in table.columns]
     for key in ("error", "macs", "time", "size"):
-        if key in figure and figure[key] not in columns:
-            yield (*where, key), f"{table['id']} has no column {figure[key]!r}{nearest(figure[key], columns)}"
+        name = getattr(figure, key)
+        if name and name not in columns:
+            yield (*where, key), f"{table.id} has no column {name!r}{nearest(name, columns)}"
 
 
-def _untrained(where: tuple, figure: dict, tables: list[dict]) -> Iterator[Mistake]:
+def _untrained(where: tuple, figure: Figure, tables: Sequence[Table]) -> Iterator[Mistake]:
     """Runs that a figure shows and no table asks for: they would never be trained. Baselines come with every table."""
-    recipe, keypoints = figure["recipe"], figure["input"]
-    runs = set(_runs(tables, keypoints))
-    for variant in figure.get("variants", [figure.get("variant")]):
-        baseline = resolve_variants().get(variant, {}).get("family") == "baselines"
-        if (variant, recipe) not in runs and not baseline:
-            yield where, f"no table trains {variant} by recipe {recipe} on {keypoints} input; add a row for it"
-
-
-def _runs(tables: list[dict], keypoints: str) -> Iterator[tuple[str, str]]:
-    """(variant, recipe) of the runs on one kind of input that the tables ask for."""
-    for table in tables:
-        inputs = {column["input"] for column in table["columns"] if "input" in column}
-        if keypoints in inputs:
-            yield from ((row["variant"], row["recipe"]) for row in table["rows"] if "recipe" in row)
+    asking = [t for t in tables if any(isinstance(c, LiftingColumn) and c.input == figure.input for c in t.columns)]
+    runs = {(row.variant, row.recipe) for table in asking for row in table.rows}
+    for variant in figure.variants or (figure.variant,):
+        baseline = resolve_variants()[variant]["family"] == "baselines"
+        if (variant, figure.recipe) not in runs and not baseline:
+            yield (
+                where,
+                f"no table trains {variant} by recipe {figure.recipe} on {figure.input} input; add a row for it",
+            )

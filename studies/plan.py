@@ -9,6 +9,7 @@ from fractions import Fraction
 from studies.load import load_study, recipe_named
 from studies.motions import motions
 from studies.paper import COCO, PAPER, PUBLISHED
+from studies.types import AccuracyColumn, CountColumn, Figure, LiftingColumn, Study, VideoColumn
 from studies.variants import resolve_variants
 from studies.video import (
     AUGMENTING,
@@ -44,13 +45,13 @@ class Experiment:
 class Plan:
     """Everything that the workflow needs to know, derived from the studies and the config.
 
-    studies     study name -> its content
+    studies     by name
     experiments in the order in which the studies name them
     families    family of models -> the variants of it that the studies name (for efficiency)
     """
 
     config: dict
-    studies: dict[str, dict]
+    studies: dict[str, Study]
     experiments: tuple[Experiment, ...]
     families: dict[str, list[str]]
 
@@ -60,9 +61,9 @@ class Plan:
 
     def shown(self, metric: str) -> list[str]:
         """Variants of tables with a column of that efficiency metric."""
-        tables = [table for study in self.studies.values() for table in study["tables"]]
-        rows = [row for t in tables if any(c.get("metric") == metric for c in t["columns"]) for row in t["rows"]]
-        return list(dict.fromkeys(row["variant"] for row in rows if "variant" in row))
+        tables = [table for study in self.studies.values() for table in study.tables]
+        showing = [t for t in tables if any(isinstance(c, CountColumn) and c.metric == metric for c in t.columns)]
+        return list(dict.fromkeys(row.variant for table in showing for row in table.rows if row.variant))
 
     @property
     def rule(self) -> dict:
@@ -135,9 +136,7 @@ class Plan:
         return {
             "hyper": video_hyper(resolve_variants()[experiment.variant], rule),
             "recipe": video_recipe(recipe_named(experiment.recipe), changes),
-            "conditions": conditions(
-                list(self.studies.values()), experiment, lambda column: dataset_of(column, self.config)
-            ),
+            "conditions": conditions(self.studies.values(), experiment, lambda column: dataset_of(column, self.config)),
         }
 
 
@@ -148,21 +147,22 @@ def make_plan(config: dict) -> Plan:
     return Plan(config, studies, tuple(dict.fromkeys(wanted)), _families(studies))
 
 
-def study_experiments(study: dict, config: dict) -> list[Experiment]:
+def study_experiments(study: Study, config: dict) -> list[Experiment]:
     """Experiments behind the accuracy cells of one study; where poses are lifted, the two baselines on the same data.
 
     A variant without a recipe is one that does not fit into memory: it is not trained.
     """
     found = []
-    for table in study["tables"]:
-        columns = [column for column in table["columns"] if column["kind"] == "accuracy"]
-        for dataset, lifting in {dataset_of(column, config): "input" in column for column in columns}.items():
+    for table in study.tables:
+        columns = {dataset_of(column, config): column for column in table.accuracies}
+        for dataset, column in columns.items():
             if dataset is None or not _chosen(dataset, config):
                 continue
+            lifting = isinstance(column, LiftingColumn)
             found += [Experiment(dataset, name, BASELINE_RECIPE) for name in BASELINES if lifting]
-            found += [Experiment(dataset, row["variant"], row["recipe"]) for row in table["rows"] if "recipe" in row]
+            found += [Experiment(dataset, row.variant, row.recipe) for row in table.rows if row.recipe]
             given = config["weights"].get(dataset, {})
-            named = [row["variant"] for row in table["rows"] if row.get("variant") in given]
+            named = [row.variant for row in table.rows if row.variant in given]
             found += [Experiment(dataset, variant, PUBLISHED) for variant in named]
     left_out = config["scales"].get(config["scale"], {}).get("video", {}).get("leave_out", ())
     found = [e for e in found if e.variant not in left_out]
@@ -180,21 +180,21 @@ def _chosen(dataset: str, config: dict) -> bool:
     return config["scale"] != PAPER or chosen == "all" or benchmark_of(dataset) in chosen
 
 
-def dataset_of(item: dict, config: dict) -> str | None:
+def dataset_of(item: AccuracyColumn | Figure, config: dict) -> str | None:
     """Data set that fills an accuracy column, or that a figure is drawn from; None where the scale has none.
 
     Of lifted poses: ground-truth keypoints, or those of the configured detector, of the configured motion; at scale
-    `paper` of what the table is about (`about`). Of video: videos rendered from the configured motion, where it is
-    filmed; at scale `paper` the column's own.
+    `paper` of what the column is about. Of video: videos rendered from the configured motion, where it is filmed; at
+    scale `paper` those that the column is about.
     """
     paper = config["scale"] == PAPER
-    if "benchmark" in item:
+    if isinstance(item, VideoColumn):
         if paper:
-            return f"video-{about}" if (about := item.get("about", item["benchmark"])) else None
-        ours = item["benchmark"] == "video" and motions()[config["dataset"]].filmed
+            return f"video-{item.about}" if item.about else None
+        ours = item.benchmark == "video" and motions()[config["dataset"]].filmed
         return f"video-{config['dataset']}" if ours else None
-    base = item.get("about", config["dataset"]) if paper else config["dataset"]
-    preset = "gt" if "gt" in (item["input"], ONLY_PRESET.get(base)) else config["detector"]
+    base = item.about if paper and isinstance(item, LiftingColumn) else config["dataset"]
+    preset = "gt" if "gt" in (item.input, ONLY_PRESET.get(base)) else config["detector"]
     return base and f"{base}-{preset}"
 
 
@@ -233,10 +233,10 @@ def scaled_recipe(recipe: dict, rule: dict, frames: int) -> dict:
     )
 
 
-def _families(studies: dict[str, dict]) -> dict[str, list[str]]:
+def _families(studies: dict[str, Study]) -> dict[str, list[str]]:
     """Variants that the studies name, and the baselines, grouped by family."""
     variants = resolve_variants()
-    named = [row["variant"] for s in studies.values() for t in s["tables"] for row in t["rows"] if "variant" in row]
+    named = [row.variant for s in studies.values() for table in s.tables for row in table.rows if row.variant]
     families: dict[str, list[str]] = {}
     for name in dict.fromkeys([*BASELINES, *named]):
         families.setdefault(variants[name]["family"], []).append(name)

@@ -3,9 +3,12 @@
 Imported while Snakemake parses the workflow: nothing heavy may be imported here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
+
+from studies.types import Study, VideoColumn
 
 if TYPE_CHECKING:
     from studies.plan import Experiment
@@ -62,24 +65,22 @@ def reads_features(hyper: dict, recipe: dict) -> bool:
     return bool(recipe["draws"]) and hyper.get("freeze_encoder", True) and recipe["neighbours"] != "shuffled"
 
 
-def conditions(studies: list[dict], experiment: "Experiment", dataset_of: Callable[[dict], str | None]) -> list[str]:
+def conditions(
+    studies: Iterable[Study], experiment: "Experiment", dataset_of: Callable[[VideoColumn], str | None]
+) -> list[str]:
     """Boxes and neighbours that tables show of an experiment on video: `gt-boxes`, `detected-boxes+copies`, ...
 
     dataset_of : the data set that fills a column. Where a paper does not say which boxes, both kinds are wanted.
     """
     asked = (experiment.variant, experiment.recipe)
-    found = [
-        condition(column | {"boxes": boxes})
+    columns = [
+        column
         for study in studies
-        for table in study["tables"]
-        if any((row.get("variant"), row.get("recipe")) == asked for row in table["rows"])
-        for column in table["columns"]
-        if "benchmark" in column and dataset_of(column) == experiment.dataset
-        for boxes in (("detected", "gt") if column["boxes"] == "unstated" else (column["boxes"],))
+        for table in study.tables
+        if any((row.variant, row.recipe) == asked for row in table.rows)
+        for column in table.columns
+        if isinstance(column, VideoColumn) and dataset_of(column) == experiment.dataset
     ]
-    return sorted(set(found))
-
-
-def condition(column: dict) -> str:
-    """Boxes and neighbours of a column of a table."""
-    return "+".join(filter(None, [f"{column['boxes']}-boxes", column.get("neighbours", "")]))
+    kinds = {"unstated": ("detected", "gt")}
+    wanted = {replace(c, boxes=boxes).condition for c in columns for boxes in kinds.get(c.boxes, (c.boxes,))}
+    return sorted(wanted)

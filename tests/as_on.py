@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COMPUTING = (
     *("tests/models", "tests/metrics", "tests/training"),
-    "tests/workflow/test_regression_gate.py::test_the_clean_tree_passes",
+    "tests/workflow/commands/test_regression_gate.py::test_the_clean_tree_passes",
 )
 # Of these, what counts, reads, measures memory or starts processes: no other processor makes that differ.
 ELSEWHERE = (

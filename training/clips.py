@@ -57,8 +57,10 @@ class Persons:
     def score(self, joints: np.ndarray, scores: np.ndarray) -> dict[str, float]:
         """AP, or PCK of Sub-JHMDB, of predictions (N, 15, 2) in image pixels with scores (N, 15)."""
         if self.joints is JHMDB:
-            return person_pck(self.instances, joints)
-        return video_ap(self.sequences, self.instances, joints, scores)
+            scored = person_pck(self.instances, joints)
+        else:
+            scored = video_ap(self.sequences, self.instances, joints, scores)
+        return {name: score.value for name, score in scored.items()}
 
 
 class Images:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import models
 from base.errors import InputError
 from base.foreign import data_files
 from datasets.lifting import Split, load
-from models.checkpoints import IMAGE
-from models.evaluation import emits_one
+from models.layout import IMAGE
+from models.lifting.parts import LiftingModel
+from studies.predictions import Predicted
 from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error
 from training.loop import WHOLE, Evaluation, Trainer
@@ -32,7 +33,7 @@ class Lifting:
     columns = ("val_mpjpe", "test_mpjpe")
     lower_is_better = True
 
-    def __init__(self, model: nn.Module, splits: dict[str, Split], recipe: dict) -> None:
+    def __init__(self, model: LiftingModel, splits: dict[str, Split], recipe: dict) -> None:
         self.splits, self.recipe = dict(splits), recipe
         self.terms = weighted_terms(recipe["loss"])
         taught = [self.splits["train"]]
@@ -47,22 +48,19 @@ class Lifting:
         return list(self.clips.epoch(self.recipe["batch"], self.recipe["steps"], seed, epoch))
 
     def loss(
-        self, model: nn.Module, rows: Tensor, seed: int, step: int, part: slice = WHOLE
+        self, model: LiftingModel, rows: Tensor, seed: int, step: int, part: slice = WHOLE
     ) -> tuple[Tensor, dict[str, float]]:
         """The recipe's loss of a part of a batch of clips."""
         device = next(model.parameters()).device
         inputs, labels = self.clips.batch(rows, self.recipe["flip"], step_generator(seed, step), part)
         inputs, labels = inputs.to(device), labels.to(device)
-        if not emits_one(model):
-            return weighted_loss(model(inputs).float(), labels, self.recipe["loss"])
         middle = labels[:, model.frames // 2, None]
-        if not hasattr(model, "both"):
-            return weighted_loss(model(inputs).float(), middle, self.recipe["loss"])
-        pairs = zip(model.both(inputs), (labels, middle), strict=True)
-        (every, _), (one, terms) = (weighted_loss(p.float(), truth, self.recipe["loss"]) for p, truth in pairs)
-        return every + one, terms
+        poses = [output.float() for output in model.outputs(inputs)]
+        truths = [labels if output.shape[1] == labels.shape[1] else middle for output in poses]
+        losses = [weighted_loss(p, truth, self.recipe["loss"]) for p, truth in zip(poses, truths, strict=True)]
+        return sum(loss for loss, _ in losses), losses[-1][1]
 
-    def evaluate(self, model: nn.Module) -> Evaluation:
+    def evaluate(self, model: LiftingModel) -> Evaluation:
         """P1 on validation, where something is held out, and test, and the predictions for test."""
         judged = {name: self.splits[name] for name in ("val", "test") if name in self.splits}
         poses = {name: predict(model, split, self.recipe["flip_test"]) for name, split in judged.items()}
@@ -100,11 +98,10 @@ def train_lifting(
     splits = {name: load(data / name) for name in SPLITS if (data / name).is_dir()}
     model = start(spec)
     task = Lifting(model, splits, spec["recipe"])
-    if hasattr(model, "fit"):  # closed form, no gradient: the mean pose
-        model.fit(task.clips.labels)
+    model.fit(task.clips.labels)
     if weights is not None:
-        if model.published.space != IMAGE:
-            name, space = type(model).__name__, model.published.space
+        if model.layout.space != IMAGE:
+            name, space = type(model).__name__, model.layout.space
             raise InputError(f"{weights}: {name} was published to answer in {space}, here it is {IMAGE}: leave it out")
         models.load_published(model, weights).requires_grad_(False)
     inputs = digests([*data_files(data, "*/card.json"), *([weights] if weights else [])], sources)
@@ -116,13 +113,13 @@ def train_lifting(
 
 
 def _predictions(trainer: Trainer, splits: dict[str, Split]) -> dict[str, np.ndarray]:
-    """Predictions (N, J, 3) by selection for the test split, and as `new_<selection>` for unseen bodies."""
-    arrays = {selection: kept["predictions"]["test"].numpy() for selection, kept in trainer.best.items()}
+    """Predictions (N, J, 3) of each selection for the test split, and for unseen bodies, by `Predicted.key`."""
+    arrays = {Predicted(s, "test").key(): kept["predictions"]["test"].numpy() for s, kept in trainer.best.items()}
     answers: dict[int, np.ndarray] = {}  # by epoch: selections may have chosen the same
     for selection in trainer.best if "new" in splits else ():
         epoch = trainer.best[selection]["epoch"]
         if epoch not in answers:
             trainer.model.load_state_dict(trainer.best[selection]["weights"])
             answers[epoch] = predict(trainer.model, splits["new"], trainer.recipe["flip_test"])
-        arrays[f"new_{selection}"] = answers[epoch]
+        arrays[Predicted(selection, "new").key()] = answers[epoch]
     return arrays

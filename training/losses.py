@@ -75,6 +75,6 @@ def weighted_loss(prediction: Tensor, target: Tensor, weights: dict[str, float])
 def heatmap_loss(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Squared difference of heatmaps (B, J, H, W), mean over joints and pixels, weighted by joint (B, J).
 
-    Source: spec glsmamba, 2.9.
+    Source: GLSMamba's loss L_H; weights by joint are usual in this line of work (docs/glsmamba.md, Training).
     """
     return (weights * (heatmaps - targets).square().mean((2, 3))).mean()

@@ -134,8 +134,8 @@ def train_video(
     features : of that encoder (`training.features`), where it stays frozen
     published : a ViTPose's file for the pretraining to start from, as `models.load_published`
     team : the processes that train together
-    `predictions.npz` holds, for each selection and condition, `<selection>/<split>+<condition>/joints` (N, 15, 2) in
-    pixels and `/scores` (N, 15); persons in the order of `Persons.instances`.
+    `predictions.npz` (`studies.predictions`) holds joints (N, 15, 2) in pixels and scores (N, 15) of each condition;
+    persons in the order of `Persons.instances`.
     """
     began = time.monotonic()
     model = start(spec)

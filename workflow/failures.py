@@ -27,7 +27,7 @@ from base.files import write_text
 VARIABLE = "SSMPOSE_FAILED"  # the environment names the file of a run that goes on
 LOGS = Path("results/logs")
 # Rules that can do without some of their inputs, and those whose jobs are tried once more in pieces.
-GATHERING = {"score", "score_video", "heatmaps", "measurements", "comparisons", "figures", "tables", "audit", "site"}
+GATHERING = {"score", "heatmaps", "measurements", "comparisons", "figures", "tables", "audit", "site"}
 GATHERING |= {"crate", "regression"}
 APART = {"train_run", "train_video"}
 LENIENT = {"evidence", "fingerprints", "speed_ratios", "figures", "heatmaps"}
@@ -103,8 +103,8 @@ def failed_jobs(workflow: Any) -> list[FailedJob]:
         for cause in causes if job.rule.name not in GATHERING else ():
             waiting[cause] += map(str, job.output)
     first = VARIABLE not in os.environ
-    found = [_failed(job, tuple(dict.fromkeys(paths)), first) for job, paths in waiting.items()]
-    return sorted(found, key=lambda job: job.name)
+    jobs = (_failed(job, tuple(dict.fromkeys(paths)), first) for job, paths in waiting.items())
+    return sorted(jobs, key=lambda job: job.name)
 
 
 def _failed(job: Any, waiting: tuple[str, ...], first: bool) -> FailedJob:
@@ -120,10 +120,11 @@ def reason(log: Path, since: float = STARTED) -> str:
     if not log.is_file() or log.stat().st_mtime < since:
         return "it ended before it began to write its log"
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    told = next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), "")
-    if not told and any(line.startswith("Traceback ") for line in lines):
-        told = lines[-1]
-    return told or "it was killed, by hand or for want of memory or time"
+    if errors := [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]:
+        return errors[0]
+    if any(line.startswith("Traceback ") for line in lines):
+        return lines[-1]
+    return "it was killed, by hand or for want of memory or time"
 
 
 def go_on(workflow: Any, chosen: Mapping[str, Any], name: str) -> list[str]:
@@ -145,7 +146,7 @@ def go_on(workflow: Any, chosen: Mapping[str, Any], name: str) -> list[str]:
         Failures(failures).write(path)
         ended = _run(workflow, targets, configured, path, log)
         failures = list(Failures.read(str(path)).jobs)
-    return _told(Failures(failures), None if ended else log) if count else []
+    return _closing_lines(Failures(failures), None if ended else log) if count else []
 
 
 def _targets(workflow: Any, failures: list[FailedJob]) -> list[str] | None:
@@ -178,7 +179,7 @@ def _remove_outdated(workflow: Any) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _told(failures: Failures, log: Path | None) -> list[str]:
+def _closing_lines(failures: Failures, log: Path | None) -> list[str]:
     """Lines for the terminal; log: of the run that should have made the report, where it did not."""
     lines = [f"failed: {job.name}: {job.why}{f' ({job.log})' if job.log else ''}" for job in failures.final]
     if log is not None:

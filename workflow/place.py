@@ -120,10 +120,10 @@ def main(arguments: list[str]) -> int:
         why = unready(venv)
         print(why or "", end="")
         return int(bool(why))
-    told = obstacle(venv, why=" ".join(arguments[2:]) or None)
-    if told:
-        print(f"error: {told}".encode("ascii", "backslashreplace").decode(), file=sys.stderr)
-    return int(bool(told))
+    why = obstacle(venv, why=" ".join(arguments[2:]) or None)
+    if why:
+        print(f"error: {why}".encode("ascii", "backslashreplace").decode(), file=sys.stderr)
+    return int(bool(why))
 
 
 if __name__ == "__main__":

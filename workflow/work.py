@@ -27,8 +27,6 @@ import models
 from base.files import write_text
 from base.terminal import command
 from metrics.efficiency import predict_memory
-from models.evaluation import emits_one
-from models.examples import example_shape
 from models.ssm import backend_in_use
 from studies.load import recipes
 from studies.plan import Plan, make_plan
@@ -156,7 +154,7 @@ def _count(spec: dict, clips: int, features: bool) -> Network:
     tally, forward = _Tally(), []
 
     def objective(model: nn.Module, inputs: Tensor) -> Tensor:
-        outputs = _outputs(model, inputs, features)
+        outputs = [model.decode(inputs)] if features else model.outputs(inputs)
         forward.append(tally.work)
         return _loss(outputs, spec["recipe"])
 
@@ -170,15 +168,8 @@ def _count(spec: dict, clips: int, features: bool) -> Network:
         weights,
         trained,
         memory * size,
-        emits_one(model),
+        model.emits == "centre",
     )
-
-
-def _outputs(model: nn.Module, inputs: Tensor, features: bool = False) -> list[Tensor]:
-    """What a training step compares: heatmaps, poses, or those of all frames and of the middle one."""
-    if features:
-        return [model.decode(inputs)]
-    return list(model.both(inputs)) if hasattr(model, "both") else [model(inputs)]
 
 
 def _loss(outputs: Iterable[Tensor], recipe: dict) -> Tensor:
@@ -220,11 +211,11 @@ def step_seconds(spec: dict, clips: int) -> float:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = models.build(spec["variant"], **spec["hyper"], **models.scan_arguments(spec["variant"], spec["backend"]))
     model.to(device).train()
-    inputs = torch.randn((clips, *example_shape(model)[1:]), device=device)
+    inputs = torch.randn((clips, *model.example_shape[1:]), device=device)
     optimiser, times = Optimiser(model.parameters(), spec["recipe"]), []
     while len(times) < STEPS and (len(times) < 3 or sum(times) < SECONDS_FOR_STEPS):
         began = _clock(device)
-        _loss(_outputs(model, inputs), spec["recipe"]).backward()
+        _loss(model.outputs(inputs), spec["recipe"]).backward()
         optimiser.step(0.0)
         times.append(_clock(device) - began)
     return statistics.median(times[1:])

@@ -18,13 +18,12 @@ from xml.etree import ElementTree
 from base.errors import InputError
 from base.files import check_directory
 from base.foreign import UTF16, data_files
+from datasets.disguises import HEAD, SPACE, ZIP, stranger
 from datasets.fetching.archives import look_through
 
-HEAD = 1024  # bytes that are looked at first
 MESSAGE = 1 << 16  # bytes: longer ones are no message of a server
 CHUNK = 1 << 20
-SPACE = b"\xef\xbb\xbf \t\r\n"
-PACKED = (b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # zip, gzip, bzip2, xz
+PACKED = (ZIP, b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # zip, gzip, bzip2, xz
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 # How files begin whose kind has a mark.
 MARKS = {
@@ -32,7 +31,7 @@ MARKS = {
     ".cdf": (b"\xcd\xf3\x00\x01", b"\xcd\xf2\x60\x02", b"\x00\x00\xff\xff"),
     ".png": (b"\x89PNG",),
     ".jpg": (b"\xff\xd8",),
-    ".pth": (b"PK\3\4", b"\x80"),
+    ".pth": (ZIP, b"\x80"),
 }
 KINDS = {
     ".npz": "no npz file",
@@ -43,8 +42,6 @@ KINDS = {
     ".cdf": "no CDF file",
     ".calibration": "no calibration of cameras",
 } | dict.fromkeys(ARCHIVES, "damaged or no archive")
-PAGE = "a web page: sign in, or accept the licence, at that address in a browser, and save the file itself"
-POINTER = "a pointer of Git LFS: get the file itself with `git lfs pull`"
 OPENING = b"()]}clSIFVNKMJ"  # how pickles of the first two versions begin
 MATLAB5, HDF5 = b"MATLAB 5.0", b"\x89HDF\r\n\x1a\n"
 MATRIX, COMPRESSED = 14, 15  # types of the top elements of a MATLAB file
@@ -94,21 +91,19 @@ def _folder_complaint(folder: Path) -> str | None:
     files = data_files(folder, "*")
     if not files:
         return "is an empty folder"
-    found = (
+    complaints = (
         (file.name, wrong) for file in files if file.is_file() and (wrong := complaint(file, file.name, Expected()))
     )
-    return next((f"holds {name}, which {wrong}" for name, wrong in found), None)
+    return next((f"holds {name}, which {wrong}" for name, wrong in complaints), None)
 
 
 def _stranger(head: bytes, size: int, suffix: str, path: Path) -> str | None:
     """What else a file is, where anything but the wanted file came."""
-    text = head.lstrip(SPACE).lower()
+    text = head.lstrip(SPACE)
     if not text:
         return "empty" if not size else "blank" if size <= HEAD else None
-    if text.startswith((b"<!doctype html", b"<html")) or (text.startswith(b"<") and suffix != ".xml"):
-        return PAGE
-    if text.startswith(b"version https://git-lfs.github.com/"):
-        return POINTER
+    if other := stranger(head, markup=suffix == ".xml"):
+        return f"{other.what}: {other.remedy}"
     if suffix != ".json" and text.startswith(b"{") and size <= MESSAGE:
         try:
             return f"a message: {' '.join(json.dumps(json.loads(path.read_bytes())).split())[:80]}"

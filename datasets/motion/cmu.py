@@ -1,6 +1,6 @@
 """CMU motion capture as lifting data: 33 clips, faults cut, 50 frames per second, the joints of Human3.6M.
 
-Clips, faults, joint mapping and splits: spec 3.1 and 3.2. `cmu` has the splits train, val, test (P-clip: other
+Clips, faults, joints and splits: docs/protocols.md, CMU motion. `cmu` has the splits train, val, test (P-clip: other
 clips of the same three people) and new (P-new: other people, other motions); `cmu-small` is six clips of one
 person.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.fetching.sources import source, verified
-from datasets.motion.asf import Skeleton, forward_kinematics, read_amc, read_asf
+from datasets.motion.asf import AsfSkeleton, forward_kinematics, read_amc, read_asf
 from datasets.motion.takes import Motion, Take
 
 SOURCE = "cmu"
@@ -71,23 +71,18 @@ def motion(base: str, raw_dir: Path | None, seed: int) -> Motion:
     """
     splits = SPLITS[base]
     clips = [clip for names in splits.values() for clip in names]
-    hashes = verified(SOURCE, raw_dir, sorted({file for clip in clips for file in _files(clip)}))
+    hashes = verified(SOURCE, raw_dir, sorted({file for clip in clips for file in clip_files(clip)}))
     takes = {clip: clip_takes(clip, raw_dir / SOURCE, CAMERAS[base]) for clip in clips}
     if base == "cmu-small":
         takes = {clip: [_thinned(take) for take in parts] for clip, parts in takes.items()}
-    entry = source(SOURCE)
-    card = {
-        "sources": [{"name": entry.name, "url": entry.base_url, "sha256": hashes}],
-        "licence": entry.licence,
-        "acknowledgement": entry.acknowledgement,
-    }
     fps = FPS / SMALL_STEP if base == "cmu-small" else FPS
-    return Motion({split: [t for clip in names for t in takes[clip]] for split, names in splits.items()}, fps, card)
+    pieces = {split: [take for clip in names for take in takes[clip]] for split, names in splits.items()}
+    return Motion(pieces, fps, source(SOURCE).origin(hashes))
 
 
 def clip_takes(clip: str, folder: Path, cameras: tuple[int, ...]) -> list[Take]:
     """The faultless pieces of one clip (`02_01`) as takes at 50 Hz. folder: holds `subjects/02/02_01.amc`."""
-    asf, amc = _files(clip)
+    asf, amc = clip_files(clip)
     skeleton = read_asf(folder / asf)
     action, fps = CLIPS[clip]
     joints = human36m_joints(skeleton, forward_kinematics(skeleton, read_amc(folder / amc, skeleton, fps)))
@@ -101,7 +96,7 @@ def clip_takes(clip: str, folder: Path, cameras: tuple[int, ...]) -> list[Take]:
     ]
 
 
-def human36m_joints(skeleton: Skeleton, points: np.ndarray) -> np.ndarray:
+def human36m_joints(skeleton: AsfSkeleton, points: np.ndarray) -> np.ndarray:
     """Points of a CMU skeleton (F, P, 3), y up, to Human3.6M's 17 joints (F, 17, 3), z up, in the same unit."""
     ends = points[:, [skeleton.points.index(name) for name in ENDS]]  # (F, 16, 3)
     pelvis = (ends[:, 0] + ends[:, 3]) / 2
@@ -153,7 +148,7 @@ def _thinned(take: Take) -> Take:
     return Take(**vars(take) | {"frames": take.frames[::SMALL_STEP], "joints": take.joints[::SMALL_STEP]})
 
 
-def _files(clip: str) -> tuple[str, str]:
+def clip_files(clip: str) -> tuple[str, str]:
     """Names of a clip's skeleton and motion below the source."""
     subject = clip.split("_")[0]
     return f"subjects/{subject}/{subject}.asf", f"subjects/{subject}/{clip}.amc"

@@ -1,6 +1,6 @@
 """What a 2D detector makes of true keypoints: noise that is correlated in time, confidence, swaps, misses.
 
-The noise is MotionBERT's model of a fine-tuned stacked hourglass (spec 3.3): per joint a Gaussian or, with the
+The noise is MotionBERT's model of a fine-tuned stacked hourglass: per joint a Gaussian or, with the
 joint's outlier weight, a uniform displacement, drawn at key frames and interpolated, plus white jitter. Its
 outlier weights and its confidence curve are the published ones; of its Gaussians only the ranges are known here
 (mean up to 0.0065, deviation 0.0034 to 0.0095), so a joint's deviation follows its outlier weight through that
@@ -8,13 +8,11 @@ range. Swaps, misses and the shift of the box are added here, because that model
 be switched off, and has its own random numbers, so that switching one leaves the others as they were.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
 
-from base.errors import InputError
-from base.reading import nearest
 from datasets.skeletons import BONES
 
 PIXELS = 500.0  # pixels of one unit of the normalised image, in which the model's numbers are
@@ -71,17 +69,6 @@ PRESETS = {
     "sh-like": Detector(noise=1.0, jitter=1.0, confidence=True, swaps=0.005, misses=0.005),
     "hard": Detector(noise=1.6, jitter=1.6, confidence=True, swaps=0.01, misses=0.01, box=2.0),
 }
-
-
-def detector(preset: str, options: dict | None = None) -> Detector:
-    """The detector of a preset (gt, sh-like, hard), with some of its terms replaced. InputError for an unknown name."""
-    if preset not in PRESETS:
-        raise InputError(f"unknown detector preset {preset!r}{nearest(preset, PRESETS)}")
-    known = Detector.__dataclass_fields__
-    for key in options or {}:
-        if key not in known:
-            raise InputError(f"unknown detector term {key!r}{nearest(key, known)}")
-    return replace(PRESETS[preset], **(options or {}))
 
 
 def detect(joints: np.ndarray, factor: np.ndarray, terms: Detector, name: str, seed: int) -> np.ndarray:

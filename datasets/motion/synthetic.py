@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from datasets.card import Origin
 from datasets.motion.kinematics import euler, joint_positions
 from datasets.motion.takes import Motion, Take
 from datasets.skeletons import PARENTS
 
 FPS = 50.0
+LICENCE = "Apache-2.0: made by this repository's code (datasets/motion/synthetic.py)"
 BODY_STREAM, TAKE_STREAM = 2, 3  # separate these random numbers from each other and from the cameras'
 ANKLE = 0.09  # metres from floor to ankle
 CARRY = 0.03  # metres: how sharply the lower foot takes the weight
@@ -55,12 +57,7 @@ Kind = Callable[[np.ndarray, np.random.Generator], tuple[Angles, Yaw]]
 def motion(base: str, raw_dir: Path | None, seed: int) -> Motion:
     """The whole data set: takes of train, val and test. `base` and `raw_dir` are there for other sources."""
     splits = {split: _split(split, seed) for split in SIZES}
-    card = {
-        "sources": [],
-        "licence": "Apache-2.0: made by this repository's code (datasets/motion/synthetic.py)",
-        "acknowledgement": "",
-    }
-    return Motion(splits, FPS, card)
+    return Motion(splits, FPS, Origin(licence=LICENCE))
 
 
 def _split(split: str, seed: int) -> list[Take]:
@@ -80,16 +77,16 @@ def body(subject: int, seed: int) -> np.ndarray:
     """Offsets (17, 3) in metres of a random person's joints in their parents' frames; upright, facing +x."""
     rng = np.random.default_rng([seed, BODY_STREAM, subject])
     height = rng.normal(1.72, 0.08)
-    share = dict(zip(("hip", "thigh", "shank", "back", "chest", "arm"), rng.normal(1, 0.04, 6), strict=True))
+    hips, thigh, shank, back, chest, arms = rng.normal(1, 0.04, 6)
     shoulder = 0.095 * rng.normal(1, 0.05)
     x, y, z = np.eye(3) * height
     offsets = np.zeros((len(PARENTS), 3))
     for side, (hip, arm) in {1: (4, 11), -1: (1, 14)}.items():  # left, right
-        offsets[hip] = side * 0.075 * share["hip"] * y
-        offsets[hip + 1], offsets[hip + 2] = -0.255 * share["thigh"] * z, -0.255 * share["shank"] * z
+        offsets[hip] = side * 0.075 * hips * y
+        offsets[hip + 1], offsets[hip + 2] = -0.255 * thigh * z, -0.255 * shank * z
         offsets[arm] = side * shoulder * y - 0.02 * z
-        offsets[arm + 1], offsets[arm + 2] = -0.165 * share["arm"] * z, -0.145 * share["arm"] * z
-    offsets[SPINE], offsets[THORAX] = 0.135 * share["back"] * z, 0.145 * share["chest"] * z
+        offsets[arm + 1], offsets[arm + 2] = -0.165 * arms * z, -0.145 * arms * z
+    offsets[SPINE], offsets[THORAX] = 0.135 * back * z, 0.145 * chest * z
     offsets[NECK], offsets[10] = 0.055 * z + 0.02 * x, 0.065 * z
     return offsets
 

@@ -7,57 +7,35 @@ own module says (`conversion`); memory holds what one reader gives, never a spli
 import importlib
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from base.errors import InputError
 from base.files import write_text
-from base.folders import code_digest, whole_folder
+from base.folders import code_stamp, whole_folder
 from base.reading import nearest
+from datasets.card import Card, RawFiles
 from datasets.fetching.downloads import digest
-from datasets.lifting import SplitWriter
 from datasets.papers import MODULES, PRESETS
 from datasets.papers.report import describe
+from datasets.writing import CapturedSequence, SplitWriter
 
 SPEAK = 5.0  # seconds between lines of progress
 
 
 @dataclass(frozen=True)
-class View:
-    """A take seen by a camera: the rows of one sequence.
-
-    keypoints (T, 17, 3) px and confidence; joints (T, 17, 3); factor (T,); valid (T,) bool where not all frames are
-    judged, or None; action: one name, or (T,) of them; size: width and height of the image in pixels; where: the raw
-    file and what of it this is, for messages.
-    """
-
-    sequence: str
-    subject: str
-    action: str | np.ndarray
-    camera: str
-    size: tuple[int, int]
-    keypoints: np.ndarray
-    joints: np.ndarray
-    factor: np.ndarray
-    where: str
-    valid: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
 class Conversion:
     """What a data set's files become. form: how its files were published; views: the sequences of a split, made when
-    asked for; files: those that were read; card: what else the card says, for each split.
+    asked for; files: those that were read; cards: what is said of each split besides.
     """
 
     form: str
-    views: Callable[[str], Iterator[View]]
+    views: Callable[[str], Iterator[CapturedSequence]]
     files: list[Path]
-    card: dict[str, dict]
+    cards: dict[str, Card]
 
 
 def convert(name: str, out_dir: str | Path, raw_dir: str | Path, form: str = "auto") -> None:
@@ -71,21 +49,41 @@ def convert(name: str, out_dir: str | Path, raw_dir: str | Path, form: str = "au
     base, preset = split_name(name)
     raw, module = Path(raw_dir) / base, MODULES[base]
     made = importlib.import_module(module).conversion(preset, raw, form)
-    card = {
-        "dataset": name,
-        "preset": preset,
-        "form": made.form,
-        "sources": [{"name": base, "sha256": {p.relative_to(raw).as_posix(): digest(p) for p in made.files}}],
-        "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.papers.convert", module)},
-    }
+    origin = RawFiles(base, sha256={path.relative_to(raw).as_posix(): digest(path) for path in made.files})
+    code = code_stamp("datasets.papers.convert", module)
+    common = {"dataset": name, "preset": preset, "form": made.form, "code": code, "sources": (origin,)}
     with whole_folder(Path(out_dir)) as folder:
-        cards = {}
-        for split in ("train", "val", "test"):
-            if found := _write(folder / split, split, made.views(split), card | {"split": split} | made.card[split]):
-                cards[split] = found
-        if missing := {"train", "test"} - set(cards):
+        cards = {split: replace(made.cards[split], split=split, **common) for split in ("train", "val", "test")}
+        written = [split for split, card in cards.items() if _write(folder / split, made.views(split), card)]
+        if missing := {"train", "test"} - set(written):
             raise InputError(f"{raw}: has nothing for the split {min(missing)!r}; put the files of all persons there")
-        write_text(folder / "report.md", describe(folder, cards))
+        write_text(folder / "report.md", describe(folder, cards["train"], written))
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form that a source's files are published in, and whether they are there."""
+
+    name: str
+    there: bool
+
+
+def chosen_form(source: str, asked: str, forms: Sequence[Form], advice: str) -> str:
+    """The form to read, the one that is asked for or, for "auto", the first whose files are there.
+
+    Raises InputError: an unknown form, or `advice` where nothing is there.
+    """
+    names, there = [form.name for form in forms], [form.name for form in forms if form.there]
+    if asked not in ("auto", *names):
+        raise InputError(f"sources.{source}.form: unknown form {asked!r}{nearest(asked, names)}")
+    if asked == "auto" and not there:
+        raise InputError(advice)
+    return there[0] if asked == "auto" else asked
+
+
+def certain(keypoints: np.ndarray) -> np.ndarray:
+    """(T, 17, 2) with a confidence of 1: (T, 17, 3) float32."""
+    return np.concatenate([keypoints, np.ones((*keypoints.shape[:2], 1))], -1).astype(np.float32)
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -96,21 +94,23 @@ def split_name(name: str) -> tuple[str, str]:
     return known[name]
 
 
-def _write(folder: Path, split: str, views: Iterator[View], card: dict) -> dict | None:
-    """Write a split; its card, or None where there is nothing."""
+def _write(folder: Path, views: Iterator[CapturedSequence], card: Card) -> bool:
+    """Write a split, if there is anything of it."""
     writer, frames, spoken = None, 0, time.monotonic()
     for view in views:
         _check_inside(view)
         writer = writer or SplitWriter(folder)
-        writer.add(view.keypoints, view.joints, view.factor, _rows(view), view.where)
+        writer.add(view)
         frames += len(view.factor)
         if time.monotonic() - spoken > SPEAK:
             spoken = time.monotonic()
-            print(f"{split}: {frames:,} frames written, now {view.sequence}", file=sys.stderr)
-    return writer.close(card) if writer else None
+            print(f"{card.split}: {frames:,} frames written, now {view.sequence}", file=sys.stderr)
+    if writer:
+        writer.close(card)
+    return writer is not None
 
 
-def _check_inside(view: View) -> None:
+def _check_inside(view: CapturedSequence) -> None:
     """Raise InputError for a person who mostly stands outside of the image: the camera is another one, or turned."""
     x, y = np.median(view.keypoints[..., :2], axis=(0, 1))
     if not (0 <= x <= view.size[0] and 0 <= y <= view.size[1]):
@@ -118,16 +118,3 @@ def _check_inside(view: View) -> None:
             f"{view.where}: the person is at ({x:.4g}, {y:.4g}), outside of an image of {view.size[0]}x{view.size[1]} "
             "px; its camera or its units are other ones; get the file again"
         )
-
-
-def _rows(view: View) -> pd.DataFrame:
-    rows = {
-        "sequence": view.sequence,
-        "frame": np.arange(len(view.factor), dtype=np.int32),
-        "subject": view.subject,
-        "action": view.action,
-        "camera": view.camera,
-        "width": np.int32(view.size[0]),
-        "height": np.int32(view.size[1]),
-    }
-    return pd.DataFrame(rows | ({} if view.valid is None else {"valid": view.valid}))

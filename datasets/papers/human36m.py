@@ -1,7 +1,7 @@
 """Human3.6M in the forms that people have it: the official CDF files, VideoPose3D's npz files, MotionBERT's pickle.
 
 Readers only: what each form holds, in one set of words and units, checked before use. Nothing is unpickled that data
-does not need (`datasets.papers.restricted`). Facts about the forms: spec data_metrics, 1.2.
+does not need (`datasets.papers.restricted`). docs/papers-data.md describes the forms.
 """
 
 import re
@@ -13,12 +13,12 @@ import numpy as np
 
 from base.errors import InputError
 from base.foreign import data_files
+from base.human36m import HUMAN36M_BLOCKED, take_of
+from datasets.disguises import unreadable
 from datasets.lifting import sequence_bounds
-from datasets.papers.limbs import Body, check_limbs, check_points, check_sides
+from datasets.papers.limbs import Anatomy, check_limbs, check_points, check_sides
 from datasets.papers.restricted import read_npz, read_pickle
-from datasets.papers.unreadable import unreadable
 from datasets.papers.values import entry, items, mapping, numbers, texts
-from studies.benchmarks import CAMERA_SUFFIX, HUMAN36M_BLOCKED
 
 TRAIN, TEST = ("S1", "S5", "S6", "S7", "S8"), ("S9", "S11")
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")
@@ -29,7 +29,7 @@ LACKS_A_CAMERA = ("S11", "Directions"), "s_11_act_02_subact_02"  # a take that i
 POSITIONS = "MyPoseFeatures/D3_Positions"
 # Thighs, shins, upper arms, forearms: (right, left), each the two joints of a limb.
 LIMBS = (((1, 2), (4, 5)), ((2, 3), (5, 6)), ((14, 15), (11, 12)), ((15, 16), (12, 13)))
-BODY = Body(LIMBS, legs=((1, 2, 3), (4, 5, 6)), trunk=(0, 8))
+BODY = Anatomy(LIMBS, legs=((1, 2, 3), (4, 5, 6)), trunk=(0, 8))
 UNLIKE_IN_IMAGE = 0.4  # how unlike limbs may be in the space of images, where what is nearer is larger
 NEAR = 1.0  # mm between what a file says in mm and what its pixels and its factor give
 # act_02 to act_16
@@ -45,7 +45,7 @@ Take = tuple[str, str]  # subject and action, such as ("S9", "Walking 1")
 
 
 @dataclass(frozen=True)
-class Source:
+class TakeName:
     """What a name like `s_09_act_05_subact_02_ca_01` says. subject: S9; action: Greeting; camera: of CAMERAS."""
 
     name: str
@@ -54,12 +54,12 @@ class Source:
     camera: str
 
     @classmethod
-    def of(cls, name: str, where: str) -> "Source":
+    def of(cls, name: str, where: str) -> "TakeName":
         """The parts of a name. Raises InputError for a name of another form, or of nothing that there is."""
         match = SOURCE.fullmatch(name)
         subject, act, _, camera = map(int, match.groups()) if match else (0, 0, 0, 0)
-        known = f"S{subject}" in TRAIN + TEST and FIRST_ACT <= act < FIRST_ACT + len(ACTIONS)
-        if not (known and 1 <= camera <= len(CAMERAS)):
+        exists = f"S{subject}" in TRAIN + TEST and FIRST_ACT <= act < FIRST_ACT + len(ACTIONS)
+        if not (exists and 1 <= camera <= len(CAMERAS)):
             raise InputError(
                 f"{where}: {name!r} is no name of a take such as 's_09_act_05_subact_02_ca_01' (person, act 02 to 16, "
                 "take, camera 01 to 04); rename it in the file, or get the authors' file"
@@ -69,12 +69,12 @@ class Source:
     @property
     def kept(self) -> bool:
         """Whether this is not the take that is left out everywhere."""
-        return kept(self.name[:-CAMERA_SUFFIX])
+        return kept(take_of(self.name))
 
     @property
     def blocked(self) -> bool:
         """Whether its ground truth is shifted, so that nothing can be told from it."""
-        return self.name[:-CAMERA_SUFFIX] in HUMAN36M_BLOCKED
+        return take_of(self.name) in HUMAN36M_BLOCKED
 
 
 def kept(take: Take | str) -> bool:
@@ -83,7 +83,7 @@ def kept(take: Take | str) -> bool:
 
 
 @dataclass(frozen=True)
-class Frames:
+class PickledFrames:
     """One split of MotionBERT's pickle, N frames, sequences contiguous.
 
     keypoints (N, 17, 3): x, y in pixels and confidence; joints (N, 17, 3): the projected joints, x, y in pixels and
@@ -109,12 +109,12 @@ def read_original(folder: str | Path) -> dict[Take, np.ndarray]:
     files = data_files(Path(folder), f"S*/{POSITIONS}/*.cdf")
     if not files:
         raise InputError(f"{folder}: holds no S*/{POSITIONS}/*.cdf; unpack Poses_D3_Positions_S*.tgz there")
-    found = {}
+    takes = {}
     for file in files:
         take = _take(file.parts[-4], file.stem, str(file))
         if kept(take):
-            found[take] = _checked(_cdf_poses(file)[:, list(KEPT)], str(file))
-    return found
+            takes[take] = _checked(_cdf_poses(file)[:, list(KEPT)], str(file))
+    return takes
 
 
 def read_positions(path: str | Path) -> dict[Take, np.ndarray]:
@@ -122,11 +122,11 @@ def read_positions(path: str | Path) -> dict[Take, np.ndarray]:
 
     Raises InputError as `read_original`.
     """
-    found = {}
+    takes = {}
     for take, where, poses in _takes(read_npz(path), "positions_3d", path):
         poses = 1000 * numbers(poses, where, (None, RAW_JOINTS, 3))
-        found[take] = _checked(poses[:, list(KEPT)], where)
-    return found
+        takes[take] = _checked(poses[:, list(KEPT)], where)
+    return takes
 
 
 def read_detections(path: str | Path) -> dict[Take, tuple[np.ndarray, ...]]:
@@ -141,19 +141,19 @@ def read_detections(path: str | Path) -> dict[Take, tuple[np.ndarray, ...]]:
     if joints not in (16, 17):
         raise InputError(f"{where}, num_joints is {joints:g}; 16 or 17 is wanted; is it the right file?")
     joints = int(joints)
-    found = {}
+    takes = {}
     for take, where, content in _takes(arrays, "positions_2d", path):
         views = items(content, where)
         if len(views) != len(CAMERAS):
             raise InputError(f"{where}: has {len(views)} views; {len(CAMERAS)} of (T, {joints}, 2) are wanted")
-        found[take] = tuple(
+        takes[take] = tuple(
             numbers(view, f"{where}, camera {name}", (None, joints, 2))
             for name, view in zip(CAMERAS, views, strict=True)
         )
-    return found
+    return takes
 
 
-def read_motionbert(path: str | Path) -> dict[str, Frames]:
+def read_motionbert(path: str | Path) -> dict[str, PickledFrames]:
     """The splits `train` and `test` of `h36m_sh_conf_cam_source_final.pkl`.
 
     A missing confidence is 1. Raises InputError: missing keys, other shapes, NaN, names and cameras that do not belong
@@ -181,7 +181,7 @@ def _checked(poses: np.ndarray, where: str) -> np.ndarray:
     return check_sides(check_limbs(poses, LIMBS, where), BODY, where)
 
 
-def _frames(content: object, where: str, people: tuple[str, ...]) -> Frames:
+def _frames(content: object, where: str, people: tuple[str, ...]) -> PickledFrames:
     """One split, checked. people: whose takes it may hold."""
     points = numbers(entry(content, "joint_2d", where), f"{where}, joint_2d", (None, 17, None), np.float32)
     count = len(points)
@@ -197,7 +197,7 @@ def _frames(content: object, where: str, people: tuple[str, ...]) -> Frames:
     camera, source = (texts(entry(content, key, where), f"{where}, {key}", count) for key in ("camera_name", "source"))
     action = texts(content["action"], f"{where}, action", count) if "action" in content else None
     factor = _factor(content, joints, source, where) if people == TEST else None
-    frames = Frames(points, joints, factor, source, camera, action)
+    frames = PickledFrames(points, joints, factor, source, camera, action)
     return _without(frames, _check_sources(frames, people, where))
 
 
@@ -213,28 +213,28 @@ def _factor(content: object, joints: np.ndarray, source: np.ndarray, where: str)
     return factor
 
 
-def _check_sources(frames: Frames, people: tuple[str, ...], where: str) -> list[tuple[int, int]]:
+def _check_sources(frames: PickledFrames, people: tuple[str, ...], where: str) -> list[tuple[int, int]]:
     """First row and the row after the last of each sequence that is kept; what they hold must belong together."""
-    bounds, found = sequence_bounds(frames.source), {}
+    bounds, starts = sequence_bounds(frames.source), {}
     for start, stop in bounds:
         name = str(frames.source[start])
-        source, place = Source.of(name, f"{where}, source"), f"{where}, {name}"
+        source, place = TakeName.of(name, f"{where}, source"), f"{where}, {name}"
         if source.subject not in people:
             raise InputError(f"{place}: is of {source.subject}; this split is of {', '.join(people)}; mend the file")
-        if name in found:
-            raise InputError(f"{place}: stands in rows {found[name]} and {start}, with others between; sort the rows")
+        if name in starts:
+            raise InputError(f"{place}: stands in rows {starts[name]} and {start}, with others between; sort the rows")
         if strange := sorted(set(frames.camera[start:stop].tolist()) - {source.camera}):
             wrong = f"is not {source.camera}, whose take this is"
             wrong = wrong if strange[0] in CAMERAS else f"is none of {', '.join(CAMERAS)}"
             raise InputError(f"{place}: camera {strange[0]!r} {wrong}; mend the file")
         if frames.action is not None and len(several := np.unique(frames.action[start:stop])) > 1:
             raise InputError(f"{place}: has the actions {', '.join(several)}; one take is of one; mend the file")
-        found[name] = start
+        starts[name] = start
         _check_take(frames, slice(start, stop), source, place)
-    return [(start, stop) for start, stop in bounds if Source.of(str(frames.source[start]), where).kept]
+    return [(start, stop) for start, stop in bounds if TakeName.of(str(frames.source[start]), where).kept]
 
 
-def _check_take(frames: Frames, rows: slice, source: Source, where: str) -> None:
+def _check_take(frames: PickledFrames, rows: slice, source: TakeName, where: str) -> None:
     """Check what is trained on and judged by: poses in pixels, or in mm where a factor is there; key points on them."""
     joints = frames.joints[rows]
     if frames.factor is None:
@@ -247,12 +247,12 @@ def _check_take(frames: Frames, rows: slice, source: Source, where: str) -> None
         check_points(frames.keypoints[rows, :, :2], joints[..., :2], BODY, f"{where}, joint_2d")
 
 
-def _without(frames: Frames, bounds: list[tuple[int, int]]) -> Frames:
+def _without(frames: PickledFrames, bounds: list[tuple[int, int]]) -> PickledFrames:
     """The frames of these sequences; the same arrays where that is all of them."""
     if sum(stop - start for start, stop in bounds) == len(frames.source):
         return frames
     rows = np.concatenate([np.arange(*bound) for bound in bounds] or [np.arange(0)])
-    return Frames(**{name: None if array is None else array[rows] for name, array in vars(frames).items()})
+    return PickledFrames(**{name: None if array is None else array[rows] for name, array in vars(frames).items()})
 
 
 def _takes(arrays: Mapping, key: str, path: str | Path) -> Iterator[tuple[Take, str, object]]:

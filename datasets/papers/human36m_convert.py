@@ -5,51 +5,52 @@ the same projection as MotionBERT's authors describe; detections of VideoPose3D'
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from base.errors import InputError
 from base.foreign import data_files
-from base.reading import nearest
-from datasets.lifting import sequence_bounds
+from datasets.card import Card, Units
+from datasets.lifting import SPACE, sequence_bounds
 from datasets.motion.cameras import image_space
-from datasets.papers.convert import Conversion, View
+from datasets.papers.convert import Conversion, Form, certain, chosen_form
 from datasets.papers.human36m import (
     BODY,
     CAMERAS,
     POSITIONS,
     TEST,
     TRAIN,
-    Frames,
-    Source,
+    PickledFrames,
     Take,
+    TakeName,
     read_detections,
     read_motionbert,
     read_original,
     read_positions,
 )
-from datasets.papers.human36m_cameras import SIZES, numbered, read_cameras, subject_camera
+from datasets.papers.human36m_cameras import SIZES, numbered, read_cameras
 from datasets.papers.limbs import check_points
+from datasets.writing import CapturedSequence
 
 PICKLE = "h36m_sh_conf_cam_source_final.pkl"
 POSITIONS_FILE = "data_3d_h36m.npz"
 DETECTIONS = {"cpn": "data_2d_h36m_cpn_ft_h36m_dbb.npz", "sh": "data_2d_h36m_sh_ft_h36m.npz"}
 HELD_OUT = "S8"
 SUBJECTS = {"train": tuple(s for s in TRAIN if s != HELD_OUT), "val": (HELD_OUT,), "test": TEST}
-FORMS = ("motionbert", "original", "videopose3d")
 # The stacked hourglass's 16 joints in the order of ours; what it has no name for is set between thorax and head.
 HOURGLASS = (6, 2, 1, 0, 3, 4, 5, 7, 8, None, 9, 13, 14, 15, 12, 11, 10)
 THORAX, NECK, HEAD = 8, 9, 10
-CARD = {
-    "space": "image-2.5d",
-    "joints": "human3.6m-17",
-    "protocol": "human36m",
-    "windows": "paper",
-    "fps": 50,
-    "licence": "Human3.6M: academic use after registration, no redistribution (vision.imar.ro/human3.6m)",
-}
-UNITS = {"keypoints": "px, px, confidence", "joints": "mm", "factor": "mm/px"}
+CARD = Card(
+    space=SPACE,
+    units=Units(),
+    fps=50,
+    joints="human3.6m-17",
+    protocol="human36m",
+    windows="paper",
+    licence="Human3.6M: academic use after registration, no redistribution (vision.imar.ro/human3.6m)",
+)
 
 
 def conversion(preset: str, raw: Path, form: str) -> Conversion:
@@ -57,28 +58,19 @@ def conversion(preset: str, raw: Path, form: str) -> Conversion:
 
     Raises InputError that says which files would do, where none is there.
     """
-    form = _form(preset, raw) if form == "auto" else form
-    if form not in FORMS:
-        raise InputError(f"sources.human36m.form: unknown form {form!r}{nearest(form, FORMS)}")
+    forms = (  # MotionBERT's before the others, because the papers used it
+        Form("motionbert", preset != "cpn" and (raw / PICKLE).is_file()),
+        Form("original", bool(data_files(raw, f"S*/{POSITIONS}/*.cdf"))),
+        Form("videopose3d", (raw / POSITIONS_FILE).is_file()),
+    )
+    extra = f" and {DETECTIONS[preset]}" if preset in DETECTIONS else ""
+    alone = "" if preset == "cpn" else f"{PICKLE} (MotionBERT), or "
+    advice = (
+        f"{raw}: nothing to make human36m-{preset} of; put {alone}S*/{POSITIONS}/*.cdf or {POSITIONS_FILE}, with "
+        f"metadata.xml or cameras.pkl{extra} there (`make data` says where they come from)"
+    )
+    form = chosen_form("human36m", form, forms, advice)
     return _from_pickle(preset, raw) if form == "motionbert" else _from_positions(preset, raw, form)
-
-
-def _form(preset: str, raw: Path) -> str:
-    """The form whose files are there; MotionBERT's before the others, because the papers used it."""
-    there = {
-        "motionbert": preset != "cpn" and (raw / PICKLE).is_file(),
-        "original": bool(data_files(raw, f"S*/{POSITIONS}/*.cdf")),
-        "videopose3d": (raw / POSITIONS_FILE).is_file(),
-    }
-    found = [form for form in FORMS if there[form]]
-    if not found:
-        extra = f" and {DETECTIONS[preset]}" if preset in DETECTIONS else ""
-        alone = "" if preset == "cpn" else f"{PICKLE} (MotionBERT), or "
-        raise InputError(
-            f"{raw}: nothing to make human36m-{preset} of; put {alone}S*/{POSITIONS}/*.cdf or {POSITIONS_FILE}, with "
-            f"metadata.xml or cameras.pkl{extra} there (`make data` says where they come from)"
-        )
-    return found[0]
 
 
 def _from_pickle(preset: str, raw: Path) -> Conversion:
@@ -86,24 +78,24 @@ def _from_pickle(preset: str, raw: Path) -> Conversion:
         raise InputError(f"sources.human36m.form: MotionBERT's file has no CPN detections; get {DETECTIONS['cpn']}")
     splits = read_motionbert(raw / PICKLE)
 
-    def views(split: str) -> Iterator[View]:
+    def views(split: str) -> Iterator[CapturedSequence]:
         return _pickled(splits["test" if split == "test" else "train"], SUBJECTS[split], preset, raw / PICKLE)
 
-    pixels = CARD | {"units": UNITS | {"joints": "px: the file has no factor for training", "factor": "1"}}
-    cards = dict.fromkeys(("train", "val"), pixels) | {"test": CARD | {"units": UNITS}}
+    pixels = replace(CARD, units=Units(joints="px: the file has no factor for training", factor="1"))
+    cards = dict.fromkeys(("train", "val"), pixels) | {"test": CARD}
     return Conversion("motionbert", views, [raw / PICKLE], cards)
 
 
-def _pickled(frames: Frames, subjects: tuple[str, ...], preset: str, file: Path) -> Iterator[View]:
+def _pickled(frames: PickledFrames, subjects: tuple[str, ...], preset: str, file: Path) -> Iterator[CapturedSequence]:
     for start, stop in sequence_bounds(frames.source):
-        source, rows = Source.of(str(frames.source[start]), f"{file}, source"), slice(start, stop)
+        source, rows = TakeName.of(str(frames.source[start]), f"{file}, source"), slice(start, stop)
         if source.subject not in subjects:
             continue
         factor = np.ones(stop - start, np.float32) if frames.factor is None else frames.factor[rows]
         joints = frames.joints[rows] * factor[:, None, None]
         action = source.action if frames.action is None else str(frames.action[start])
-        keypoints = _sure(frames.joints[rows, :, :2]) if preset == "gt" else frames.keypoints[rows]
-        yield View(
+        keypoints = certain(frames.joints[rows, :, :2]) if preset == "gt" else frames.keypoints[rows]
+        yield CapturedSequence(
             sequence=source.name,
             subject=source.subject,
             action=action,
@@ -120,60 +112,52 @@ def _from_positions(preset: str, raw: Path, form: str) -> Conversion:
     source = raw / POSITIONS_FILE if form == "videopose3d" else raw
     takes = read_positions(source) if form == "videopose3d" else read_original(raw)
     files = [source] if form == "videopose3d" else data_files(raw, f"S*/{POSITIONS}/*.cdf")
-    cameras, known, where = read_cameras(raw)
-    numbers, detected = numbered(sorted(takes), known), {}
+    recording, detected = read_cameras(raw), {}
+    numbers = numbered(sorted(takes), recording.numbers)
     if preset in DETECTIONS:
         files.append(raw / DETECTIONS[preset])
         detected = read_detections(files[-1])
 
-    def views(split: str) -> Iterator[View]:
+    def views(split: str) -> Iterator[CapturedSequence]:
         for take in sorted((t for t in takes if t[0] in SUBJECTS[split]), key=lambda t: (int(t[0][1:]), *numbers[t])):
-            found = _detected(detected, take, len(takes[take]), files[-1]) if detected else None
+            keypoints = _detected(detected.get(take), take, len(takes[take]), files[-1]) if detected else None
             for i, name in enumerate(CAMERAS):
-                camera = subject_camera(cameras, take[0], name, where)
+                camera = recording.camera(take[0], name)
                 joints, factor = (a.astype(np.float32) for a in image_space(takes[take] / 1000, camera))
                 act, subact = numbers[take]
                 sequence = f"s_{int(take[0][1:]):02d}_act_{act:02d}_subact_{subact:02d}_ca_{i + 1:02d}"
                 flat, title = joints[..., :2] / factor[:, None, None], " ".join(take)
-                if not Source.of(sequence, str(where)).blocked and found:
-                    check_points(found[i][..., :2], flat, BODY, f"{files[-1]}, {title}, camera {name}")
-                yield View(
+                if not TakeName.of(sequence, str(recording.file)).blocked and keypoints:
+                    check_points(keypoints[i][..., :2], flat, BODY, f"{files[-1]}, {title}, camera {name}")
+                yield CapturedSequence(
                     sequence=sequence,
                     subject=take[0],
                     action=take[1].partition(" ")[0],
                     camera=sequence[-5:],
                     size=camera.size,
-                    keypoints=found[i] if found else _sure(flat),
+                    keypoints=keypoints[i] if keypoints else certain(flat),
                     joints=joints,
                     factor=factor,
-                    where=f"{source}, {title}, seen by camera {name} of {where.name}",
+                    where=f"{source}, {title}, seen by camera {name} of {recording.file.name}",
                 )
 
-    card = CARD | {"units": UNITS} | ({"neck": "between thorax and head"} if preset == "sh" else {})
-    return Conversion(form, views, [*files, where], dict.fromkeys(SUBJECTS, card))
+    card = replace(CARD, neck="between thorax and head" if preset == "sh" else None)
+    return Conversion(form, views, [*files, recording.file], dict.fromkeys(SUBJECTS, card))
 
 
-def _detected(detected: dict[Take, tuple[np.ndarray, ...]], take: Take, count: int, file: Path) -> list[np.ndarray]:
+def _detected(views: tuple[np.ndarray, ...] | None, take: Take, count: int, file: Path) -> list[np.ndarray]:
     """Key points (T, 17, 3) of each camera, cut to the frames of the motion capture."""
-    if take not in detected:
+    if views is None:
         raise InputError(f"{file}: has no {' '.join(take)}; get the file again")
-    views = []
-    for view in detected[take]:
-        if len(view) < count:
-            raise InputError(f"{file}: {' '.join(take)} has {len(view)} frames, the motion capture {count}")
-        views.append(_sure(_seventeen(view[:count])))
-    return views
+    if short := [len(view) for view in views if len(view) < count]:
+        raise InputError(f"{file}: {' '.join(take)} has {short[0]} frames, the motion capture {count}")
+    return [certain(_seventeen(view[:count])) for view in views]
 
 
 def _seventeen(keypoints: np.ndarray) -> np.ndarray:
     """(T, 17, 2) of a detector's 17 or 16 joints."""
     if keypoints.shape[1] == len(HOURGLASS):
         return keypoints
-    found = keypoints[:, [joint or 0 for joint in HOURGLASS]]
-    found[:, NECK] = (found[:, THORAX] + found[:, HEAD]) / 2
-    return found
-
-
-def _sure(keypoints: np.ndarray) -> np.ndarray:
-    """(T, 17, 2) with a confidence of 1."""
-    return np.concatenate([keypoints, np.ones((*keypoints.shape[:2], 1))], -1).astype(np.float32)
+    ours = keypoints[:, [joint or 0 for joint in HOURGLASS]]
+    ours[:, NECK] = (ours[:, THORAX] + ours[:, HEAD]) / 2
+    return ours

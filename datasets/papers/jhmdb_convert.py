@@ -4,98 +4,124 @@ The official files are MATLAB's: joints a clip, masks whose outline is the perso
 """
 
 import json
-from collections.abc import Iterator
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from base.errors import InputError
 from base.files import write_text
-from base.folders import code_digest, whole_folder
+from base.folders import code_stamp, whole_folder
 from base.foreign import data_files, read_text
 from datasets.papers.matlab import read_mat
 from datasets.papers.values import numbers
-from datasets.video.jhmdb import FIRST, JOINTS, sequences_of
-from datasets.video.posetrack import read_json
-from datasets.video.sequences import Sequence
+from datasets.video.coco import read_json
+from datasets.video.jhmdb import FIRST, FORM, JOINTS, clips_of
 
 FOLDS = (1, 2, 3)
 SPLITS = {"train": "1", "test": "2"}  # as the lists number them
 SIZE = (320, 240)
 FRAMES, JOINT_FILES = "Rename_Images", "joint_positions"
 LICENCE = "JHMDB: research, cite the paper"
+REPORT = (
+    "# Sub-JHMDB", "", f"Made of {{form}} files ({LICENCE}).", "",
+    "| | clips | frames |",
+    "|---|---|---|",
+)  # fmt: skip
+AMOUNT = "The papers' have 316 clips, about 11,200 frames."
 
 
-def convert_jhmdb(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
+@dataclass(frozen=True)
+class _Raw:
+    """Raw files. folder: of all; frames: the folder of each clip's."""
+
+    folder: Path
+    frames: dict[str, Path]
+
+    def frame(self, clip: str, name: str) -> str:
+        """A frame's name below the folder."""
+        return (self.frames[clip] / name).relative_to(self.folder).as_posix()
+
+
+@dataclass(frozen=True)
+class _Split:
+    """What becomes `annotations/<name>.json`, and the file that messages about it name."""
+
+    name: str
+    content: Mapping[str, list]
+    source: Path
+
+
+def convert(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
     """Write `annotations/Sub{1,2,3}_{train,test}.json`, a link to the frames, `report.md` and `card.json`.
 
     raw_dir: the folder with a folder for each source; in `jhmdb/` lie the official folders or the JSON files, and the
     frames as `Rename_Images/CLASS/CLIP/00001.png`. Raises InputError: files that are missing or not as they should be.
     """
-    raw = Path(raw_dir) / "jhmdb"
-    found = data_files(raw, "**/Sub[123]_*.json")
-    with whole_folder(Path(out_dir)) as folder:
-        (folder / "annotations").mkdir()
-        places = {place.name: place for place in data_files(raw, f"{FRAMES}/*/*") if place.is_dir()}
-        made, counts = _from_json(found, places, raw) if found else _from_lists(raw, places), {}
-        for source, key, content in made:
-            counts[key] = _counts(sequences_of(content, source, raw))
-            write_text(folder / f"annotations/{key}.json", json.dumps(content) + "\n")
-        if (raw / FRAMES).is_dir():
-            (folder / FRAMES).symlink_to((raw / FRAMES).resolve(), target_is_directory=True)
+    folder = Path(raw_dir) / "jhmdb"
+    files = data_files(folder, "**/Sub[123]_*.json")
+    raw = _Raw(folder, {clip.name: clip for clip in data_files(folder, f"{FRAMES}/*/*") if clip.is_dir()})
+    form, counts = "coco" if files else "original", {}
+    with whole_folder(Path(out_dir)) as out:
+        (out / "annotations").mkdir()
+        for split in _from_json(files, raw) if files else _from_lists(raw):
+            clips = clips_of(split.content, split.source, folder)
+            counts[split.name] = {"clips": len(clips), "frames": sum(len(clip.images) for clip in clips)}
+            write_text(out / f"annotations/{split.name}.json", json.dumps(split.content) + "\n")
+        if (folder / FRAMES).is_dir():
+            (out / FRAMES).symlink_to((folder / FRAMES).resolve(), target_is_directory=True)
+        counts = dict(sorted(counts.items()))
         card = {
             "dataset": name,
             "joints": "jhmdb-15",
-            "form": "coco" if found else "original",
+            "form": form,
             "licence": LICENCE,
-            "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.papers.jhmdb_convert")},
-            "counts": dict(sorted(counts.items())),
+            "code": code_stamp("datasets.papers.jhmdb_convert"),
+            "counts": counts,
         }
-        write_text(folder / "report.md", _describe(card))
-        write_text(folder / "card.json", json.dumps(card, indent=1) + "\n")
+        rows = ["| " + " | ".join([split, *(f"{n:,}" for n in row.values())]) + " |" for split, row in counts.items()]
+        write_text(out / "report.md", "\n".join([*REPORT, *rows, "", AMOUNT, ""]).format(form=form))
+        write_text(out / "card.json", json.dumps(card, indent=1) + "\n")
 
 
-def _from_json(files: list[Path], places: dict[str, Path], raw: Path) -> Iterator[tuple[Path, str, dict]]:
-    """The toolboxes' files: file, split and content, with image names that lead to the official frames."""
+def _from_json(files: list[Path], raw: _Raw) -> Iterator[_Split]:
+    """The toolboxes' files, with image names that lead to the official frames."""
     for path in files:
         content = read_json(path)
         try:
-            parts = [Path(image["file_name"]).parts for image in content["images"]]
-            if strange := [p for p in parts if len(p) < 2 or p[-2] not in places]:
-                clip = strange[0][-2:][0]
-                raise InputError(f"{path}: no folder {FRAMES}/*/{clip} below {raw}; unpack the frames there")
-            for image, (*_, clip, name) in zip(content["images"], parts, strict=True):
-                image["file_name"] = (places[clip] / name).relative_to(raw).as_posix()
+            for image in content["images"]:
+                *_, clip, name = ("", *Path(image["file_name"]).parts)
+                if clip not in raw.frames:
+                    raise InputError(
+                        f"{path}: no folder {FRAMES}/*/{clip or name} below {raw.folder}; unpack the frames there"
+                    )
+                image["file_name"] = raw.frame(clip, name)
         except (KeyError, TypeError) as error:
-            raise InputError(f"{path}: is not laid out as JHMDB's COCO form (no {error}); get the file again") from None
-        yield path, path.stem, content
+            raise InputError(f"{path}: is not laid out as {FORM} (no {error}); get the file again") from None
+        yield _Split(path.stem, content, path)
 
 
-def _from_lists(raw: Path, places: dict[str, Path]) -> Iterator[tuple[Path, str, dict]]:
-    """From the official lists, joints and masks: what names the frames, split and content."""
-    lists = data_files(raw, "**/*_test_split_[123].txt")
+def _from_lists(raw: _Raw) -> Iterator[_Split]:
+    """From the official lists, joints and masks."""
+    lists = data_files(raw.folder, "**/*_test_split_[123].txt")
     if not lists:
         raise InputError(
-            f"{raw}: holds neither Sub*_*.json nor *_test_split_*.txt; `make data` says where they come from"
+            f"{raw.folder}: holds neither Sub*_*.json nor *_test_split_*.txt; `make data` says where they come from"
         )
-    clips: dict[str, dict] = {}  # each is in all three lists
+    clips: dict[str, _Clip] = {}  # each is in all three lists
     for fold in FOLDS:
         for split, number in SPLITS.items():
             names = [clip for path in lists if path.stem.endswith(str(fold)) for clip in _listed(path, number)]
-            for kind, clip in names:
-                if clip not in clips:
-                    clips[clip] = _clip(kind, clip, len(clips) + 1, raw, places)
-            parts = [clips[clip] for _, clip in names]
-            yield (
-                raw / JOINT_FILES,
-                f"Sub{fold}_{split}",
-                {
-                    "images": [image for part in parts for image in part["images"]],
-                    "annotations": [annotation for part in parts for annotation in part["annotations"]],
-                    "categories": [{"id": 1, "name": "person", "keypoints": list(JOINTS)}],
-                },
-            )
+            for kind, name in names:
+                if name not in clips:
+                    clips[name] = _clip(kind, name, len(clips) + 1, raw)
+            content = {
+                "images": [image for _, name in names for image in clips[name].images],
+                "annotations": [annotation for _, name in names for annotation in clips[name].annotations],
+                "categories": [{"id": 1, "name": "person", "keypoints": list(JOINTS)}],
+            }
+            yield _Split(f"Sub{fold}_{split}", content, raw.folder / JOINT_FILES)
 
 
 def _listed(path: Path, number: str) -> list[tuple[str, str]]:
@@ -109,24 +135,32 @@ def _listed(path: Path, number: str) -> list[tuple[str, str]]:
     return [(kind, row[0].removesuffix(".avi")) for row in rows if row[1] == number]
 
 
-def _clip(kind: str, clip: str, number: int, raw: Path, places: dict[str, Path]) -> dict[str, list]:
-    """Images and annotations of a clip, in pixels from 1 as the toolboxes' files have them."""
-    file, points = _mat(raw, f"{JOINT_FILES}/{kind}/{clip}/joint_positions.mat", "pos_img", (2, len(JOINTS), None))
+@dataclass(frozen=True)
+class _Clip:
+    """Entries of COCO's form, in pixels from 1 as the toolboxes' files have them."""
+
+    images: list[dict]
+    annotations: list[dict]
+
+
+def _clip(kind: str, clip: str, number: int, raw: _Raw) -> _Clip:
+    joint_file = f"{JOINT_FILES}/{kind}/{clip}/joint_positions.mat"
+    points, points_at = _mat(raw.folder, joint_file, "pos_img", (2, len(JOINTS), None))
     count = points.shape[2]
-    mask_file, masks = _mat(raw, f"puppet_mask/{kind}/{clip}/puppet_mask.mat", "part_mask", (*SIZE[::-1], count))
-    if clip not in places:
-        raise InputError(f"{raw}: no folder {FRAMES}/{kind}/{clip}; unpack the frames there")
-    images, annotations = [], []
+    mask_file = f"puppet_mask/{kind}/{clip}/puppet_mask.mat"
+    masks, masks_at = _mat(raw.folder, mask_file, "part_mask", (*SIZE[::-1], count))
+    if clip not in raw.frames:
+        raise InputError(f"{raw.folder}: no folder {FRAMES}/{kind}/{clip}; unpack the frames there")
+    made = _Clip([], [])
     for frame in range(count):
-        image_id = number * 10_000 + frame + 1
-        name = (places[clip] / f"{frame + 1:05d}.png").relative_to(raw).as_posix()
-        images.append({"id": image_id, "file_name": name, "width": SIZE[0], "height": SIZE[1], "is_labeled": True})
+        image_id, name = number * 10_000 + frame + 1, raw.frame(clip, f"{frame + 1:05d}.png")
+        made.images.append({"id": image_id, "file_name": name, "width": SIZE[0], "height": SIZE[1], "is_labeled": True})
         keypoints = np.concatenate([points[:, :, frame].T, np.full((len(JOINTS), 1), 2.0)], 1)
-        box = _outline(masks[:, :, frame], f"{mask_file}, part_mask, frame {frame + 1}")
-        _check_inside(keypoints, box, f"{file}, pos_img, frame {frame + 1}")
+        box = _outline(masks[:, :, frame], f"{masks_at}, frame {frame + 1}")
+        _check_inside(keypoints, box, f"{points_at}, frame {frame + 1}")
         entry = {"id": image_id, "image_id": image_id, "track_id": 0, "category_id": 1}
-        annotations.append(entry | {"keypoints": keypoints.ravel().tolist(), "bbox": box})
-    return {"images": images, "annotations": annotations}
+        made.annotations.append(entry | {"keypoints": keypoints.ravel().tolist(), "bbox": box})
+    return made
 
 
 def _outline(mask: np.ndarray, where: str) -> list[float]:
@@ -149,28 +183,11 @@ def _check_inside(keypoints: np.ndarray, box: list[float], where: str) -> None:
         raise InputError(f"{where}: the joints lie off the person's mask; they are of another clip, or in other units")
 
 
-def _mat(raw: Path, name: str, key: str, shape: tuple[int | None, ...]) -> tuple[Path, np.ndarray]:
-    """A file's path, and the numbers of that shape of one of its variables; the last axis are the frames."""
+def _mat(raw: Path, name: str, key: str, shape: tuple[int | None, ...]) -> tuple[np.ndarray, str]:
+    """The numbers of that shape of a variable, whose last axis are the frames, and where they are, for messages."""
     path = next((raw / top / name for top in ("", "sub_jhmdb") if (raw / top / name).is_file()), raw / name)
     if not path.is_file():
         raise InputError(f"{path}: is missing; unpack the official archives there")
     array = read_mat(path, key)[key]
     array = array[..., None] if np.ndim(array) == len(shape) - 1 else array  # MATLAB drops the axis of a single frame
-    return path, numbers(array, f"{path}, {key}", shape)
-
-
-def _counts(sequences: list[Sequence]) -> dict[str, int]:
-    return {"clips": len(sequences), "frames": sum(len(sequence.images) for sequence in sequences)}
-
-
-def _describe(card: dict) -> str:
-    rows = [f"| {name} | {counts['clips']} | {counts['frames']:,} |" for name, counts in card["counts"].items()]
-    head = [
-        "# Sub-JHMDB",
-        "",
-        f"Made of {card['form']} files ({card['licence']}).",
-        "",
-        "| | clips | frames |",
-        "|---|---|---|",
-    ]
-    return "\n".join([*head, *rows, "", "The papers' have 316 clips, about 11,200 frames.", ""])
+    return numbers(array, f"{path}, {key}", shape), f"{path}, {key}"

@@ -21,7 +21,7 @@ Limb = tuple[int, int]  # its two joints
 
 
 @dataclass(frozen=True)
-class Body:
+class Anatomy:
     """The joints of a data set's skeleton that tell its order.
 
     limbs: pairs of a right and a left limb; legs: hip, knee and ankle, right and left; trunk: its lower and upper end.
@@ -66,7 +66,7 @@ def check_limbs(
     return poses
 
 
-def check_sides(poses: np.ndarray, body: Body, where: str) -> np.ndarray:
+def check_sides(poses: np.ndarray, body: Anatomy, where: str) -> np.ndarray:
     """Poses (T, J, 3) of one take as they are, unless knees bend backwards: then left and right are exchanged.
 
     A mirrored pose has the same limbs. Axes are those of a camera (x right, y down, z forward) or any turned ones.
@@ -82,7 +82,7 @@ def check_sides(poses: np.ndarray, body: Body, where: str) -> np.ndarray:
     return poses
 
 
-def check_points(points: np.ndarray, joints: np.ndarray, body: Body, where: str) -> None:
+def check_points(points: np.ndarray, joints: np.ndarray, body: Anatomy, where: str) -> None:
     """Raise InputError unless key points (T, J, 2) px lie on the joints as a camera sees them, (T, J, 2) px.
 
     Detectors err by a few hundredths of a person's size. The message, after `where`, says what is the matter: no

@@ -1,7 +1,7 @@
 """MPI-INF-3DHP in the forms that people have it: the official MATLAB files, P-STMO's npz files.
 
 Readers only, as `datasets.papers.human36m`. Poses are `univ_annot3`, skeletons scaled to Human3.6M's height, as
-later work uses them. Facts about the forms: spec data_metrics, 1.3.
+later work uses them. docs/papers-data.md describes the forms.
 """
 
 import re
@@ -14,10 +14,10 @@ import numpy as np
 
 from base.errors import InputError
 from base.foreign import data_files
-from datasets.papers.limbs import Body, check_limbs, check_points, check_sides, seen
+from datasets.disguises import unreadable
+from datasets.papers.limbs import Anatomy, check_limbs, check_points, check_sides, seen
 from datasets.papers.matlab import read_mat
 from datasets.papers.restricted import read_npz
-from datasets.papers.unreadable import unreadable
 from datasets.papers.values import entry, flags, items, mapping, numbers
 
 RAW_JOINTS = 28  # of the training annotations, of which these are kept: the 17 of the test set, in its order
@@ -25,7 +25,7 @@ KEPT = (7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 4, 3, 6)
 JOINTS = 17
 CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)  # at chest and knee height; everybody trains on these
 LIMBS = (((2, 3), (5, 6)), ((3, 4), (6, 7)), ((8, 9), (11, 12)), ((9, 10), (12, 13)))  # (right, left)
-BODY = Body(LIMBS, legs=((8, 9, 10), (11, 12, 13)), trunk=(14, 1))
+BODY = Anatomy(LIMBS, legs=((8, 9, 10), (11, 12, 13)), trunk=(14, 1))
 SIZES = {"TS5": (1920, 1080), "TS6": (1920, 1080)}  # pixels; of all others:
 SIZE = (2048, 2048)
 SEQUENCE = re.compile(r"(S[1-8])[/ ](Seq[12])")
@@ -41,7 +41,7 @@ Name = tuple[str, str]  # subject and sequence, such as ("S1", "Seq2")
 
 
 @dataclass(frozen=True)
-class Sequence:
+class ScoredSequence:
     """keypoints (F, 17, 2) px; joints (F, 17, 3) mm; valid (F,) bool: frames that are scored; activity (F,): 1 to 7, or
     None where the form has none; size: of the image, pixels.
     """
@@ -74,7 +74,7 @@ def read_training(folder: str | Path) -> Iterator[tuple[Name, Views]]:
     return ((_sequence(f"{file.parts[-3]}/{file.parts[-2]}", file), _annotations(file)) for file in files)
 
 
-def read_test(folder: str | Path) -> dict[str, Sequence]:
+def read_test(folder: str | Path) -> dict[str, ScoredSequence]:
     """By name, TS1 to TS6, from `TS*/annot_data.mat` below `folder`. Raises InputError as `read_training`."""
     files = data_files(Path(folder), "TS*/annot_data.mat")
     if not files:
@@ -88,31 +88,31 @@ def read_calibration(path: str | Path) -> dict[int, Calibration]:
     try:
         lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()[1:]]
         starts = [i for i, line in enumerate(lines) if line[:1] == ["name"]]
-        found = {int(lines[i][1]): _camera({line[0]: line[1:] for line in lines[i + 1 : i + 7]}) for i in starts}
+        cameras = {int(lines[i][1]): _camera({line[0]: line[1:] for line in lines[i + 1 : i + 7]}) for i in starts}
     except OSError as error:
         raise unreadable(path, error, "camera.calibration") from None
     except (ValueError, LookupError) as error:
         raise InputError(f"{path}: is no camera.calibration ({error}); get it again") from None
-    if not found:
+    if not cameras:
         raise InputError(f"{path}: names no camera; is it the right file?")
-    return found
+    return cameras
 
 
 def read_stmo_training(path: str | Path) -> dict[Name, Views]:
     """What `read_training` gives, by name, from P-STMO's `data_train_3dhp.npz`. Raises InputError as it does."""
-    found: dict[Name, Views] = {}
+    sequences: dict[Name, Views] = {}
     for name, content in _stmo(path).items():
         sequence, where = _sequence(str(name), Path(path)), f"{path}, {name}"
         cameras = {str(camera): view for camera, view in mapping(items(content, where)[0], where).items()}
         if strange := [camera for camera in cameras if not re.fullmatch(r"\d|1[0-3]", camera)]:
             raise InputError(f"{where}: {strange[0]!r} is no camera such as '0'; is it the right file?")
-        found[sequence] = {
+        sequences[sequence] = {
             camera: _view(cameras[str(camera)], f"{where}, {camera}") for camera in CAMERAS if str(camera) in cameras
         }
-    return found
+    return sequences
 
 
-def read_stmo_test(path: str | Path) -> dict[str, Sequence]:
+def read_stmo_test(path: str | Path) -> dict[str, ScoredSequence]:
     """What `read_test` gives, without activities, from P-STMO's `data_test_3dhp.npz`. Raises InputError as it does."""
     return {str(name): _stmo_tested(str(name), content, f"{path}, {name}") for name, content in _stmo(path).items()}
 
@@ -134,26 +134,39 @@ def _size(name: str, where: str) -> tuple[int, int]:
 def _annotations(file: Path) -> Views:
     calibration = file.with_name("camera.calibration")
     keys = ("annot2", "univ_annot3") + (("annot3",) if calibration.is_file() else ())
-    cells = read_mat(file, *keys)
+    cells = [_Cells(key, value, file) for key, value in read_mat(file, *keys).items()]
     if calibration.is_file():
-        _check_calibration(cells, calibration, file)
-    return {
-        camera: _checked(
-            _cell(cells, "annot2", camera, file)[:, list(KEPT)],
-            _cell(cells, "univ_annot3", camera, file)[:, list(KEPT)],
-            f"{file}, camera {camera}",
-        )
-        for camera in CAMERAS
-    }
+        _check_calibration(cells[0], cells[2], calibration)
+    views = {camera: [cell.of(camera)[:, list(KEPT)] for cell in cells[:2]] for camera in CAMERAS}
+    return {camera: _checked(*view, f"{file}, camera {camera}") for camera, view in views.items()}
 
 
-def _check_calibration(cells: Mapping, calibration: Path, file: Path) -> None:
+@dataclass(frozen=True)
+class _Cells:
+    """A variable of `annot.mat`, which has a cell for each camera."""
+
+    key: str
+    value: Any
+    file: Path
+
+    def of(self, camera: int) -> np.ndarray:
+        """(F, 28, 2 or 3) of a camera."""
+        where, axes = f"{self.file}, {self.key}, camera {camera}", 2 if self.key == "annot2" else 3
+        if not isinstance(self.value, np.ndarray) or self.value.dtype != object or self.value.size <= camera:
+            raise InputError(
+                f"{self.file}: {self.key} has no cell of camera {camera}; 14 cells are wanted; get the file again"
+            )
+        array = numbers(self.value.ravel()[camera], where, (None, RAW_JOINTS * axes))
+        return array.reshape(len(array), RAW_JOINTS, axes)
+
+
+def _check_calibration(annot2: _Cells, annot3: _Cells, calibration: Path) -> None:
     """Raise InputError unless the cameras project the joints onto the key points."""
-    cameras = read_calibration(calibration)
+    cameras, file = read_calibration(calibration), annot2.file
     for number in CAMERAS:
         if number not in cameras:
             raise InputError(f"{calibration}: lacks camera {number}; get it again")
-        points, poses = (_cell(cells, key, number, file) for key in ("annot2", "annot3"))
+        points, poses = annot2.of(number), annot3.of(number)
         if len(points) != len(poses):
             raise InputError(f"{file}, camera {number}: has {len(points)} frames in annot2, {len(poses)} in annot3")
         points, poses = points[:LOOKED_AT], poses[:LOOKED_AT]
@@ -165,16 +178,7 @@ def _check_calibration(cells: Mapping, calibration: Path, file: Path) -> None:
             )
 
 
-def _cell(cells: Mapping[str, Any], key: str, camera: int, file: Path) -> np.ndarray:
-    """(F, 28, 2 or 3) of a camera."""
-    cell, axes = cells[key], 2 if key == "annot2" else 3
-    if not isinstance(cell, np.ndarray) or cell.dtype != object or cell.size <= camera:
-        raise InputError(f"{file}: {key} has no cell of camera {camera}; 14 cells are wanted; get the file again")
-    array = numbers(cell.ravel()[camera], f"{file}, {key}, camera {camera}", (None, RAW_JOINTS * axes))
-    return array.reshape(len(array), RAW_JOINTS, axes)
-
-
-def _test_sequence(file: Path) -> Sequence:
+def _test_sequence(file: Path) -> ScoredSequence:
     arrays = read_mat(file, "annot2", "univ_annot3", "valid_frame", "activity_annotation")
     keypoints, joints = (_stacked(arrays[key], f"{file}, {key}", n) for key, n in (("annot2", 2), ("univ_annot3", 3)))
     valid = flags(arrays["valid_frame"], f"{file}, valid_frame", len(keypoints))
@@ -183,7 +187,7 @@ def _test_sequence(file: Path) -> Sequence:
     if not np.isin(activity, range(ACTIVITIES + 1)).all():  # 0 where nothing is said
         raise InputError(f"{where} has other numbers than 0 to {ACTIVITIES}; get the file again")
     size = _size(file.parent.name, str(file))
-    return _tested(Sequence(keypoints, joints, valid, activity.astype(int), size), str(file))
+    return _tested(ScoredSequence(keypoints, joints, valid, activity.astype(int), size), str(file))
 
 
 def _stacked(value: Any, where: str, axes: int) -> np.ndarray:
@@ -193,13 +197,13 @@ def _stacked(value: Any, where: str, axes: int) -> np.ndarray:
     return numbers(array[:, 0] if array.ndim == 4 and array.shape[1] == 1 else array, where, (None, JOINTS, axes))
 
 
-def _stmo_tested(name: str, content: object, where: str) -> Sequence:
+def _stmo_tested(name: str, content: object, where: str) -> ScoredSequence:
     keypoints, joints = _arrays(content, where)
     valid = flags(entry(content, "valid", where), f"{where}, valid", len(keypoints))
-    return _tested(Sequence(keypoints, joints, valid, None, _size(name, where)), where)
+    return _tested(ScoredSequence(keypoints, joints, valid, None, _size(name, where)), where)
 
 
-def _tested(sequence: Sequence, where: str) -> Sequence:
+def _tested(sequence: ScoredSequence, where: str) -> ScoredSequence:
     """A test sequence whose valid frames hold poses of a person, and whose key points belong to them."""
     if not sequence.valid.any():
         raise InputError(f"{where}: no frame is valid; get the file again")

@@ -8,83 +8,77 @@ from pathlib import Path
 
 import numpy as np
 
-from base.errors import InputError
 from base.foreign import data_files
-from base.reading import nearest
-from datasets.papers.convert import Conversion, View
+from datasets.card import Card, ClipRule, Units
+from datasets.papers.convert import Conversion, Form, certain, chosen_form
 from datasets.papers.mpi_inf_3dhp import (
     SIZE,
-    Sequence,
+    ScoredSequence,
     Views,
     read_stmo_test,
     read_stmo_training,
     read_test,
     read_training,
 )
+from datasets.writing import CapturedSequence
 
 TRAINING, TEST = "data_train_3dhp.npz", "data_test_3dhp.npz"  # P-STMO's
 TEST_FOLDER = "mpi_inf_3dhp_test_set"
-FORMS = ("p-stmo", "original")
 HELD_OUT = "S8"
 EVERY = 50  # of the person held out, one frame in so many is judged; about as many as the test set has
-CARD = {
-    "space": "univ_annot3: camera axes, mm, skeletons scaled to one height",
-    "joints": "mpi-inf-3dhp-17",
-    "protocol": "mpi-inf-3dhp",
-    "windows": "centred",
-    "training_clips": {"every": 9},
-    "fps": "25, 50 for some training sequences",
-    "units": {"keypoints": "px, px, confidence", "joints": "mm", "factor": "1: mm stand for px of a training image"},
-    "licence": "MPI-INF-3DHP: non-commercial research (vcai.mpi-inf.mpg.de/3dhp-dataset)",
-}
+CARD = Card(
+    space="univ_annot3: camera axes, mm, skeletons scaled to one height",
+    units=Units(factor="1: mm stand for px of a training image"),
+    fps="25, 50 for some training sequences",
+    joints="mpi-inf-3dhp-17",
+    protocol="mpi-inf-3dhp",
+    windows="centred",
+    training_clips=ClipRule(every=9),
+    licence="MPI-INF-3DHP: non-commercial research (vcai.mpi-inf.mpg.de/3dhp-dataset)",
+)
 
 
 def conversion(preset: str, raw: Path, form: str) -> Conversion:
     """What `raw` holds; the only preset is `gt`. Raises InputError that says which files would do."""
-    form = _form(raw) if form == "auto" else form
-    if form not in FORMS:
-        raise InputError(f"sources.mpi-inf-3dhp.form: unknown form {form!r}{nearest(form, FORMS)}")
+    official = [*data_files(raw, "S*/Seq*/annot.mat"), *data_files(raw, f"{TEST_FOLDER}/TS*/annot_data.mat")]
+    forms = (
+        Form("p-stmo", (raw / TRAINING).is_file() and (raw / TEST).is_file()),
+        Form("original", len({path.name for path in official}) == 2),
+    )
+    advice = (
+        f"{raw}: nothing to make mpi-inf-3dhp-gt of; put {TRAINING} and {TEST} (P-STMO) there, or S*/Seq*/annot.mat "
+        f"and {TEST_FOLDER}/TS*/annot_data.mat (`make data` says where they come from)"
+    )
+    form = chosen_form("mpi-inf-3dhp", form, forms, advice)
 
-    def views(split: str) -> Iterator[View]:
+    def views(split: str) -> Iterator[CapturedSequence]:
         if split == "test":
             file = raw / (TEST if form == "p-stmo" else TEST_FOLDER)
             sequences = read_stmo_test(file) if form == "p-stmo" else read_test(file)
             return (_tested(name, sequence, file) for name, sequence in sequences.items())
         return _training(raw, form, held_out=split == "val")
 
-    official = [*data_files(raw, "S*/Seq*/annot.mat"), *data_files(raw, f"{TEST_FOLDER}/TS*/annot_data.mat")]
     files = [raw / TRAINING, raw / TEST] if form == "p-stmo" else official
     return Conversion(form, views, files, dict.fromkeys(("train", "val", "test"), CARD))
 
 
-def _form(raw: Path) -> str:
-    if (raw / TRAINING).is_file() and (raw / TEST).is_file():
-        return "p-stmo"
-    if data_files(raw, "S*/Seq*/annot.mat") and data_files(raw, f"{TEST_FOLDER}/TS*/annot_data.mat"):
-        return "original"
-    raise InputError(
-        f"{raw}: nothing to make mpi-inf-3dhp-gt of; put {TRAINING} and {TEST} (P-STMO) there, or S*/Seq*/annot.mat "
-        f"and {TEST_FOLDER}/TS*/annot_data.mat (`make data` says where they come from)"
-    )
-
-
-def _training(raw: Path, form: str, held_out: bool) -> Iterator[View]:
-    found: Iterator[tuple[tuple[str, str], Views]]
-    found = iter(read_stmo_training(raw / TRAINING).items()) if form == "p-stmo" else read_training(raw)
-    for (subject, sequence), views in found:
+def _training(raw: Path, form: str, held_out: bool) -> Iterator[CapturedSequence]:
+    sequences: Iterator[tuple[tuple[str, str], Views]]
+    sequences = iter(read_stmo_training(raw / TRAINING).items()) if form == "p-stmo" else read_training(raw)
+    for (subject, sequence), views in sequences:
         if (subject == HELD_OUT) != held_out:
             continue
         for camera, (points, poses) in views.items():
             valid = np.arange(len(points)) % EVERY == EVERY // 2
             name, camera_name = f"{subject}_{sequence}_ca_{camera:02d}", f"ca_{camera:02d}"
             where = f"{raw / TRAINING if form == 'p-stmo' else raw}, {subject} {sequence}, camera {camera}"
-            yield View(
+            yield CapturedSequence(
                 sequence=name,
                 subject=subject,
                 action=sequence,
                 camera=camera_name,
                 size=SIZE,
-                keypoints=_sure(points),
+                keypoints=certain(points),
                 joints=poses,
                 factor=np.ones(len(points), np.float32),
                 where=where,
@@ -92,22 +86,17 @@ def _training(raw: Path, form: str, held_out: bool) -> Iterator[View]:
             )
 
 
-def _tested(name: str, test: Sequence, file: Path) -> View:
+def _tested(name: str, test: ScoredSequence, file: Path) -> CapturedSequence:
     action = "test" if test.activity is None else np.array([f"activity {number}" for number in test.activity])
-    return View(
+    return CapturedSequence(
         sequence=name,
         subject=name,
         action=action,
         camera="ca_00",
         size=test.size,
-        keypoints=_sure(test.keypoints),
+        keypoints=certain(test.keypoints),
         joints=test.joints,
         factor=np.ones(len(test.joints), np.float32),
         where=f"{file}, {name}",
         valid=test.valid,
     )
-
-
-def _sure(points: np.ndarray) -> np.ndarray:
-    """(F, 17, 2) with a confidence of 1."""
-    return np.concatenate([points, np.ones((*points.shape[:2], 1))], -1)

@@ -7,20 +7,20 @@ prepared folder links to them.
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from base.errors import InputError
 from base.files import write_text
-from base.folders import code_digest, whole_folder
+from base.folders import code_stamp, whole_folder
 from base.foreign import data_files
 from base.reading import nearest
 from datasets.fetching.downloads import digest
-from datasets.video.boxes import Boxes, read_boxes, write_boxes
-from datasets.video.posetrack import as_json, merged, read_sequence
-from datasets.video.sequences import Sequence
+from datasets.papers.posetrack_2017 import read_any_year
+from datasets.video.annotations import Video
+from datasets.video.boxes import Detections, read_boxes
+from datasets.video.writing import write_boxes, write_merged, write_sequence
 from studies.benchmarks import BENCHMARKS, departures
 
 YEARS = ("posetrack17", "posetrack18", "posetrack21")
@@ -29,35 +29,36 @@ UNIQUE = 10_000  # more than the frames of any video
 LICENCE = "PoseTrack: research (posetrack.net)"
 
 
-def convert_posetrack(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
+def convert(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
     """Write `video-posetrack18` and its like: `annotations/{train,val}/NAME.json`, links to the frames,
     `boxes/val.json` where a detector's boxes are there, `report.md` and `card.json`.
 
     raw_dir: the folder with a folder for each source; in `posetrack18/` the annotations lie in folders train and val,
     at any depth, and the frames under the names that they give. Raises InputError: an unknown name, no annotations, a
-    frame that is missing, whatever `read_sequence` refuses.
+    frame that is missing, whatever `read_any_year` refuses.
     """
     year = name.removeprefix("video-")
     if year not in YEARS:
         raise InputError(f"unknown data set {name!r}{nearest(name, [f'video-{known}' for known in YEARS])}")
     raw = Path(raw_dir) / year
     files = {split: annotation_files(raw, split) for split in ("train", "val")}
+    every = [path for paths in files.values() for path in paths]
     with whole_folder(Path(out_dir)) as folder:
         splits = {split: list(_converted(files[split], raw, folder / "annotations" / split)) for split in files}
         for split, sequences in splits.items():
-            parts = [as_json(sequence, raw) for sequence in sequences]
-            write_text(folder / "annotations" / f"{split}.json", json.dumps(merged(parts)) + "\n")
-        _link_frames(splits, raw, folder)
+            write_merged(sequences, folder / "annotations" / f"{split}.json", raw)
+        _link_frames([video for videos in splits.values() for video in videos], raw, folder)
         boxes = _boxes(raw / BOXES, splits["val"], folder)
+        counts = {split: _counts(videos) for split, videos in splits.items()}
         card = {
             "dataset": name,
             "licence": LICENCE,
-            "sources": [{"name": year, "sha256": _digests(files, raw)}],
-            "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.papers.posetrack_convert")},
+            "sources": [{"name": year, "sha256": {p.relative_to(raw).as_posix(): digest(p) for p in every}}],
+            "code": code_stamp("datasets.papers.posetrack_convert"),
             "boxes": boxes,
-            "counts": {split: _counts(sequences) for split, sequences in splits.items()},
+            "counts": counts,
         }
-        write_text(folder / "report.md", describe(year, card))
+        write_text(folder / "report.md", _describe(year, counts, boxes))
         write_text(folder / "card.json", json.dumps(card, indent=1) + "\n")
 
 
@@ -73,35 +74,32 @@ def annotation_files(raw: Path, split: str) -> list[Path]:
     return json_files or found
 
 
-def describe(year: str, card: dict) -> str:
+def _describe(year: str, counts: dict[str, dict[str, int]], boxes: str) -> str:
     """Markdown for a person to read before training."""
-    lines = [f"# {card['dataset']}", "", f"{BENCHMARKS[year]} ({card['licence']}).", ""]
+    lines = [f"# video-{year}", "", f"{BENCHMARKS[year]} ({LICENCE}).", ""]
     lines += ["| split | videos | frames | labelled | persons | joints | hidden | head boxes |", "|---" * 8 + "|"]
-    for split, counts in card["counts"].items():
-        lines.append("| " + " | ".join([split, *(f"{count:,}" for count in counts.values())]) + " |")
-    counts = card["counts"]
+    lines += ["| " + " | ".join([split, *(f"{n:,}" for n in row.values())]) + " |" for split, row in counts.items()]
     missing = departures(year, {"train": counts["train"]["videos"], "test": counts["val"]["videos"]})
     whole = f"That is all of {BENCHMARKS[year]}." if not missing else f"**Not the papers' data**: {', '.join(missing)}."
-    return "\n".join([*lines, "", whole, "", f"Detector's boxes: {card['boxes']}.", ""])
+    return "\n".join([*lines, "", whole, "", f"Detector's boxes: {boxes}.", ""])
 
 
-def _converted(files: list[Path], raw: Path, folder: Path) -> Iterator[Sequence]:
+def _converted(files: list[Path], raw: Path, folder: Path) -> Iterator[Video]:
     for number, path in enumerate(files, 1):
-        sequence = read_sequence(path, raw)
+        sequence = read_any_year(path, raw)
         if sequence.image_ids.max() < UNIQUE:  # 2017 numbers the frames of each video from 0
             sequence = replace(sequence, image_ids=number * UNIQUE + sequence.image_ids)
-        write_text(folder / f"{sequence.name}.json", json.dumps(as_json(sequence, raw)) + "\n")
+        write_sequence(sequence, folder / f"{sequence.name}.json", raw)
         yield sequence
 
 
-def _link_frames(splits: dict[str, list[Sequence]], raw: Path, folder: Path) -> None:
+def _link_frames(videos: list[Video], raw: Path, folder: Path) -> None:
     """Links from the prepared folder to the tops of the frames' folders."""
-    images = (image for sequences in splits.values() for sequence in sequences for image in sequence.images[:1])
-    for top in sorted({image.relative_to(raw).parts[0] for image in images}):
+    for top in sorted({video.images[0].relative_to(raw).parts[0] for video in videos}):
         (folder / top).symlink_to((raw / top).resolve(), target_is_directory=True)
 
 
-def _boxes(path: Path, sequences: list[Sequence], folder: Path) -> str:
+def _boxes(path: Path, sequences: list[Video], folder: Path) -> str:
     """Write the detector's boxes of val, if there are any; returns what the report says of them."""
     if not path.is_file():
         return f"none; put them as {BOXES} for the columns with a detector's boxes"
@@ -112,11 +110,11 @@ def _boxes(path: Path, sequences: list[Sequence], folder: Path) -> str:
         raise InputError(
             f"{path}: none of its images is in the annotations of val; is it of another year? (2017: by image_name)"
         )
-    write_boxes(Boxes(boxes.image_id[inside], boxes.box[inside], boxes.score[inside]), folder / BOXES)
+    write_boxes(Detections(boxes.image_id[inside], boxes.box[inside], boxes.score[inside]), folder / BOXES)
     return f"{inside.sum():,} of {len(inside):,} in frames of val"
 
 
-def _counts(sequences: list[Sequence]) -> dict[str, int]:
+def _counts(sequences: list[Video]) -> dict[str, int]:
     people = [sequence.persons for sequence in sequences]
     return {
         "videos": len(sequences),
@@ -127,7 +125,3 @@ def _counts(sequences: list[Sequence]) -> dict[str, int]:
         "hidden": int(sum((p.present & (p.keypoints[..., 2] == 0)).sum() for p in people)),
         "head boxes": int(sum(p.head_box.any(-1).sum() for p in people)),
     }
-
-
-def _digests(files: dict[str, list[Path]], raw: Path) -> dict[str, str]:
-    return {path.relative_to(raw).as_posix(): digest(path) for split in files.values() for path in split}

@@ -12,7 +12,7 @@ WAVES = 4  # sines in each wandering quantity
 
 
 @dataclass(frozen=True)
-class View:
+class CameraPose:
     """The camera at moments (...): focal (...) pixels, rotation (..., 3, 3) world to camera, position (..., 3)."""
 
     focal: np.ndarray
@@ -20,8 +20,8 @@ class View:
     position: np.ndarray
     size: tuple[int, int]
 
-    def __getitem__(self, moment: int | tuple) -> "View":
-        return View(self.focal[moment], self.rotation[moment], self.position[moment], self.size)
+    def __getitem__(self, moment: int | tuple) -> "CameraPose":
+        return CameraPose(self.focal[moment], self.rotation[moment], self.position[moment], self.size)
 
     def to_camera(self, points: np.ndarray) -> np.ndarray:
         """World points (..., N, 3) to camera coordinates, metres."""
@@ -52,7 +52,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Camera:
+class HandheldCamera:
     """A camera path. size: (width, height); focal: pixels at rest; height: metres; pitch: radians, down is positive;
     unrest: table of sines (7, WAVES, 3) of yaw, pitch, roll, zoom and the three directions: amplitude, rate a frame,
     phase.
@@ -64,21 +64,21 @@ class Camera:
     pitch: float
     unrest: np.ndarray
 
-    def rest(self) -> View:
+    def rest(self) -> CameraPose:
         """The camera as if held still."""
         return self._view(np.zeros(7))
 
-    def at(self, times: np.ndarray) -> View:
+    def at(self, times: np.ndarray) -> CameraPose:
         """The camera at times (...), in frames."""
         amplitude, rate, phase = np.moveaxis(self.unrest, -1, 0)  # (7, WAVES) each
         waves = amplitude * np.sin(rate * np.asarray(times)[..., None, None] + phase)
         return self._view(waves.sum(-1))
 
-    def _view(self, moved: np.ndarray) -> View:
+    def _view(self, moved: np.ndarray) -> CameraPose:
         yaw, pitch, roll, zoom = np.moveaxis(moved[..., :4], -1, 0)
         rotation = _about(2, roll) @ _about(0, pitch + self.pitch) @ _about(1, yaw) @ UPRIGHT
         position = moved[..., 4:] + np.array([0, 0, self.height])
-        return View(self.focal * np.exp(zoom), rotation, position, self.size)
+        return CameraPose(self.focal * np.exp(zoom), rotation, position, self.size)
 
 
 def handheld(rng: np.random.Generator, strength: float) -> np.ndarray:

@@ -18,7 +18,7 @@ from datasets.rendered.bodies import (
     torso_texture,
     torso_triangles,
 )
-from datasets.rendered.camera import View
+from datasets.rendered.camera import CameraPose
 from datasets.rendered.scenes import Scene
 
 FRAME_STREAM, GRAIN_STREAM = 13, 14  # separate these random numbers from others of the same seed
@@ -88,7 +88,7 @@ def film(scene: Scene, seed: int) -> tuple[Shot, Iterator[Frame]]:
     return shot, _frames(scene, seed, views, shapes, shot)
 
 
-def _frames(scene: Scene, seed: int, views: View, shapes: _Shapes, shot: Shot) -> Iterator[Frame]:
+def _frames(scene: Scene, seed: int, views: CameraPose, shapes: _Shapes, shot: Shot) -> Iterator[Frame]:
     width, height = scene.layout.size
     easel = _Easel(width, height)
     grain = _grain(seed, width, height)
@@ -146,7 +146,7 @@ class _Easel:
         return np.stack([hidden, hidden & (self.front[v, u] == THING)])
 
 
-def _shapes(scene: Scene, times: np.ndarray, views: View) -> _Shapes:
+def _shapes(scene: Scene, times: np.ndarray, views: CameraPose) -> _Shapes:
     """Everything in pixels, at every sub-frame."""
     rows, vertices, triangles, materials, joints = [], [], [], [], []
     base, shape = torso_triangles(), views.focal.shape
@@ -182,7 +182,13 @@ def _shapes(scene: Scene, times: np.ndarray, views: View) -> _Shapes:
 
 
 def _capsule_rows(
-    views: View, a: np.ndarray, b: np.ndarray, radii: np.ndarray, fronts: np.ndarray, kinds: np.ndarray, owner: int
+    views: CameraPose,
+    a: np.ndarray,
+    b: np.ndarray,
+    radii: np.ndarray,
+    fronts: np.ndarray,
+    kinds: np.ndarray,
+    owner: int,
 ) -> np.ndarray:
     """Columns of raster's capsules (F, K, N, 12) of ends (F, K, N, 3) in metres."""
     shift = _offsets(views)
@@ -204,20 +210,20 @@ def _capsule_rows(
     return np.concatenate([*ends, rest], -1)
 
 
-def _vertex_rows(views: View, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+def _vertex_rows(views: CameraPose, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
     """Columns of raster's vertices (F, K, V, 8)."""
     points, normals = views.to_camera(points), views.turned(normals)
     texture = np.broadcast_to(torso_texture(), (*points.shape[:-1], 2))
     return np.concatenate([views.project(points) + _offsets(views), points[..., 2:], normals, texture], -1)
 
 
-def _offsets(views: View) -> np.ndarray:
+def _offsets(views: CameraPose) -> np.ndarray:
     """(K, 1, 2): how sub-frames are set off against each other, adding up to nothing."""
     turns = 2 * np.pi * np.arange(views.focal.shape[1]) / views.focal.shape[1]
     return JITTER * np.stack([np.cos(turns), np.sin(turns)], -1)[:, None]
 
 
-def _shadow(points: np.ndarray, view: View, background: np.ndarray) -> None:
+def _shadow(points: np.ndarray, view: CameraPose, background: np.ndarray) -> None:
     """A soft dark patch on the floor under a person, by the pelvis and both ankles (3, 3)."""
     low = points[1:, 2].min()
     seen = view.to_camera(np.array([[*points[:, :2].mean(0), 0.0]]))
@@ -228,7 +234,7 @@ def _shadow(points: np.ndarray, view: View, background: np.ndarray) -> None:
     raster.cast_shadow(background, u, v, 0.32 * size, down, strength)
 
 
-def _drift(views: View, f: int) -> np.ndarray:
+def _drift(views: CameraPose, f: int) -> np.ndarray:
     """Pixels (2,) by which far scenery moves in the exposure of frame f."""
     far = np.array([[0.0, 20.0, 1.0]])
     first, last = (view.project(view.to_camera(far))[0] for view in (views[f, 0], views[f, -1]))

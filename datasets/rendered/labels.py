@@ -1,4 +1,4 @@
-"""From a filmed scene to its annotations, by PoseTrack's rules. Source: spec 4.2.
+"""From a filmed scene to its annotations, by PoseTrack's rules (docs/video-benchmark.md, Labels).
 
 Labelled are the middle frames of a training sequence; of a validation sequence every fourth frame as well.
 """
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.rendered.camera import View
+from datasets.rendered.camera import CameraPose
 from datasets.rendered.film import Frame, Shot
 from datasets.rendered.scenes import Actor, Scene
-from datasets.video.boxes import Boxes
-from datasets.video.sequences import BLURRED, DROPPED, OCCLUDED, Sequence, box_around, persons
+from datasets.video.annotations import BLURRED, DROPPED, OCCLUDED, People, Person, Video, box_around
+from datasets.video.boxes import Detections
 
 HEAD_BOTTOM, HEAD_TOP = 12, 14
 LONG = 15  # frames: a joint that is behind a thing for longer is not annotated
@@ -28,7 +28,7 @@ def sequence_name(split: str, number: int) -> str:
     return f"{number:06d}_mpiinew_{'train' if split == 'train' else 'test'}"
 
 
-def annotate(scene: Scene, shot: Shot, frames: list[Frame], split: str, middle: int, root: Path) -> Sequence:
+def annotate(scene: Scene, shot: Shot, frames: list[Frame], split: str, middle: int, root: Path) -> Video:
     """The sequence as PoseTrack would annotate it. middle: how many frames of the middle are labelled; frames: what
     was drawn (only their degradations are looked at).
     """
@@ -36,31 +36,21 @@ def annotate(scene: Scene, shot: Shot, frames: list[Frame], split: str, middle: 
     labelled = labelled_frames(count, middle, split)
     flags = joint_flags(shot, frames)
     seen = present(shot, scene.layout.size)
-    rows = []
-    for f in np.flatnonzero(labelled):
-        for p in range(scene.labelled):
-            keypoints = np.zeros((15, 3))
-            keypoints[seen[f, p], :2] = np.round(shot.joints[f, p][seen[f, p]], 2)
-            keypoints[:, 2] = seen[f, p] & ~shot.hidden[f, p]
-            if seen[f, p].sum() < FEWEST:
-                continue
-            rows.append(
-                {
-                    "frame": f,
-                    "track_id": p,
-                    "keypoints": keypoints,
-                    "head_box": np.round(head_box(shot.joints[f, p]), 2),
-                    "box": np.round(box_around(keypoints), 2),
-                    "flags": flags[f, p] * seen[f, p],
-                }
-            )
-    return Sequence(
+    persons: list[list[Person]] = [[] for _ in range(count)]
+    for f, p in np.argwhere(labelled[:, None] & (seen.sum(-1) >= FEWEST)):
+        joints = shot.joints[f, p]
+        keypoints = np.zeros((len(joints), 3))
+        keypoints[seen[f, p], :2] = np.round(joints[seen[f, p]], 2)
+        keypoints[:, 2] = seen[f, p] & ~shot.hidden[f, p]
+        box, head = np.round(box_around(keypoints), 2), np.round(head_box(joints), 2)
+        persons[f].append(Person(p, keypoints, box, head, flags[f, p] * seen[f, p]))
+    return Video(
         name=name,
         images=tuple(root / "images" / split / name / f"{f:06d}.jpg" for f in range(count)),
         image_ids=TYPE * 10**10 + scene.number * 10**4 + np.arange(count),
         labelled=labelled,
         size=scene.layout.size,
-        persons=persons(rows),
+        persons=People.of(persons),
         ignore=_ignored(scene, labelled),
     )
 
@@ -122,8 +112,8 @@ def head_box(joints: np.ndarray) -> np.ndarray:
 
 
 def detections(
-    sequence: Sequence, seed: int, *, jitter: float = 0.05, missed: float = 0.03, false: float = 0.03
-) -> Boxes:
+    sequence: Video, seed: int, *, jitter: float = 0.05, missed: float = 0.03, false: float = 0.03
+) -> Detections:
     """Boxes as a detector would give them for the labelled frames of a sequence.
 
     jitter: standard deviation of place and size as a share of the size; missed: share of persons not found; false:
@@ -145,7 +135,7 @@ def detections(
                 rows.append((image_id, *corner, *extent, rng.beta(3, 5)))
     values = np.array(rows).reshape(-1, 6)
     ids = np.array([row[0] for row in rows], np.int64)
-    return Boxes(ids, np.round(values[:, 1:5], 2), np.round(values[:, 5], 4))
+    return Detections(ids, np.round(values[:, 1:5], 2), np.round(values[:, 5], 4))
 
 
 def _ignored(scene: Scene, labelled: np.ndarray) -> dict[int, list[np.ndarray]]:
@@ -164,7 +154,7 @@ def _ignored(scene: Scene, labelled: np.ndarray) -> dict[int, list[np.ndarray]]:
     return regions
 
 
-def _outline(actor: Actor, f: int, view: View) -> np.ndarray:
+def _outline(actor: Actor, f: int, view: CameraPose) -> np.ndarray:
     """Pixels (19, 2) of an actor's points in frame f."""
     return view.project(view.to_camera(actor.points(np.array(float(f)))))
 

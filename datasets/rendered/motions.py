@@ -1,6 +1,6 @@
 """Motion for the rendered benchmark: Human3.6M's 17 joints and two points of the head that turn with it.
 
-Both sources hang the two points on the head before forward kinematics, so that they follow its rotation (spec 4.2):
+Both sources hang the two points on the head before forward kinematics, so that they follow its rotation:
 the nose lies 0.09 m before the middle of the head's bone, the crown 0.09 m beyond its end.
 """
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from base.errors import InputError
 from datasets.fetching.sources import verified
-from datasets.motion.asf import Bone, Skeleton, forward_kinematics, read_amc, read_asf
-from datasets.motion.cmu import CLIPS, SOURCE, SPLITS, faultless, human36m_joints, resampled
+from datasets.motion.asf import AsfSkeleton, Bone, forward_kinematics, read_amc, read_asf
+from datasets.motion.cmu import CLIPS, SOURCE, SPLITS, clip_files, faultless, human36m_joints, resampled
 from datasets.motion.synthetic import ACTIONS, ANKLE, ANKLES, body, perform
 
 POINTS = 19  # 17 joints of Human3.6M, nose, crown
@@ -51,12 +51,11 @@ def cmu_motions(raw_dir: Path | None, splits: tuple[str, ...]) -> tuple[dict[str
     Raises InputError for a file that is missing, differs from its sha256 or cannot be read.
     """
     clips = [clip for split in splits for clip in SPLITS["cmu"][split]]
-    names = {clip: (f"subjects/{clip[:2]}/{clip[:2]}.asf", f"subjects/{clip[:2]}/{clip}.amc") for clip in clips}
-    hashes = verified(SOURCE, raw_dir, sorted({file for pair in names.values() for file in pair}))
-    return {clip: _pieces(clip, *(raw_dir / SOURCE / file for file in names[clip])) for clip in clips}, hashes
+    hashes = verified(SOURCE, raw_dir, sorted({file for clip in clips for file in clip_files(clip)}))
+    return {clip: _pieces(clip, *(raw_dir / SOURCE / file for file in clip_files(clip))) for clip in clips}, hashes
 
 
-def with_face(skeleton: Skeleton) -> Skeleton:
+def with_face(skeleton: AsfSkeleton) -> AsfSkeleton:
     """The skeleton with two more bones that end in nose and crown. Raises InputError if it has no head."""
     if "head" not in skeleton.bones:
         raise InputError("the skeleton has no bone named 'head'; nose and crown hang on it")
@@ -68,7 +67,7 @@ def with_face(skeleton: Skeleton) -> Skeleton:
     }.items():
         length = float(np.linalg.norm(way))
         extra[name] = Bone(way / length, length, np.zeros(3), (), "head")
-    return Skeleton(skeleton.bones | extra, skeleton.scale)
+    return AsfSkeleton(skeleton.bones | extra, skeleton.scale)
 
 
 def window(motion: np.ndarray, steps: int, rng: np.random.Generator) -> np.ndarray:

@@ -7,26 +7,24 @@ boxes/{train,val}.json                  card.json
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from base.errors import InputError
 from base.files import write_text
-from base.folders import code_digest, whole_folder
+from base.folders import code_stamp, whole_folder
 from base.reading import nearest
+from datasets.card import Origin
 from datasets.fetching.sources import source
 from datasets.rendered.film import film
 from datasets.rendered.labels import annotate, detections
 from datasets.rendered.motions import SOURCE, cmu_motions, synthetic_motion, window
 from datasets.rendered.scenes import MOST_PERSONS, Cast, Difficulty, Format, draw_scene
-from datasets.video.boxes import Boxes, write_boxes
-from datasets.video.images import jpeg
-from datasets.video.posetrack import as_json, merged
-from datasets.video.sequences import Sequence
+from datasets.video.annotations import Video
+from datasets.video.boxes import Detections
+from datasets.video.writing import jpeg, write_boxes, write_merged, write_sequence
 
 FPS = 25
 VAL_FROM = 1001  # number of the first validation sequence
@@ -51,7 +49,7 @@ class Preset:
     difficulty: Difficulty = field(default_factory=Difficulty)
 
 
-# More of what neighbouring frames undo than spec 4.2 asks for: single frames' dropouts and defocus, things that pass.
+# More of what neighbouring frames undo than the defaults have: single frames' dropouts and defocus, things that pass.
 # Scenes are many and short, because small networks learn a few scenes by heart.
 HARDER = Difficulty(dropout=0.5, passing=4.0, defocus=0.4, defocus_size=6.0)
 PRESETS = {
@@ -68,18 +66,18 @@ def prepare_video(
     raw_dir: str | Path | None = None,
     seed: int = 0,
     options: dict | None = None,
-    progress: Callable[[str], None] | None = None,
 ) -> None:
     """Write the benchmark `name` (a key of PRESETS) into a folder that appears whole or not at all.
 
     raw_dir: folder that `fetching.sources.fetch` filled with `cmu` (video-cmu only); options: values of Preset,
-    Format or Difficulty to replace, by name ({"train": 4, "frames": 9, "dropout": 0}); progress: told a line every
-    few seconds, by default on stderr. The same arguments give the same annotations and, with the same versions of
-    OpenCV and numba on the same kind of processor, the same pixels; a sequence does not depend on the others.
+    Format or Difficulty to replace, by name ({"train": 4, "frames": 9, "dropout": 0}). The same arguments give the same
+    annotations and, with the same versions of OpenCV and numba on the same kind of processor, the same pixels; a
+    sequence does not depend on the others.
     Raises InputError: unknown name or option, raw files missing or damaged, a folder that cannot be written.
     """
-    preset = _with_options(_preset(name), options or {})
-    tell = progress or (lambda line: print(line, file=sys.stderr))
+    if name not in PRESETS:
+        raise InputError(f"unknown video data set {name!r}{nearest(name, PRESETS)}")
+    preset = _with_options(PRESETS[name], options or {})
     casts, origin = _casts(preset, None if raw_dir is None else Path(raw_dir), seed)
     with whole_folder(Path(out_dir)) as folder:
         card = {
@@ -89,14 +87,14 @@ def prepare_video(
             "fps": FPS,
             "preset": asdict(preset),
             "keypoints": "17 slots of PoseTrack18, ears empty; joint_flags: 1 occluded, 2 blurred, 4 dropped out",
-            "code": {"version": version("ssmpose"), "sha256": code_digest("datasets.rendered.prepare")},
-            **origin,
-            "counts": {split: _write_split(split, preset, casts[split], seed, folder, tell) for split in casts},
+            "code": code_stamp("datasets.rendered.prepare"),
+            **asdict(origin),
+            "counts": {split: _write_split(split, preset, casts[split], seed, folder) for split in casts},
         }
         write_text(folder / "card.json", json.dumps(card, indent=1) + "\n")
 
 
-def render(split: str, number: int, preset: Preset, cast: Cast, seed: int, folder: Path) -> Sequence:
+def render(split: str, number: int, preset: Preset, cast: Cast, seed: int, folder: Path) -> Video:
     """Draw one sequence into `folder/images` and return its annotations."""
     scene = draw_scene(number, seed, preset.layout, preset.difficulty, cast)
     shot, filmed = film(scene, seed)
@@ -112,50 +110,39 @@ def render(split: str, number: int, preset: Preset, cast: Cast, seed: int, folde
     return sequence
 
 
-def _write_split(
-    split: str, preset: Preset, cast: Cast, seed: int, folder: Path, tell: Callable[[str], None]
-) -> dict[str, int]:
+def _write_split(split: str, preset: Preset, cast: Cast, seed: int, folder: Path) -> dict[str, int]:
     """All sequences of a split, their merged file and detector boxes; returns counts."""
     count = getattr(preset, split)
     first = 1 if split == "train" else VAL_FROM
-    parts, boxes, began, spoken = [], [], time.monotonic(), time.monotonic()
+    videos, boxes, began, spoken = [], [], time.monotonic(), time.monotonic()
     for done, number in enumerate(range(first, first + count), 1):
-        sequence = render(split, number, preset, cast, seed, folder)
-        part = as_json(sequence, folder)
-        write_text(folder / "annotations" / split / f"{sequence.name}.json", json.dumps(part) + "\n")
-        parts.append(part)
-        boxes.append(detections(sequence, seed))
+        video = render(split, number, preset, cast, seed, folder)
+        write_sequence(video, folder / "annotations" / split / f"{video.name}.json", folder)
+        videos.append(video)
+        boxes.append(detections(video, seed))
         if time.monotonic() - spoken > SPEAK:
             spoken = time.monotonic()
             left = (spoken - began) / done * (count - done)
-            tell(f"{split}: {done} of {count} sequences rendered, about {left:.0f} s left")
-    everything = merged(parts)
-    write_text(folder / "annotations" / f"{split}.json", json.dumps(everything) + "\n")
-    write_boxes(
-        Boxes(*(np.concatenate([getattr(b, f) for b in boxes]) for f in vars(boxes[0]))), folder / f"boxes/{split}.json"
-    )
+            print(f"{split}: {done} of {count} sequences rendered, about {left:.0f} s left", file=sys.stderr)
+    write_merged(videos, folder / "annotations" / f"{split}.json", folder)
+    columns = (np.concatenate([getattr(part, field) for part in boxes]) for field in vars(boxes[0]))
+    write_boxes(Detections(*columns), folder / f"boxes/{split}.json")
     return {
         "sequences": count,
-        "frames": len(everything["images"]),
-        "labelled_frames": sum(image["is_labeled"] for image in everything["images"]),
-        "persons": len(everything["annotations"]),
-        "boxes": sum(len(b.score) for b in boxes),
+        "frames": sum(len(video.images) for video in videos),
+        "labelled_frames": sum(int(video.labelled.sum()) for video in videos),
+        "persons": sum(len(video.persons.frame) for video in videos),
+        "boxes": sum(len(part.score) for part in boxes),
     }
-
-
-def _preset(name: str) -> Preset:
-    if name not in PRESETS:
-        raise InputError(f"unknown video data set {name!r}{nearest(name, PRESETS)}")
-    return PRESETS[name]
 
 
 def _with_options(preset: Preset, options: dict) -> Preset:
     """The preset with some of its values, or of its format's or difficulty's, replaced."""
     parts = {part: vars(part) for part in (preset, preset.layout, preset.difficulty)}
-    known = [key for values in parts.values() for key in values if key not in ("motion", "layout", "difficulty")]
+    names = [key for values in parts.values() for key in values if key not in ("motion", "layout", "difficulty")]
     for key in options:
-        if key not in known:
-            raise InputError(f"unknown option {key!r}{nearest(key, known)}")
+        if key not in names:
+            raise InputError(f"unknown option {key!r}{nearest(key, names)}")
         if key in WHOLE and not (isinstance(options[key], int) and options[key] > 0):
             raise InputError(f"option {key!r} is {options[key]!r}; it must be a whole number, at least 1")
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
@@ -163,23 +150,18 @@ def _with_options(preset: Preset, options: dict) -> Preset:
     return replace(changed[0], layout=changed[1], difficulty=changed[2])
 
 
-def _casts(preset: Preset, raw_dir: Path | None, seed: int) -> tuple[dict[str, Cast], dict]:
+def _casts(preset: Preset, raw_dir: Path | None, seed: int) -> tuple[dict[str, Cast], Origin]:
     """Who gives the motions of each split, and where they come from, for the card."""
     if preset.motion == "synthetic":
         licence = "Apache-2.0: made by this repository's code (datasets/motion/synthetic.py, datasets/video)"
         cast = _synthetic_cast(seed, preset.layout.steps)
-        return {"train": cast, "val": cast}, {"sources": [], "licence": licence, "acknowledgement": ""}
-    entry, casts, hashes = source(SOURCE), {}, {}
+        return {"train": cast, "val": cast}, Origin(licence=licence)
+    casts, hashes = {}, {}
     for split, names in CMU_SPLITS.items():
         clips, files = cmu_motions(raw_dir, names)
         casts[split] = _clip_cast(clips, preset.layout.steps)
         hashes |= files
-    origin = {
-        "sources": [{"name": entry.name, "url": entry.base_url, "sha256": dict(sorted(hashes.items()))}],
-        "licence": entry.licence,
-        "acknowledgement": entry.acknowledgement,
-    }
-    return casts, origin
+    return casts, source(SOURCE).origin(dict(sorted(hashes.items())))
 
 
 def _synthetic_cast(seed: int, steps: int) -> Cast:

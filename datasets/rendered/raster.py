@@ -1,7 +1,7 @@
 """The rasteriser: tapered capsules and triangles into one depth buffer, compiled by numba.
 
 A frame is several sub-frames of one exposure. Each is drawn into `colour`, `depth` and `front` and then added to the
-exposure; what was in front at a pixel is known exactly, so that hidden joints are known as well. Source: spec 4.1.
+exposure; what was in front at a pixel is known exactly, so that hidden joints are known as well.
 """
 
 import math

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from datasets.rendered.camera import View
+from datasets.rendered.camera import CameraPose
 
 MARGIN = 0.2  # of the image's size, painted beyond each border
 X, Y, Z = np.eye(3)
@@ -28,7 +28,7 @@ class Scenery:
     wall: np.ndarray
     floor: np.ndarray
 
-    def seen(self, view: View) -> np.ndarray:
+    def seen(self, view: CameraPose) -> np.ndarray:
         """The scenery as one view shows it, uint8 (H, W, 3)."""
         (width, height), seam = view.size, _seam(view, self.distance)
         first, last = (int(np.clip(row, 0, height)) for row in (seam[:, 1].min(), seam[:, 1].max() + 1))
@@ -57,7 +57,7 @@ class Scenery:
         return cv2.warpPerspective(self.painting, shift @ matrix, (width, last - first), borderMode=cv2.BORDER_REFLECT)
 
 
-def paint(rest: View, distance: float, rng: np.random.Generator) -> Scenery:
+def paint(rest: CameraPose, distance: float, rng: np.random.Generator) -> Scenery:
     """Scenery for a camera at rest, its wall `distance` metres away."""
     margin = np.round(MARGIN * np.array(rest.size)).astype(int)
     width, height = np.array(rest.size) + 2 * margin
@@ -77,7 +77,7 @@ def paint(rest: View, distance: float, rng: np.random.Generator) -> Scenery:
     return Scenery(picture, distance, np.linalg.inv(wall), np.linalg.inv(floor))
 
 
-def _seam(view: View, distance: float) -> np.ndarray:
+def _seam(view: CameraPose, distance: float) -> np.ndarray:
     """Pixels (2, 2) of the line between wall and floor at the image's left and right border."""
     ends = view.project(view.to_camera(np.array([[-5.0, distance, 0], [5.0, distance, 0]])))
     slope = (ends[1] - ends[0])[1] / (ends[1] - ends[0])[0]

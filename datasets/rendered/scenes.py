@@ -10,7 +10,7 @@ import numpy as np
 
 from datasets.rendered import raster
 from datasets.rendered.bodies import HAIRS, SKINS, Body, random_body
-from datasets.rendered.camera import Camera, handheld
+from datasets.rendered.camera import HandheldCamera, handheld
 from datasets.rendered.motions import at_times
 from datasets.rendered.scenery import Scenery, paint
 
@@ -25,7 +25,7 @@ TALL = 1.7  # metres: the height that a person's size in pixels is reckoned with
 
 @dataclass(frozen=True)
 class Difficulty:
-    """How hard it is to see a person; chances a frame, a person or a sequence. The defaults are spec 4.2's.
+    """How hard it is to see a person; chances a frame, a person or a sequence.
 
     persons: chances of 1, 2, 3, 4; camouflage: a person in the scenery's colours; passing: things that pass before a
     person, expected a person in 40 frames; standing: something stands before the person; defocus, dropout: a frame
@@ -95,7 +95,7 @@ class Scene:
     number: int
     layout: Format
     difficulty: Difficulty
-    camera: Camera
+    camera: HandheldCamera
     scenery: Scenery
     actors: tuple[Actor, ...]
     labelled: int
@@ -131,11 +131,13 @@ def draw_scene(number: int, seed: int, layout: Format, difficulty: Difficulty, c
     return Scene(number, layout, difficulty, camera, scenery, actors, count, tuple(things), light)
 
 
-def _camera(rng: np.random.Generator, layout: Format, difficulty: Difficulty, focal: float, depth: float) -> Camera:
+def _camera(
+    rng: np.random.Generator, layout: Format, difficulty: Difficulty, focal: float, depth: float
+) -> HandheldCamera:
     """A camera that looks at the middle of the first person, `depth` metres away, roughly."""
     height = rng.uniform(0.9, 1.8)
     pitch = np.arctan2(height - TALL / 2, depth) + rng.normal(0, 0.03)
-    return Camera(layout.size, focal, height, pitch, handheld(rng, rng.uniform(*difficulty.unrest)))
+    return HandheldCamera(layout.size, focal, height, pitch, handheld(rng, rng.uniform(*difficulty.unrest)))
 
 
 def _places(
@@ -184,7 +186,7 @@ def _bars(rng: np.random.Generator, scenery: Scenery, near: float, distance: flo
 
 
 def _passing(
-    rng: np.random.Generator, actor: Actor, camera: Camera, layout: Format, difficulty: Difficulty
+    rng: np.random.Generator, actor: Actor, camera: HandheldCamera, layout: Format, difficulty: Difficulty
 ) -> list[Thing]:
     """Things that cross before a person, each for 3 to 10 frames."""
     things = []
@@ -206,7 +208,7 @@ def _passing(
     return things
 
 
-def _standing(rng: np.random.Generator, actor: Actor, camera: Camera) -> Thing:
+def _standing(rng: np.random.Generator, actor: Actor, camera: HandheldCamera) -> Thing:
     """A post or a rail that stands before a person all the time."""
     share = rng.uniform(0.6, 0.85)
     target = actor.motion[len(actor.motion) // 2, 0] + [rng.normal(0, 0.2), 0, 0]

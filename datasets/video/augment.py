@@ -16,7 +16,7 @@ FEWEST_OF_HALF = 3  # joints that a half body must show
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may happen to a crop, and how often. Source: spec glsmamba, 2.10; uniform draws are our reading of it."""
+    """What may happen to a crop, and how often. Source: docs/glsmamba.md, Training; uniform draws are ours."""
 
     rotation: float = 45.0  # degrees, to either side
     rotation_chance: float = 0.6

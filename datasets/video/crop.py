@@ -13,7 +13,7 @@ import numpy as np
 from base.errors import InputError
 
 ASPECT = 192 / 256  # width to height
-ENLARGE = 1.25  # boxes are cut this much larger (spec glsmamba, 2.0)
+ENLARGE = 1.25  # boxes are cut this much larger (docs/glsmamba.md)
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet's, RGB
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 

@@ -17,7 +17,7 @@ def gaussian_targets(
     joints (J, 2) heatmap pixels; present (J,) bool; weights (J,) of the joint set; shape: (width, height).
     A Gaussian of peak 1 about the exact place of the joint (UDP: not about the nearest pixel), cut off 3 sigma from
     the nearest pixel. A joint that is absent or outside of the heatmap has an empty map and weight 0.
-    Source: spec glsmamba, 2.9.
+    Source: ViTPose's unbiased targets (UDP; Huang et al., CVPR 2020); docs/glsmamba.md has the sizes.
     """
     inside = present & ((joints >= 0) & (joints <= np.array(shape) - 1)).all(-1)
     place = np.where(inside[:, None], joints, 0.0)  # absent joints may be anything

@@ -1,4 +1,4 @@
-"""Frames on disk: read whole or not at all, and written as JPEG. OpenCV works on one thread here."""
+"""Frames on disk: read whole or not at all. OpenCV works on one thread here."""
 
 from pathlib import Path
 
@@ -29,10 +29,3 @@ def read_image(path: str | Path) -> np.ndarray:
     if image is None:
         raise InputError(f"{path}: is not an image that can be decoded; fetch or make the frame again")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def jpeg(image: np.ndarray, quality: int) -> bytes:
-    """RGB uint8 (H, W, 3) as the bytes of a JPEG file; quality: 1 to 100."""
-    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[
-        1
-    ].tobytes()

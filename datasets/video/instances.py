@@ -1,6 +1,6 @@
 """Top-down video data: for each person box a window of frames cut alike, and the heatmaps to predict from it.
 
-Where the boxes come from decides more than the method does (spec glsmamba, 3.3), so it is part of the data:
+Where the boxes come from decides more than the method does (docs/glsmamba.md), so it is part of the data:
 `ground_truth_boxes` and `detector_boxes` make instances that say which they are, and that cannot be joined.
 """
 
@@ -20,7 +20,7 @@ from datasets.video.images import read_image
 from datasets.video.joints import WEIGHTS, JointSet
 
 GROUND_TRUTH, DETECTOR = "ground-truth boxes", "detector boxes"
-LEAST_SCORE = 0.2  # detector boxes below are dropped (spec glsmamba, 3.3)
+LEAST_SCORE = 0.2  # detector boxes below are dropped (docs/glsmamba.md, Evaluation)
 NEIGHBOURS = ("real", "copies", "shuffled")
 
 
@@ -210,7 +210,7 @@ class TopDown:
     def located(self, indices: Sequence[int], heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Heatmaps (B, J, h, w) predicted for unchanged crops -> joints (B, J, 2) in image pixels, scores (B, J).
 
-        A joint's score is its heatmap's maximum times the score of the box (spec glsmamba, 3.2).
+        A joint's score is its heatmap's maximum times the score of the box (docs/glsmamba.md, Evaluation).
         """
         places, maxima = decode(heatmaps)
         matrices = [crop_matrix(self.center[i], self.size[i], self.shape.image) for i in indices]

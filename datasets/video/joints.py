@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.video import jhmdb, sequences
+from datasets.video import annotations, jhmdb
 
 WEIGHTS = {"elbow": 1.2, "knee": 1.2, "wrist": 1.5, "ankle": 1.5}  # of the loss; every other joint 1
 LOWER = ("hip", "knee", "ankle")
@@ -31,7 +31,7 @@ class JointSet:
     def weights(self, parts: Mapping[str, float] = WEIGHTS) -> np.ndarray:
         """(J,) float32: of each joint in the loss, by part of the body; 1 for those not named.
 
-        By default knees and elbows 1.2, ankles and wrists 1.5 (spec data_metrics, 1.4).
+        By default knees and elbows 1.2, ankles and wrists 1.5 (docs/glsmamba.md, Training).
         """
         return np.array([parts.get(_part(name), 1.0) for name in self.names], np.float32)
 
@@ -45,5 +45,5 @@ def _part(name: str) -> str:
     return name.rpartition("_")[2]
 
 
-POSETRACK = JointSet(sequences.JOINTS)
+POSETRACK = JointSet(annotations.JOINTS)
 JHMDB = JointSet(jhmdb.JOINTS)

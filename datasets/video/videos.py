@@ -1,19 +1,19 @@
 """The persons of a prepared video data set as boxes to look at, once as annotated and once as a detector found them."""
 
-from collections.abc import Sequence as List
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from base.errors import InputError
 from base.foreign import data_files
-from datasets.video.boxes import Boxes, read_boxes
+from datasets.video.annotations import Video
+from datasets.video.boxes import Detections, read_boxes
 from datasets.video.coco import read_json
 from datasets.video.instances import Instances, detector_boxes, ground_truth_boxes, joined
 from datasets.video.jhmdb import read_jhmdb
 from datasets.video.joints import JHMDB, POSETRACK, JointSet
 from datasets.video.posetrack import read_sequence
-from datasets.video.sequences import Sequence
 
 FOLDS = (1, 2, 3)  # of Sub-JHMDB
 EVERY_EIGHTH = 8  # training videos that select epochs instead of teaching
@@ -33,18 +33,18 @@ class Videos:
         card = data / "card.json"
         jhmdb = card.is_file() and read_json(card).get("joints") == "jhmdb-15"
         self.joints: JointSet = JHMDB if jhmdb else POSETRACK  # which are annotated
-        self._annotated: dict[str, list[Sequence]] = {}  # by folder of annotations
+        self._annotated: dict[str, list[Video]] = {}  # by folder of annotations
         self._persons: dict[tuple[str, str], Instances] = {}  # by split and kind of boxes
 
-    def sequences(self, split: str) -> list[Sequence]:
+    def sequences(self, split: str) -> list[Video]:
         """Sequences of a split."""
         folder = self._folder(split)
         if folder not in self._annotated:
             self._annotated[folder] = self._read(folder)
-        found = self._annotated[folder]
+        videos = self._annotated[folder]
         if split == "val" or not self.hold_out:
-            return found
-        return [s for i, s in enumerate(found, 1) if (i % EVERY_EIGHTH == 0) == (split == "dev")]
+            return videos
+        return [s for i, s in enumerate(videos, 1) if (i % EVERY_EIGHTH == 0) == (split == "dev")]
 
     def persons(self, split: str, boxes: str) -> Instances:
         """Persons of a split, by "gt-boxes" as annotated or by "detected-boxes"."""
@@ -58,7 +58,7 @@ class Videos:
         """Whether the data has the boxes of a condition (`training.clips.Persons`, without the split)."""
         return condition.startswith("gt-boxes") or (self.data / "boxes/val.json").is_file()
 
-    def _read(self, folder: str) -> list[Sequence]:
+    def _read(self, folder: str) -> list[Video]:
         if self.joints is POSETRACK:
             return read_split(self.data, folder)
         name = f"Sub{self.fold}_{'test' if folder == 'val' else 'train'}.json"
@@ -74,7 +74,7 @@ def fold_of(seed: int) -> int:
     return seed % len(FOLDS) + 1
 
 
-def read_split(data: Path, split: str) -> list[Sequence]:
+def read_split(data: Path, split: str) -> list[Video]:
     """All sequences of a split in PoseTrack's layout below `data`, by name. Raises InputError where there is none."""
     files = data_files(data / "annotations" / split, "*.json")
     if not files:
@@ -82,7 +82,7 @@ def read_split(data: Path, split: str) -> list[Sequence]:
     return [read_sequence(file, data) for file in files]
 
 
-def annotated_boxes(sequences: List[Sequence]) -> Instances:
+def annotated_boxes(sequences: Sequence[Video]) -> Instances:
     """One instance a person that is annotated in a labelled frame, `sequence` counting from 0."""
     parts = []
     for i, sequence in enumerate(sequences):
@@ -92,15 +92,15 @@ def annotated_boxes(sequences: List[Sequence]) -> Instances:
     return joined(parts)
 
 
-def detected_boxes(sequences: List[Sequence], path: Path) -> Instances:
+def detected_boxes(sequences: Sequence[Video], path: Path) -> Instances:
     """One instance a box that the detector's file at `path` has for a labelled frame."""
     boxes = read_boxes(path)
     return joined([_detected(i, sequence, boxes) for i, sequence in enumerate(sequences)])
 
 
-def _detected(number: int, sequence: Sequence, boxes: Boxes) -> Instances:
+def _detected(number: int, sequence: Video, boxes: Detections) -> Instances:
     labelled = np.flatnonzero(sequence.labelled)
-    found = [boxes.of(int(sequence.image_ids[frame])) for frame in labelled]
-    frames = np.repeat(labelled, [len(score) for _, score in found])
-    box = np.concatenate([np.zeros((0, 4)), *(box for box, _ in found)])
-    return detector_boxes(number, frames, box, np.concatenate([np.zeros(0), *(score for _, score in found)]))
+    detections = [boxes.of(int(sequence.image_ids[frame])) for frame in labelled]
+    frames = np.repeat(labelled, [len(score) for _, score in detections])
+    box = np.concatenate([np.zeros((0, 4)), *(box for box, _ in detections)])
+    return detector_boxes(number, frames, box, np.concatenate([np.zeros(0), *(score for _, score in detections)]))

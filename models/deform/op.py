@@ -1,16 +1,12 @@
-"""The deformable convolution: the native kernel as a PyTorch operator, `ssmpose::deform_conv`, or plain PyTorch.
-
-Registered with torch.library: autograd, fake tensors (meta device, torch.compile, export) and FLOP counters see it.
-"""
+"""The deformable convolution: the native kernel as a PyTorch operator, `ssmpose::deform_conv`, or plain PyTorch."""
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import register_flop_formula
 
 from models.compiled import C_TYPES
 from models.deform import native, reference
 from models.deform.inputs import DeformInputs
-from models.operators import no_derivative_of, operator, refuse_forward_mode
+from models.operators import or_empty, refuse_forward_mode, register
 from models.precision import in_full
 
 
@@ -53,52 +49,24 @@ def describe() -> str:
     return "native" if reason is None else f"reference ({reason})"
 
 
-@operator("deform_conv")
 def _forward(x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
     return native.forward(DeformInputs(x, offsets, masks, weight, bias))
 
 
-@operator("deform_conv_backward")
 def _backward(
     grad_y: Tensor, x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    gradients = native.backward(grad_y, DeformInputs(x, offsets, masks, weight, bias))
-    # An operator cannot return None: an empty tensor stands for the gradient of masks that were not given.
-    return tuple(x.new_empty(0) if gradient is None else gradient for gradient in gradients)
+    return or_empty(native.backward(grad_y, DeformInputs(x, offsets, masks, weight, bias)), x)
 
 
-@torch.library.register_fake("ssmpose::deform_conv")
-def _(x, offsets, masks, weight, bias):
+def _fake(x, offsets, masks, weight, bias):
     return x.new_empty(x.shape)
 
 
-@torch.library.register_fake("ssmpose::deform_conv_backward")
-def _(grad_y, *inputs):
-    return tuple(grad_y.new_empty(0 if x is None else x.shape) for x in inputs)
-
-
-def _save_for_backward(ctx, inputs, output) -> None:
-    """Keep the inputs and nothing else: the samples are k k times as large as x."""
-    ctx.save_for_backward(*inputs)
-
-
-def _differentiate(ctx, grad_y):
-    gradients = torch.ops.ssmpose.deform_conv_backward(grad_y.contiguous(), *ctx.saved_tensors)
-    return tuple(g if wanted else None for g, wanted in zip(gradients, ctx.needs_input_grad, strict=True))
-
-
-torch.library.register_autograd("ssmpose::deform_conv", _differentiate, setup_context=_save_for_backward)
-no_derivative_of("deform_conv")
-
-
-@register_flop_formula(torch.ops.ssmpose.deform_conv)
-def _flops(x_shape, offsets_shape, masks_shape, weight_shape, *args, **kwargs) -> int:
-    """Two operations a multiply-accumulate of the product; sampling, as elsewhere, counts as nothing."""
+def _operations(x_shape, offsets_shape, masks_shape, weight_shape, *args, **kwargs) -> int:
+    """Those of the product; sampling, as elsewhere, counts as nothing."""
     (N, H, W, _), (C, per_group, *kernel) = x_shape, weight_shape
     return 2 * N * H * W * C * per_group * kernel[0] * kernel[1]
 
 
-@register_flop_formula(torch.ops.ssmpose.deform_conv_backward)
-def _backward_flops(grad_shape, *shapes, **kwargs) -> int:
-    """Both factors of the product are differentiated: twice the forward pass, as torch counts matrix products."""
-    return 2 * _flops(*shapes)
+register("deform_conv", DeformInputs, _forward, _backward, _fake, _operations)

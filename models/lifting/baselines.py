@@ -3,15 +3,16 @@
 import torch
 from torch import Tensor, nn
 
-from models.lifting.parts import check_clips
+from models.lifting.parts import LiftingModel
 
 
-class MeanPose(nn.Module):
+class MeanPose(LiftingModel):
     """Predicts the mean training pose for every frame; `fit` sets it. Clips (B, T, J, C) -> (B, T, J, 3), any T."""
 
+    length = "any"
+
     def __init__(self, frames: int = 1, in_channels: int = 2, joints: int = 17) -> None:
-        super().__init__()
-        self.frames, self.in_channels, self.joints = frames, in_channels, joints
+        super().__init__(frames, joints, in_channels)
         self.register_buffer("pose", torch.zeros(joints, 3))
 
     def fit(self, labels: Tensor) -> None:
@@ -20,15 +21,17 @@ class MeanPose(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, C) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, length="any")
+        self.check(keypoints)
         return self.pose.expand(*keypoints.shape[:2], -1, -1)
 
 
-class ResidualMLP(nn.Module):
+class ResidualMLP(LiftingModel):
     """One-frame lifting by a residual network (Martinez et al., "A simple yet effective baseline", ICCV 2017).
 
     Clips (B, T, J, C) -> (B, T, J, 3) for any T: each frame is lifted on its own.
     """
+
+    length = "any"
 
     def __init__(
         self,
@@ -39,8 +42,7 @@ class ResidualMLP(nn.Module):
         in_channels: int = 2,
         joints: int = 17,
     ) -> None:
-        super().__init__()
-        self.frames, self.in_channels, self.joints = frames, in_channels, joints
+        super().__init__(frames, joints, in_channels)
         self.first = _layer(joints * in_channels, width, dropout)
         self.blocks = nn.ModuleList(
             nn.Sequential(_layer(width, width, dropout), _layer(width, width, dropout)) for _ in range(depth)
@@ -49,7 +51,7 @@ class ResidualMLP(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, C) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, length="any")
+        self.check(keypoints)
         x = self.first(keypoints.reshape(-1, self.joints * self.in_channels))  # (B T, width)
         for block in self.blocks:
             x = x + block(x)

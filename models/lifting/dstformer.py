@@ -3,18 +3,18 @@
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import Layout
-from models.lifting.parts import Fusion, Head, attention_block, check_clips, rising
+from models.layout import Layout
+from models.lifting.parts import Fusion, Head, LiftingModel, attention_block, rising
 
 
-class DSTformer(nn.Module):
+class DSTformer(LiftingModel):
     """Keypoints (B, T, J, 3), the third channel the confidence, to 3D joints (B, T, J, 3); T is at most `frames`.
 
     Each level attends over joints, then frames in one branch, over frames, then joints in another, and fuses the two.
-    Raises InputError where `heads` do not divide the width. Source: specification of the peers, 4.2.
+    Raises InputError where `heads` do not divide the width. Source: `lib/model/DSTformer.py` of MotionBERT.
     """
 
-    published = Layout(
+    layout = Layout(
         ("model_pos",),
         (
             (r"^embedding\.", "joints_embed."),
@@ -48,8 +48,7 @@ class DSTformer(nn.Module):
         joints: int = 17,
         mlp_ratio: int = 2,
     ) -> None:
-        super().__init__()
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+        super().__init__(frames, joints, in_channels)
         self.embedding = nn.Linear(in_channels, width)
         self.joint_table = nn.Parameter(nn.init.trunc_normal_(torch.empty(joints, width), std=0.02))
         self.frame_table = nn.Parameter(nn.init.trunc_normal_(torch.empty(frames, width), std=0.02))
@@ -62,7 +61,7 @@ class DSTformer(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints)
+        self.check(keypoints)
         x = self.embedding(keypoints) + self.joint_table + self.frame_table[: keypoints.shape[1], None]
         for st, ts, fuse in zip(self.st_blocks, self.ts_blocks, self.fusions, strict=True):
             x = fuse(st.time(st.space(x)), ts.space(ts.time(x)))  # (B, T, J, width)

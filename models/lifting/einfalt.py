@@ -5,14 +5,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from base.errors import InputError
-from models.evaluation import Released
-from models.lifting.parts import Attention, Block, check_clips, rising
+from models.contract import Released
+from models.lifting.parts import Attention, Block, LiftingModel, rising
 
 TAPS = 3  # of the convolution in a strided block
 HEADS = 8
 
 
-class UpliftUpsample(nn.Module):
+class UpliftUpsample(LiftingModel):
     """2D keypoints (B, T, J, in_channels) to the middle frame's 3D joints (B, 1, J, 3), T exactly `frames`.
 
     Of the frames only every stride_out-th, counted from the middle, is a token, and of the tokens only those that lie a
@@ -21,10 +21,11 @@ class UpliftUpsample(nn.Module):
     joint. The released weights are Keras', and no layout of them is known here.
 
     Raises InputError where stride_in is no multiple of stride_out, for an even number of frames or too few, and where 8
-    heads do not divide the widths. Source: specification of the peers, 4.13. Inferred is what a strided block adds its
-    output to: the middle of each of its windows.
+    heads do not divide the widths. Source: the released `common/net/uplift_upsample_transformer.py`. Inferred is what a
+    strided block adds its output to: the middle of each of its windows.
     """
 
+    length = "exactly"
     emits = "centre"
     released = Released("centre", 5, "edge")  # the frames between are interpolated
 
@@ -41,11 +42,10 @@ class UpliftUpsample(nn.Module):
         joints: int = 17,
         mlp_ratio: int = 2,
     ) -> None:
-        super().__init__()
+        super().__init__(frames, joints, in_channels)
         half = (frames - 1) // 2
         if stride_in % stride_out or frames % 2 == 0 or half < stride_out:
             raise InputError(f"{stride_in=} must be a multiple of {stride_out=}, and frames={frames} odd and longer")
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
         reach = half // stride_out
         self.seen_frames = slice(half - reach * stride_out, half + reach * stride_out + 1, stride_in)
         self.seen_tokens = slice(None, None, stride_in // stride_out)
@@ -68,14 +68,14 @@ class UpliftUpsample(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, 1, J, 3)."""
-        return self.both(keypoints)[1]
+        return self.outputs(keypoints)[1]
 
-    def both(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+    def outputs(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """Poses of all frames (B, T, J, 3), which serve training alone, and of the middle one (B, 1, J, 3).
 
         Those of all frames are interpolated between the tokens', as in the paper.
         """
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         x = self._tokens(keypoints) + self.token_table  # (B, tokens, width)
         for i, block in enumerate(self.blocks):
             x = block(x, self.seen if i == 0 else None)

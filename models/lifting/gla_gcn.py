@@ -3,27 +3,29 @@
 from torch import Tensor, nn
 
 from base.errors import InputError
-from models.checkpoints import CAMERA, Layout
-from models.evaluation import ONE_BY_ONE
+from models.contract import ONE_BY_ONE
+from models.layout import CAMERA, Layout
 from models.lifting.graphs import AdaptiveGraphConv, directed_adjacency
-from models.lifting.parts import check_clips, human36m_only
+from models.lifting.parts import LiftingModel
 
 TAPS = 9  # of a convolution over time
 STRIDE = 3
 
 
-class GLAGCN(nn.Module):
+class GLAGCN(LiftingModel):
     """2D keypoints (B, T, J, in_channels) to the middle frame's 3D joints (B, 1, J, 3), T = `frames`, a power of 3.
 
     T decides how many strided units there are, and nothing else.
     Raises InputError for other lengths and for other joints than Human3.6M's 17.
-    Source: specification of the peers, 4.10; the graph: the released code since March 2022, when its list of bones was
+    Source: the released `common/s_agcn.py`; the graph is that of the code since March 2022, when its list of bones was
     counted from 1 and its weights were uploaded anew. Weights from before have every bone moved by one joint.
     """
 
+    human36m = True
+    length = "exactly"
     emits = "centre"
     released = ONE_BY_ONE
-    published = Layout(
+    layout = Layout(
         ("model_pos",),
         (
             (r"^norm\.", "data_bn."),
@@ -44,9 +46,7 @@ class GLAGCN(nn.Module):
         in_channels: int = 2,
         joints: int = 17,
     ) -> None:
-        super().__init__()
-        human36m_only("GLAGCN", joints)
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+        super().__init__(frames, joints, in_channels)
         self.dropout = nn.Dropout(dropout)
         graph = directed_adjacency(root_edge=False)
         self.norm = nn.BatchNorm1d(joints * in_channels)
@@ -57,7 +57,7 @@ class GLAGCN(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, 1, J, 3)."""
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         x = self.norm(keypoints.flatten(2).mT)  # (B, J C, T): joint by joint
         x = self.first(x.unflatten(1, (self.joints, -1)).permute(0, 2, 3, 1))  # (B, width, T, J)
         for whole, strided in zip(self.units[::2], self.units[1::2], strict=True):

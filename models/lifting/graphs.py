@@ -73,7 +73,7 @@ class GraphMixer(nn.Module):
 
     normalise : how A becomes D^-1/2 A D^-1/2: "published" by two products with diagonal matrices, which cost 2 T^3 a
         joint, or "scaled" by its rows and columns, the same numbers for nothing
-    Raises InputError for another `normalise`. Source: MotionAGFormer (arXiv 2310.16288); spec of the peers, 4.1.
+    Raises InputError for another `normalise`. Source: MotionAGFormer (arXiv 2310.16288), `model/modules/graph.py`.
     """
 
     def __init__(self, width: int, frames: int | None = None, normalise: str = "published") -> None:
@@ -131,7 +131,7 @@ class AdaptiveGraphConv(nn.Module):
     adjacency : (3, J, J), not part of the weights
     mixed : HDFormer applies a linear layer to the features that each subset adds up
     dropout : of whole features, before the residual
-    Source: GLA-GCN and HDFormer; specification of the peers, 4.10 and 4.11.
+    Source: the released codes of GLA-GCN, `common/s_agcn.py`, and HDFormer, `models/lib/st_gconv.py`.
     """
 
     def __init__(self, inputs: int, outputs: int, adjacency: Tensor, mixed: bool = False, dropout: float = 0.0) -> None:

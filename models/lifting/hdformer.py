@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from base.errors import InputError
-from models.checkpoints import CAMERA, Layout
-from models.evaluation import Released
+from models.contract import Released
+from models.layout import CAMERA, Layout
 from models.lifting.graphs import BONES, AdaptiveGraphConv, directed_adjacency
-from models.lifting.parts import MLP, attend, check_clips, human36m_only, set_apart
+from models.lifting.parts import MLP, LiftingModel, attend, set_apart
 
 TAPS = 9  # of a convolution over time
 LEVELS = 4  # each half as long and twice as wide as the one before
@@ -24,18 +24,20 @@ CHAINS = (
 )  # fmt: skip
 
 
-class HDFormer(nn.Module):
+class HDFormer(LiftingModel):
     """2D keypoints (B, T, J, in_channels) to 3D joints (B, T, J, 3) with the root at 0, for any T.
 
     width : of the first level. The released code scales its answers by mean and deviation of its labels; those of this
         project are normalised already.
 
     Raises InputError for a width that its 8 heads do not divide, and for other joints than Human3.6M's 17.
-    Source: specification of the peers, 4.11.
+    Source: the released `models/hd_former.py`.
     """
 
+    human36m = True
+    length = "any"
     released = Released("mean", 5)
-    published = Layout(
+    layout = Layout(
         ("state_dict",),
         (
             (r"^(norm|down|up|merge)\b", r"backbone.\1"),
@@ -57,9 +59,7 @@ class HDFormer(nn.Module):
     )
 
     def __init__(self, frames: int, width: int, dropout: float = 0.0, in_channels: int = 2, joints: int = 17) -> None:
-        super().__init__()
-        human36m_only("HDFormer", joints)
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+        super().__init__(frames, joints, in_channels)
         graph = directed_adjacency(root_edge=True)
         widths = [width * 2**level for level in range(LEVELS + 1)]
         self.norm = nn.BatchNorm1d(in_channels * joints)
@@ -74,7 +74,7 @@ class HDFormer(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, "any")
+        self.check(keypoints)
         x = self.norm(keypoints.permute(0, 3, 2, 1).flatten(1, 2))  # (B, C J, T): channel by channel
         x = self._u_net(x.unflatten(1, (self.in_channels, self.joints)).transpose(2, 3))  # (B, width, T, J)
         poses = self.head(x)[..., 0].unflatten(1, (3, self.joints - 1)).permute(0, 3, 2, 1)  # (B, T, J - 1, 3)

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.checkpoints import Layout
+from models.layout import Layout
+from models.lifting.branches import FRAMES, GRAPH, RENAMED, RESHAPED, BranchedLifter, ScaledBlock
 from models.lifting.graphs import GraphMixer, hypergraph
-from models.lifting.names import FRAMES, GRAPH, RENAMED, RESHAPED
-from models.lifting.parts import Fusion, Head, ScaledBlock, check_clips, human36m_only, rising
-from models.lifting.scan import Scan
+from models.lifting.parts import Fusion, rising
 from models.ssm import selective_scan
+from models.ssm.layer import Scan
 
 TAPS = 4  # of the causal convolution
 DIRECTION = (  # of one direction's weights, {0} and {1} what the second one's names have in them
@@ -30,16 +30,17 @@ SCANS = tuple(
 PROJECTIONS = ((r"\.mixer\.(in_proj|out_proj)\.", r".mixer.forward_backward_mamba.\1."),)
 
 
-class HGMamba(nn.Module):
+class HGMamba(BranchedLifter):
     """Keypoints (B, T, J, 3), the third channel the confidence, to 3D joints (B, T, J, 3), T exactly `frames`.
 
     shuffle : in training, the joints are shuffled around a layer's scans, in the last layer with this chance
     normalise : of the graph over time, "published" or "scaled" (`models.lifting.graphs.GraphMixer`)
 
-    Raises InputError for other joints than Human3.6M's 17. Source: specification of the peers, 4.6.
+    Raises InputError for other joints than Human3.6M's 17. Source: its released code (docs/peers.md).
     """
 
-    published = Layout(
+    human36m = True
+    layout = Layout(
         ("model",), SCANS + PROJECTIONS + RENAMED + GRAPH,
         (*RESHAPED, (r"\.mixer\.(ahead|back)\.(x_proj|dt_proj|dt_bias|A_log|D)$", Layout.one_axis_less)), FRAMES,
     )  # fmt: skip
@@ -58,16 +59,10 @@ class HGMamba(nn.Module):
         normalise: str = "published",
         backend: str = "auto",
     ) -> None:
-        super().__init__()
-        human36m_only("HGMamba", joints)
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
-        self.embedding = nn.Linear(in_channels, width)
-        self.joint_table = nn.Parameter(torch.zeros(joints, width))
-
         def block(mixer: nn.Module) -> ScaledBlock:
             return ScaledBlock(width, mixer, mlp_ratio, drop_path)
 
-        self.layers = nn.ModuleList(
+        layers = (
             _Layer(
                 block(BidirectionalMamba(width, d_state, False, backend)),
                 block(BidirectionalMamba(width, d_state, True, backend)),
@@ -78,16 +73,11 @@ class HGMamba(nn.Module):
             )
             for chance in rising(shuffle, depth)
         )
-        self.head = Head(width, eps=1e-5)
+        super().__init__(frames, joints, in_channels, width, layers)
 
-    def forward(self, keypoints: Tensor) -> Tensor:
-        """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, "exactly")
-        # As released: one norm for both the first layer's input and the last one's output.
-        x = self.head.norm(self.embedding(keypoints)) + self.joint_table  # (B, T, J, width)
-        for layer in self.layers:
-            x = layer(x)
-        return self.head(x)
+    def embed(self, keypoints: Tensor) -> Tensor:
+        """(B, T, J, in_channels) -> (B, T, J, width); as released, by the norm of the last layer's output."""
+        return self.head.norm(self.embedding(keypoints))
 
 
 class _Layer(nn.Module):

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import CAMERA, Layout
+from models.layout import CAMERA, Layout
 from models.lifting.graphs import BONES, JOINTS, row_normalised
 from models.lifting.lifter import ATTENTION, RENAMED, Lifter
-from models.lifting.parts import Attention, Block, attention_block, check_clips, human36m_only
+from models.lifting.parts import Attention, Block, attention_block
 
 IN_PRIOR = (  # of a prior block: names that differ from MixSTE's
     (r"^(space|time)_prior\.block\.norm1\.", r"\1_prior.attn.norm1."),
@@ -30,11 +30,13 @@ class KTPFormer(Lifter):
 
     depth : rounds of MixSTE behind the two prior blocks
     Raises InputError where `heads` do not divide the width, and for other joints than Human3.6M's 17.
-    Source: specification of the peers, 4.5. The released code adds positions in place to what a ReLU gave, which its
+    Source: the released `common/model_ktpformer.py`. That adds positions in place to what a ReLU gave, which its
     backward pass refuses; here it is an ordinary sum.
     """
 
-    published = Layout(
+    human36m = True
+    length = "exactly"
+    layout = Layout(
         ("model_pos",), IN_PRIOR + RENAMED + ATTENTION, ((r"_prior\.table$", Layout.one_axis_more),),
         {"tpattention.attn.Temporal_pos_embed": 1}, space=CAMERA,
     )  # fmt: skip
@@ -50,7 +52,6 @@ class KTPFormer(Lifter):
         joints: int = 17,
         mlp_ratio: int = 2,
     ) -> None:
-        human36m_only("KTPFormer", joints)
         self.heads, self.mlp_ratio = heads, mlp_ratio
         make_space, make_time = (attention_block(width, heads, mlp_ratio, over_frames) for over_frames in (False, True))
         super().__init__(frames, joints, in_channels, width, depth, drop_path, make_space, make_time)
@@ -69,7 +70,7 @@ class KTPFormer(Lifter):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         x = self.space_norm(self.space_prior(keypoints))  # (B, T, J, width)
         return self.rounds(self.time_norm(self.time_prior(x)))
 

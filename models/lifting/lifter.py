@@ -1,13 +1,12 @@
 """The network around the blocks that MixSTE introduced: PoseMamba, SasMamba, STAMPose and KTPFormer have it as well."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import Layout
-from models.lifting.parts import check_clips, rising
+from models.layout import Layout
+from models.lifting.parts import LiftingModel, rising
 
 # Names of the published code, ours -> theirs.
 RENAMED = (
@@ -38,15 +37,13 @@ RESHAPED = ((r"_table$", Layout.one_axis_more), (r"\.(A_log|D)$", Layout.first_t
 FRAMES = {"Temporal_pos_embed": 1}
 
 
-class Lifter(nn.Module):
+class Lifter(LiftingModel):
     """2D keypoints to 3D joints by `depth` pairs of a spatial and a temporal block (PoseMamba, eqs. 9 and 10).
 
     `make_space(drop_path)` and `make_time(drop_path)` make one block (B, T, J, width) -> (B, T, J, width); without the
     second, both kinds are made by the first. One LayerNorm follows every spatial block and another every temporal
     block, shared by all depths. Paths are dropped ever more often with depth, up to `drop_path`.
     """
-
-    published: ClassVar[Layout]
 
     def __init__(
         self,
@@ -59,8 +56,7 @@ class Lifter(nn.Module):
         make_space: Callable[[float], nn.Module],
         make_time: Callable[[float], nn.Module] | None = None,
     ) -> None:
-        super().__init__()
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+        super().__init__(frames, joints, in_channels)
         self.make_embedding(width)
         self.space_blocks = nn.ModuleList(make_space(p) for p in rising(drop_path, depth))
         self.time_blocks = nn.ModuleList((make_time or make_space)(p) for p in rising(drop_path, depth))
@@ -80,7 +76,7 @@ class Lifter(nn.Module):
 
         Raises InputError for another number of joints or channels, or for longer clips.
         """
-        check_clips(self, keypoints)
+        self.check(keypoints)
         frame_table = self.frame_table[: keypoints.shape[1], None]  # (T, 1, width)
         return self.rounds(self.embedding(keypoints) + self.joint_table, frame_table)
 

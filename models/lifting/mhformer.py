@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import CAMERA, Layout
-from models.evaluation import ONE_BY_ONE
-from models.lifting.parts import MLP, Attention, Block, attend, check_clips, drop_path, rising, set_apart
+from models.contract import ONE_BY_ONE
+from models.layout import CAMERA, Layout
+from models.lifting.parts import MLP, Attention, Block, LiftingModel, Residual, attend, rising, set_apart
 
 HYPOTHESES = 3
 TRACK_HEADS = 9
@@ -44,7 +44,7 @@ RENAMED = (
 )
 
 
-class MHFormer(nn.Module):
+class MHFormer(LiftingModel):
     """2D keypoints (B, T, J, in_channels) to 3D joints (B, T, J, 3), T exactly `frames`: tokens are as wide as T.
 
     First the tracks of all coordinates attend to each other, with T features each, three times over; each of the three
@@ -53,11 +53,12 @@ class MHFormer(nn.Module):
 
     depth : blocks of hypotheses on their own; width : of their tokens. Tracks have 9 heads as released, or the greatest
     number that divides both 9 and T. Raises InputError where 8 heads do not divide the width.
-    Source: specification of the peers, 4.12.
+    Source: the released `model/mhformer.py`.
     """
 
+    length = "exactly"
     released = ONE_BY_ONE
-    published = Layout((), RENAMED, frames={"norm_1.weight": 0}, space=CAMERA)
+    layout = Layout((), RENAMED, frames={"norm_1.weight": 0}, space=CAMERA)
 
     def __init__(
         self,
@@ -69,8 +70,7 @@ class MHFormer(nn.Module):
         in_channels: int = 2,
         joints: int = 17,
     ) -> None:
-        super().__init__()
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+        super().__init__(frames, joints, in_channels)
         count, each = joints * in_channels, range(HYPOTHESES)
         self.norms = nn.ModuleList(nn.LayerNorm(frames) for _ in each)
         self.tracks = nn.ModuleList(_Tracks(count, frames, drop_path) for _ in each)
@@ -84,7 +84,7 @@ class MHFormer(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         x, hypotheses = keypoints.flatten(2).mT, []  # (B, J C, T)
         for norm, tracks, embed, table in zip(self.norms, self.tracks, self.embeddings, self.tables, strict=True):
             x = x + tracks(norm(x))
@@ -119,23 +119,19 @@ class _Tracks(nn.Module):
         return self.norm(x)
 
 
-class _Hypotheses(nn.Module):
+class _Hypotheses(Residual):
     """What follows attention in both kinds of blocks: one MLP on all hypotheses side by side."""
 
     def __init__(self, width: int, norms: int, attention: list[nn.Module], drop_path: float) -> None:
-        super().__init__()
-        self.drop_path = drop_path
+        super().__init__(drop_path)
         self.norms = nn.ModuleList(nn.LayerNorm(width, eps=1e-6) for _ in range(norms))
         self.attention = nn.ModuleList(attention)
         self.norm2 = nn.LayerNorm(HYPOTHESES * width, eps=1e-6)
         self.mlp = MLP(HYPOTHESES * width, 2 * width)
 
-    def _drop(self, branch: Tensor) -> Tensor:
-        return drop_path(branch, self.drop_path, self.training)
-
     def _mixed(self, hypotheses: list[Tensor]) -> list[Tensor]:
         x = torch.cat(hypotheses, -1)
-        return list((x + self._drop(self.mlp(self.norm2(x)))).chunk(HYPOTHESES, -1))
+        return list((x + self.drop(self.mlp(self.norm2(x)))).chunk(HYPOTHESES, -1))
 
 
 class Alone(_Hypotheses):
@@ -146,7 +142,7 @@ class Alone(_Hypotheses):
 
     def forward(self, hypotheses: list[Tensor]) -> list[Tensor]:
         parts = zip(hypotheses, self.norms, self.attention, strict=True)
-        return self._mixed([x + self._drop(attention(norm(x))) for x, norm, attention in parts])
+        return self._mixed([x + self.drop(attention(norm(x))) for x, norm, attention in parts])
 
 
 class Together(_Hypotheses):
@@ -162,7 +158,7 @@ class Together(_Hypotheses):
             asks, answers = (j for j in range(HYPOTHESES) if j != i)
             norms = self.norms[HYPOTHESES * i : HYPOTHESES * (i + 1)]
             read = [norm(hypotheses[j]) for norm, j in zip(norms, (asks, answers, i), strict=True)]
-            hypotheses[i] = hypotheses[i] + self._drop(attention(*read))
+            hypotheses[i] = hypotheses[i] + self.drop(attention(*read))
         return self._mixed(hypotheses)
 
 

@@ -1,6 +1,6 @@
 """MixSTE: attention over joints and frames in turn (Zhang et al., CVPR 2022, arXiv 2203.00859)."""
 
-from models.checkpoints import CAMERA, Layout
+from models.layout import CAMERA, Layout
 from models.lifting.lifter import ATTENTION, FRAMES, RENAMED, RESHAPED, Lifter
 from models.lifting.parts import attention_block
 
@@ -10,10 +10,10 @@ class MixSTE(Lifter):
 
     It is PoseMamba with attention in place of the scans, and so also the yardstick for what those cost: a spatial
     block attends within each frame, which costs T J^2; a temporal block along each joint, which costs J T^2.
-    Raises InputError where `heads` do not divide the width. Source: specification of the peers, 4.3.
+    Raises InputError where `heads` do not divide the width. Source: the released `common/model_cross.py`.
     """
 
-    published = Layout(("model_pos",), RENAMED + ATTENTION, RESHAPED, FRAMES, space=CAMERA)
+    layout = Layout(("model_pos",), RENAMED + ATTENTION, RESHAPED, FRAMES, space=CAMERA)
 
     def __init__(
         self,

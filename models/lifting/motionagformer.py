@@ -1,24 +1,24 @@
 """MotionAGFormer: an attention and a graph branch side by side (Mehraban et al., WACV 2024, arXiv 2310.16288)."""
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from models.checkpoints import Layout
+from models.layout import Layout
+from models.lifting.branches import FRAMES, GRAPH, RENAMED, RESHAPED, BranchedLifter, ScaledBlock, TwoBranches
 from models.lifting.graphs import GraphMixer
-from models.lifting.names import FRAMES, GRAPH, RENAMED, RESHAPED
-from models.lifting.parts import Attention, Head, ScaledBlock, TwoBranches, check_clips, human36m_only
+from models.lifting.parts import Attention
 
 
-class MotionAGFormer(nn.Module):
+class MotionAGFormer(BranchedLifter):
     """Keypoints (B, T, J, 3), the third channel the confidence, to 3D joints (B, T, J, 3), T exactly `frames`.
 
     normalise : of the graphs, "published" or "scaled" (`models.lifting.graphs.GraphMixer`)
 
     Raises InputError where `heads` do not divide the width, and for other joints than Human3.6M's 17.
-    Source: specification of the peers, 4.1.
+    Source: the released `model/MotionAGFormer.py`.
     """
 
-    published = Layout(("model",), RENAMED + GRAPH, RESHAPED, FRAMES)
+    human36m = True
+    layout = Layout(("model",), RENAMED + GRAPH, RESHAPED, FRAMES)
 
     def __init__(
         self,
@@ -32,21 +32,8 @@ class MotionAGFormer(nn.Module):
         mlp_ratio: int = 4,
         normalise: str = "published",
     ) -> None:
-        super().__init__()
-        human36m_only("MotionAGFormer", joints)
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
-        self.embedding = nn.Linear(in_channels, width)
-        self.joint_table = nn.Parameter(torch.zeros(joints, width))
-        self.layers = nn.ModuleList(_layer(frames, width, heads, mlp_ratio, drop_path, normalise) for _ in range(depth))
-        self.head = Head(width, eps=1e-5)
-
-    def forward(self, keypoints: Tensor) -> Tensor:
-        """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, "exactly")
-        x = self.embedding(keypoints) + self.joint_table  # (B, T, J, width)
-        for layer in self.layers:
-            x = layer(x)
-        return self.head(x)
+        layers = (_layer(frames, width, heads, mlp_ratio, drop_path, normalise) for _ in range(depth))
+        super().__init__(frames, joints, in_channels, width, layers)
 
 
 def _layer(frames: int, width: int, heads: int, mlp_ratio: int, drop_path: float, normalise: str) -> TwoBranches:

@@ -1,46 +1,87 @@
-"""Parts that lifting networks share: the check of their input, attention, MLP, residual blocks, fusion and head.
+"""What lifting networks share: their contract, attention, MLP, residual blocks, fusion and head.
 
 Nothing here is one paper's own. What the papers' profiler sees decides the shape of a part: a layer that is a module
 there is a module here, and what it calls as a function stays a function (metrics/counting.py).
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from base.errors import InputError
+from models.contract import PoseModel
+from models.layout import Layout
 
 REPRESENTATION = 512  # features of a joint before the last layer, in MotionBERT and what descends from it
 
 
-def check_clips(model: nn.Module, keypoints: Tensor, length: str = "at most") -> None:
-    """Raise InputError unless clips (B, T, J, C) fit a model's `joints`, `in_channels` and `frames`.
+class LiftingModel(PoseModel):
+    """Key points (B, T, J, C) to poses (B, T, J, 3), or with `emits = "centre"` to (B, 1, J, 3) of the middle frame.
 
-    length : whether T may be "at most" `frames` (a table of positions), must be "exactly" that (weights that depend on
-        T), or may be "any"
+    Poses are root-relative, in normalised image units. A network states where it differs from these defaults:
+
+    length : of the clips that it takes: "at most" `frames` (a table of positions), "exactly" that (weights that depend
+        on T), or "any"
+    human36m : whether Human3.6M's skeleton of 17 joints is in it
+    layout : how its authors keep its weights; None where that is not known
+
+    Raises InputError for another skeleton where Human3.6M's is in it.
     """
-    name = type(model).__name__
-    if keypoints.ndim != 4:
-        raise InputError(f"{name} takes clips (B, T, J, C), not a tensor of shape {tuple(keypoints.shape)}")
-    _, T, J, C = keypoints.shape
-    if model.joints != J:
-        raise InputError(f"{name} was built for {model.joints} joints, the clip has {J}: convert its skeleton")
-    if model.in_channels != C:
-        raise InputError(f"{name} was built for {model.in_channels} channels, the clip has {C}: set in_channels={C}")
-    if (length == "at most" and model.frames < T) or (length == "exactly" and model.frames != T):
-        raise InputError(f"{name} was built for {model.frames} frames, the clip has {T}: build it with frames={T}")
+
+    kind = "lifting"
+    length: ClassVar[str] = "at most"
+    human36m: ClassVar[bool] = False
+    layout: ClassVar[Layout | None] = None
+
+    def __init__(self, frames: int, joints: int, in_channels: int) -> None:
+        super().__init__()
+        if self.human36m and joints != 17:
+            name = type(self).__name__
+            raise InputError(f"{name} has the skeleton of Human3.6M's 17 joints in it, not one of {joints}")
+        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """(1, T, J, C) of one clip."""
+        return 1, self.frames, self.joints, self.in_channels
+
+    def fit(self, labels: Tensor) -> None:
+        """Set what has a closed form from poses (N, J, 3) to train on; most networks have nothing of the kind."""
+
+    def check(self, keypoints: Tensor) -> None:
+        """Raise InputError unless clips (B, T, J, C) fit the network's `joints`, `in_channels` and `frames`."""
+        name = type(self).__name__
+        if keypoints.ndim != 4:
+            raise InputError(f"{name} takes clips (B, T, J, C), not a tensor of shape {tuple(keypoints.shape)}")
+        _, T, J, C = keypoints.shape
+        if self.joints != J:
+            raise InputError(f"{name} was built for {self.joints} joints, the clip has {J}: convert its skeleton")
+        if self.in_channels != C:
+            raise InputError(f"{name} was built for {self.in_channels} channels, the clip has {C}: set in_channels={C}")
+        if (self.length == "at most" and self.frames < T) or (self.length == "exactly" and self.frames != T):
+            raise InputError(f"{name} was built for {self.frames} frames, the clip has {T}: build it with frames={T}")
 
 
-def human36m_only(name: str, joints: int) -> None:
-    """Raise InputError for a network that has Human3.6M's skeleton in it, unless it is built for its 17 joints."""
-    if joints != 17:
-        raise InputError(f"{name} has the skeleton of Human3.6M's 17 joints in it, not one of {joints}")
+class Residual(nn.Module):
+    """A block whose branches (B, ...) are dropped for some clips in training, and scaled up for the others.
+
+    Stochastic depth; drop_path : the share of clips that a branch is dropped for
+    """
+
+    def __init__(self, drop_path: float) -> None:
+        super().__init__()
+        self.drop_path = drop_path
+
+    def drop(self, branch: Tensor) -> Tensor:
+        """A branch, zero for the clips that it is dropped for."""
+        return drop_path(branch, self.drop_path, self.training)
 
 
 def drop_path(branch: Tensor, rate: float, training: bool) -> Tensor:
-    """Zero a residual branch (B, ...) for some clips, scale up that of the others (stochastic depth)."""
+    """A branch (B, ...), zero for some clips and scaled up for the others."""
     if not training or rate == 0:
         return branch
     keep = 1 - rate
@@ -116,7 +157,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, scale: float | None = None, seen: Te
     return F.scaled_dot_product_attention(q, k, v, mask, scale=scale).transpose(1, 2).flatten(2)
 
 
-class Block(nn.Module):
+class Block(Residual):
     """x + mixer(norm(x)), then x + MLP(norm(x)); each branch is dropped for whole clips in training.
 
     PoseMamba, eq. 8, with the residuals and dropped paths of the published code; the same around attention is the
@@ -132,8 +173,7 @@ class Block(nn.Module):
         eps: tuple[float, float] = (1e-6, 1e-6),
         mlp_bias: bool = True,
     ) -> None:
-        super().__init__()
-        self.drop_path = drop_path
+        super().__init__(drop_path)
         self.norm1 = nn.LayerNorm(width, eps=eps[0])
         self.mixer = mixer
         self.norm2 = nn.LayerNorm(width, eps=eps[1])
@@ -141,32 +181,13 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, *context: Tensor | None) -> Tensor:
         """(B, ..., width) -> (B, ..., width); context : what the mixer takes besides."""
-        x = x + drop_path(self.mixer(self.norm1(x), *context), self.drop_path, self.training)
-        return x + drop_path(self.mlp(self.norm2(x)), self.drop_path, self.training)
+        x = x + self.drop(self.mixer(self.norm1(x), *context))
+        return x + self.drop(self.mlp(self.norm2(x)))
 
 
 def attention_block(width: int, heads: int, mlp_ratio: int, over_frames: bool = False) -> Callable[[float], Block]:
     """What makes a block of attention over joints, or over frames, from the rate at which its paths are dropped."""
     return lambda drop: Block(width, Attention(width, heads, over_frames), mlp_ratio, drop)
-
-
-class ScaledBlock(nn.Module):
-    """x + s1 mixer(norm(x)), then x + s2 MLP(norm(x)), with learnable scales of 1e-5 at the start, one a channel.
-
-    The unit of MotionAGFormer (arXiv 2310.16288) and of the networks built on it.
-    """
-
-    def __init__(self, width: int, mixer: nn.Module, mlp_ratio: int, drop_path: float) -> None:
-        super().__init__()
-        self.drop_path = drop_path
-        self.norm1, self.mixer = nn.LayerNorm(width), mixer
-        self.norm2, self.mlp = nn.LayerNorm(width), MLP(width, mlp_ratio * width)
-        self.scale1, self.scale2 = (nn.Parameter(torch.full((width,), 1e-5)) for _ in range(2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, J, width) -> (B, T, J, width)."""
-        x = x + drop_path(self.scale1 * self.mixer(self.norm1(x)), self.drop_path, self.training)
-        return x + drop_path(self.scale2 * self.mlp(self.norm2(x)), self.drop_path, self.training)
 
 
 class Fusion(nn.Module):
@@ -182,30 +203,6 @@ class Fusion(nn.Module):
         """Two of (B, T, J, width) -> one."""
         share = self.share(torch.cat((first, second), -1)).softmax(-1)
         return first * share[..., :1] + second * share[..., 1:]
-
-
-class TwoBranches(nn.Module):
-    """Two blocks one after the other, beside two others on the same input, and the weighted mean of both branches.
-
-    The names are MotionAGFormer's: first attention, second graphs, each over joints and over frames.
-    """
-
-    def __init__(
-        self,
-        att_spatial: nn.Module,
-        att_temporal: nn.Module,
-        graph_spatial: nn.Module,
-        graph_temporal: nn.Module,
-        width: int,
-    ) -> None:
-        super().__init__()
-        self.att_spatial, self.att_temporal = att_spatial, att_temporal
-        self.graph_spatial, self.graph_temporal = graph_spatial, graph_temporal
-        self.fusion = Fusion(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, J, width) -> (B, T, J, width)."""
-        return self.fusion(self.att_temporal(self.att_spatial(x)), self.graph_temporal(self.graph_spatial(x)))
 
 
 class Head(nn.Module):

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
-from models.checkpoints import CAMERA, Layout
-from models.evaluation import ONE_BY_ONE
-from models.lifting.parts import MLP, Attention, Block, check_clips, drop_path, rising
+from models.contract import ONE_BY_ONE
+from models.layout import CAMERA, Layout
+from models.lifting.parts import MLP, Attention, Block, LiftingModel, Residual, rising
 
 HEADS = 8
 
 
-class PoseFormerV2(nn.Module):
+class PoseFormerV2(LiftingModel):
     """2D keypoints (B, T, J, in_channels) to the middle frame's 3D joints (B, 1, J, 3), T exactly `frames`.
 
     central : frames around the middle one that are read as they are
@@ -21,12 +21,14 @@ class PoseFormerV2(nn.Module):
     width : of a joint; of a token J times that
 
     T is not baked into the weights, `central` and `coefficients` are. Raises InputError where these are more than T,
-    where T or `central` is even, and where 8 heads do not divide the widths. Source: specification of the peers, 4.8.
+    where T or `central` is even, and where 8 heads do not divide the widths. Source: the released
+    `common/model_poseformer.py`.
     """
 
+    length = "exactly"
     emits = "centre"
     released = ONE_BY_ONE
-    published = Layout(
+    layout = Layout(
         ("model_pos",),
         (
             (r"^embedding\.", "Joint_embedding."),
@@ -58,12 +60,11 @@ class PoseFormerV2(nn.Module):
         joints: int = 17,
         mlp_ratio: int = 2,
     ) -> None:
-        super().__init__()
+        super().__init__(frames, joints, in_channels)
         if max(central, coefficients) > frames:
             raise InputError(f"central={central} and coefficients={coefficients} must be at most frames={frames}")
         if frames % 2 == 0 or central % 2 == 0:
             raise InputError(f"frames={frames} and central={central} must be odd: they have a middle one in common")
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
         self.central, self.coefficients, token = central, coefficients, joints * width
         self.embedding = nn.Linear(in_channels, width)
         self.frequency_embedding = nn.Linear(joints * in_channels, token)
@@ -79,7 +80,7 @@ class PoseFormerV2(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, 1, J, 3)."""
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         x = torch.cat((self._frequencies(keypoints), self._middle(keypoints)), 1)  # (B, tokens, J width)
         for block in self.blocks:
             x = block(x)
@@ -101,26 +102,25 @@ class PoseFormerV2(nn.Module):
         return self.frequency_embedding(low) + self.frequency_table
 
 
-class MixedBlock(nn.Module):
+class MixedBlock(Residual):
     """Attention over all tokens; then an MLP on the first half of them, one between two cosine transforms on the rest.
 
     As released, the halves go by number: where there are more tokens of one kind, a half has both kinds in it.
     """
 
     def __init__(self, width: int, mlp_ratio: int, drop_path: float) -> None:
-        super().__init__()
-        self.drop_path = drop_path
+        super().__init__(drop_path)
         self.norm1, self.mixer = nn.LayerNorm(width, eps=1e-6), Attention(width, HEADS)
         self.norm2, self.mlp1 = nn.LayerNorm(width, eps=1e-6), MLP(width, mlp_ratio * width)
         self.norm3, self.mlp2 = nn.LayerNorm(width, eps=1e-6), MLP(width, mlp_ratio * width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, tokens, width) -> (B, tokens, width)."""
-        x = x + drop_path(self.mixer(self.norm1(x)), self.drop_path, self.training)
+        x = x + self.drop(self.mixer(self.norm1(x)))
         first, rest = x.tensor_split([x.shape[1] // 2], 1)
         changed = inverse_cosine_transform(self.mlp2(cosine_transform(self.norm3(rest))))
         changes = torch.cat((self.mlp1(self.norm2(first)), changed), 1)
-        return x + drop_path(changes, self.drop_path, self.training)
+        return x + self.drop(changes)
 
 
 def cosine_transform(x: Tensor) -> Tensor:

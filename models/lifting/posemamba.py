@@ -3,7 +3,7 @@
 from torch import nn
 
 from base.errors import InputError
-from models.checkpoints import Layout
+from models.layout import Layout
 from models.lifting.lifter import FRAMES, RENAMED, RESHAPED, SCAN, Lifter
 from models.lifting.parts import Block
 from models.lifting.scan import ScanOperator
@@ -20,7 +20,7 @@ class PoseMamba(Lifter):
     Raises InputError for unknown names, and for the limb scan of another skeleton than Human3.6M's 17 joints.
     """
 
-    published = Layout(("model_pos", "model"), RENAMED + SCAN, RESHAPED, FRAMES)
+    layout = Layout(("model_pos", "model"), RENAMED + SCAN, RESHAPED, FRAMES)
 
     def __init__(
         self,

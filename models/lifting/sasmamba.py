@@ -1,6 +1,6 @@
 """SasMamba: a structure-aware stride state space model (arXiv 2511.08872)."""
 
-from models.checkpoints import Layout
+from models.layout import Layout
 from models.lifting.deform import DeformableConv
 from models.lifting.lifter import FRAMES, RENAMED, RESHAPED, SCAN, Lifter
 from models.lifting.parts import Block
@@ -18,7 +18,7 @@ class SasMamba(Lifter):
     Raises InputError for unknown names and even kernels.
     """
 
-    published = Layout(("model_pos", "model"), RENAMED + SCAN, RESHAPED, FRAMES)
+    layout = Layout(("model_pos", "model"), RENAMED + SCAN, RESHAPED, FRAMES)
 
     def __init__(
         self,

@@ -1,8 +1,6 @@
-"""Selective scans in lifting networks: their weights, and the four-way operator that PoseMamba and SasMamba share.
+"""The four-way scan operator that PoseMamba and SasMamba share.
 
 The papers' networks differ only in the operator's local convolution and in the neighbours added before the scan.
-Weights that are applied with plain functions (x_proj, dt_proj, A_log, D) are parameters of their own; everything else
-is a module that is called, because conventions of counting tell the two apart.
 """
 
 import math
@@ -14,42 +12,12 @@ from torch.nn import functional as F
 
 from base.errors import InputError
 from models.ssm import selective_scan
-from models.ssm.backends import resolve
-from models.ssm.initial import initialise
 from models.ssm.inputs import ScanInputs
+from models.ssm.layer import Scan
 from models.ssm.orders import mode_orders
 
 DIRECTIONS = 4
 GRADIENTS = ("published", "exact")
-
-
-class Scan(nn.Module):
-    """Weights of a selective scan in K directions over tokens of `inner` channels, and what the engine reads of them.
-
-    rank : of the step sizes. `initialise_scan` fills the weights; a subclass calls it when its other layers stand.
-    """
-
-    def __init__(self, inner: int, rank: int, d_state: int, directions: int, backend: str) -> None:
-        super().__init__()
-        resolve(backend)  # unknown names stop here, not in the first batch
-        self.d_state, self.rank, self.backend = d_state, rank, backend
-        self.x_proj = nn.Parameter(torch.empty(directions, rank + 2 * d_state, inner))
-        self.dt_proj = nn.Parameter(torch.empty(directions, inner, rank))
-        self.dt_bias = nn.Parameter(torch.empty(directions, inner))
-        self.A_log = nn.Parameter(torch.empty(directions, inner, d_state))
-        self.D = nn.Parameter(torch.ones(directions, inner))
-
-    def initialise_scan(self) -> None:
-        """Starting values as Mamba's."""
-        initialise(self.x_proj, self.dt_proj, self.dt_bias, self.A_log)
-
-    def read(self, tokens: Tensor, orders: Tensor | None, part: slice = slice(None)) -> ScanInputs:
-        """What the scans of some directions take that read tokens (B, L, inner); orders (K, L) or None: as they lie."""
-        weight = self.x_proj[part]  # (K, rank + 2 N, inner)
-        features = F.linear(tokens, weight.flatten(0, 1)).unflatten(-1, weight.shape[:2]).transpose(1, 2)
-        delta, B, C = features.split((self.rank, self.d_state, self.d_state), -1)  # (B, K, L, ...)
-        A = -torch.exp(self.A_log[part])
-        return ScanInputs(tokens, delta, A, B, C, self.D[part], self.dt_bias[part], orders, self.dt_proj[part])
 
 
 class ScanOperator(Scan):

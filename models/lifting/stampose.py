@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.checkpoints import Layout
+from models.layout import Layout
 from models.lifting.lifter import ATTENTION, FRAMES, RENAMED, RESHAPED, SCAN, Lifter
 from models.lifting.parts import Block, attention_block
-from models.lifting.scan import Scan
 from models.ssm import selective_scan
+from models.ssm.layer import Scan
 from models.ssm.orders import ALONG_TIME, named_orders
 
 IN_TIME = (  # of its scanning blocks alone
@@ -22,10 +22,10 @@ IN_TIME = (  # of its scanning blocks alone
 class STAMPose(Lifter):
     """2D keypoints (B, T, J, in_channels) to 3D joints (B, T, J, 3); T is at most `frames`.
 
-    Raises InputError where `heads` do not divide the width. Source: specification of the peers, 4.9.
+    Raises InputError where `heads` do not divide the width. Source: the released `lib/model/STAMPose.py`.
     """
 
-    published = Layout(("model_pos",), (*RENAMED, *IN_TIME, *ATTENTION), RESHAPED, FRAMES)
+    layout = Layout(("model_pos",), (*RENAMED, *IN_TIME, *ATTENTION), RESHAPED, FRAMES)
 
     def __init__(
         self,

@@ -5,24 +5,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from base.errors import InputError
-from models.checkpoints import CAMERA, Layout
-from models.evaluation import ONE_BY_ONE
-from models.lifting.parts import Block, attend, check_clips, drop_path, human36m_only
+from models.contract import ONE_BY_ONE
+from models.layout import CAMERA, Layout
+from models.lifting.parts import Block, LiftingModel, attend, drop_path
 
 BODY_PARTS = (0, 1, 1, 1, 2, 2, 2, 0, 0, 0, 0, 3, 3, 3, 4, 4, 4)  # trunk, legs and arms, by joint
 HEADS = 8  # of each half
 
 
-class STCFormer(nn.Module):
+class STCFormer(LiftingModel):
     """2D keypoints (B, T, J, in_channels) to 3D joints (B, T, J, 3), for any T: no weight depends on it.
 
     All frames come out; the released evaluation keeps the middle one and moves its window frame by frame.
     Raises InputError where the width is not a multiple of 16, and for other joints than Human3.6M's 17.
-    Source: specification of the peers, 4.4.
+    Source: the released `model/stcformer.py`.
     """
 
+    human36m = True
+    length = "any"
     released = ONE_BY_ONE
-    published = Layout(
+    layout = Layout(
         (),
         (
             (r"^embedding\.", "pose_emb."),
@@ -50,9 +52,7 @@ class STCFormer(nn.Module):
         joints: int = 17,
         mlp_ratio: int = 4,
     ) -> None:
-        super().__init__()
-        human36m_only("STCFormer", joints)
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+        super().__init__(frames, joints, in_channels)
         self.embedding = nn.Linear(in_channels, width, bias=False)
         self.blocks = nn.ModuleList(
             Block(width, CrissCross(width, part_drop), mlp_ratio, drop_path, eps=(1e-5, 1e-5), mlp_bias=False)
@@ -62,7 +62,7 @@ class STCFormer(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, "any")
+        self.check(keypoints)
         x = F.gelu(self.embedding(keypoints))  # (B, T, J, width)
         for block in self.blocks:
             x = block(x)

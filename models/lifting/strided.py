@@ -5,9 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from base.errors import InputError
-from models.checkpoints import CAMERA, Layout
-from models.evaluation import ONE_BY_ONE
-from models.lifting.parts import attend, check_clips, check_heads, set_apart
+from models.contract import ONE_BY_ONE
+from models.layout import CAMERA, Layout
+from models.lifting.parts import LiftingModel, attend, check_heads, set_apart
 
 TABLES = 3  # the first three strided layers have positions of their own
 RENAMED = (
@@ -56,18 +56,19 @@ def strides_of(frames: int) -> tuple[int, ...]:
     return (*[1] * (TABLES - len(factors)), *factors)
 
 
-class StridedTransformer(nn.Module):
+class StridedTransformer(LiftingModel):
     """2D keypoints (B, T, J, in_channels) to the middle frame's 3D joints (B, 1, J, 3), T exactly `frames`.
 
     Attention over all frames, then over ever fewer. In training a head for the whole sequence teaches as well
-    (`both`); the refinement by the rays of a camera, which the paper's number has, is no part of it.
+    (`outputs`); the refinement by the rays of a camera, which the paper's number has, is no part of it.
     Raises InputError for an even number of frames and where `heads` do not divide the width.
-    Source: specification of the peers, 4.7.
+    Source: StridedTransformer's released `model/strided_transformer.py`, and P-STMO's code (docs/peers.md).
     """
 
+    length = "exactly"
     emits = "centre"
     released = ONE_BY_ONE
-    published = Layout((), RENAMED, (), FRAMES, space=CAMERA)
+    layout = Layout((), RENAMED, (), FRAMES, space=CAMERA)
 
     def __init__(
         self,
@@ -79,8 +80,7 @@ class StridedTransformer(nn.Module):
         in_channels: int = 2,
         joints: int = 17,
     ) -> None:
-        super().__init__()
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
+        super().__init__(frames, joints, in_channels)
         self.encoder = self.make_encoder(joints * in_channels, width)
         self.sequence = _Sequence(frames, width, depth, heads, dropout)
         self.strided = _Strided(frames, width, heads, dropout)
@@ -94,14 +94,14 @@ class StridedTransformer(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, 1, J, 3)."""
-        return self.both(keypoints)[1]
+        return self.outputs(keypoints)[1]
 
-    def both(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
+    def outputs(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """Poses of all frames (B, T, J, 3), which serve training alone, and of the middle one (B, 1, J, 3).
 
         As released, both heads always run: the printed counts have both in them.
         """
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         x = self.encoder(keypoints.flatten(2).mT).mT  # (B, T, width)
         x = self.sequence(x)
         heads = ((self.sequence_head, x), (self.head, self.strided(x)))
@@ -112,7 +112,7 @@ class StridedTransformer(nn.Module):
 class PSTMO(StridedTransformer):
     """P-STMO without its pre-training: StridedTransformer behind a deeper encoder of each frame; raises as that."""
 
-    published = Layout((), ENCODER + RENAMED, (), FRAMES, space=CAMERA)
+    layout = Layout((), ENCODER + RENAMED, (), FRAMES, space=CAMERA)
 
     def make_encoder(self, inputs: int, width: int) -> nn.Module:
         """As StridedTransformer's."""

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
-from models.checkpoints import Layout
-from models.lifting.names import RENAMED, RESHAPED
-from models.lifting.parts import MLP, Attention, Head, ScaledBlock, TwoBranches, check_clips, drop_path
+from models.layout import Layout
+from models.lifting.branches import RENAMED, RESHAPED, ScaledBlock, TwoBranches
+from models.lifting.parts import MLP, Attention, Head, LiftingModel, Residual
 
 PARTS = 3  # of time; there is a proxy for every third frame
 SCALES = ("released", "trained")
@@ -38,17 +38,18 @@ MEMORY = (  # of a memory block, ours -> theirs
 )
 
 
-class TCPFormer(nn.Module):
+class TCPFormer(LiftingModel):
     """Keypoints (B, T, J, 3), the third channel the confidence, to 3D joints (B, T, J, 3), T exactly `frames`.
 
     scales : of the blocks on each third of time. The released code keeps them in a plain list, so that they are neither
         trained nor saved and stay at 1e-5: "released". "trained" makes them weights like all others.
 
-    Raises InputError where T is no multiple of 3 or `heads` do not divide the width. Source: specification of the
-    peers, 4.14; the order within the memory block: the released code.
+    Raises InputError where T is no multiple of 3 or `heads` do not divide the width. Source: the released
+    `model/Model.py`.
     """
 
-    published = Layout(
+    length = "exactly"
+    layout = Layout(
         ("model",),
         (
             (r"^proxies$", "center_pose"),
@@ -73,14 +74,13 @@ class TCPFormer(nn.Module):
         joints: int = 17,
         mlp_ratio: int = 4,
     ) -> None:
-        super().__init__()
+        super().__init__(frames, joints, in_channels)
         if frames % PARTS:
             raise InputError(
                 f"TCPFormer cuts time into {PARTS} equal parts: frames={frames} must be a multiple of that"
             )
         if scales not in SCALES:
             raise InputError(f"unknown scales {scales!r}: choose {' or '.join(SCALES)}")
-        self.frames, self.joints, self.in_channels = frames, joints, in_channels
         self.embedding = nn.Linear(in_channels, width)
         self.joint_table = nn.Parameter(torch.zeros(joints, width))
         self.proxies = nn.Parameter(torch.randn(frames // PARTS, joints, width))
@@ -93,7 +93,7 @@ class TCPFormer(nn.Module):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """(B, T, J, in_channels) -> (B, T, J, 3)."""
-        check_clips(self, keypoints, "exactly")
+        self.check(keypoints)
         x = self.embedding(keypoints) + self.joint_table  # (B, T, J, width)
         proxies = (self.proxies + self.proxy_table).expand(len(x), -1, -1, -1)  # (B, T / 3, J, width)
         for layer, memory in zip(self.layers, self.memories, strict=True):
@@ -110,12 +110,11 @@ def _branches(width: int, heads: int, mlp_ratio: int, drop_path: float) -> TwoBr
     return TwoBranches(block(False), block(True), block(True), block(False), width)
 
 
-class Memory(nn.Module):
+class Memory(Residual):
     """Attention within each third of time; proxies and frames ask each other; what came of it guides attention."""
 
     def __init__(self, width: int, heads: int, mlp_ratio: int, drop_path: float, trained: bool) -> None:
-        super().__init__()
-        self.drop_path = drop_path
+        super().__init__(drop_path)
         self.local = nn.ModuleList(_Local(width, heads, mlp_ratio, drop_path, trained) for _ in range(PARTS))
         self.norm_center, self.norm_full = nn.LayerNorm(width), nn.LayerNorm(width)
         self.proxies_ask, self.frames_ask = _CrossAttention(width, heads), _CrossAttention(width, heads)
@@ -130,26 +129,22 @@ class Memory(nn.Module):
         """Frames (B, T, J, width) and proxies (B, T / 3, J, width) -> the same."""
         x = torch.cat([part(y) for part, y in zip(self.local, x.chunk(PARTS, 1), strict=True)], 1)
         to_proxies, y = self.proxies_ask(self.norm_center(proxies), self.norm_full(x))
-        proxies = proxies + self._drop(self.layer_scale_1 * y)
-        proxies = proxies + self._drop(self.layer_scale_2 * self.mlp_1(self.norm_1(proxies)))
+        proxies = proxies + self.drop(self.layer_scale_1 * y)
+        proxies = proxies + self.drop(self.layer_scale_2 * self.mlp_1(self.norm_1(proxies)))
         to_frames, y = self.frames_ask(self.norm_full(x), self.norm_center(proxies))
-        x = x + self._drop(self.layer_scale_3 * y)
-        x = x + self._drop(self.layer_scale_4 * self.mlp_2(self.norm_2(x)))
+        x = x + self.drop(self.layer_scale_3 * y)
+        x = x + self.drop(self.layer_scale_4 * self.mlp_2(self.norm_2(x)))
         x = self.itself(x)
-        x = x + self._drop(self.layer_scale_5 * self.mapped(x, to_frames @ to_proxies))
-        x = x + self._drop(self.layer_scale_6 * self.mlp_sa(self.norm_sa_2(x)))
+        x = x + self.drop(self.layer_scale_5 * self.mapped(x, to_frames @ to_proxies))
+        x = x + self.drop(self.layer_scale_6 * self.mlp_sa(self.norm_sa_2(x)))
         return x, proxies
 
-    def _drop(self, branch: Tensor) -> Tensor:
-        return drop_path(branch, self.drop_path, self.training)
 
-
-class _Local(nn.Module):
+class _Local(Residual):
     """A block of attention along each joint within a third of time, its scales trained or not."""
 
     def __init__(self, width: int, heads: int, mlp_ratio: int, drop_path: float, trained: bool) -> None:
-        super().__init__()
-        self.drop_path = drop_path
+        super().__init__(drop_path)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention = Attention(width, heads, over_frames=True, bias=False)
         self.mlp = MLP(width, mlp_ratio * width)
@@ -161,8 +156,8 @@ class _Local(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T / 3, J, width) -> the same."""
-        x = x + drop_path(self.scale1 * self.attention(self.norm1(x)), self.drop_path, self.training)
-        return x + drop_path(self.scale2 * self.mlp(self.norm2(x)), self.drop_path, self.training)
+        x = x + self.drop(self.scale1 * self.attention(self.norm1(x)))
+        return x + self.drop(self.scale2 * self.mlp(self.norm2(x)))
 
 
 class _CrossAttention(nn.Module):

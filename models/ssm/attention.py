@@ -7,7 +7,7 @@ delta_j B_j, channel by channel (Ali et al., "The hidden attention of Mamba mode
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import softplus
 
 from base.errors import InputError
@@ -60,34 +60,3 @@ def _walk(rate: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
         memory[:, i] = rate[i][:, None] * B[i]
         weights[:, i, : i + 1] = memory[:, : i + 1] @ C[i]
     return weights
-
-
-@torch.no_grad()
-def ssm_maps(model: nn.Module, clip: Tensor) -> tuple[Tensor, Tensor]:
-    """What the last block of a PoseMamba or SasMamba attends to in a clip (T, J, C): maps (J, J) and (T, T).
-
-    The joint map is the mean over frames of the attention within a frame, the frame map the mean over joints of that
-    of a joint to itself at other times; rows are outputs, columns inputs. Raises InputError for other models.
-    """
-    if not hasattr(model, "time_blocks"):
-        raise InputError(f"{type(model).__name__} has no scan to draw a map of: choose a PoseMamba or SasMamba variant")
-    operator, seen = model.time_blocks[-1].mixer, []
-    hook = operator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    training = model.training
-    try:
-        model.eval()(clip[None])
-    finally:
-        hook.remove()
-        model.train(training)
-    T, J, _ = clip.shape
-    attention = _operator_attention(operator, seen[0]).view(T, J, T, J)
-    return attention.diagonal(dim1=0, dim2=2).mean(-1), attention.diagonal(dim1=1, dim2=3).mean(-1)
-
-
-def _operator_attention(operator: nn.Module, x: Tensor) -> Tensor:
-    """Map (T J, T J) of the four directions of a `models.lifting.scan.ScanOperator` for (1, T, J, width)."""
-    tokens, _ = operator.tokens_and_gate(x)
-    pairs = [pair.with_full_steps() for pair in operator.scan_inputs(*tokens, x.shape[1], x.shape[2])]
-    by_clip = {name: torch.cat([getattr(pair, name) for pair in pairs], 1) for name in ("delta", "B", "C")}
-    shared = {name: torch.cat([getattr(pair, name) for pair in pairs]) for name in ("A", "delta_bias", "orders")}
-    return scan_attention(ScanInputs(tokens[1], **by_clip, **shared))

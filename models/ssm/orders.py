@@ -93,7 +93,7 @@ def video_order(name: str, frames: int, height: int, width: int, window: tuple[i
 
     `windows` cuts the frames into windows of `window` rows and columns, visited row by row; a window's tube through
     all frames is walked frame after frame before the next begins. Windows at the border may be smaller.
-    Raises InputError for an unknown name or an empty window. Source: specification of GLSMamba, sections 2.5 and 2.7.
+    Raises InputError for an unknown name or an empty window. Source: GLSMamba (docs/glsmamba.md, STS6D).
     """
     if name not in VIDEO_ORDERS:
         raise InputError(f"unknown scan order {name!r}{nearest(name, VIDEO_ORDERS)}")

@@ -1,13 +1,9 @@
-"""The selective scan as one PyTorch operator, `ssmpose::selective_scan`.
-
-Registered with torch.library: autograd, fake tensors (meta device, torch.compile, export) and FLOP counters see it.
-"""
+"""The selective scan as one PyTorch operator, `ssmpose::selective_scan`."""
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import register_flop_formula
 
-from models.operators import no_derivative_of, operator, refuse_forward_mode
+from models.operators import or_empty, refuse_forward_mode, register
 from models.precision import in_full
 from models.ssm.backends import backend as find_backend
 from models.ssm.backends import resolve
@@ -61,6 +57,13 @@ def selective_scan(
     or dt_proj with an empty axis and (on a CPU, where looking costs little) for orders that are no permutations. It can
     be differentiated once, backwards: NotImplementedError for second derivatives and forward mode. Under
     `torch.autocast` it computes in float32.
+
+    >>> tokens, steps = torch.ones(1, 4, 1), torch.zeros(1, 2, 4, 1)
+    >>> A, ones = -torch.ones(2, 1, 3), torch.ones(1, 2, 4, 3)
+    >>> there_and_back = torch.tensor([[0, 1, 2, 3], [3, 2, 1, 0]])
+    >>> y = selective_scan(tokens, steps, A, ones, ones, orders=there_and_back)
+    >>> torch.allclose(y, y.flip(1))
+    True
     """
     inputs = ScanInputs(*in_full(u, delta, A, B, C, D, delta_bias, orders, dt_proj)).check()
     refuse_forward_mode("selective_scan", *inputs)
@@ -69,7 +72,6 @@ def selective_scan(
     return torch.ops.ssmpose.selective_scan(*inputs, delta_softplus, keep, name)[0]
 
 
-@operator("selective_scan")
 def _scan(
     u: Tensor,
     delta: Tensor,
@@ -88,11 +90,9 @@ def _scan(
     kernel = find_backend(backend)
     inputs = ScanInputs(u, delta, A, B, C, D, delta_bias, orders, dt_proj)
     inputs = inputs if kernel.FUSES_DT_PROJ else inputs.with_full_steps()
-    y, kept = kernel.forward(inputs, delta_softplus, keep)
-    return y, _or_empty(kept, u)
+    return or_empty(kernel.forward(inputs, delta_softplus, keep), u)
 
 
-@operator("selective_scan_backward")
 def _scan_backward(
     grad_y: Tensor,
     u: Tensor,
@@ -106,6 +106,7 @@ def _scan_backward(
     dt_proj: Tensor | None,
     kept: Tensor,
     delta_softplus: bool,
+    keep: bool,
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     kernel = find_backend(backend)
@@ -116,58 +117,20 @@ def _scan_backward(
         gradients = list(kernel.backward(grad_y, inputs.with_full_steps(), delta_softplus, kept))
         by_step = gradients[1]  # (batch, K, L, E)
         gradients[1], gradients[8] = by_step @ dt_proj, (by_step.mT @ delta).sum(0)
-    # An operator cannot return None: an empty tensor stands for the gradient of an input that was not given.
-    return tuple(_or_empty(gradient, u) for gradient in gradients)
+    return or_empty(gradients, u)
 
 
-def _or_empty(tensor: Tensor | None, like: Tensor) -> Tensor:
-    return like.new_empty(0) if tensor is None else tensor
-
-
-@torch.library.register_fake("ssmpose::selective_scan")
-def _(u, delta, A, B, C, D, delta_bias, orders, dt_proj, delta_softplus, keep, backend):
+def _fake(u, delta, A, B, C, D, delta_bias, orders, dt_proj, delta_softplus, keep, backend):
     inputs = ScanInputs(u, delta, A, B, C, D, delta_bias, orders, dt_proj)
     kept_shape = getattr(find_backend(backend), "kept_shape", None) if keep else None
     return u.new_empty(u.shape), u.new_empty(kept_shape(inputs) if kept_shape else 0)
 
 
-@torch.library.register_fake("ssmpose::selective_scan_backward")
-def _(grad_y, u, delta, A, B, C, D, delta_bias, orders, dt_proj, kept, delta_softplus, backend):
-    inputs = (u, delta, A, B, C, D, delta_bias, None, dt_proj)
-    return tuple(u.new_empty(0) if x is None else x.new_empty(x.shape) for x in inputs)
-
-
-def _save_for_backward(ctx, inputs, output) -> None:
-    """Keep the inputs and what the kernel keeps: no (L, E, N) tensor outlives the forward pass."""
-    *tensors, ctx.delta_softplus, _, ctx.backend = inputs
-    ctx.save_for_backward(*tensors, output[1])
-    ctx.mark_non_differentiable(output[1])
-    ctx.set_materialize_grads(False)  # or zeros as large as what is kept would be made for its gradient
-
-
-def _differentiate(ctx, grad_y, _):
-    if grad_y is None:  # nothing depends on the output
-        return (None,) * 12
-    gradients = torch.ops.ssmpose.selective_scan_backward(
-        grad_y.contiguous(), *ctx.saved_tensors, ctx.delta_softplus, ctx.backend
-    )
-    wanted = ctx.needs_input_grad[:9]
-    return *(g if w else None for g, w in zip(gradients, wanted, strict=True)), None, None, None
-
-
-torch.library.register_autograd("ssmpose::selective_scan", _differentiate, setup_context=_save_for_backward)
-no_derivative_of("selective_scan")
-
-
-@register_flop_formula(torch.ops.ssmpose.selective_scan)
-def _flops(u_shape, delta_shape, A_shape, *shapes, **kwargs) -> int:
-    """Two operations a multiply-accumulate: two a token, channel and state (update, output), R a token and channel for
-    low-rank step sizes."""
+def _operations(u_shape, delta_shape, A_shape, *shapes, **kwargs) -> int:
+    """Two multiply-accumulates a token, channel and state (update, output), R a token and channel for low-rank step
+    sizes."""
     (batch, L, _), (K, E, N), dt_proj_shape = u_shape, A_shape, shapes[5]
     return 2 * batch * K * L * E * (2 * N + (dt_proj_shape[2] if dt_proj_shape else 0))
 
 
-@register_flop_formula(torch.ops.ssmpose.selective_scan_backward)
-def _backward_flops(grad_shape, *shapes, **kwargs) -> int:
-    """Each product has two factors to differentiate: twice the forward pass, as torch counts matrix products."""
-    return 2 * _flops(*shapes)
+register("selective_scan", ScanInputs, _scan, _scan_backward, _fake, _operations)

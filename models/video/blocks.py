@@ -7,52 +7,38 @@ layer that is called, because conventions of counting tell the two apart.
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from base.errors import InputError
 from models.ssm import selective_scan
-from models.ssm.backends import resolve
-from models.ssm.initial import initialise
+from models.ssm.layer import Scan
 from models.ssm.orders import pair_orders
 from models.video.clips import ClipModel, Embedding, deconvs, doublings, last_layer, low_resolution_head, upsample
 
 RESOLUTIONS = ("high", "low")
 
 
-class VideoScan(nn.Module):
+class VideoScan(Scan):
     """Selective scans of a video in pairs of directions, all pairs with the same weights.
 
     sets : 2 gives each direction of a pair its own weights, 1 lets both share them
 
-    Source: specification of GLSMamba, section 2.5 (paths 1 to 3 read set a, paths 4 to 6 set b).
+    Source: GLSMamba's S6; paths 1 to 3 read set a, paths 4 to 6 set b (docs/glsmamba.md, STS6D).
     """
 
     def __init__(self, width: int, d_state: int = 16, sets: int = 2, backend: str = "auto") -> None:
-        super().__init__()
         if sets not in (1, 2):
             raise InputError(f"scan_sets={sets}: give 2 (one for each direction of a pair) or 1 (shared by both)")
-        resolve(backend)  # an unknown name stops here, not in the first batch
-        self.rank, self.d_state, self.backend = math.ceil(width / 16), d_state, backend
-        self.x_proj = nn.Parameter(torch.empty(sets, self.rank + 2 * d_state, width))
-        self.dt_proj = nn.Parameter(torch.empty(sets, width, self.rank))
-        self.dt_bias = nn.Parameter(torch.empty(sets, width))
-        self.A_log = nn.Parameter(torch.empty(sets, width, d_state))
-        self.D = nn.Parameter(torch.ones(sets, width))
-        initialise(self.x_proj, self.dt_proj, self.dt_bias, self.A_log)
+        super().__init__(width, math.ceil(width / 16), d_state, sets, backend)
+        self.initialise_scan()
 
     def forward(self, x: Tensor, pairs: Sequence[str], window: tuple[int, int] = (8, 6)) -> list[Tensor]:
         """For each pair (`models.ssm.orders.VIDEO_PAIRS`) the sum of its two scans of x (B, T, h, w, width)."""
-        tokens = x.flatten(1, 3)  # (B, L, width)
-        sets = self.x_proj.shape[:2]
         # One projection serves all pairs: it looks at one token at a time, whatever the order.
-        features = F.linear(tokens, self.x_proj.flatten(0, 1)).unflatten(-1, sets).transpose(1, 2)
-        features = features.expand(-1, 2, -1, -1)  # (B, 2, L, rank + 2 N)
-        delta, B, C = features.split((self.rank, self.d_state, self.d_state), -1)
-        A, D, bias, dt_proj = (
-            w.expand(2, *w.shape[1:]) for w in (-torch.exp(self.A_log), self.D, self.dt_bias, self.dt_proj)
-        )
+        tokens, delta, A, B, C, D, bias, _, dt_proj = self.read(x.flatten(1, 3), None)
+        delta, B, C = (each.expand(-1, 2, -1, -1) for each in (delta, B, C))  # (B, 2, L, ...)
+        A, D, bias, dt_proj = (each.expand(2, *each.shape[1:]) for each in (A, D, bias, dt_proj))
         orders = (pair_orders(pair, tuple(x.shape[1:4]), window, x.device) for pair in pairs)
         scans = (selective_scan(tokens, delta, A, B, C, D, bias, o, dt_proj, backend=self.backend) for o in orders)
         return [y.view_as(x) for y in scans]
@@ -78,7 +64,7 @@ class GatedBlock(nn.Module):
     attention_first : apply it before the norm instead of after
     output_norm : a norm on what the mixer gives
 
-    Source: specification of GLSMamba, section 2.3.
+    Source: GLSMamba's GSM block (docs/glsmamba.md, Parts).
     """
 
     def __init__(
@@ -122,7 +108,7 @@ class GatedBlock(nn.Module):
 class ChannelAttention(nn.Module):
     """Weights of each frame's channels, from the means of all frames' channels over the image.
 
-    Source: specification of GLSMamba, section 2.4.
+    Source: GLSMamba's sequential channel attention (docs/glsmamba.md, Parts).
     """
 
     def __init__(self, frames: int, width: int, hidden: int) -> None:
@@ -142,7 +128,7 @@ class ScanNetwork(ClipModel):
 
     At the resolution "low" there are no deconvolutions before the blocks but two in the head.
 
-    Source: specification of GLSMamba, sections 1.2, 1.4, 2.1, 2.2 and 2.8.
+    Source: GLSMamba (docs/glsmamba.md, Parts).
     """
 
     def __init__(

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
+from models.contract import PoseModel
 from models.video.vit import ViT
 
 
-class ClipModel(nn.Module, ABC):
+class ClipModel(PoseModel, ABC):
     """An encoder that sees each frame on its own, and whatever turns the frames' features into heatmaps.
 
     A frozen part has no gradient and stays in evaluation mode while the rest trains. The two steps may be taken apart,
@@ -24,6 +25,9 @@ class ClipModel(nn.Module, ABC):
 
     Raises InputError for an even number of frames and for what the encoder refuses.
     """
+
+    kind = "video"
+    emits = "centre"
 
     def __init__(
         self, frames: int, joints: int, encoder: str, image_height: int, image_width: int, freeze_encoder: bool
@@ -38,6 +42,11 @@ class ClipModel(nn.Module, ABC):
         if freeze_encoder:
             self.freeze(self.encoder)
 
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """(1, T, 3, H, W) of one clip."""
+        return 1, self.frames, 3, *self.image
+
     def freeze(self, part: nn.Module) -> None:
         """Train this part no longer."""
         part.requires_grad_(False).eval()
@@ -51,12 +60,22 @@ class ClipModel(nn.Module, ABC):
         return self
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Heatmaps (B, J, H/4, W/4) of the middle frames of clips (B, T, 3, H, W).
-
-        Raises InputError for clips of another shape than the model was built for.
-        """
-        check_clips(self, clips)
+        """Heatmaps (B, J, H/4, W/4) of the middle frames of clips (B, T, 3, H, W)."""
+        self.check(clips)
         return self.decode(self.encode(clips.flatten(0, 1)).unflatten(0, clips.shape[:2]))
+
+    def check(self, clips: Tensor) -> None:
+        """Raise InputError unless clips (B, T, 3, H, W) fit the network's `frames` and `image`."""
+        name = type(self).__name__
+        if clips.ndim != 5 or clips.shape[2] != 3:
+            raise InputError(f"{name} takes clips (B, T, 3, H, W), not a tensor of shape {tuple(clips.shape)}")
+        frames, size = clips.shape[1], tuple(clips.shape[3:])
+        if frames != self.frames:
+            raise InputError(f"{name} was built for {self.frames} frames, the clip has {frames}: set frames={frames}")
+        if size != self.image:
+            built, given = ("{}x{}".format(*s) for s in (self.image, size))
+            remedy = "set image_height and image_width"
+            raise InputError(f"{name} was built for {built} images, the clip has {given}: {remedy}")
 
     def encode(self, images: Tensor) -> Tensor:
         """Features (N, C, H/16, W/16) of images (N, 3, H, W); without gradient where the encoder is frozen."""
@@ -68,23 +87,10 @@ class ClipModel(nn.Module, ABC):
         """Heatmaps (B, J, H/4, W/4) of encoded clips (B, T, C, H/16, W/16)."""
 
 
-def check_clips(model: ClipModel, clips: Tensor) -> None:
-    """Raise InputError unless clips (B, T, 3, H, W) fit a model's `frames` and `image`."""
-    name = type(model).__name__
-    if clips.ndim != 5 or clips.shape[2] != 3:
-        raise InputError(f"{name} takes clips (B, T, 3, H, W), not a tensor of shape {tuple(clips.shape)}")
-    frames, size = clips.shape[1], tuple(clips.shape[3:])
-    if frames != model.frames:
-        raise InputError(f"{name} was built for {model.frames} frames, the clip has {frames}: set frames={frames}")
-    if size != model.image:
-        built, given = ("{}x{}".format(*s) for s in (model.image, size))
-        raise InputError(f"{name} was built for {built} images, the clip has {given}: set image_height and image_width")
-
-
 class Embedding(nn.Module):
     """A linear map of the features, where wanted, plus fixed sine-cosine places and learned times.
 
-    Source: specification of GLSMamba, section 2.2.
+    Source: GLSMamba's embedding (docs/glsmamba.md, Parts).
     """
 
     def __init__(self, inputs: int, width: int, frames: int, grid: tuple[int, int], project: bool = True) -> None:
@@ -146,5 +152,5 @@ def doublings(grid: tuple[int, int], times: int) -> tuple[int, int]:
 
 
 def low_resolution_head(width: int, hidden: int, joints: int) -> nn.Sequential:
-    """(B, width, H/16, W/16) -> heatmaps (B, joints, H/4, W/4). Source: specification of GLSMamba, section 1.4."""
+    """(B, width, H/16, W/16) -> heatmaps (B, joints, H/4, W/4). Source: docs/glsmamba.md, TransLR."""
     return nn.Sequential(*deconvs(width, hidden), last_layer(nn.ConvTranspose2d(hidden, joints, 4, 2, 1)))

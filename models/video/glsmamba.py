@@ -1,7 +1,7 @@
 """GLSMamba: global-local state space models for video poses (ICCV 2025, arXiv 2510.11017).
 
-No code of it is public. This is a reconstruction from the paper's tables: specification of GLSMamba, sections 1 and 2,
-which also says what is certain and what is inferred. What is inferred can be switched.
+No code of it is public. This is a reconstruction from notes on the paper and from its tables: docs/glsmamba.md
+says what is stated and what is inferred. What is inferred can be switched.
 """
 
 import torch
@@ -98,7 +98,7 @@ class GlobalScan(nn.Module):
 
     pairs : the unified pair first; `modulators` : one for each pair after it, or None to sum the pairs
 
-    Source: specification of GLSMamba, sections 2.5 and 2.6.
+    Source: GLSMamba's STS6D and STMM (docs/glsmamba.md).
     """
 
     def __init__(self, scan: VideoScan, pairs: list[str], modulators: list[nn.Module] | None) -> None:
@@ -121,7 +121,7 @@ class Modulator(nn.Module):
         1x1 to 16 channels on both side by side, then 3x3, which makes one group of offsets and masks. Both start
         without offsets. They cost nearly the same, and the paper's tables do not tell them apart.
 
-    Raises InputError for another name. Source: specification of GLSMamba, sections 1.5 and 2.6.
+    Raises InputError for another name. Source: docs/glsmamba.md, STMM.
     """
 
     def __init__(self, width: int, offsets: str = "separable", start: str = "identity", groups: int = 8) -> None:
@@ -152,7 +152,7 @@ class WindowScan(nn.Module):
     """A scan of the clip window after window, there and back.
 
     Raises InputError for an empty window, and where windows that start from zero do not fill the map. Source:
-    specification of GLSMamba, section 2.7.
+    GLSMamba's windowed scan (docs/glsmamba.md, Parts).
     """
 
     def __init__(self, scan: VideoScan, window: tuple[int, int], carry_state: bool) -> None:

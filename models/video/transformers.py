@@ -1,4 +1,4 @@
-"""Transformers over the tokens of all frames, which GLSMamba is compared with (specification of GLSMamba, 1.4)."""
+"""Transformers over the tokens of all frames, which GLSMamba is compared with (docs/glsmamba.md)."""
 
 from torch import Tensor, nn
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from models.video.clips import ClipModel, check_clips, deconvs, last_layer
+from models.video.clips import ClipModel, deconvs, last_layer
 
 
 class ViTPose(ClipModel):
@@ -28,7 +28,7 @@ class ViTPose(ClipModel):
 
     def forward(self, clips: Tensor) -> Tensor:
         """As `ClipModel.forward`, without encoding the neighbours."""
-        check_clips(self, clips)
+        self.check(clips)
         return self.decode(self.encode(clips[:, self.frames // 2])[:, None])
 
     def decode(self, features: Tensor) -> Tensor:

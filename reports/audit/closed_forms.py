@@ -86,7 +86,7 @@ def einfalt(seen: int) -> int:
     """Einfalt et al. with 71 tokens, `seen` of them with key points: every product of a pass.
 
     A joint transformer of width 32 on the seen frames, one of width 384 over all tokens, a head for the sequence, and
-    three strided blocks 71 -> 23 -> 3 -> 1 without padding (spec, 2 and 4.13).
+    three strided blocks 71 -> 23 -> 3 -> 1 without padding. Source: the network's released code (docs/peers.md).
     """
     narrow, wide, tokens = 32, 384, 71
     joints = seen * JOINTS * (2 * narrow + 4 * _block(narrow, 2) + narrow * wide) + seen * 4 * 2 * JOINTS**2 * narrow

@@ -9,6 +9,7 @@ from reports.audit.ledger import Claim, Ledger
 from reports.measurements import EFFICIENCY_SCALE, pick
 from studies.findings import EFFECTS, Finding
 from studies.printed import Printed, agrees, cut_off
+from studies.types import Row
 
 STANDS, FALLS, NEEDS, CITED = "reproduces", "does not reproduce", "needs data", "cited"
 COMMAND = ".venv/bin/python -m workflow audit {}"
@@ -49,16 +50,14 @@ class Material:
             raise NotChosen(metric)
         return claims
 
-    def row(self, claim: Claim) -> dict:
+    def row(self, claim: Claim) -> Row:
         """The row of a claim, as its study has it."""
         study, table, row, _ = claim.id.split("/")
-        tables = next(s["tables"] for s in self.ledger.studies if s["study"] == study)
-        rows = next(t["rows"] for t in tables if t["id"] == table)
-        return next(r for r in rows if r["id"] == row)
+        return next(s for s in self.ledger.studies if s.name == study).table(table).row(row)
 
     def fact(self, claim: Claim, column: str) -> str:
         """What the row of a claim prints in another column, as text."""
-        return self.row(claim)["cells"][column]
+        return self.row(claim).cells[column]
 
     def peer(self, claim: Claim) -> dict | None:
         """What studies/claims.yaml knows of a row's network; None for the papers' own."""
@@ -119,7 +118,7 @@ def check(function: Check) -> Check:
 
 def show(finding: Finding, material: Material) -> dict | None:
     """A finding as plain data, with the evidence of its check; None where it is about no study that was chosen."""
-    if not set(finding.about) & {study["study"] for study in material.ledger.studies}:
+    if not set(finding.about) & {study.name for study in material.ledger.studies}:
         return None
     shown = {"status": CITED, "head": (), "rows": (), "cells": (), "effect": 0.0, "needs": ""}
     values: Mapping[str, object] = {}

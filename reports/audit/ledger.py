@@ -1,6 +1,6 @@
 """The ledger: every number that the papers print, in tables and in their text, as a claim with its verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -9,11 +9,10 @@ import pandas as pd
 
 from base.errors import InputError
 from base.reading import check_schema, read_yaml
-from reports.layout import judged_cells
-from reports.tables import build_table
-from reports.verdicts import DIFFERS, NOT_RUN, REPRODUCED
+from reports.tables.cell import DIFFERS, NOT_RUN, REPRODUCED, Cell, of_table
 from studies.load import CLAIMS, load_study
 from studies.printed import MARKS, Printed, parse_printed
+from studies.types import AccuracyColumn, Column, Study, Table, VideoColumn
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class Claim:
     protocol: str
     convention: str
     printed: str
-    value: float
-    unit: str
+    value: float | None
+    unit: str | None
     measured: float | None
     verdict: str
     why: str
@@ -62,7 +61,7 @@ class Ledger:
 
     claims: dict[str, Claim]
     peers: dict[str, dict]
-    studies: list[dict] = field(default_factory=list)
+    studies: list[Study] = field(default_factory=list)
 
     def table(self, flagged: Mapping[str, Sequence[str]]) -> pd.DataFrame:
         """A row a claim; `findings` are the ids of those that flag it (claim -> findings)."""
@@ -72,17 +71,17 @@ class Ledger:
         return pd.DataFrame(rows)
 
 
-def make_ledger(studies: Sequence[str | Path], measurements: pd.DataFrame, **options) -> Ledger:
-    """Every printed number of the studies, judged against the measurements.
+def make_ledger(studies: Sequence[str | Path], cells: Sequence[Cell]) -> Ledger:
+    """Every printed number of the studies with the verdict on its cell (`reports.tables.cell.read_cells`).
 
-    options: those of `reports.tables.build_table`. Raises InputError where studies/claims.yaml names a cell that the
-    studies do not print (of a study that is among them).
+    Raises InputError where studies/claims.yaml names a cell that the studies do not print (of a study that is among
+    them), and for a table without cells.
     """
     extra = known_claims()
     loaded = [load_study(study) for study in studies]
-    claims = {c.id: c for study in loaded for c in _table_claims(study, measurements, options)}
+    claims = {c.id: c for study in loaded for c in _study_claims(study, cells)}
     for text in extra["text"]:
-        if text["study"] in {study["study"] for study in loaded}:
+        if text["study"] in {study.name for study in loaded}:
             claim = _text_claim(text, claims, extra["peers"])
             claims[claim.id] = claim
     return Ledger(claims, extra["peers"], loaded)
@@ -96,45 +95,48 @@ def known_claims() -> dict:
     return found
 
 
-def _table_claims(study: dict, measurements: pd.DataFrame, options: dict) -> list[Claim]:
-    return [
-        _cell_claim(study, table, column, cell)
-        for table in study["tables"]
-        for cells in [judged_cells(build_table(study, table, measurements, **options))]
-        for column in table["columns"]
-        for cell in cells[cells["column"] == column["id"]].itertuples()
-    ]
+def _study_claims(study: Study, cells: Sequence[Cell]) -> Iterator[Claim]:
+    """Claims of a study's tables, column by column."""
+    for table in study.tables:
+        own = of_table(cells, study.name, table.id)
+        for column in table.columns:
+            judged = (cell for cell in own if cell.column == column.id and cell.is_judged)
+            yield from (_cell_claim(table, column, cell) for cell in judged)
 
 
-def _cell_claim(study: dict, table: dict, column: dict, cell: tuple) -> Claim:
-    number = f"Table {table['number']}" if table.get("number") else table["title"]
-    protocol = [column.get(key) for key in ("protocol", "input", "benchmark", "boxes", "split")] + [
-        table.get("benchmark")
-    ]
+def _cell_claim(table: Table, column: Column, cell: Cell) -> Claim:
+    number = f"Table {table.number}" if table.number else table.title
     return Claim(
-        id=f"{study['study']}/{table['id']}/{cell.row}/{column['id']}",
-        study=study["study"],
-        place=f"{number}, {cell.row_label}, {column['label']}",
+        id=cell.claim,
+        study=cell.study,
+        place=f"{number}, {cell.row_label}, {column.label}",
         row=cell.row,
         label=cell.row_label,
-        metric=column["metric"],
-        protocol=" ".join(filter(None, protocol)) if column["kind"] == "accuracy" else "",
+        metric=column.metric,
+        protocol=_protocol(column, table) if isinstance(column, AccuracyColumn) else "",
         convention=cell.convention,
         printed=cell.printed,
         value=cell.printed_value,
-        unit=cell.unit,
-        measured=None if pd.isna(cell.measured) else float(cell.measured),
+        unit=cell.unit or None,  # nothing is measured where a paper prints OOM
+        measured=cell.measured,
         verdict=cell.verdict,
         why=cell.why,
-        matches=cell.matches if isinstance(cell.matches, str) else "",
+        matches=cell.matches,
         notes=_notes(table, cell),
     )
 
 
-def _notes(table: dict, cell: tuple) -> tuple[str, ...]:
+def _protocol(column: AccuracyColumn, table: Table) -> str:
+    """What an accuracy is of; its split only where that is another than the usual one of such columns."""
+    what = (column.benchmark, column.boxes) if isinstance(column, VideoColumn) else (column.input,)
+    split = "" if column.split == type(column).split else column.split
+    return " ".join(filter(None, (column.protocol, *what, split, table.benchmark)))
+
+
+def _notes(table: Table, cell: Cell) -> tuple[str, ...]:
     """The paper's footnotes to a cell: those of its row, but one with a mark (*) only where the cell has that mark."""
-    row = next((row for row in table["rows"] if row["id"] == cell.row), {})
-    notes = [table["footnotes"][note] for note in row.get("notes", ())]
+    row = table.row(cell.row)
+    notes = [table.footnotes[note] for note in row.notes] if row else []
     theirs = [note for note in notes if not note.startswith("Ours:")]
     return tuple(n for n in theirs if n[0] not in MARKS or cell.printed.endswith(n[0]))
 

@@ -1,4 +1,4 @@
-"""All findings with their evidence, and the audit as JSON, CSV and the body of a page."""
+"""All findings with their evidence, and the audit as JSON and CSV."""
 
 import json
 from collections import Counter
@@ -7,18 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
 
 from base.errors import InputError
-from base.files import write_text, write_whole
+from base.files import write_csv, write_text
 from reports.audit import checks  # noqa: F401 - registers them
 from reports.audit.finding import CITED, FALLS, NEEDS, STANDS, Material, order, show
 from reports.audit.ledger import make_ledger
-from reports.layout import SYMBOLS
 from reports.measurements import Choice, read_measurements
-from reports.pages import render
-from reports.verdicts import VERDICTS
-from studies.findings import EFFECTS, KINDS, read_findings
+from reports.tables.cell import VERDICTS, read_cells
+from studies.findings import read_findings
 
 SAYS = {  # each status, of one finding and of several
     STANDS: ("reproduces", "reproduce"),
@@ -29,17 +26,14 @@ SAYS = {  # each status, of one finding and of several
 TEXTS = ("id", "kind", "affects", "title", "found", "changes", "means", "status", "needs", "command", "changed")
 
 
-def gather(
-    studies: Sequence[str | Path], measurements_csv: str | Path, experiments: dict[str, dict], **options
-) -> dict:
+def gather(studies: Sequence[str | Path], report: str | Path, experiments: dict[str, dict], choice: Choice) -> dict:
     """The audit as plain data: claims, findings, and counts of verdicts and statuses.
 
-    experiments: what `workflow.measuring.evidence` gave. options: those of `reports.tables.build_table`. Raises InputError for
-    measurements that are absent or cannot be read.
+    report: folder with measurements.csv and cells.csv; experiments: what `workflow.measuring.evidence` gave. Raises
+    InputError for a file that is absent or cannot be read.
     """
-    measurements = read_measurements(measurements_csv)
-    ledger = make_ledger(studies, measurements, **options)
-    material, choice = Material(ledger, measurements, experiments), Choice(**options)
+    ledger = make_ledger(studies, read_cells(Path(report, "cells.csv")))
+    material = Material(ledger, read_measurements(Path(report, "measurements.csv")), experiments)
     shown = filter(None, (show(finding, material) for finding in read_findings().stand))
     findings = sorted(shown, key=order)
     verdicts = Counter(claim.verdict for claim in ledger.claims.values())
@@ -56,23 +50,16 @@ def gather(
     }
 
 
-def write_audit(
-    studies: Sequence[str | Path],
-    measurements_csv: str | Path,
-    evidence_json: str | Path,
-    folder: str | Path,
-    **options,
-) -> dict:
-    """Write `audit.json`, `claims.csv`, `findings.csv` and `index.html` into the folder; returns the audit.
+def write_audit(studies: Sequence[str | Path], report: str | Path, evidence_json: str | Path, choice: Choice) -> dict:
+    """Write `audit.json`, `claims.csv` and `findings.csv` into `<report>/audit`; returns the audit.
 
     evidence_json: empty where gathering it failed. The rest as `gather`.
     """
-    experiments, folder = _evidence(evidence_json) if evidence_json else {}, Path(folder)
-    audit = gather(studies, measurements_csv, experiments, **options)
+    folder = Path(report, "audit")
+    audit = gather(studies, report, _evidence(evidence_json) if evidence_json else {}, choice)
     write_text(folder / "audit.json", json.dumps(audit, indent=1, ensure_ascii=False) + "\n")
-    _write_csv(pd.DataFrame(audit["claims"]), folder / "claims.csv")
-    _write_csv(findings_table(audit), folder / "findings.csv")
-    write_text(folder / "index.html", render("audit_page.html", audit=audit, body=audit_body(audit)))
+    write_csv(folder / "claims.csv", pd.DataFrame(audit["claims"]))
+    write_csv(folder / "findings.csv", findings_table(audit))
     return audit
 
 
@@ -85,20 +72,11 @@ def flags(findings: Sequence[dict]) -> dict[str, list[str]]:
     return flagged
 
 
-def audit_body(audit: dict) -> Markup:
-    """The body of the audit's page, from what `gather` returns; text from data is escaped."""
-    return Markup(render("audit.html", audit=audit, kinds=KINDS, effects=EFFECTS, symbols=SYMBOLS, says=SAYS))
-
-
 def findings_table(audit: dict) -> pd.DataFrame:
     """A row a finding: its texts and the cells that it flags, without the tables of evidence."""
     rows = [{key: finding[key] for key in TEXTS} for finding in audit["findings"]]
     joined = {key: [" ".join(finding[key]) for finding in audit["findings"]] for key in ("about", "cells")}
     return pd.DataFrame(rows, columns=TEXTS).assign(**joined)
-
-
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    write_whole(path, lambda part: table.to_csv(part, index=False, lineterminator="\n"))
 
 
 def _evidence(path: str | Path) -> dict[str, dict]:

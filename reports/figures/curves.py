@@ -6,28 +6,29 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from base.errors import InputError
+from base.files import read_csv
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import COLOURS, LINES, SOFT, note
-from reports.layout import heading
-from reports.tables import baseline_rows, find_table
+from reports.tables.rows import baseline_rows
+from studies import types
 from studies.plan import BASELINES
 
-COLUMNS = {"epoch", "val_mpjpe"}
+COLUMNS = ("epoch", "val_mpjpe")
+RETRAIN = "train that run again (`make resume`)"
 Curve = tuple[str, str, pd.DataFrame]  # label, variant, validation errors: index epoch, columns mean, low, high
 
 
-def learning_curves(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+def learning_curves(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """Validation MPJPE by epoch: mean over seeds, band from the lowest to the highest seed."""
-    data = sources.choice.data(figure["input"])
+    data = sources.choice.data(figure.input)
     panels = []
-    for table_id in figure["tables"]:
-        table = find_table(study, table_id)
+    for table_id in figure.tables:
+        table = study.table(table_id)
         curves = _table_curves(table, data, sources)
         if any(variant not in BASELINES for _, variant, _ in curves):
-            panels.append((heading(table), curves))
+            panels.append((table.heading, curves))
     if not panels:
-        raise NotDrawn(f"no variant of {', '.join(figure['tables'])} was trained on {data}")
+        raise NotDrawn(f"no variant of {', '.join(figure.tables)} was trained on {data}")
     drawn = Figure(figsize=(11, 3.7 * len(panels)), layout="constrained")
     for axes, (title, curves) in zip(drawn.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
         _panel(axes, curves, title)
@@ -38,10 +39,10 @@ def learning_curves(study: dict, figure: dict, sources: Sources) -> tuple[Figure
     )
 
 
-def _table_curves(table: dict, data: str, sources: Sources) -> list[Curve]:
+def _table_curves(table: types.Table, data: str, sources: Sources) -> list[Curve]:
     """Curves of a table's rows, then of the baselines; each run once, though two rows may show it."""
-    rows = [row for row in [*table["rows"], *baseline_rows(table, sources.choice)] if "variant" in row]
-    experiments = {(row["variant"], row["recipe"]): row["label"] for row in reversed(rows) if "recipe" in row}
+    rows = [row for row in [*table.rows, *baseline_rows(table, sources.choice)] if row.variant]
+    experiments = {(row.variant, row.recipe): row.label for row in reversed(rows) if row.recipe}
     curves = []
     for (variant, recipe), label in reversed(experiments.items()):
         runs = sources.runs(data, variant, recipe)
@@ -59,12 +60,7 @@ def _history(run: Path) -> pd.DataFrame:
     path = run / "history.csv"
     if not path.is_file():
         raise NotDrawn(f"{path} is not there; `make resume` makes it")
-    history = pd.read_csv(path)
-    if not history.columns.is_unique or not set(history.columns) >= COLUMNS:
-        raise InputError(
-            f"{path}: needs the columns {', '.join(sorted(COLUMNS))}; delete the run's folder and train again"
-        )
-    return history
+    return read_csv(path, COLUMNS, RETRAIN)
 
 
 def _panel(axes: Axes, curves: list[Curve], title: str) -> None:

@@ -10,15 +10,16 @@ from base.errors import InputError
 from reports.figures.skeleton import JOINT_NAMES, JOINTS
 from reports.figures.sources import Sources, read_array
 from reports.figures.style import SEQUENTIAL, note
+from studies import types
 from studies.variants import resolve_variants
 
 FRAME_TICKS = 9  # labelled frames, about
 
 
-def ssm_map(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+def ssm_map(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """Joint map and frame map of one trained run, from its `ssm_maps.npz`."""
-    data = sources.choice.data(figure["input"])
-    path = sources.run(data, figure["variant"], figure["recipe"]) / "ssm_maps.npz"
+    data = sources.choice.data(figure.input)
+    path = sources.run(data, figure.variant, figure.recipe) / "ssm_maps.npz"
     joints, frames = _square(path, "joint_map"), _square(path, "frame_map")
     if len(joints) != JOINTS:
         raise InputError(f"{path}: joint_map must be {JOINTS} x {JOINTS}, got {joints.shape}; delete it and run again")
@@ -31,9 +32,9 @@ def ssm_map(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
     left.set(xlabel="joint that is read", ylabel="joint that reads")
     right.set(xlabel="frame that is read", ylabel="frame that reads")
     return drawn, (
-        f"How much the last spatio-temporal block of {resolve_variants()[figure['variant']]['label']} lets each joint "
+        f"How much the last spatio-temporal block of {resolve_variants()[figure.variant]['label']} lets each joint "
         f"(left) and frame (right) draw on the others. Scale {sources.choice.scale}, {data}, recipe "
-        f"{figure['recipe']}, first seed."
+        f"{figure.recipe}, first seed."
     )
 
 

@@ -5,8 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from base.errors import InputError
+from base.files import read_csv
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import BLUE, GREEN, INK, ORANGE
+from studies import types
 
 # Column of the parts table -> title, units in one, colour.
 COUNTS = {
@@ -17,7 +19,7 @@ COUNTS = {
 ROW_HEIGHT = 0.34  # inches
 
 
-def parts(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+def parts(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """Bars by part; the last row of the table is the total, which stands in the titles."""
     table = _read(sources)
     rows, total = table.iloc[:-1], table.iloc[-1]
@@ -38,11 +40,8 @@ def parts(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
 def _read(sources: Sources) -> pd.DataFrame:
     if not sources.parts.is_file():
         raise NotDrawn(f"{sources.parts.name} is not there; `make figures` makes it")
-    try:
-        table = pd.read_csv(sources.parts)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{sources.parts}: cannot be read ({error}); delete it and run `make figures`") from None
-    if not set(table.columns) >= {"part", *COUNTS} or len(table) < 2:
+    table = read_csv(sources.parts, ("part", *COUNTS), "run `make figures`")
+    if len(table) < 2:
         raise InputError(f"{sources.parts}: is no table of parts; delete it and run `make figures`")
     return table
 

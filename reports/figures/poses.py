@@ -15,6 +15,8 @@ from reports.arrays import answered
 from reports.figures.skeleton import bare, draw_bones, project
 from reports.figures.sources import NotDrawn, Sources, read_array, recipe_of
 from reports.figures.style import BLUE, FAINT, ORANGE, SOFT, note
+from studies import types
+from studies.predictions import Predicted
 from studies.variants import resolve_variants
 
 QUANTILES = (0.1, 0.5, 0.9)  # of the first variant's error: an easy, a typical and a hard frame
@@ -30,12 +32,12 @@ class Panel:
     errors: np.ndarray
 
 
-def poses(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+def poses(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """True (grey) and predicted (blue) skeletons: a row a frame, a column a variant."""
     split, truth, panels = _predictions(figure, sources)
     frames = pick_frames(panels[0].errors)
     drawn = Figure(figsize=(2.6 * len(panels) + 1.6, 3.1 * len(frames)), layout="constrained")
-    note(drawn, sources.choice, sources.choice.data(figure["input"]))
+    note(drawn, sources.choice, sources.choice.data(figure.input))
     grid = drawn.subplots(len(frames), len(panels), squeeze=False)
     for row, frame in zip(grid, frames, strict=True):
         _draw_row(row, truth, panels, frame)
@@ -45,12 +47,12 @@ def poses(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
     return drawn, _caption(figure, sources, panels)
 
 
-def poses_in_image(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+def poses_in_image(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """The detected keypoints in the image, then the skeletons: a row a frame."""
     split, truth, panels = _predictions(figure, sources)
     frames = pick_frames(panels[0].errors)
     drawn = Figure(figsize=(2.6 * (len(panels) + 1) + 1.6, 3.1 * len(frames)), layout="constrained")
-    note(drawn, sources.choice, sources.choice.data(figure["input"]))
+    note(drawn, sources.choice, sources.choice.data(figure.input))
     grid = drawn.subplots(len(frames), len(panels) + 1, squeeze=False)
     for row, frame in zip(grid, frames, strict=True):
         _draw_image(row[0], split, frame)
@@ -72,29 +74,27 @@ def pick_frames(errors: np.ndarray, quantiles: Sequence[float] = QUANTILES) -> l
     return [int(ranked[round(q * (len(ranked) - 1))]) for q in quantiles]
 
 
-def _predictions(figure: dict, sources: Sources) -> tuple[Split, np.ndarray, list[Panel]]:
+def _predictions(figure: types.Figure, sources: Sources) -> tuple[Split, np.ndarray, list[Panel]]:
     """The data's split, its true poses (N, 17, 3) in mm, and a panel for each variant that was run."""
-    data = sources.choice.data(figure["input"])
-    folder = sources.prepared / data / figure["split"]
-    variants = [v for v in figure["variants"] if sources.runs(data, v, recipe_of(v, figure["recipe"]))]
+    data = sources.choice.data(figure.input)
+    folder = sources.prepared / data / figure.split
+    variants = [v for v in figure.variants if sources.runs(data, v, recipe_of(v, figure.recipe))]
     if not variants:
-        raise NotDrawn(f"none of {', '.join(figure['variants'])} was trained by recipe {figure['recipe']} on {data}")
+        raise NotDrawn(f"none of {', '.join(figure.variants)} was trained by recipe {figure.recipe} on {data}")
     if not folder.is_dir():
-        raise NotDrawn(f"dataset {data} has no split {figure['split']}")
+        raise NotDrawn(f"dataset {data} has no split {figure.split}")
     whole = load(folder)
-    outputs = {
-        v: _outputs(figure, sources.run(data, v, recipe_of(v, figure["recipe"])), whole, sources) for v in variants
-    }
+    outputs = {v: _outputs(figure, sources.run(data, v, recipe_of(v, figure.recipe)), whole, sources) for v in variants}
     rows = answered(outputs.values())
     split = whole.take(rows)
     truth = _rooted(np.asarray(split.joints, dtype=float))
     return split, truth, [_panel(v, array[rows], split, truth) for v, array in outputs.items()]
 
 
-def _outputs(figure: dict, run: Path, split: Split, sources: Sources) -> np.ndarray:
+def _outputs(figure: types.Figure, run: Path, split: Split, sources: Sources) -> np.ndarray:
     """What a network said of all rows of a split, (N, 17, 3), normalised."""
     selection = sources.choice.selection
-    name = selection if figure["split"] == "test" else f"{figure['split']}_{selection}"
+    name = Predicted(selection, figure.split).key()
     outputs = read_array(run / "predictions.npz", name)
     if outputs.shape != split.joints.shape:
         raise InputError(
@@ -156,13 +156,13 @@ def _frame_label(split: Split, quantile: float, frame: int) -> str:
     return f"{quantile:.0%} quantile\n{row['action']}\n{row['sequence']}\nframe {row['frame']}"
 
 
-def _caption(figure: dict, sources: Sources, panels: list[Panel]) -> str:
+def _caption(figure: types.Figure, sources: Sources, panels: list[Panel]) -> str:
     quantiles = ", ".join(f"{q:.0%}" for q in QUANTILES)
-    missing = [v for v in figure["variants"] if resolve_variants()[v]["label"] not in {p.label for p in panels}]
+    missing = [v for v in figure.variants if resolve_variants()[v]["label"] not in {p.label for p in panels}]
     absent = f" Not run: {', '.join(missing)}." if missing else ""
     return (
-        f"Scale {sources.choice.scale}, {sources.choice.data(figure['input'])}, split {figure['split']}, recipe "
-        f"{figure['recipe']}, first seed. The frames are those at the {quantiles} quantiles of {panels[0].label}'s "
+        f"Scale {sources.choice.scale}, {sources.choice.data(figure.input)}, split {figure.split}, recipe "
+        f"{figure.recipe}, first seed. The frames are those at the {quantiles} quantiles of {panels[0].label}'s "
         "error over the split: an easy, a typical and a hard one. The error (MPJPE of that frame) is below each pose."
         f"{absent}"
     )

@@ -12,6 +12,7 @@ from base.errors import InputError
 from reports.figures.skeleton import JOINT_NAMES, JOINTS, STANDING, bare, draw_bones
 from reports.figures.sources import NotDrawn, Sources, read_arrays
 from reports.figures.style import BLUE, GRID, INK, ORANGE, SEQUENTIAL, SOFT
+from studies import types
 
 GATHERS = {
     "limb": "Limb gather: joint j also reads joint g(j)",
@@ -21,16 +22,16 @@ DIRECTIONS = 4
 MODE_HEIGHT, GATHER_HEIGHT = 2.5, 5.0  # inches
 
 
-def scan_orders(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+def scan_orders(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """A row of grids a scan mode, a grid a direction; below, what is added before the scan, drawn on the skeleton."""
     arrays = read_arrays(sources.orders)
-    modes = _modes(arrays, figure["scans"], sources.orders)
-    gathers = _gathers(arrays, figure["gather"], sources.orders)
+    modes = _modes(arrays, figure.scans, sources.orders)
+    gathers = _gathers(arrays, figure.gather, sources.orders)
     drawn = Figure(figsize=(13.5, MODE_HEIGHT * len(modes) + GATHER_HEIGHT), layout="constrained")
     heights = [MODE_HEIGHT] * len(modes) + [GATHER_HEIGHT]
     grid = GridSpec(len(modes) + 1, 1, drawn, height_ratios=heights)
     _draw_modes(drawn, grid, modes)
-    _draw_gathers(drawn, grid[-1], gathers, figure["gather"])
+    _draw_gathers(drawn, grid[-1], gathers, figure.gather)
     return drawn, (
         "Order in which each of the four scans visits the tokens (dark first, light last; the ring is the first "
         "token), drawn for a short clip. Below: joints whose feature is added to another joint's before the spatial "

@@ -11,6 +11,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from base.errors import InputError
 from reports.figures.sources import Sources, read_arrays
 from reports.figures.style import FAINT, INK, ORANGE, SEQUENTIAL, SOFT
+from studies import types
 
 # Pair of directions -> title of each; the numbers are those of the paper's paths.
 PAIRS = {
@@ -24,7 +25,7 @@ ROW_HEIGHT = 2.6  # inches
 HOPS = 6  # steps from a cell to the same cell of the next frame that are drawn as arcs; there may be hundreds
 
 
-def video_scan_orders(study: dict, figure: dict, sources: Sources) -> tuple[Figure, str]:
+def video_scan_orders(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """A row of panels a pair of directions, a panel a direction."""
     orders, grid, window = _read(sources.orders)
     drawn = Figure(figsize=(11, ROW_HEIGHT * len(PAIRS)), layout="constrained")

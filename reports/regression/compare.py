@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from base.files import write_whole
+from base.files import write_csv
 from reports.regression.numbers import ACCURACY, ALLOCATION, COUNT, IDENTITY, LOSS, MEMORY, NETWORK, SPEED
 
 COLUMNS = [*IDENTITY, "unit", "before", "now", "change", "allowed", "status", "since", "reason"]
@@ -65,7 +65,7 @@ def report(table: pd.DataFrame, baseline: str | Path, shown: int = 40) -> list[s
 
 def write_comparison(table: pd.DataFrame, path: str | Path) -> Path:
     """Write what `compare` found as CSV."""
-    return write_whole(Path(path), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
+    return write_csv(path, table)
 
 
 def _judge(old: dict | None, new: dict | None, usual: pd.Series, floors: dict) -> dict:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from base.errors import InputError
-from base.files import write_whole
+from base.files import read_csv, write_csv
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick
 
 # value: mean over seeds; spread: their standard deviation, or what is noise of a speed; seeds: how many; revision and
@@ -37,15 +37,11 @@ def watched(
 
 
 def read_baseline(path: str | Path) -> pd.DataFrame:
-    """Rows of a committed baseline. Raises InputError for a file that is absent or has other columns."""
-    if not Path(path).is_file():
-        raise InputError(f'{path}: no such file; `make baseline reason="..."` writes it')
+    """Rows of a committed baseline. Raises InputError for a file that is absent or lacks columns."""
+    rows = read_csv(path, COLUMNS, "take it from git again", dtype=str, keep_default_na=False)
     try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-        if list(rows.columns) != COLUMNS:
-            raise ValueError(f"columns must be {', '.join(COLUMNS)}")
         return _typed(rows)
-    except (ValueError, pd.errors.EmptyDataError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: is no baseline ({error}); take it from git again") from None
 
 
@@ -73,7 +69,7 @@ def renew(
 def write_baseline(rows: pd.DataFrame, path: str | Path) -> Path:
     """Write a baseline, in an order that makes a good diff."""
     ordered = rows.sort_values(IDENTITY, kind="stable")
-    return write_whole(Path(path), lambda part: ordered.to_csv(part, index=False, lineterminator="\n"))
+    return write_csv(path, ordered)
 
 
 def _accuracies(measurements: pd.DataFrame, choice: Choice) -> pd.DataFrame:

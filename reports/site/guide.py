@@ -34,13 +34,13 @@ class Doc:
 
 
 def guide() -> list[Doc]:
-    """The README and every page of docs/; a link to a file that is not on the site becomes its text."""
+    """The README and every page below docs/; a link to a file that is not on the site becomes its text."""
     return [_doc(path) for path in sources()]
 
 
 def sources() -> list[Path]:
-    """Markdown files, the README first."""
-    return [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+    """Markdown files: the README first, dated results (docs/measurements) last."""
+    return [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("*/*.md"))]
 
 
 def pictures() -> list[Path]:
@@ -96,8 +96,8 @@ def _target(href: str, page: Path) -> str | None:
     if ELSEWHERE.match(href) or href.startswith("#"):
         return href
     path, _, anchor = href.partition("#")
-    found = _pages().get((page.parent / path).resolve())
-    return found and found + (f"#{anchor}" if anchor else "")
+    target = _pages().get((page.parent / path).resolve())
+    return target and target + (f"#{anchor}" if anchor else "")
 
 
 def _page(path: Path) -> str:

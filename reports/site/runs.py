@@ -8,9 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from base.errors import InputError
+from base.files import read_csv
 from studies.paper import PAPER
 from studies.plan import benchmark_of
 from studies.variants import resolve_variants
+
+RETRAIN = "train its run again (`make resume`)"
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class Experiment:
         path = Path(self.runs[0].folder).parent / "groups.csv"
         if not path.is_file():
             return {}
-        rows = pd.read_csv(path, dtype={"group": str})
+        columns = ("convention", "kind", "group", "metric", "value")
+        rows = read_csv(path, columns, RETRAIN, dtype={"group": str})
         first = rows.loc[rows["convention"].str.endswith(f"/test/{selection}"), "convention"]
         if first.empty:
             return {}
@@ -109,7 +113,4 @@ def _record(run: Path) -> dict:
 
 def _history(run: Path) -> pd.DataFrame:
     path = run / "history.csv"
-    try:
-        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
-        raise InputError(f"{path}: is no CSV file; delete the run's folder and train again") from None
+    return read_csv(path, (), RETRAIN) if path.is_file() else pd.DataFrame()

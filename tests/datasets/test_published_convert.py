@@ -74,7 +74,7 @@ def test_motionberts_pickle_keeps_its_numbers(raw: Path) -> None:
         content = pickle.load(file)  # our own fixture
     splits = converted("human36m-sh", raw)
     test = splits["test"]
-    assert test.card["form"] == "motionbert"
+    assert test.card.form == "motionbert"
     np.testing.assert_allclose(test.joints, content["test"]["joints_2.5d_image"], atol=1e-3)
     np.testing.assert_array_equal(test.keypoints[..., :2], content["test"]["joint_2d"])
     train = splits["train"]  # in pixels: labels are the same as from mm and a factor
@@ -106,7 +106,7 @@ def test_mpi_inf_3dhp_is_the_same_from_official_and_preprocessed_files(raw: Path
     shutil.copy(training, raw / "mpi-inf-3dhp" / TRAINING)
     shutil.copy(test, raw / "mpi-inf-3dhp" / TEST)
     later = converted("mpi-inf-3dhp-gt", raw)
-    assert later["train"].card["form"] == "p-stmo"
+    assert later["train"].card.form == "p-stmo"
     for split, arrays in original.items():
         same(arrays, later[split], atol=1e-3)
         assert (arrays.frames["valid"] == later[split].frames["valid"]).all()
@@ -124,18 +124,18 @@ def test_mpi_inf_3dhp_is_the_same_from_official_and_preprocessed_files(raw: Path
 
 
 def test_official_metadata_gives_cameras_and_numbers(raw: Path) -> None:
-    cameras, none, _ = read_cameras(raw / "human36m")
-    assert none == {}
-    write_metadata(raw / "human36m/metadata.xml", cameras)
-    found, numbers, where = read_cameras(raw / "human36m")
-    assert where.name == "metadata.xml"
-    assert numbers["S1", "Photo"] == (12, 2)
-    assert set(found) == set(cameras)
-    for name, camera in cameras.items():
-        np.testing.assert_allclose(found[name].rotation, camera.rotation, atol=1e-9)
-        np.testing.assert_allclose(found[name].position, camera.position, atol=1e-9)
-        assert found[name].size == camera.size
-        np.testing.assert_allclose(found[name].tangential, camera.tangential)
+    pickled = read_cameras(raw / "human36m")
+    assert pickled.numbers == {}
+    write_metadata(raw / "human36m/metadata.xml", pickled.cameras)
+    official = read_cameras(raw / "human36m")
+    assert official.file.name == "metadata.xml"
+    assert official.numbers["S1", "Photo"] == (12, 2)
+    assert set(official.cameras) == set(pickled.cameras)
+    for name, camera in pickled.cameras.items():
+        np.testing.assert_allclose(official.cameras[name].rotation, camera.rotation, atol=1e-9)
+        np.testing.assert_allclose(official.cameras[name].position, camera.position, atol=1e-9)
+        assert official.cameras[name].size == camera.size
+        np.testing.assert_allclose(official.cameras[name].tangential, camera.tangential)
 
 
 def write_metadata(path: Path, cameras: dict) -> None:
@@ -297,14 +297,14 @@ def test_the_report_says_what_is_missing(raw: Path) -> None:
 
 KILLED = """
 import sys, time
-from datasets import lifting
+from datasets import writing
 from datasets.papers.convert import convert
-real = lifting.SplitWriter.add
+real = writing.SplitWriter.add
 def slowly(self, *arrays):
     real(self, *arrays)
     print("wrote some", flush=True)
     time.sleep(60)
-lifting.SplitWriter.add = slowly
+writing.SplitWriter.add = slowly
 convert("human36m-sh", sys.argv[1], sys.argv[2])
 """
 

@@ -14,15 +14,15 @@ from scipy.io import loadmat, savemat
 
 from base.errors import InputError
 from datasets.fetching.archives import unpack
-from datasets.papers.jhmdb_convert import convert_jhmdb
-from datasets.papers.posetrack_convert import convert_posetrack
+from datasets.papers.jhmdb_convert import convert as convert_jhmdb
+from datasets.papers.posetrack_convert import convert as convert_posetrack
 from datasets.rendered.prepare import prepare_video
 from datasets.video.jhmdb import read_jhmdb
 from datasets.video.posetrack import read_sequence
 from datasets.video.videos import Videos, annotated_boxes
 from metrics.keypoints import box_size, pck
 from tests.datasets.mat_v73 import as_v73
-from training.scoring import person_pck, resampled_pck, video_ap
+from training.scoring import person_pck, video_ap
 
 SMALL = {"train": 2, "val": 2, "frames": 5, "middle": 3, "middle_val": 3, "size": [64, 48]}
 
@@ -84,10 +84,11 @@ def as_2017(sequence, root: Path) -> np.ndarray:
     return structs(frames)
 
 
-def score_of_the_truth(data: Path) -> dict[str, float]:
+def ap_of_the_truth(data: Path) -> float:
     videos = Videos(data)
     persons = annotated_boxes(videos.sequences("val"))
-    return video_ap(videos.sequences("val"), persons, persons.keypoints[..., :2], np.ones(persons.keypoints.shape[:2]))
+    joints, scores = persons.keypoints[..., :2], np.ones(persons.keypoints.shape[:2])
+    return video_ap(videos.sequences("val"), persons, joints, scores)["ap"].value
 
 
 @pytest.mark.parametrize("year", ["posetrack17", "posetrack18"])
@@ -105,7 +106,7 @@ def test_posetrack_is_the_same_from_each_layout(year: str, raw: Path, rendered: 
                 np.testing.assert_allclose(one, other, atol=1e-3)
             assert (found.labelled == wanted.labelled).all()
             assert sorted(found.ignore) == sorted(wanted.ignore)
-    assert score_of_the_truth(tmp_path / "out")["ap"] == 100
+    assert ap_of_the_truth(tmp_path / "out") == 100
     report = (tmp_path / "out/report.md").read_text(encoding="utf-8")
     assert "Not the papers' data" in report
     assert ("Detector's boxes: none" in report) == (year == "posetrack17")
@@ -188,7 +189,7 @@ def test_the_genuine_sample_converts(shared: Path, tmp_path: Path) -> None:
     shutil.copytree(sample / "images", tmp_path / "raw/posetrack18/images")
     convert_posetrack("video-posetrack18", tmp_path / "out", tmp_path / "raw")
     # 5 of its 45 joints are not annotated: one that is submitted there is a false positive.
-    assert score_of_the_truth(tmp_path / "out")["ap"] == pytest.approx(90)
+    assert ap_of_the_truth(tmp_path / "out") == pytest.approx(90)
     assert not Videos(tmp_path / "out").boxed("detected-boxes")
 
 
@@ -332,23 +333,25 @@ def test_jhmdb_scores_by_the_persons_size(jhmdb: Path, tmp_path: Path) -> None:
     masks = loadmat(next((jhmdb / "jhmdb/puppet_mask").rglob(f"{clip.name}/*.mat")))["part_mask"]
     assert persons.box[0, 2] == np.ptp(np.flatnonzero(masks[:, :, 0].any(0)))
     truth = persons.keypoints[..., :2]
-    assert person_pck(persons, truth)["pck"] == 100
+    assert person_pck(persons, truth)["pck"].value == 100
     size = persons.box[:, 2:].max(-1)[:, None, None]
     off = truth + np.where(np.arange(15)[:, None] == 2, [0.21, 0], [0.19, 0]) * size  # the head too far
-    found = person_pck(persons, off)
-    assert found["pck_head"] == 0
-    assert found["pck"] == pytest.approx(100 * 14 / 15)
-    assert found["pck_groups"] == pytest.approx(100 * 6 / 7)
-    assert resampled_pck(persons, off)["pck"] == pytest.approx(100 * 14 / 15)
+    scored = person_pck(persons, off, resampled=True)
+    assert scored["pck_head"].value == 0
+    assert scored["pck"].value == pytest.approx(100 * 14 / 15)
+    assert scored["pck_groups"].value == pytest.approx(100 * 6 / 7)
+    assert scored["pck"].resamples == pytest.approx(100 * 14 / 15)
     boxes = persons.box.copy()
     boxes[0, 2:] = 0  # a person without size is counted in neither
     wrong = truth + np.where(np.arange(15)[:, None, None] == 0, 99, 0)
     small = replace(persons, box=boxes)
-    assert person_pck(small, wrong)["pck"] == resampled_pck(small, wrong)["pck"].mean() == 100
+    scored = person_pck(small, wrong, resampled=True)["pck"]
+    assert scored.value == scored.resamples.mean() == 100
     nobody = persons.__class__(persons.boxes_from, *(getattr(persons, f)[:0] for f in
                                ("sequence", "frame", "box", "score", "keypoints")))  # fmt: skip
-    assert np.isnan(person_pck(nobody, truth[:0])["pck"])
-    assert np.isnan(resampled_pck(nobody, truth[:0])["pck"]).all()
+    scored = person_pck(nobody, truth[:0], resampled=True)["pck"]
+    assert np.isnan(scored.value)
+    assert np.isnan(scored.resamples).all()
 
 
 def test_lists_of_splits_are_read_however_they_were_written(jhmdb: Path, tmp_path: Path) -> None:

@@ -371,7 +371,7 @@ def test_unknown_source(tmp_path: Path) -> None:
 def test_the_catalogue_is_whole() -> None:
     cmu = catalogue()["cmu"]
     assert len(cmu.files) == 39
-    assert all(len(facts["sha256"]) == 64 and facts["size"] > 0 for facts in cmu.files.values())
+    assert all(len(facts.sha256) == 64 and facts.size > 0 for facts in cmu.files.values())
     assert cmu.base_url == "http://mocap.cs.cmu.edu"
     assert "free for all uses" in cmu.licence
     assert "NSF EIA-0196217" in cmu.acknowledgement
@@ -383,7 +383,5 @@ def test_the_catalogue_agrees_with_the_mirror(shared: Path, tmp_path: Path) -> N
     fetch("cmu", tmp_path, mirror=f"{mirror},{mirror / 'extra'}")
     files = catalogue()["cmu"].files
     assert len(verified("cmu", tmp_path, list(files))) == 39
-    assert {name: (tmp_path / "cmu" / name).stat().st_size for name in files} == {
-        n: f["size"] for n, f in files.items()
-    }
+    assert {name: (tmp_path / "cmu" / name).stat().st_size for name in files} == {n: f.size for n, f in files.items()}
     assert (tmp_path / "cmu.fetched.json").is_file()

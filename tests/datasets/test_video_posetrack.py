@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base.errors import InputError
-from datasets.video.boxes import Boxes, read_boxes, write_boxes
-from datasets.video.images import jpeg, read_image
+from datasets.papers.posetrack_2017 import read_any_year
+from datasets.video.annotations import People, Person, Video, box_around, frame_number
+from datasets.video.boxes import Detections, read_boxes
+from datasets.video.images import read_image
 from datasets.video.jhmdb import JOINTS as JHMDB_JOINTS
 from datasets.video.jhmdb import read_jhmdb
-from datasets.video.posetrack import as_json, frame_number, merged, read_sequence, video_key, write_sequence
-from datasets.video.sequences import FLIP_ORDER, JOINTS, Sequence, box_around, persons
+from datasets.video.posetrack import read_sequence
 from datasets.video.videos import annotated_boxes
+from datasets.video.writing import jpeg, layout_2018, write_boxes, write_sequence
 
 R_ANKLE, L_SHOULDER, NECK, NOSE, TOP = 0, 9, 12, 13, 14
 
@@ -27,25 +29,24 @@ def posetrack18(shared: Path) -> Path:
     return shared / "fixtures/mmpose/posetrack18"
 
 
-def _sequence(root: Path, frames: int = 3, rows: list[dict] | None = None, **changes: object) -> Sequence:
-    """A sequence without pictures; its one person stands in frame 1 unless `rows` say otherwise."""
+def _sequence(root: Path, frames: int = 3, people: People | None = None, **changes: object) -> Video:
+    """A sequence without pictures; its one person stands in frame 1 unless `people` says otherwise."""
     keypoints = np.zeros((15, 3))
     keypoints[[R_ANKLE, NOSE, TOP]] = [[10, 90, 1], [20, 20.5, 0], [22, 10, 1]]
-    row = {"frame": 1, "track_id": 4, "keypoints": keypoints, "head_box": [12, 8, 30, 30]}
-    row |= {"box": box_around(keypoints), "flags": np.eye(15, dtype=np.uint8)[NOSE]}
+    person = Person(4, keypoints, box_around(keypoints), [12, 8, 30, 30], np.eye(15, dtype=np.uint8)[NOSE])
     facts = {
         "name": "000007_mpiinew_train",
         "images": tuple(root / f"images/train/000007_mpiinew_train/{i:06d}.jpg" for i in range(frames)),
         "image_ids": 30000070000 + np.arange(frames),
         "labelled": np.arange(frames) == 1,
         "size": (64, 96),
-        "persons": persons([row] if rows is None else rows),
+        "persons": People.of([[], [person], []]) if people is None else people,
         "ignore": {1: [np.array([[0.0, 0], [9, 0], [9, 9]])]},
     }
-    return Sequence(**facts | changes)
+    return Video(**facts | changes)
 
 
-def _same(a: Sequence, b: Sequence) -> None:
+def _same(a: Video, b: Video) -> None:
     assert (a.name, a.images, a.size) == (b.name, b.images, b.size)
     for field in ("image_ids", "labelled"):
         np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
@@ -96,7 +97,7 @@ numbers = st.floats(0.5, 2000).map(lambda x: round(x, 3))
 @examples(40)
 @given(data=st.data(), count=st.integers(0, 5))
 def test_round_trip(data: st.DataObject, count: int, tmp_path_factory: pytest.TempPathFactory) -> None:
-    root, rows = tmp_path_factory.mktemp("round"), []
+    root, rows = tmp_path_factory.mktemp("round"), [[], [], []]
     for p in range(count):
         keypoints = np.array(
             data.draw(st.lists(st.tuples(numbers, numbers, st.sampled_from([0, 1])), min_size=15, max_size=15))
@@ -106,9 +107,9 @@ def test_round_trip(data: st.DataObject, count: int, tmp_path_factory: pytest.Te
             data.draw(st.tuples(numbers, numbers)),
             data.draw(st.lists(st.integers(0, 7), min_size=15, max_size=15)),
         )
-        row = {"frame": data.draw(st.integers(0, 2)), "track_id": p, "keypoints": keypoints, "flags": flags}
-        rows.append(row | {"head_box": (*head, head[0] + 8, head[1] + 9), "box": box_around(keypoints)})
-    sequence = _sequence(root, rows=rows)
+        corners = (*head, head[0] + 8, head[1] + 9)
+        rows[data.draw(st.integers(0, 2))].append(Person(p, keypoints, box_around(keypoints), corners, flags))
+    sequence = _sequence(root, people=People.of(rows))
     write_sequence(sequence, root / "a.json", root)
     _same(read_sequence(root / "a.json", root, check_images=False), sequence)
 
@@ -121,11 +122,6 @@ def test_hidden_is_not_absent(tmp_path: Path) -> None:
     entry = json.loads((tmp_path / "a.json").read_text())["annotations"][0]
     assert (len(entry["keypoints"]), entry["num_keypoints"], entry["id"]) == (51, 2, 3000007000100)
     assert entry["keypoints"][:3] == [20, 20.5, 0]  # the file's first slot is the nose
-
-
-def test_left_and_right() -> None:
-    swapped = [name.replace("left", "x").replace("right", "left").replace("x", "right") for name in JOINTS]
-    assert [JOINTS[i] for i in FLIP_ORDER] == swapped
 
 
 def _layout_2017(names: list[str]) -> dict:
@@ -143,7 +139,7 @@ def test_2017(tmp_path: Path) -> None:
     for i in (1, 2, 3):
         (tmp_path / f"images/bonn/000017_bonn/{i:08d}.jpg").write_bytes(jpeg(np.zeros((48, 64, 3), np.uint8), 90))
     (tmp_path / "a.json").write_text(json.dumps(_layout_2017(names)))
-    sequence = read_sequence(tmp_path / "a.json", tmp_path)
+    sequence = read_any_year(tmp_path / "a.json", tmp_path)
     assert (sequence.name, sequence.size) == ("000017_bonn", (64, 48))
     assert sequence.labelled.tolist() == [False, True, False]
     assert sequence.image_ids.tolist() == [0, 1, 2]
@@ -156,7 +152,6 @@ def test_2017(tmp_path: Path) -> None:
 
 def test_names_differ_by_year() -> None:
     assert frame_number("images/bonn/000017_bonn/00000001.jpg") == frame_number("a/000017_bonn_train/000000.jpg") == 0
-    assert {video_key(n) for n in ("000017_bonn", "000017_bonn_train", "000017_bonn_test")} == {"000017_bonn"}
 
 
 def _change(entry: str, **changes: object):
@@ -175,7 +170,7 @@ def _swap(content: dict) -> None:
     [{"category_id": 2}, {"iscrowd": 1}, {"keypoints": []}, {"keypoints": None}, {"category_id": 2, "keypoints": [1]}],
 )
 def test_what_is_no_person_is_left_out(other: dict, tmp_path: Path) -> None:
-    content = as_json(_sequence(tmp_path), tmp_path)
+    content = layout_2018([_sequence(tmp_path)], tmp_path)
     content["annotations"].append(content["annotations"][0] | {"track_id": 9} | other)
     content["categories"].insert(0, {"id": 2, "name": "dog"})  # the first is not always the person
     (tmp_path / "a.json").write_text(json.dumps(content))
@@ -183,7 +178,7 @@ def test_what_is_no_person_is_left_out(other: dict, tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
-    text = json.dumps(as_json(_sequence(tmp_path), tmp_path))
+    text = json.dumps(layout_2018([_sequence(tmp_path)], tmp_path))
     for encoding in ("utf-8-sig", "utf-16"):
         (tmp_path / "a.json").write_text(text.replace(", ", ",\r\n"), encoding=encoding)
         _same(read_sequence(tmp_path / "a.json", tmp_path, check_images=False), _sequence(tmp_path))
@@ -233,7 +228,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults_end_in_one_line(fault: str, tmp_path: Path) -> None:
     damage, message = FAULTS[fault]
-    content = json.loads(json.dumps(as_json(_sequence(tmp_path), tmp_path)))
+    content = json.loads(json.dumps(layout_2018([_sequence(tmp_path)], tmp_path)))
     damage(content)
     (tmp_path / "a.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=message) as caught:
@@ -254,8 +249,8 @@ def test_files_that_are_not_there_or_not_json(tmp_path: Path) -> None:
 
 
 def test_merged_files(tmp_path: Path) -> None:
-    parts = [as_json(_sequence(tmp_path, image_ids=start + np.arange(3)), tmp_path) for start in (10, 20)]
-    everything = merged(parts)
+    videos = [_sequence(tmp_path, image_ids=start + np.arange(3)) for start in (10, 20)]
+    everything = layout_2018(videos, tmp_path, area=True)
     assert [image["id"] for image in everything["images"]] == [10, 11, 12, 20, 21, 22]
     assert [a["id"] for a in everything["annotations"]] == [1100, 2100]
     assert everything["annotations"][0]["area"] == pytest.approx(1.3 * 12 * 1.3 * 80)
@@ -283,14 +278,13 @@ def test_images(tmp_path: Path) -> None:
 
 
 def test_boxes(tmp_path: Path) -> None:
-    boxes = Boxes(
+    boxes = Detections(
         np.array([3, 3, 5]), np.array([[1.0, 2, 3, 4], [5, 6, 7, 8], [0, 0, 9, 9.5]]), np.array([0.9, 0.1, 0.5])
     )
     write_boxes(boxes, tmp_path / "a.json")
     again = read_boxes(tmp_path / "a.json")
     for field in vars(boxes):
         np.testing.assert_array_equal(getattr(again, field), getattr(boxes, field))
-    assert read_boxes(tmp_path / "a.json", minimum=0.2).image_id.tolist() == [3, 5]
     assert again.of(3)[1].tolist() == [0.9, 0.1]
     assert again.of(4)[0].shape == (0, 4)
     (tmp_path / "empty.json").write_text("[]")
@@ -362,7 +356,7 @@ def test_bad_boxes(entry: dict, message: str, tmp_path: Path) -> None:
     [
         ({"keypoints": [1.0] * 42}, "annotation 9 has 14 key points instead of 15"),
         ({"keypoints": [float("nan")] * 45}, "annotation 9: holds NaN"),
-        ({"bbox": None}, "not laid out|holds NaN"),
+        ({"bbox": None}, "annotation 9 has no bbox"),
         ({"image_id": 7}, "annotation 9 belongs to image 7, which is not listed"),
         ({"category_id": "a"}, "not laid out"),
     ],

@@ -18,17 +18,17 @@ from base.errors import InputError
 from datasets.motion.asf import forward_kinematics, read_amc, read_asf
 from datasets.motion.cmu import SPLITS
 from datasets.rendered import prepare, raster
-from datasets.rendered.camera import Camera, handheld
+from datasets.rendered.camera import HandheldCamera, handheld
 from datasets.rendered.film import film
 from datasets.rendered.labels import annotate, detections, head_box, joint_flags, labelled_frames, lasting
 from datasets.rendered.motions import CROWN, HEAD, NOSE, POINTS, at_times, synthetic_motion, window, with_face
 from datasets.rendered.prepare import prepare_video
 from datasets.rendered.scenery import X, Y, Z, paint
 from datasets.rendered.scenes import Difficulty, Format, Scene, draw_scene
+from datasets.video.annotations import BLURRED, DROPPED, OCCLUDED
 from datasets.video.boxes import read_boxes
 from datasets.video.images import read_image
 from datasets.video.posetrack import read_sequence
-from datasets.video.sequences import BLURRED, DROPPED, OCCLUDED
 
 CLEAR = Difficulty(defocus=0, dropout=0, flicker=0, noise=(0, 0), quality=(95, 95), camouflage=0, passing=0, standing=0)
 TINY = {"train": 2, "val": 1, "frames": 6, "size": [128, 96], "middle": 4}
@@ -92,7 +92,7 @@ def test_motion_between_steps() -> None:
 def test_scenery_moves_as_its_planes_do() -> None:
     """A spot painted on the wall and one on the floor turn up where the moved camera projects them."""
     rng = np.random.default_rng(3)
-    camera = Camera((320, 240), 330.0, 1.4, 0.12, handheld(rng, 1.0))
+    camera = HandheldCamera((320, 240), 330.0, 1.4, 0.12, handheld(rng, 1.0))
     for point in (np.array([[0.4, 9.0, 1.2]]), np.array([[-0.3, 5.0, 0.0]])):
         scenery = paint(camera.rest(), 9.0, rng)
         margin = (np.array(scenery.painting.shape[1::-1]) - camera.size) / 2
@@ -110,7 +110,7 @@ def test_scenery_moves_as_its_planes_do() -> None:
 
 
 def test_planes_and_points_agree() -> None:
-    camera = Camera((320, 240), 300.0, 1.2, 0.1, handheld(np.random.default_rng(0), 1.0))
+    camera = HandheldCamera((320, 240), 300.0, 1.2, 0.1, handheld(np.random.default_rng(0), 1.0))
     view = camera.at(np.array([0.0, 5.0]))
     for origin, along, up in ((7 * Y, X, Z), (np.zeros(3), X, Y)):
         a, b = 0.7, 2.5
@@ -281,7 +281,7 @@ def _contents(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("video") / "tiny"
-    prepare_video("video-synthetic", folder, options=TINY, progress=lambda line: None)
+    prepare_video("video-synthetic", folder, options=TINY)
     return folder
 
 

@@ -1,7 +1,7 @@
 """The papers' models: every published count and the true one, to the last digit.
 
-Source: specification of PoseMamba and SasMamba, sections 6 (parameters) and 7 (C1 = the papers' profiler, C5 = every
-multiply-accumulate with the recurrence).
+Source: thop 0.1.1 on the released codes (`paper`), and closed forms of every multiply-accumulate with the recurrence
+(`true`).
 """
 
 import pytest
@@ -33,8 +33,8 @@ COUNTS = {
     "sasmamba-81": (81, 3, 941_047, 625_015, 868_060_800, 1_373_563_008),
     "sasmamba-k7": (243, 2, 6_942_551, 6_564_951, 27_138_753_216, 28_866_767_040),
 }  # fmt: skip
-# C2 of the specification. fvcore rounds einsum to 4 digits, and our modules call it in other portions. The published
-# code's deformable taps are a kernel that fvcore does not know; ours are a matrix product that it counts.
+# fvcore 0.1.5 on the released codes. It rounds einsum to 4 digits, and our modules call it in other portions. Released
+# deformable taps are a kernel that fvcore does not know; ours are a matrix product that it counts.
 FVCORE = {
     "posemamba-s": (243, 2, 5_306_329_280),
     "posemamba-s-27": (27, 2, 589_569_920),

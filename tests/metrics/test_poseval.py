@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base.errors import InputError
-from metrics.keypoints import Persons, Scene, annotated, pool, posetrack_ap, predicted, present_joints
+from metrics.keypoints import Persons, ScoredVideo, annotated, pool, posetrack_ap, predicted, present_joints
 from metrics.poseval import COLUMNS, JOINTS, average_precision, strictly_inside
 
 seeds = st.integers(0, 2**32 - 1)
@@ -196,7 +196,7 @@ def test_a_resample_without_a_labelled_frame_has_no_ap() -> None:
 @given(st.integers(0, 2**32 - 1))
 @examples(20)
 def test_a_resample_is_scored_like_sequences_that_stand_there_so_often(seed: int) -> None:
-    scenes = [Scene(*crowd(seed + i, ties=False)[:4]) for i in range(3)]
+    scenes = [ScoredVideo(*crowd(seed + i, ties=False)[:4]) for i in range(3)]
     counts = np.array([[1, 1, 1], [2, 0, 1], [0, 3, 0]])
     cluster = np.repeat(np.arange(3), [len(scene.labelled) for scene in scenes])
     found = posetrack_ap(*pool(scenes), resamples=(cluster, counts)).resampled
@@ -240,9 +240,9 @@ def test_flags_score_only_the_flagged_joints_of_matched_persons() -> None:
 
 
 def test_sequences_are_pooled_with_their_frames_and_regions() -> None:
-    one = Scene(truth_of(person(100)), guess(person(100), score=0.5), np.ones(1, bool), {})
+    one = ScoredVideo(truth_of(person(100)), guess(person(100), score=0.5), np.ones(1, bool), {})
     inside = np.where(np.arange(3) < 2, 50.0, 1.0) * np.ones((15, 1))
-    two = Scene(truth_of(person(300), inside, frames=(1, 1)), guess(person(300), frames=(1,)),
+    two = ScoredVideo(truth_of(person(300), inside, frames=(1, 1)), guess(person(300), frames=(1,)),
                 np.array([False, True]), {1: [SQUARE]})  # fmt: skip
     scene = pool([one, two, one])
     assert scene.labelled.tolist() == [True, False, True, True]
@@ -424,7 +424,9 @@ def test_genuine_annotations_against_themselves(shared) -> None:
         image = content["images"][0]
         regions = zip(image.get("ignore_regions_x", []), image.get("ignore_regions_y", []), strict=True)
         truth = annotated(np.zeros(len(people), int), poses, heads)
-        scenes.append(Scene(truth, as_prediction(truth), np.ones(1, bool), {0: [np.stack(r, -1) for r in regions]}))
+        scenes.append(
+            ScoredVideo(truth, as_prediction(truth), np.ones(1, bool), {0: [np.stack(r, -1) for r in regions]})
+        )
         result = posetrack_ap(*scenes[-1])
         assert (result.joints[result.annotated > 0] == 100).all()
     assert posetrack_ap(*pool(scenes)).columns == dict.fromkeys([*COLUMNS, "Total"], 100)

@@ -110,5 +110,5 @@ def test_resident_memory_of_a_video_network_is_near_the_prediction() -> None:
     """Within a quarter: an allocator keeps more than tensors hold, the more the smaller they are."""
     case = {"curve": "tokens", "contestant": "GLSMamba", "work": "training step", "size": 3_840}
     case["backend"] = backend_in_use()
-    peak = peak_memory("workflow.measuring.curves:build", case, (1, 5, 3, 128, 96))["peak"]
+    peak = peak_memory("workflow.measuring.curves:build", case, (1, 5, 3, 128, 96))
     assert peak == pytest.approx(predicted_growth(**case), rel=0.25)

@@ -1,4 +1,4 @@
-"""Whole protocols against independent loops written frame by frame from the specification."""
+"""Whole protocols against independent loops written frame by frame from docs/protocols.md."""
 
 import pickle
 from pathlib import Path
@@ -8,7 +8,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from base.errors import InputError
-from metrics.lifting import denormalise, human36m, mpi_inf_3dhp, pooled
+from metrics import protocols
+from metrics.lifting import Frames, denormalise, human36m, mpi_inf_3dhp, pooled
 
 SIZES = {
     "54138969": (1000, 1002),
@@ -59,7 +60,7 @@ def h36m_test(shared: Path) -> dict[str, np.ndarray]:
 
 
 def slow_human36m(predictions: np.ndarray, columns: dict, gt_2d: np.ndarray | None = None) -> dict[str, float]:
-    """Specification section 4, items 2 to 8, one frame at a time; MPJPE and its aligned form."""
+    """MotionBERT's evaluation, one frame at a time; MPJPE and its aligned form."""
     blocked = ["s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01"]
     errors: dict[str, list] = {}
     for i, pose in enumerate(predictions):
@@ -140,7 +141,7 @@ def test_mean_over_actions_and_over_frames_by_hand():
     assert result["per_action"]["Walking"]["mpjpe"] == pytest.approx(2.5)
     assert result["per_action"]["Sitting"]["mpjpe"] == pytest.approx(10)
     assert result["mpjpe"] == pytest.approx(6.25)
-    assert pooled(predictions, **small())["mpjpe"] == pytest.approx((1 + 2 + 3 + 4 + 10 + 10) / 6)
+    assert pooled(predictions, Frames(**small()))["mpjpe"] == pytest.approx((1 + 2 + 3 + 4 + 10 + 10) / 6)
     assert result["per_action"]["Walking"]["mpjve"] == pytest.approx(1)
     assert result["mpjve"] == pytest.approx((1 + 0) / 2)
     assert result["per_action"]["Sitting"]["acceleration_error"] is None  # two frames have none
@@ -226,7 +227,7 @@ def test_inputs_are_not_written_to():
 
 
 def slow_3dhp(predictions, targets, valid, width) -> tuple[float, float, float]:
-    """Specification section 5, frame by frame and threshold by threshold."""
+    """The official evaluation, frame by frame and threshold by threshold."""
     errors, joints = [], []
     for i in np.flatnonzero(valid):
         pose = predictions[i].copy()
@@ -303,15 +304,17 @@ def test_a_mark_of_a_valid_frame_is_0_or_1(mark):
 def test_a_missing_action_is_no_action_of_its_own(missing: object):
     joints = np.random.default_rng(0).normal(0, 300, (2, 17, 3))
     action, sequence = np.array(["Walking", missing], object), np.array(["s_11_act_14_subact_01_ca_01"] * 2)
-    for protocol in (human36m, pooled):
+    frames = Frames(joints, 1000, 1000, sequence, action, np.ones(2))
+    for protocol in (protocols.human36m, protocols.pooled):
         with pytest.raises(InputError, match="action is missing in 1 of 2 frames, first in 1"):
-            protocol(joints / 500, joints, np.ones(2), 1000, 1000, action, sequence)
+            protocol(joints / 500, frames)
 
 
 def test_no_frames_have_no_mean():
     none = np.zeros((0, 17, 3))
-    for protocol in (human36m, pooled):
+    frames = Frames(none, 1000, 1000, np.zeros(0, str), np.zeros(0, str), np.ones(0))
+    for protocol in (protocols.human36m, protocols.pooled):
         with pytest.raises(InputError, match="N >= 1"):
-            protocol(none, none, np.ones(0), 1000, 1000, np.zeros(0, str), np.zeros(0, str))
+            protocol(none, frames)
     with pytest.raises(InputError, match="N >= 1"):
         mpi_inf_3dhp(none, none, np.ones(0), np.zeros(0, str), 2048, 2048)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
-from metrics.efficiency import MemoryLimitError, latency, peak_memory, throughput
+from metrics.efficiency import MemoryLimitError, latency, peak_memory
 
 MEGABYTE = 2**20
 FLOATS = MEGABYTE // 4
@@ -52,17 +52,16 @@ def broken() -> nn.Module:
 def test_latency_warms_up_sets_threads_and_puts_all_back():
     model, threads = Sleeper().train(), torch.get_num_threads()
     result = latency(model, torch.zeros(3, 2), threads=1, runs=5, warmup=1)
-    assert len(result["raw"]) == 5
+    assert len(result.seconds) == 5
     assert len(model.threads) == 6
     assert set(model.threads) == {1}
-    assert min(result["raw"]) >= 0.02
-    assert result["median"] == np.median(result["raw"])
-    assert result["median"] < 0.2  # the slow first call is not among them
-    assert (result["threads"], result["batch"], result["device"]) == (1, 3, "cpu")
-    assert result["iqr"] == pytest.approx(np.subtract(*np.percentile(result["raw"], [75, 25])))
+    assert min(result.seconds) >= 0.02
+    assert result.median == np.median(result.seconds)
+    assert result.median < 0.2  # the slow first call is not among them
+    assert result.iqr == pytest.approx(np.subtract(*np.percentile(result.seconds, [75, 25])))
     assert model.training
     assert torch.get_num_threads() == threads
-    assert throughput(result, frames=243) == pytest.approx(3 * 243 / result["median"])
+    assert result.throughput(frames=243) == pytest.approx(3 * 243 / result.median)
 
 
 @pytest.mark.parametrize("change", [{"runs": 0}, {"threads": 0}, {"warmup": -1}])
@@ -75,7 +74,7 @@ def test_latency_refuses_nonsense(change):
 def test_peak_memory_sees_the_forward_pass_and_only_that():
     def peak(temporary: int) -> float:
         arguments = {"weights": 50, "temporary": temporary}
-        return peak_memory(f"{__name__}:Balloon", arguments, (1, 2))["peak"] / MEGABYTE
+        return peak_memory(f"{__name__}:Balloon", arguments, (1, 2)) / MEGABYTE
 
     small, large = peak(10), peak(110)
     assert large - small == pytest.approx(100, abs=5)
@@ -93,7 +92,7 @@ def test_a_pass_that_goes_beyond_its_limit_is_told_from_one_that_fails():
     arguments = {"weights": 1, "temporary": 300}
     with pytest.raises(MemoryLimitError, match="out of memory: it asked for more than 200 MiB"):
         peak_memory(f"{__name__}:Balloon", arguments, (1, 2), limit=200 * 2**20)
-    assert peak_memory(f"{__name__}:Balloon", arguments, (1, 2), limit=900 * 2**20)["peak"] > 280 * MEGABYTE
+    assert peak_memory(f"{__name__}:Balloon", arguments, (1, 2), limit=900 * 2**20) > 280 * MEGABYTE
     with pytest.raises(InputError, match="no such weights") as error:
         peak_memory(f"{__name__}:broken", {}, (1, 2), limit=200 * 2**20)
     assert not isinstance(error.value, MemoryLimitError)

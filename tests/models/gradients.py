@@ -21,7 +21,7 @@ def silent(net: nn.Module, clips: Tensor) -> set[str]:
 
 def answers(net: nn.Module, clips: Tensor) -> Tensor:
     """All that the network learns from."""
-    return torch.cat(net.both(clips), 1) if hasattr(net, "both") else net(clips)
+    return torch.cat([output.flatten() for output in net.outputs(clips)])
 
 
 def _gradients(net: nn.Module, clips: Tensor) -> dict[str, Tensor]:

@@ -10,7 +10,6 @@ import torch
 import models
 from base.errors import InputError
 from models import arguments
-from models.examples import example_shape
 
 FAMILIES = {models._model_class(name): name for name in reversed(models.variants())}
 PARAMETERS = {model: inspect.signature(model).parameters for model in FAMILIES}
@@ -87,7 +86,7 @@ def test_a_size_is_refused_or_answers(name, key, kind):
         with torch.device("meta"), torch.no_grad():
             try:
                 net = models.build(name, **hyper).eval()
-                net(torch.empty(example_shape(net)))
+                net(torch.empty(net.example_shape))
             except InputError as error:
                 assert "\n" not in str(error)  # noqa: PT017 (either is right)
 

@@ -6,9 +6,10 @@ import torch
 import models
 from base.errors import InputError
 from models.ssm import selective_scan
-from models.ssm.attention import scan_attention, scan_weights, ssm_maps
+from models.ssm.attention import scan_attention, scan_weights
 from models.ssm.inputs import ScanInputs
 from models.ssm.orders import mode_orders
+from workflow.measuring.maps import ssm_maps
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 import models
 from base.closure import closure
 from base.errors import InputError
-from models.examples import emitted_frames
 from studies import variants
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +68,7 @@ def test_every_variant_maps_clips_to_poses_or_heatmaps(name):
             assert model(torch.empty(2, model.frames, 3, 256, 192)).shape == (2, 15, 64, 48)
         else:
             poses = model(torch.empty(2, model.frames, 17, model.in_channels))
-            assert poses.shape == (2, emitted_frames(model), 17, 3)
+            assert poses.shape == (2, model.emitted_frames, 17, 3)
 
 
 def test_unknown_names_are_answered_with_the_nearest():

@@ -9,6 +9,7 @@ import torch
 from gradients import answers, silent
 from torch import Tensor, nn
 
+from models.contract import PoseModel
 from studies.variants import resolve_variants, variant
 
 UNUSED = {  # saved, and read by nothing
@@ -65,7 +66,7 @@ def test_every_family_is_looked_at():
     assert looked_at == {variant(name)["family"] for name in resolve_variants()}
 
 
-class Attends(nn.Module):
+class Attends(PoseModel):
     """One logit a token, and a softmax over the tokens: `bias` is constant, `weight` is not."""
 
     def __init__(self, weight: float) -> None:

@@ -13,16 +13,14 @@ from base.errors import InputError
 from base.reading import read_yaml
 from datasets import skeletons
 from metrics.efficiency import count_under
-from models.evaluation import emits_one
-from models.examples import example_shape
 from models.lifting import graphs
-from models.lifting.published import published_weights
+from models.lifting.official import official_weights
 from reports.audit.closed_forms import einfalt, macs
 from studies.plan import scaled_hyper
 from studies.variants import resolve_variants, variant
 
 SCAN = {"hgmamba": 4, "stampose": 2}  # scans a layer: each costs 2 MACs a channel and state besides `plain`
-# variant: trainable parameters, those that the profiler sees, its MACs, plain MACs (spec of the peers, 1.1 and 1.3).
+# variant: trainable parameters, those that the profiler sees, its MACs, plain MACs: of the released codes.
 COUNTS = {
     "motionagformer-xs": (2_241_531, 2_234_299, 1_024_135_488, 1_077_181_200),
     "motionagformer-s": (4_817_119, 4_802_719, 6_601_051_584, 7_858_781_352),
@@ -73,7 +71,7 @@ RUNS = [*CHECKED, "einfalt"]  # whose weights are Keras'
 def on_meta(name: str, **overrides) -> tuple[nn.Module, Tensor]:
     with torch.device("meta"):
         net = models.build(name, **overrides)
-        return net, torch.empty(example_shape(net))
+        return net, torch.empty(net.example_shape)
 
 
 def small(name: str, **overrides) -> nn.Module:
@@ -89,7 +87,7 @@ def small(name: str, **overrides) -> nn.Module:
 
 
 def clips(net: nn.Module, count: int = 2) -> Tensor:
-    return torch.randn(count, *example_shape(net)[1:], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    return torch.randn(count, *net.example_shape[1:], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
 def scanned(name: str) -> int:
@@ -126,7 +124,7 @@ OFFICIAL = read_yaml(Path(__file__).with_name("official_keys.yaml"))
 
 @pytest.mark.parametrize("name", CHECKED)
 def test_weights_are_called_as_the_released_code_calls_them(name):
-    theirs = {key: tuple(tensor.shape) for key, tensor in published_weights(on_meta(name)[0]).items()}
+    theirs = {key: tuple(tensor.shape) for key, tensor in official_weights(on_meta(name)[0]).items()}
     assert {key: list(theirs.get(key, ())) for key in OFFICIAL[name]} == OFFICIAL[name]
 
 
@@ -137,9 +135,9 @@ def test_official_weights_load_strictly(name, tmp_path):
         for tensor in source.state_dict().values():
             if tensor.is_floating_point():
                 tensor.add_(0.1 * torch.rand_like(tensor))
-    theirs = {f"module.{key}": tensor for key, tensor in published_weights(source).items()}
+    theirs = {f"module.{key}": tensor for key, tensor in official_weights(source).items()}
     random = np.random.RandomState(0)
-    containers = source.published.containers
+    containers = source.layout.containers
     content = {containers[0]: theirs, "random_state": random, "epoch": 3} if containers else theirs
     torch.save(content, tmp_path / "official.bin")
     loaded = models.load_published(target, tmp_path / "official.bin")
@@ -152,7 +150,7 @@ def test_official_weights_load_strictly(name, tmp_path):
 
 @pytest.mark.parametrize("name", CHECKED)
 def test_another_clip_length_is_refused_where_it_is_in_the_weights(name):
-    weights = published_weights(small(name))
+    weights = official_weights(small(name))
     longer = small(name, frames=27)
     free = ANY_LENGTH | {"poseformerv2", "gla-gcn"}
     if name == "gla-gcn":  # its units follow from T, and nothing else does
@@ -184,7 +182,7 @@ def test_clips_of_a_batch_do_not_see_each_other(name):
     net = small(name)
     inputs, order = clips(net, 3), torch.tensor([2, 0, 1])
     torch.testing.assert_close(net(inputs)[order], net(inputs[order]), rtol=1e-10, atol=1e-10)
-    assert net(inputs).shape == (3, 1 if emits_one(net) else 9, 17, 3)
+    assert net(inputs).shape == (3, 1 if net.emits == "centre" else 9, 17, 3)
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -206,7 +204,7 @@ def test_closed_forms_are_the_operator_counter(name):
 
 
 def test_the_closed_form_of_einfalt_et_al():
-    """What the specification has of it, in G: total, and with every tenth or twentieth frame seen."""
+    """MACs of the released network, in G: total, and with every tenth or twentieth frame seen."""
     assert [round(einfalt(seen) / 1e9, 3) for seen in (71, 36, 18)] == [0.526, 0.496, 0.481]
     for stride, seen in ((5, 71), (10, 36), (20, 18)):
         assert count_under(("true",), *on_meta("einfalt", stride_in=stride))["true"].macs == einfalt(seen)

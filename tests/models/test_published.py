@@ -142,6 +142,6 @@ def test_files_that_are_no_checkpoint_are_named(tmp_path, write, message):
     assert "\n" not in str(error.value)
 
 
-def test_models_without_published_weights_are_named():
+def test_models_without_official_weights_are_named():
     with pytest.raises(InputError, match="no published weights are known of ResidualMLP"):
         models.load_published(models.build("mlp", width=4), {})

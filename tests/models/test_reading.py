@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import models
 from base.errors import InputError
-from models.lifting.published import published_weights
+from models.lifting.official import official_weights
 from models.reading import read_checkpoint
 
 KEY = "STEblocks.0.norm.weight"
@@ -31,13 +31,13 @@ def net() -> nn.Module:
 @pytest.fixture
 def weights() -> dict[str, Tensor]:
     torch.manual_seed(1)
-    state = published_weights(models.build("posemamba-s", frames=3, depth=1, width=4))
+    state = official_weights(models.build("posemamba-s", frames=3, depth=1, width=4))
     return {key: tensor + 0.1 * torch.rand_like(tensor) for key, tensor in state.items()}
 
 
 def loaded(path: Path, weights: dict[str, Tensor]) -> bool:
     """Whether a file loads, and gives these weights."""
-    found = published_weights(models.load_published(net(), path))
+    found = official_weights(models.load_published(net(), path))
     return all(torch.equal(found[key], tensor.to(torch.float32)) for key, tensor in weights.items())
 
 
@@ -59,7 +59,7 @@ def refused(source: Path | dict, model: nn.Module | None = None) -> str:
 def test_checkpoints_of_the_cases_load(shared: Path, case: str) -> None:
     path = shared / "cases" / case / "best_epoch.bin"
     torch.manual_seed(5)
-    found = published_weights(models.load_published(models.build("posemamba-s", frames=3, depth=1, width=4), path))
+    found = official_weights(models.load_published(models.build("posemamba-s", frames=3, depth=1, width=4), path))
     content = read_checkpoint(path)
     given = next(value for value in content.values() if isinstance(value, dict) and "Spatial_pos_embed" in value)
     assert all(torch.equal(tensor, given[key]) for key, tensor in found.items())

@@ -100,5 +100,5 @@ def test_the_process_needs_no_more_than_that_and_the_kernels_sums(work):
     """Counts what the kernel allocates as well: all that the process touches."""
     inputs = long_inputs()
     sums = 4 * UNITS * (inputs.B.numel() + inputs.C.numel() + inputs.delta.numel()) if work != "forward" else 0
-    peak = peak_memory(f"{__name__}:Scan", {"work": work}, (1,))["peak"]
+    peak = peak_memory(f"{__name__}:Scan", {"work": work}, (1,))
     assert allowed(inputs, "forward") - MEGABYTE < peak < allowed(inputs, work) + sums + 10 * MEGABYTE

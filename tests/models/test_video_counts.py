@@ -1,4 +1,4 @@
-"""What the video models cost, against the specification of GLSMamba (sections 1.3, 1.4, 6.1 and 6.2).
+"""What the video models cost, against the paper's tables and docs/glsmamba.md.
 
 Trainable parameters, multiply-accumulates as the papers' profiler sees them (`paper`), and all of them (`true`), for
 one clip of 256x192 images.
@@ -18,7 +18,7 @@ ROWS = {
     "glsmamba-b-spatial": (9_439_391, 138_142_351_360, 9.4, 138.1),
     "glsmamba-b": (9_784_623, 138_913_054_720, 9.8, 138.9),
     "glsmamba-b-no-stmm": (9_094_159, 137_371_648_000, 9.1, 137.4),
-    "glsmamba-blr": (6_827_055, 85_082_767_360, None, 85.1),  # printed: 9.8 M, which the specification explains
+    "glsmamba-blr": (6_827_055, 85_082_767_360, None, 85.1),  # printed: 9.8 M, docs/glsmamba.md says why
     "trans-lr": (46_330_895, 125_702_897_664, 46.3, 125.7),
     "trans-nr": (46_651_151, 259_262_840_832, None, None),  # printed: 47 M and 315.2 G, which nothing reproduces
 }
@@ -48,7 +48,7 @@ def test_rows_of_the_papers_tables(name):
         assert round(macs / 1e9, 1) == printed_macs
 
 
-def test_what_the_specification_says_of_the_rows_that_differ():
+def test_the_rows_that_differ_from_print():
     assert trainable("glsmamba-blr") / 1e6 == pytest.approx(6.83, abs=0.005)
     assert trainable("trans-nr") / 1e6 == pytest.approx(46.65, abs=0.005)
     assert counted("trans-nr", "paper").macs / 1e9 == pytest.approx(259.3, abs=0.05)
@@ -67,7 +67,7 @@ def test_other_sizes():
         assert total / 1e6 == pytest.approx(millions, abs=0.05 if name == "glsmamba-h" else 0.005)
 
 
-def test_the_true_cost_is_the_specifications_plus_what_it_lists_apart():
+def test_the_true_cost_is_that_of_the_layers_and_of_what_no_layer_is():
     """117.177 G of convolutions, deconvolutions and linear layers; attention, scans and deformable taps come on top."""
     tokens, width, states, rank = 5 * 64 * 48, 256, 16, 16
     directions, sets = 4 * 6 + 2 * 2, 6 * 2

@@ -89,7 +89,7 @@ def modulated(w: dict[str, Tensor], y: Tensor, unified: Tensor) -> Tensor:
 
 
 def global_block(w: dict[str, Tensor], x: Tensor) -> Tensor:
-    """Specification of GLSMamba, sections 2.3 to 2.6, on one clip (T, h, w, width)."""
+    """GLSMamba's GSM block (docs/glsmamba.md) on one clip (T, h, w, width)."""
     u = literal.norm(w, "norm.", x, 1e-6)
     hidden = F.relu(w["attention.fc1.weight"] @ u.mean((1, 2)).flatten() + w["attention.fc1.bias"])
     weights = torch.sigmoid(w["attention.fc2.weight"] @ hidden + w["attention.fc2.bias"])

@@ -1,4 +1,4 @@
-"""Scan orders over video: named, bijective, and as the specification walks them (sections 2.5 and 2.7)."""
+"""Scan orders over video: named, bijective, and as docs/glsmamba.md walks them."""
 
 import pytest
 import torch

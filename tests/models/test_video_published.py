@@ -31,7 +31,7 @@ def linear(outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:
 
 
 def official() -> dict[str, Tensor]:
-    """Random weights as the authors' files name and shape them (specification of GLSMamba, section 5)."""
+    """Random weights as the authors' files name and shape them."""
     shapes = {"backbone.pos_embed": (1, 1 + PATCHES, D), "backbone.patch_embed.proj.weight": (D, 3, 16, 16)}
     shapes["backbone.patch_embed.proj.bias"] = (D,)
     layers = {"norm1": NORM, "attn.qkv": linear(3 * D, D), "attn.proj": linear(D, D), "norm2": NORM}

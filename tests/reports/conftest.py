@@ -6,10 +6,11 @@ import pytest
 from demo_results import DEMO, accuracy_rows, count_rows, write_measurements
 
 from studies.load import load_study
+from studies.types import Study
 
 
 @pytest.fixture(scope="session")
-def demo() -> dict:
+def demo() -> Study:
     return load_study(DEMO)
 
 

@@ -7,15 +7,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datasets import lifting
+from datasets import writing
+from datasets.card import Card
 from reports.figures.skeleton import STANDING
-from reports.measurements import COLUMNS
+from reports.measurements import COLUMNS, Choice
+from reports.tables.cell import Cell
+from reports.tables.judge import judge, judge_table
+from reports.tables.numbers import Numbers
+from studies.predictions import Predicted
+from studies.types import Study, Table
 
 SEEDS = (0, 1, 2)
 DEMO = Path(__file__).with_name("demo.yaml")
 OPTIONS = {"scale": "quick", "dataset": "synthetic", "seeds": [0, 1, 2]}
 FRAMES = 243
-# variant -> (params, MACs of a clip) under each convention: specification sections 6 and 7
+# variant -> (params, MACs of a clip) under each convention, as tests/metrics/test_paper_counts.py has them
 COUNTS = {
     "posemamba-s": {"paper": (859_651, 3_587_426_496), "true": (1_470_211, 6_526_319_040)},
     "posemamba-b": {"paper": (3_357_699, 13_943_083_392), "true": (4_742_659, 20_497_691_520)},
@@ -71,7 +77,7 @@ def accuracy_rows(root: str = "results") -> list[dict]:
 
 
 def write_results(root: Path) -> Path:
-    """A whole made-up result below `root`: measurements, runs, prepared data, scan orders; returns measurements.csv."""
+    """A whole made-up result: measurements, cells, runs, prepared data, scan orders; returns measurements.csv."""
     random = np.random.default_rng(1)
     rows = [*count_rows(), *accuracy_rows(str(root))]
     path = root / "measurements.csv"
@@ -83,6 +89,7 @@ def write_results(root: Path) -> Path:
         level = levels[row["variant"], row["recipe"]]
         write_run(folder, row, level, prepared[row["dataset"].removeprefix("synthetic-")], random)
     write_orders(root / "scan_orders.npz")
+    judge([DEMO], path, "", root / "cells.csv", Choice(**OPTIONS))
     return path
 
 
@@ -97,9 +104,9 @@ def write_split(folder: Path, preset: str, n: int = 60) -> np.ndarray:
     factor = np.full(n, 4.0)  # mm a pixel
     pixels = joints / factor[:, None, None]
     keypoints = np.concatenate([pixels[..., :2] + random.normal(0, 4, (n, 17, 2)), np.full((n, 17, 1), 0.8)], axis=2)
-    frames = {"sequence": "s_01_act_01_subact_01_ca_01", "frame": range(n), "subject": "S1", "action": "walk"}
-    frames |= {"camera": "ca_01", "width": width, "height": height}
-    lifting.write_split(folder, keypoints, joints, factor, pd.DataFrame(frames), {"preset": preset})
+    name, size = "s_01_act_01_subact_01_ca_01", (width, height)
+    sequence = writing.CapturedSequence(name, "S1", "walk", "ca_01", size, keypoints, joints, factor)
+    writing.write_split(folder, [sequence], Card(preset=preset))
     return (pixels - pixels[:, :1]) * 2 / width
 
 
@@ -110,7 +117,8 @@ def write_run(folder: Path, row: dict, level: float, labels: np.ndarray, random:
     history = {"epoch": epochs, "step": epochs, "learning_rate": 1e-3, "loss": errors, "val_mpjpe": errors}
     pd.DataFrame(history | {"test_mpjpe": errors, "seconds": 1.0}).to_csv(folder / "history.csv", index=False)
     noisy = labels + random.normal(0, level / 2000 / 1.6, labels.shape)
-    np.savez(folder / "predictions.npz", last=noisy, best_val=noisy, best_test=noisy)
+    arrays = {Predicted(selection, "test").key(): noisy for selection in ("last", "best_val", "best_test")}
+    np.savez(folder / "predictions.npz", **arrays)
     joint_map = np.exp(-np.abs(np.subtract.outer(range(17), range(17))) / 4) + random.random((17, 17)) / 4
     frame_map = np.exp(-np.abs(np.subtract.outer(range(27), range(27))) / 6)
     np.savez(folder / "ssm_maps.npz", joint_map=joint_map, frame_map=frame_map)
@@ -141,3 +149,14 @@ def write_orders(path: Path, frames: int = 4) -> None:
             "stride": np.array([[2 * (j // 2) for j in range(17)], [3 * (j // 3) for j in range(17)]]),
         },
     )
+
+
+def judged(study: Study, table: Table, measurements: pd.DataFrame, comparisons=(), **options) -> tuple[Cell, ...]:
+    """The cells of a table; options: of `Choice`."""
+    numbers = Numbers(measurements, Choice(**OPTIONS | options))
+    return judge_table(study, table, numbers, {comparison.claim: comparison for comparison in comparisons})
+
+
+def by_place(cells: tuple[Cell, ...]) -> dict[tuple[str, str], Cell]:
+    """Cells of a table by row and column."""
+    return {(cell.row, cell.column): cell for cell in cells}

@@ -9,20 +9,23 @@ import pandas as pd
 import pytest
 
 from base.errors import InputError
+from base.files import write_csv
 from base.reading import read_yaml
-from models.examples import emitted_frames
 from reports.audit.checks.printed import conflicts
 from reports.audit.finding import CHECKS, CITED, NEEDS, STANDS, Material
 from reports.audit.ledger import Claim, Ledger, known_claims, make_ledger
-from reports.audit.write import audit_body, flags, gather, write_audit
-from reports.measurements import COLUMNS, read_measurements
+from reports.audit.write import flags, gather, write_audit
+from reports.measurements import COLUMNS, Choice
+from reports.site.build import audit_body
+from reports.tables.cell import read_cells
+from reports.tables.judge import judge
 from studies.findings import EFFECTS, KINDS, read_findings
 from studies.load import FINDINGS, study_names
-from workflow.measuring.efficiency import count_rows, count_under, evaluated_rows, on_meta
+from workflow.measuring.efficiency import count_all, count_rows, evaluated_rows
 from workflow.measuring.evidence import EXPERIMENTS
 from workflow.measuring.evidence import gather as run_experiments
 
-OPTIONS = {"scale": "quick", "dataset": "synthetic"}
+CHOICE = Choice("quick", "synthetic")
 COUNTED = ("posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")
 PEERS = tuple(peer["variant"] for peer in known_claims()["peers"].values() if "variant" in peer)
 FOUND = read_findings()
@@ -84,17 +87,19 @@ FLAGGED = {
 ABOUT_THE_NOTE = re.compile(r"\bnote\b|TAR-ViTPose|quoted from other papers")
 
 
+def write_report(measurements: pd.DataFrame, folder: Path) -> None:
+    """measurements.csv, and the cells of all studies."""
+    csv = write_csv(folder / "measurements.csv", measurements)
+    judge(study_names(), csv, "", folder / "cells.csv", CHOICE)
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """measurements.csv with real counts, and evidence.json from the real experiments."""
     folder = tmp_path_factory.mktemp("audit")
-    counts = {}
-    for name in dict.fromkeys((*COUNTED, *PEERS)):
-        model, clip = on_meta(name)
-        found = count_under(("paper", "true", "operators"), model, clip)
-        counts |= {(name, convention): (result, emitted_frames(model)) for convention, result in found.items()}
+    counts = count_all(list(dict.fromkeys((*COUNTED, *PEERS))), ("paper", "true", "operators"))
     rows = [*count_rows(counts), *evaluated_rows(counts)]
-    pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / "measurements.csv", index=False)
+    write_report(pd.DataFrame(rows, columns=COLUMNS), folder)
     (folder / "evidence.json").write_text(json.dumps(run_experiments()), encoding="utf-8")
     return folder / "measurements.csv", folder / "evidence.json"
 
@@ -106,7 +111,7 @@ def experiments(files: tuple[Path, Path]) -> dict[str, dict]:
 
 @pytest.fixture(scope="module")
 def audit(files: tuple[Path, Path]) -> dict:
-    return gather(study_names(), files[0], experiments(files), **OPTIONS)
+    return gather(study_names(), files[0].parent, experiments(files), CHOICE)
 
 
 @pytest.mark.slow
@@ -190,14 +195,14 @@ def test_no_number_of_a_run_stands_in_a_finding(audit: dict, files: tuple[Path, 
         for s in ("last", "best_test")
     ]
     with_runs = pd.concat([counts, pd.DataFrame(rows)]).reindex(columns=list(COLUMNS)).fillna("")
-    with_runs.to_csv(tmp_path / "m.csv", index=False)
-    assert gather(study_names(), tmp_path / "m.csv", experiments(files), **OPTIONS)["findings"] == audit["findings"]
+    write_report(with_runs, tmp_path)
+    assert gather(study_names(), tmp_path, experiments(files), CHOICE)["findings"] == audit["findings"]
 
 
 @pytest.mark.slow
 def test_what_needs_counts_says_so_without_them(files: tuple[Path, Path], tmp_path: Path) -> None:
-    pd.DataFrame(columns=COLUMNS).to_csv(tmp_path / "m.csv", index=False)
-    shown = gather(study_names(), tmp_path / "m.csv", experiments(files), **OPTIONS)["findings"]
+    write_report(pd.DataFrame(columns=COLUMNS), tmp_path)
+    shown = gather(study_names(), tmp_path, experiments(files), CHOICE)["findings"]
     by_id = {finding["id"]: finding for finding in shown}
     assert by_id["hidden-weights"]["status"] == NEEDS
     assert "make efficiency" in by_id["hidden-weights"]["needs"]
@@ -207,12 +212,14 @@ def test_what_needs_counts_says_so_without_them(files: tuple[Path, Path], tmp_pa
 
 
 @pytest.mark.slow
-def test_files_and_page_escape_what_data_say(files: tuple[Path, Path], tmp_path: Path, audit: dict) -> None:
-    write_audit(study_names(), *files, tmp_path, **OPTIONS)
-    assert {path.name for path in tmp_path.iterdir()} == {"audit.json", "claims.csv", "findings.csv", "index.html"}
-    assert len(pd.read_csv(tmp_path / "claims.csv")) == len(audit["claims"])
+def test_files_and_page_escape_what_data_say(files: tuple[Path, Path], audit: dict) -> None:
+    measurements, evidence = files
+    write_audit(study_names(), measurements.parent, evidence, CHOICE)
+    folder = measurements.with_name("audit")
+    assert {path.name for path in folder.iterdir()} == {"audit.json", "claims.csv", "findings.csv"}
+    assert len(pd.read_csv(folder / "claims.csv")) == len(audit["claims"])
     bad = audit["findings"][0] | {"title": "<script>alert(1)</script>", "head": ("a",), "rows": (("<b>",),)}
-    page = audit_body(audit | {"findings": [bad]})
+    page = audit_body(audit | {"findings": [bad]}, [])
     assert "<script>" not in page
     assert "&lt;b&gt;" in page
     assert "Withdrawn" in page
@@ -271,7 +278,7 @@ def test_a_cell_with_a_footnote_is_not_compared_with_one_without() -> None:
 
 
 def test_the_papers_own_footnotes_reach_their_cells(files: tuple[Path, Path]) -> None:
-    ledger = make_ledger(["posemamba", "sasmamba"], read_measurements(files[0]), **OPTIONS)
+    ledger = make_ledger(["posemamba", "sasmamba"], read_cells(files[0].with_name("cells.csv")))
     assert ledger.claims[f"{MAIN}/posemamba-s/p1_gt"].notes == ("* reproduced results",)
     assert ledger.claims[f"{MAIN}/posemamba-s/p1"].notes == ()  # has no mark
     assert ledger.claims[f"{MAIN}/sasmamba/macs"].notes == ()  # ours
@@ -290,6 +297,6 @@ def test_addresses_are_whole() -> None:
 
 
 def test_missing_files_end_in_one_line(tmp_path: Path) -> None:
-    pd.DataFrame(columns=COLUMNS).to_csv(tmp_path / "m.csv", index=False)
+    write_report(pd.DataFrame(columns=COLUMNS), tmp_path)
     with pytest.raises(InputError, match=r"evidence\.json: no such file"):
-        write_audit(["posemamba"], tmp_path / "m.csv", tmp_path / "evidence.json", tmp_path, **OPTIONS)
+        write_audit(["posemamba"], tmp_path, tmp_path / "evidence.json", CHOICE)

@@ -12,12 +12,13 @@ import pytest
 from demo_results import DEMO, OPTIONS
 from demo_site import write_report
 
+from reports.measurements import Choice
 from reports.site.build import write_site
 from reports.site.guide import guide
 from workflow.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OTHERS = [ROOT / "CHANGELOG.md", ROOT / "config.yaml"]
 TARGETS = set(re.findall(r"^([a-z ]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 MAKE_TARGETS = {name for line in TARGETS for name in line.split()}
@@ -122,6 +123,12 @@ def test_nothing_that_is_not_in_the_clone_is_referred_to() -> None:
         assert "not available in this version" not in text, page.name
 
 
+def test_no_line_of_the_docs_is_too_long_to_compare() -> None:
+    """One sentence a line: a change then shows as the sentences that it touches."""
+    lines = [(page.name, line) for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()]
+    assert [line for line in lines if len(line[1]) > 160] == []
+
+
 def test_revisions_that_the_docs_name_are_in_the_history() -> None:
     git = ["git", "-C", str(ROOT)]
     shallow = subprocess.run(
@@ -142,7 +149,7 @@ def test_revisions_that_the_docs_name_are_in_the_history() -> None:
 def test_commands_on_the_pages_run_from_a_fresh_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     report = write_report(tmp_path)
-    site = write_site([DEMO], report, report / "site", **OPTIONS).parent
+    site = write_site([DEMO], report, report / "site", Choice(**OPTIONS)).parent
     findings = json.loads((report / "audit/audit.json").read_text(encoding="utf-8"))["findings"]
     told = [finding["command"] for finding in findings if finding["command"]]
     assert len(told) > 10

@@ -1,17 +1,19 @@
 """The leaderboard's front, and rows sorted by what was measured."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
+from demo_results import judged
 
 from base.reading import read_yaml
 from reports.figures.leaderboard import Place, front
-from reports.tables import build_table
-from reports.verdicts import same_digits
+from reports.tables.verdicts import same_digits
 from studies.load import load_study
+from studies.measurements import COLUMNS
 from studies.plan import scaled_variants
 from studies.printed import cut_off, parse_printed
-from workflow.measuring.efficiency import count_under, evaluated_rows, on_meta
-from workflow.measuring.measurements import COLUMNS
+from workflow.measuring.efficiency import count_all, evaluated_rows
 
 
 def place(label: str, cost: float, error: float) -> Place:
@@ -32,16 +34,15 @@ def test_the_front_has_whom_no_cheaper_network_beats() -> None:
 
 def test_costs_are_sorted_and_those_of_one_frame_are_not_divided() -> None:
     study = load_study("equal-terms")
-    table = next(t for t in study["tables"] if t["id"] == "cost")
+    table = study.table("cost")
     few = ("posemamba-s", "stcformer", "hdformer", "mhformer", "p-stmo-s", "einfalt")
-    table = table | {"rows": [row for row in table["rows"] if row["id"] in few]}
-    counted = {(name, "true"): (count_under(("true",), *on_meta(name))["true"], 0) for name in few}
-    rows = list(evaluated_rows(counted))
+    table = replace(table, rows=tuple(row for row in table.rows if row.id in few))
+    rows = list(evaluated_rows(count_all(few, ("true",))))
     measured = pd.DataFrame(rows, columns=COLUMNS).astype({"value": float})
-    cells = build_table(study, table, measured, scale="quick", dataset="synthetic")
-    released = cells[cells["column"] == "released"].set_index("row")["measured"]
-    assert released.is_monotonic_increasing
-    here = cells[cells["column"] == "here"].set_index("row")["measured"]
+    cells = judged(study, table, measured)
+    released = {cell.row: cell.measured for cell in cells if cell.column == "released"}
+    assert list(released.values()) == sorted(released.values())
+    here = {cell.row: cell.measured for cell in cells if cell.column == "here"}
     assert (
         here["p-stmo-s"] == released["p-stmo-s"] == pytest.approx(2 * 863.901696)
     )  # M: a pass a frame, and the mirrored one

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base.errors import InputError
+from base.files import write_csv
 from reports.measurements import Choice
 from reports.regression.compare import changed, compare, failed, report
 from reports.regression.numbers import COLUMNS, IDENTITY, read_baseline, renew, watched, write_baseline
-from studies.columns import COLUMNS as MEASURED
+from studies.measurements import COLUMNS as MEASURED
 
 CHOICE = Choice(scale="quick", dataset="synthetic")
 FINGERPRINTS = pd.DataFrame(
@@ -194,5 +195,8 @@ def test_a_baseline_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_baseline(tmp_path / "none.csv")
     (tmp_path / "other.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(InputError, match="is no baseline"):
+    with pytest.raises(InputError, match=r"lacks the columns kind, .*; delete it and take it from git again"):
         read_baseline(tmp_path / "other.csv")
+    write_csv(tmp_path / "bad.csv", BEFORE.assign(value="much"))
+    with pytest.raises(InputError, match="is no baseline"):
+        read_baseline(tmp_path / "bad.csv")

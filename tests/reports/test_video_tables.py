@@ -1,42 +1,40 @@
 """Tables of poses in video: benchmarks that are not here, rendered videos by box setting, and out of memory."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
+from demo_results import by_place, judged
 
-from reports.layout import count_verdicts, make_view
 from reports.measurements import Choice
-from reports.tables import build_table, find_table
-from reports.writers import markdown
-from studies.columns import COLUMNS
+from reports.tables.cell import count_verdicts
+from reports.tables.layout import make_view
+from reports.tables.writers import markdown
+from studies.measurements import COLUMNS
+from studies.types import Row, Study, Table, VideoColumn
 
-STUDY = {
-    "study": "paper",
-    "title": "A paper",
-    "tables": [
-        {
-            "id": "main",
-            "number": None,
-            "title": "Comparison",
-            "benchmark": None,
-            "device_memory": "24 GiB",
-            "columns": [
-                {"id": "mean", "label": "mAP", "kind": "accuracy", "benchmark": "posetrack17", "boxes": "unstated"},
-                {"id": "gt", "label": "mAP", "kind": "accuracy", "benchmark": "posetrack17", "boxes": "gt"},
-                {"id": "video", "label": "mAP", "kind": "accuracy", "benchmark": "video", "boxes": "detected"},
-                {"id": "video_gt", "label": "mAP", "kind": "accuracy", "benchmark": "video", "boxes": "gt"},
-                {"id": "copies", "label": "mAP", "kind": "accuracy", "benchmark": "video", "boxes": "gt"},
-            ],
-            "rows": [
-                {"id": "peer", "label": "Peer", "cells": {"mean": "81.2"}},
-                {"id": "ours", "label": "Ours", "variant": "mlp", "recipe": "video", "cells": {"mean": "86.9"}},
-                {"id": "large", "label": "Large", "variant": "mean-pose", "cells": {"mean": "OOM"}},
-            ],
-        }
-    ],
-}
-for column in STUDY["tables"][0]["columns"]:
-    column |= {"metric": "ap", "protocol": "poseval", "unit": "%"}
-STUDY["tables"][0]["columns"][-1]["neighbours"] = "copies"
+AP = {"label": "mAP", "metric": "ap", "protocol": "poseval", "unit": "%"}
+THEIRS, OURS = {"benchmark": "posetrack17", "about": "posetrack17"}, {"benchmark": "video", "about": "posetrack17"}
+TABLE = Table(
+    id="main",
+    number=None,
+    title="Comparison",
+    benchmark=None,
+    device_memory="24 GiB",
+    columns=(
+        VideoColumn(id="mean", boxes="unstated", **THEIRS, **AP),
+        VideoColumn(id="gt", boxes="gt", **THEIRS, **AP),
+        VideoColumn(id="video", boxes="detected", **OURS, **AP),
+        VideoColumn(id="video_gt", boxes="gt", **OURS, **AP),
+        VideoColumn(id="copies", boxes="gt", neighbours="copies", **OURS, **AP),
+    ),
+    rows=(
+        Row(id="peer", label="Peer", cells={"mean": "81.2"}),
+        Row(id="ours", label="Ours", variant="mlp", recipe="video", cells={"mean": "86.9"}),
+        Row(id="large", label="Large", variant="mean-pose", cells={"mean": "OOM"}),
+    ),
+)
+STUDY = Study(name="paper", title="A paper", venue="", link="", tables=(TABLE,))
 OPTIONS = {"scale": "quick", "dataset": "synthetic", "selection": "last"}
 
 
@@ -51,8 +49,12 @@ def measured(*rows):
 
 
 def cells(*rows, **options):
-    table = build_table(STUDY, find_table(STUDY, "main"), measured(*rows), **OPTIONS | options)
-    return table, table.set_index(["row", "column"])
+    table = judged(STUDY, TABLE, measured(*rows), **OPTIONS | options)
+    return table, by_place(table)
+
+
+def verdict_of(cell):
+    return cell.verdict, cell.why
 
 
 VIDEO = [
@@ -68,16 +70,16 @@ def memory(mebibytes):
 
 def test_a_benchmark_that_is_not_here_needs_registration():
     _, cell = cells(*VIDEO)
-    assert tuple(cell.loc[("ours", "mean"), ["verdict", "why"]]) == ("not run", "data needs registration")
-    assert tuple(cell.loc[("peer", "mean"), ["verdict", "why"]]) == ("not run", "no implementation yet")
-    assert cell["measured"].loc[[("ours", "mean"), ("ours", "gt")]].isna().all()
+    assert verdict_of(cell["ours", "mean"]) == ("not run", "data needs registration")
+    assert verdict_of(cell["peer", "mean"]) == ("not run", "no implementation yet")
+    assert cell["ours", "mean"].measured is cell["ours", "gt"].measured is None
 
 
 def test_box_settings_and_neighbours_are_never_mixed():
     table, cell = cells(*VIDEO)
-    assert list(cell.loc["ours"].loc[["video", "video_gt", "copies"], "measured"]) == [60, 70, 50]
-    assert set(cell.loc["ours"].loc[["video", "video_gt", "copies"], "verdict"]) == {"not comparable"}
-    details = [heading.detail for heading in make_view(STUDY, STUDY["tables"][0], table, Choice(**OPTIONS)).headings]
+    assert [cell["ours", column].measured for column in ("video", "video_gt", "copies")] == [60, 70, 50]
+    assert {cell["ours", column].verdict for column in ("video", "video_gt", "copies")} == {"not comparable"}
+    details = [heading.detail for heading in make_view(STUDY, TABLE, table, Choice(**OPTIONS)).headings]
     assert details == [
         "%, PoseTrack2017, boxes not stated",
         "%, PoseTrack2017, true boxes",
@@ -91,13 +93,13 @@ def test_where_the_data_are_there_the_box_setting_decides():
     """A number for boxes that the paper does not state is compared with none."""
     own = {"scale": "paper", "dataset": "video-posetrack17"}
     _, cell = cells(row("poseval+gt-boxes/val/last", 87.0, **own), scale="paper")
-    assert cell.loc[("ours", "gt"), "measured"] == 87
-    assert cell.loc[("ours", "mean"), "verdict"] == "not comparable"
-    assert cell.loc[("ours", "mean"), "why"] == "which boxes is not stated: 87.0 with true boxes"
-    study = STUDY | {"tables": [STUDY["tables"][0] | {"columns": [STUDY["tables"][0]["columns"][0] | {"boxes": "gt"}]}]}
+    assert cell["ours", "gt"].measured == 87
+    assert cell["ours", "mean"].verdict == "not comparable"
+    assert cell["ours", "mean"].why == "which boxes is not stated: 87.0 with true boxes"
+    stated = replace(TABLE, columns=(replace(TABLE.columns[0], boxes="gt"),))
     numbers = measured(row("poseval+gt-boxes/val/last", 87.0, **own))
-    table = build_table(study, study["tables"][0], numbers, **OPTIONS | {"scale": "paper"})
-    assert list(table["verdict"]) == ["not run", "reproduced", "not run"]
+    table = judged(STUDY, stated, numbers, **OPTIONS | {"scale": "paper"})
+    assert [cell.verdict for cell in table] == ["not run", "reproduced", "not run"]
 
 
 @pytest.mark.parametrize(
@@ -110,29 +112,28 @@ def test_where_the_data_are_there_the_box_setting_decides():
 )
 def test_out_of_memory_is_judged_by_the_prediction(mebibytes, verdict, why):
     table, cell = cells(*VIDEO, memory(mebibytes))
-    assert tuple(cell.loc[("large", "mean"), ["verdict", "why"]]) == (verdict, why)
+    assert verdict_of(cell["large", "mean"]) == (verdict, why)
     assert count_verdicts(table)[verdict] == 1
-    page = markdown(make_view(STUDY, STUDY["tables"][0], table, Choice(**OPTIONS)))
+    page = markdown(make_view(STUDY, TABLE, table, Choice(**OPTIONS)))
     assert "OOM" in page
     assert why.replace(">", r"\>") in page
-    assert cell.loc[("large", "video"), "why"].startswith("not trained: the paper prints out of memory")
+    assert cell["large", "video"].why.startswith("not trained: the paper prints out of memory")
 
 
 def test_out_of_memory_without_a_prediction_is_not_run():
     table, cell = cells(*VIDEO)
-    assert tuple(cell.loc[("large", "mean"), ["verdict", "why"]]) == ("not run", "training_memory not predicted")
+    assert verdict_of(cell["large", "mean"]) == ("not run", "training_memory not predicted")
     assert count_verdicts(table) == {"reproduced": 0, "differs": 0, "not comparable": 0, "not run": 3}
 
 
 def test_no_lifting_baselines_stand_in_a_table_of_videos():
     table, _ = cells(*VIDEO)
-    assert list(dict.fromkeys(table["row"])) == ["peer", "ours", "large"]
+    assert list(dict.fromkeys(cell.row for cell in table)) == ["peer", "ours", "large"]
 
 
 def test_a_table_of_printed_numbers_alone_names_no_scale():
     """Nothing of it was measured here, at whatever scale."""
-    columns = STUDY["tables"][0]["columns"][:2]
-    table = STUDY["tables"][0] | {"columns": columns}
-    view = make_view(STUDY, table, build_table(STUDY, table, measured(*VIDEO), **OPTIONS), Choice(**OPTIONS))
+    table = replace(TABLE, columns=TABLE.columns[:2])
+    view = make_view(STUDY, table, judged(STUDY, table, measured(*VIDEO), **OPTIONS), Choice(**OPTIONS))
     assert (view.notice, "scale" in view.caption) == ("", False)
     assert "the data are not here" in view.caption

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from base.closure import ROOT, closure
+from studies.variants import resolve_variants
 
 
 def test_models_do_not_share_their_own_files() -> None:
@@ -21,11 +22,31 @@ def test_a_run_depends_on_engine_losses_and_metrics_but_not_on_reports_or_other_
     assert "datasets/motion/cmu.py" not in files
 
 
+def test_an_edit_of_the_unpickler_concerns_no_training_that_starts_from_no_official_weights() -> None:
+    readers = {"models/reading.py", "models/checkpoints.py", "models/lifting/official.py", "models/video/official.py"}
+    for variant in resolve_variants().values():
+        module = variant["model"].rpartition(".")[0]
+        files = closure(module, f"training.{module.split('.')[1]}")
+        assert not readers & set(files), module
+    assert "models/reading.py" in closure("models.lifting.official")
+
+
 def test_reports_import_no_torch_and_no_model() -> None:
-    files = closure("reports.tables", "reports.figures", "reports.site.build", "workflow.measuring.measurements")
+    files = closure(
+        "reports.tables.judge", "reports.figures", "reports.site.build", "workflow.measuring.lifting_scores"
+    )
     assert not [f for f in files if f.startswith(("models/", "training/"))]
-    assert {"reports/templates/site/base.html", "reports/site/assets/site.js"} <= set(files)
+    assert {"reports/site/templates/base.html", "reports/site/assets/site.js"} <= set(files)
+    files += closure("workflow.measuring.video_scores")
     assert not [f for f in files if f.endswith(".py") and "import torch" in (ROOT / f).read_text(encoding="utf-8")]
+
+
+def test_what_shows_cells_does_not_depend_on_what_judges_them() -> None:
+    judging = {"reports/tables/judge.py", "reports/tables/kinds.py", "reports/tables/verdicts.py"}
+    assert judging <= set(closure("reports.tables.judge"))
+    shown = ("tables.writers", "figures", "audit.write", "site.build", "crate", "summary")
+    assert not judging & {file for room in shown for file in closure(f"reports.{room}")}
+    assert "reports/site/templates/base.html" not in closure("reports.tables.judge")
 
 
 def test_every_file_exists_and_appears_once() -> None:

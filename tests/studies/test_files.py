@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from base.errors import InputError
-from base.files import read_arrays
+from base.files import read_arrays, read_csv, write_csv
 
 ARRAYS = {"last": np.arange(600, dtype=np.float32).reshape(20, 30), "gt/joints": np.ones((3, 2), bool)}
 
@@ -49,3 +50,20 @@ def test_what_is_no_npz_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.npz: cannot be read"):
         read_arrays(tmp_path / "a.npz")
+
+
+def test_a_table_is_read_as_it_was_written_and_a_bad_one_is_named(tmp_path: Path) -> None:
+    table = pd.DataFrame({"row": ["a", "b, c"], "value": [1.5, np.nan]})
+    path = write_csv(tmp_path / "t.csv", table)
+    pd.testing.assert_frame_equal(read_csv(path, ["row"]), table)
+    for content, said in {
+        b"": "is no CSV file",
+        b"\xff\xfe\x00": "is no CSV file",
+        b"row\n1\n": "lacks the columns value",
+    }.items():
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"t\.csv: {said}; delete it and run `make` again"):
+            read_csv(path, ["row", "value"])
+    path.unlink()
+    with pytest.raises(InputError, match=r"t\.csv: no such file; train again"):
+        read_csv(path, ["row"], "train again")

@@ -4,11 +4,11 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 
 from base.errors import InputError
 from base.reading import nearest, read_yaml
 from studies.load import check_all, check_schema, load_study, recipes, study_names
+from studies.types import CountColumn, FactColumn, LiftingColumn
 
 STUDY = """
 study: paper
@@ -63,10 +63,22 @@ def test_everything_in_the_repository_is_sound():
 def test_a_sound_study_loads_as_written(study_file):
     path = study_file()
     assert load_study(path) == load_study(str(path))
-    loaded = load_study(path)
-    abouts = [column.pop("about") for table in loaded["tables"] for column in table["columns"] if "about" in column]
-    assert set(abouts) == {"human36m"}
-    assert loaded == yaml.safe_load(STUDY)
+    study = load_study(path)
+    frames, params, p1 = study.table("main").columns
+    assert frames == FactColumn(id="frames", label="T")
+    assert params == CountColumn(id="params", label="Params", metric="params", convention="paper", unit="M")
+    assert (type(p1), p1.input, p1.split, p1.about) == (LiftingColumn, "detected", "test", "human36m")
+    other, ours = study.table("main").rows
+    assert (other.variant, other.notes, other.cells) == ("", ("star",), {"frames": "27", "params": "1.0 M", "p1": "-"})
+    assert (ours.variant, ours.recipe, ours.cells) == ("posemamba-s", "posemamba", {"params": "0.9 M", "p1": "41.8"})
+    assert [figure.id for figure in study.figures] == ["bubbles", "map", "curves"]
+    assert study.figure("curves").tables == ("main",)
+
+
+def test_rendered_videos_stand_for_a_papers_where_it_prints_numbers_for_videos():
+    abouts = {name: {column.about for table in load_study(name).tables for column in table.accuracies
+                     if column.benchmark == "video"} for name in ("glsmamba", "open-video")}  # fmt: skip
+    assert abouts == {"glsmamba": {"posetrack17"}, "open-video": {None}}
 
 
 # Text of the study, what replaces it, and what the message says after the file's name.
@@ -144,14 +156,14 @@ def test_out_of_memory_needs_the_devices_memory(study_file):
     path = study_file(*oom)
     text = path.read_text(encoding="utf-8").replace("    columns:", "    device_memory: 24 GiB\n    columns:")
     path.write_text(text.split("figures:")[0], encoding="utf-8")
-    assert "recipe" not in load_study(path)["tables"][0]["rows"][1]
+    assert not load_study(path).table("main").row("ours").recipe
     path.write_text(text.replace("24 GiB", "24 mm"), encoding="utf-8")
     assert "tables[0].device_memory: printed value '24 mm': its unit does not fit" in complaint(load_study, path)
 
 
 def test_a_figure_may_show_a_baseline(study_file):
     """Baselines are trained with every table, by a recipe of their own."""
-    assert load_study(study_file("F, variant: posemamba-s", "F, variant: mlp"))["figures"][1]["variant"] == "mlp"
+    assert load_study(study_file("F, variant: posemamba-s", "F, variant: mlp")).figures[1].variant == "mlp"
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), MISSPELT_KEYS + MISSPELT_VALUES + UNKNOWN_NAMES)

@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("base", "datasets", "metrics", "models", "reports", "studies", "training", "workflow")
 NAME = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)(?:\([^`]*)?`")
 WRITTEN = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-WRITTEN += [path for pattern in ("docs/*.md", "studies/*.yaml", "workflow/rules/*.smk") for path in ROOT.glob(pattern)]
+WRITTEN += [
+    path for pattern in ("docs/**/*.md", "studies/*.yaml", "workflow/rules/*.smk") for path in ROOT.glob(pattern)
+]
 WRITTEN += [ROOT / name for name in ("README.md", "Snakefile", "config.yaml")]
 
 

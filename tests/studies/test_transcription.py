@@ -6,6 +6,7 @@ import pytest
 
 from studies.load import load_study
 from studies.printed import agrees, parse_printed
+from studies.types import CountColumn
 from studies.variants import resolve_variants
 
 ROWS = {
@@ -36,7 +37,7 @@ UNLABELLED = {"table6"}
 
 
 def tables(name):
-    return {table["id"]: table for table in load_study(name)["tables"]}
+    return {table.id: table for table in load_study(name).tables}
 
 
 def paper_text(shared, word):
@@ -53,14 +54,14 @@ def flowing(text):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_every_row_is_there(name):
-    assert {table_id: len(table["rows"]) for table_id, table in tables(name).items()} == ROWS[name]
+    assert {table_id: len(table.rows) for table_id, table in tables(name).items()} == ROWS[name]
 
 
 @pytest.mark.parametrize("name", ["posemamba", "sasmamba"])
 def test_every_row_fills_every_column(name):
     for table in tables(name).values():
-        for row in table["rows"]:
-            assert list(row["cells"]) == [column["id"] for column in table["columns"]], (table["id"], row["id"])
+        for row in table.rows:
+            assert list(row.cells) == [column.id for column in table.columns], (table.id, row.id)
 
 
 @pytest.mark.shared
@@ -69,28 +70,28 @@ def test_posemamba_against_the_papers_text(shared, table_id):
     """Each line between heading and caption is a row, in order: its label, then exactly the transcribed cells."""
     table = tables("posemamba")[table_id]
     text = paper_text(shared, "PoseMamba")
-    number = table["number"]
+    number = table.number
     heading, caption = text.index(HEADING[table_id]), text.index(f"Table {number}: ")
     lines = [line.strip() for line in text[heading:caption].splitlines()[1:] if line.strip()]
-    assert len(lines) == len(table["rows"])
-    for line, row in zip(lines, table["rows"], strict=True):
-        cells = {key: MARKS.get(cell, cell) for key, cell in row["cells"].items()}
+    assert len(lines) == len(table.rows)
+    for line, row in zip(lines, table.rows, strict=True):
+        cells = {key: MARKS.get(cell, cell) for key, cell in row.cells.items()}
         values = PRINTED_ROW[table_id].format(**cells)
         assert re.fullmatch(r"(.*\s)?" + re.escape(values), line), (line, values)
         label = line.removesuffix(values).removeprefix("*").strip()
         if table_id not in UNLABELLED:
-            assert re.fullmatch(re.escape(row["label"]) + r"( \(.+\))?( \S+['’]\d\d)?", label), (line, row["label"])
-            assert row.get("cite", "") in label.replace("’", "'")
-        assert ("hrnet" in row.get("notes", [])) == line.startswith("*")
-    assert flowing(text[caption : caption + 400]).startswith(f"Table {number}: {table['title']}.")
+            assert re.fullmatch(re.escape(row.label) + r"( \(.+\))?( \S+['’]\d\d)?", label), (line, row.label)
+            assert row.cite in label.replace("’", "'")
+        assert ("hrnet" in row.notes) == line.startswith("*")
+    assert flowing(text[caption : caption + 400]).startswith(f"Table {number}: {table.title}.")
 
 
 @pytest.mark.shared
 def test_posemamba_figures_against_the_papers_text(shared):
     shown = re.sub(r" \([^()]+ et al\. \d{4}\)", "", flowing(paper_text(shared, "PoseMamba")))
-    figures = {figure["id"]: figure for figure in load_study("posemamba")["figures"]}
+    figures = {figure.id: figure for figure in load_study("posemamba").figures}
     for name in ("figure1", "figure5"):
-        assert f"Figure {figures[name]['number']}: {figures[name]['title']}." in shown
+        assert f"Figure {figures[name].number}: {figures[name].title}." in shown
 
 
 @pytest.mark.shared
@@ -102,13 +103,13 @@ def test_sasmamba_against_the_pages_text(shared):
             section = cells[0]
         elif len(cells) == 10 and section:
             found.append((section, cells))
-    rows = tables("sasmamba")["main"]["rows"]
+    rows = tables("sasmamba")["main"].rows
     assert len(found) == len(rows)
     for (printed_section, (label, venue, *printed)), row in zip(found, rows, strict=True):
-        ours = [MARKS.get(cell, cell).replace(" ", "") for cell in row["cells"].values()]
+        ours = [MARKS.get(cell, cell).replace(" ", "") for cell in row.cells.values()]
         assert [cell.replace("✗", "×") for cell in printed] == ours, label
-        assert (label, venue, printed_section) == (row["label"], row.get("cite", "-"), row["section"])
-        assert ("reproduced" in row.get("notes", [])) == ("22.0*" in printed)
+        assert (label, venue, printed_section) == (row.label, row.cite or "-", row.section)
+        assert ("reproduced" in row.notes) == ("22.0*" in printed)
 
 
 def profiler_counts(hyper):
@@ -124,13 +125,13 @@ def profiler_counts(hyper):
 def test_posemamba_counts_agree_with_the_closed_form(table_id):
     """Every count printed for our variants is the profiler's: a wrong digit or a wrong variant would show."""
     table, checked = tables("posemamba")[table_id], 0
-    ours = [row for row in table["rows"] if row.get("variant", "").startswith("posemamba")]
+    ours = [row for row in table.rows if row.variant.startswith("posemamba")]
     for row in ours:
-        for column in table["columns"]:
-            if column.get("metric") in ("params", "macs_per_clip"):
-                hyper = resolve_variants()[row["variant"]]["hyper"]
-                printed = parse_printed(row["cells"][column["id"]], column["unit"])
-                assert agrees(printed, profiler_counts(hyper)[column["metric"]]), (row["id"], column["id"])
+        for column in table.columns:
+            if isinstance(column, CountColumn) and column.metric in ("params", "macs_per_clip"):
+                hyper = resolve_variants()[row.variant]["hyper"]
+                printed = parse_printed(row.cells[column.id], column.unit)
+                assert agrees(printed, profiler_counts(hyper)[column.metric]), (row.id, column.id)
                 checked += 1
     assert checked == 2 * len(ours) > 0
 
@@ -139,8 +140,8 @@ def test_posemamba_counts_agree_with_the_closed_form(table_id):
 def test_facts_are_those_of_the_variant(name, table_id):
     """Frames, width and layers that a paper prints are the ones that the row's variant has."""
     facts = {"frames": lambda h: h["frames"], "width": lambda h: h["width"], "layers": lambda h: 2 * h["depth"]}
-    for row in tables(name)[table_id]["rows"]:
-        for fact in facts.keys() & row["cells"].keys():
-            if "variant" in row:
-                hyper = resolve_variants()[row["variant"]]["hyper"]
-                assert row["cells"][fact] == str(facts[fact](hyper)), (row["id"], fact)
+    for row in tables(name)[table_id].rows:
+        for fact in facts.keys() & row.cells.keys():
+            if row.variant:
+                hyper = resolve_variants()[row.variant]["hyper"]
+                assert row.cells[fact] == str(facts[fact](hyper)), (row.id, fact)

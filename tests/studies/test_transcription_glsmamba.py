@@ -36,7 +36,7 @@ ODD_MEANS = {
     ("published-posetrack21", "dcpose"): ["mean"],
     ("published-posetrack21", "diffusionpose"): ["neither"],
 }
-# Trainable weights of section 6.2, by variant.
+# Trainable weights, by variant.
 TRAINABLE = {
     "glsmamba-b-unified": 9_094_159,
     "glsmamba-b-no-stmm": 9_094_159,
@@ -84,7 +84,7 @@ def markdown_table(text, title):
 
 
 def published_rows(spec):
-    """Published rows of section 3.6: table -> (method, seven joints or none, mean, letters of its sources, remark)."""
+    """Published rows: table -> (method, seven joints or none, mean, letters of its sources, remark)."""
     found, table = {name: [] for name in PUBLISHED.values()}, None
     for line in spec[spec.index("### 3.6") : spec.index("## 4. Peers")].splitlines():
         if heading := re.match(r"PoseTrack(?:20)?(\d\d) (val|test)", line):

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import models
 from base.errors import InputError
 from base.reading import read_yaml
 from datasets.lifting import load
 from datasets.motion.prepare import prepare
-from models.lifting.published import published_weights
+from models.lifting.official import official_weights
+from models.lifting.parts import LiftingModel
 from studies.config import checked_config
 from studies.load import recipes
 from studies.plan import Experiment, make_plan
@@ -29,10 +30,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Middle(nn.Module):
+class Middle(LiftingModel):
     """Answers with the middle frame's key points."""
 
-    emits, frames, joints, in_channels = "centre", 9, 17, 3
+    emits = "centre"
 
     def forward(self, keypoints: Tensor) -> Tensor:
         return keypoints[:, 4:5]
@@ -40,7 +41,7 @@ class Middle(nn.Module):
 
 def test_a_network_that_answers_for_one_frame_goes_from_frame_to_frame(data: Path) -> None:
     split = load(data / "val")
-    np.testing.assert_allclose(predict(Middle(), split, flip_test=True), model_inputs(split, 3), atol=1e-6)
+    np.testing.assert_allclose(predict(Middle(9, 17, 3), split, flip_test=True), model_inputs(split, 3), atol=1e-6)
 
 
 def test_both_heads_learn(data: Path) -> None:
@@ -65,7 +66,7 @@ def test_both_heads_learn(data: Path) -> None:
 def test_one_frame_networks_train_to_the_end(data: Path, tmp_path: Path, variant: str) -> None:
     train_lifting(spec_of(variant, "equal", width="1/4"), data, tmp_path / "run", tmp_path / "state")
     found = np.load(tmp_path / "run/predictions.npz")
-    assert {"last", "best_val", "best_test"} <= set(found.files)
+    assert {f"{selection}/test/joints" for selection in ("last", "best_val", "best_test")} <= set(found.files)
     assert all(np.isfinite(found[name]).all() for name in found.files)
 
 
@@ -82,7 +83,7 @@ def test_the_recipe_fixes_loss_and_input() -> None:
 
 def test_weights_that_answer_in_another_space_are_not_judged(data: Path, tmp_path: Path) -> None:
     spec = spec_of("mixste-81", "published")
-    torch.save({"model_pos": published_weights(models.build("mixste-81", **spec["hyper"]))}, tmp_path / "mixste.bin")
+    torch.save({"model_pos": official_weights(models.build("mixste-81", **spec["hyper"]))}, tmp_path / "mixste.bin")
     with pytest.raises(InputError, match=r"mixste\.bin: MixSTE was published to answer in metres of camera space"):
         train_lifting(spec, data, tmp_path / "run", tmp_path / "state", weights=tmp_path / "mixste.bin")
     assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""Loss terms against their formulas (spec 3.2), one joint and one number at a time."""
+"""Loss terms against their formulas, one joint and one number at a time."""
 
 import numpy as np
 import pytest

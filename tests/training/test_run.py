@@ -96,9 +96,11 @@ def test_results_are_complete_and_consistent(data: Path, finished: Path) -> None
     assert record["selected"]["best_test"]["mpjpe"] == pytest.approx(history["test_mpjpe"].min())
     assert record["versions"]["torch"] == torch.__version__
     with np.load(finished / "predictions.npz") as predictions:
-        assert sorted(predictions.files) == ["best_test", "best_val", "last"]
-        assert predictions["last"].shape == (record["frames"]["test"], 17, 3)
-        assert np.isfinite(predictions["last"]).all()
+        assert sorted(predictions.files) == [
+            f"{selection}/test/joints" for selection in ("best_test", "best_val", "last")
+        ]
+        assert predictions["last/test/joints"].shape == (record["frames"]["test"], 17, 3)
+        assert np.isfinite(predictions["last/test/joints"]).all()
     model = models.build("posemamba-s", **record["spec"]["hyper"])
     model.load_state_dict(load_file(finished / "weights.safetensors"))
 
@@ -106,7 +108,7 @@ def test_results_are_complete_and_consistent(data: Path, finished: Path) -> None
 def test_mean_pose_is_fitted_in_closed_form(data: Path, tmp_path: Path) -> None:
     train_lifting(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state")
     with np.load(tmp_path / "run/predictions.npz") as predictions:
-        assert (predictions["last"] == predictions["last"][0]).all()
+        assert (predictions["last/test/joints"] == predictions["last/test/joints"][0]).all()
 
 
 CHILD = """

@@ -108,13 +108,13 @@ def test_shares_cover_a_batch_once(count: int, size: int, accumulate: int) -> No
     assert rows == list(range(count))
 
 
-def test_published_weights_are_judged_as_they_are(data: Path, tmp_path: Path) -> None:
-    from models.lifting.published import published_weights
+def test_official_weights_are_judged_as_they_are(data: Path, tmp_path: Path) -> None:
+    from models.lifting.official import official_weights
 
     found = spec_of("posemamba-s", "published")
     model = models.build("posemamba-s", **found["hyper"])
     state = model.state_dict()
-    theirs = {f"module.{key}": tensor for key, tensor in published_weights(model).items()}
+    theirs = {f"module.{key}": tensor for key, tensor in official_weights(model).items()}
     path = tmp_path / "published.bin"
     torch.save({"model_pos": theirs, "epoch": 3}, path)
     train_lifting(found, data, tmp_path / "run", tmp_path / "state", weights=path)

@@ -21,7 +21,8 @@ from training.features import write_features
 from training.run import build_model
 from training.video import Video, take_pretrained, train_video
 from workflow.measuring.heatmaps import CLIPS, write_heatmaps
-from workflow.measuring.video_measurements import score_video_runs
+from workflow.measuring.scores import Run, scores
+from workflow.measuring.video_scores import VideoJudge
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONDITIONS = ["detected-boxes", "detected-boxes+copies", "detected-boxes+shuffled", "gt-boxes"]
@@ -128,8 +129,8 @@ def test_runs_repeat_and_their_predictions_score(
     record = json.loads((tmp_path / "one/run.json").read_text())
     assert record["steps"] == 6
     assert set(record["selected"]) == {"last", "best_val", "best_test"}
-    rows = score_video_runs([tmp_path / "one"], data)
-    scored = {(row["metric"], row["convention"]): row["value"] for row in rows}
+    found = scores(Run.read(tmp_path / "one"), VideoJudge(data))
+    scored = {(score.metric, score.convention): score.value for score in found}
     assert scored["ap", "poseval+gt-boxes/val/last"] == pytest.approx(record["selected"]["last"]["ap"], abs=1e-6)
     assert {c for _, c in scored} == {f"poseval+{c}/val/{s}" for c in CONDITIONS for s in record["selected"]}
     assert ("ap_wrist", "poseval+detected-boxes+shuffled/val/best_val") in scored

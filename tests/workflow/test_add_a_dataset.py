@@ -64,13 +64,13 @@ def test_what_is_prepared_is_what_the_page_says(followed: Checkout) -> None:
         limbs = np.linalg.norm(exact.joints[:, 2] - exact.joints[:, 1], axis=-1)  # 2.5D: near the thigh's 430 mm
         assert 300 < limbs.max() < 520
         assert 1 < np.abs(exact.keypoints[..., :2] - noisy.keypoints[..., :2]).mean() < 5
-        assert exact.card["licence"] == "Apache-2.0"
+        assert exact.card.licence == "Apache-2.0"
 
 
 def test_it_is_trained_on_and_tabled(followed: Checkout) -> None:
     cells = pd.read_csv(followed / f"{REPORT}/tables/mini-table1.csv").set_index(["row", "column"])
     run = followed / f"results/runs/quick/{NAME}-sh-like/mean-pose/baseline/seed0"
-    prediction = np.load(run / "predictions.npz")["last"]
+    prediction = np.load(run / "predictions.npz")["last/test/joints"]
     assert len(prediction) == 2 * 4 * 120
     for row in ("mean-pose", "mlp"):
         p1 = cells.loc[(row, "p1")]
@@ -106,7 +106,7 @@ def test_a_motion_that_is_downloaded(new_checkout: Callable[[], Checkout]) -> No
     split = load(checkout / f"data/prepared/{RECORDED}-gt/test")
     assert split.frames["subject"].unique().tolist() == ["S03"]
     stored = (checkout / f"data/raw/{RECORDED}/takes.npz").read_bytes()
-    assert split.card["sources"][0]["sha256"] == {"takes.npz": sha256(stored).hexdigest()}
+    assert split.card.sources[0].sha256 == {"takes.npz": sha256(stored).hexdigest()}
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,10 @@ def write_published(path: Path) -> None:
     import torch
 
     import models
-    from models.lifting.published import published_weights
+    from models.lifting.official import official_weights
 
     torch.manual_seed(0)
-    torch.save({"model_pos": published_weights(models.build("posemamba-s-27"))}, path)
+    torch.save({"model_pos": official_weights(models.build("posemamba-s-27"))}, path)
 
 
 def cells(checkout: Checkout, table: str) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def test_runs_train_the_papers_nets_on_all_training_data(paper: Checkout) -> Non
     assert not (run / "weights-best_val.safetensors").exists()
 
 
-def test_published_weights_have_a_row_of_their_own(paper: Checkout) -> None:
+def test_official_weights_have_a_row_of_their_own(paper: Checkout) -> None:
     human = cells(paper, "human36m")
     assert human.loc[("posemamba-published", "p1"), "row_label"] == "PoseMamba-S, published weights"
     assert human.loc[("posemamba-published", "p1"), "printed"] == 41.8

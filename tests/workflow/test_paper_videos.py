@@ -11,7 +11,7 @@ from checkout import Checkout
 
 import models
 from datasets.rendered.prepare import prepare_video
-from models.video.published import published_keys
+from models.video.official import LAYOUTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 SMALL = {"train": 1, "val": 1, "frames": 3, "middle": 1, "middle_val": 1, "size": [64, 48]}
@@ -42,7 +42,7 @@ def coco_weights() -> dict[str, torch.Tensor]:
     """Of a ViTPose-B for COCO's 17 joints, by the names of the authors' files."""
     found = {}
     for name, tensor in models.build("vitpose-b", joints=17).state_dict().items():
-        (key,) = published_keys(name, "official")
+        (key,) = LAYOUTS["official"].keys(name)
         found[key] = tensor[None] if name == "encoder.pos_embed" else tensor
     return found
 
@@ -60,7 +60,7 @@ def test_the_table_has_numbers_of_both_benchmarks(paper: Checkout) -> None:
     assert cells.loc["jhmdb", "verdict"] == "not comparable"
 
 
-def test_encoders_start_from_the_published_weights(paper: Checkout) -> None:
+def test_encoders_start_from_the_official_weights(paper: Checkout) -> None:
     run = paper / "results/runs/paper/video-posetrack18/vitpose-b/pretraining/seed0/run.json"
     record = json.loads(run.read_text(encoding="utf-8"))
     assert any("vitpose.pth" in name for name in record["inputs"]["data"])

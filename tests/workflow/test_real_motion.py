@@ -68,4 +68,4 @@ def test_the_data_say_where_they_come_from(finished: Checkout) -> None:
         assert card["counts"]["frames"] > 0
         clips = [name for name in source.files if name in text]
         assert any(name.endswith(".amc") for name in clips)
-        assert all(source.files[name]["sha256"] in text for name in clips)
+        assert all(source.files[name].sha256 in text for name in clips)

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from checkout import Checkout
 
-from workflow.measuring.measurements import COLUMNS, UNITS
+from metrics.protocols import METRICS
+from studies.measurements import COLUMNS
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +65,7 @@ def test_run_folders_hold_what_the_contract_says(whole: tuple[Checkout, Complete
         assert (record["spec"]["variant"], record["spec"]["recipe_name"]) == (variant, recipe)
         assert {"revision", "versions", "hardware", "seconds", "selected", "steps"} <= set(record)
         with np.load(run / "predictions.npz", allow_pickle=False) as predictions:
-            assert predictions["best_val"].shape == (record["frames"]["test"], 17, 3)
+            assert predictions["best_val/test/joints"].shape == (record["frames"]["test"], 17, 3)
 
 
 def test_measurements_are_tidy_and_name_scale_convention_and_run(whole: tuple[Checkout, CompletedProcess]) -> None:
@@ -82,8 +83,8 @@ def test_measurements_are_tidy_and_name_scale_convention_and_run(whole: tuple[Ch
     for variant in VARIANTS:
         mine = accuracy[accuracy["variant"] == variant]
         assert set(mine["convention"]) == wanted
-        assert set(mine["metric"]) == set(UNITS)
-        assert (mine["unit"] == mine["metric"].map(UNITS)).all()
+        assert set(mine["metric"]) == set(METRICS)
+        assert (mine["unit"] == mine["metric"].map({name: metric.unit for name, metric in METRICS.items()})).all()
         assert np.isfinite(mine["value"].astype(float)).all()
         assert all((checkout / run / "run.json").is_file() for run in mine["run"])
 

@@ -18,9 +18,8 @@ RAW = Path("data/raw")
 
 def wanted(config: dict) -> list[str]:
     """Data sets that the configured studies print numbers for."""
-    tables = [table for name in config["studies"] for table in load_study(name)["tables"]]
-    named = [table["benchmark"] for table in tables]
-    named += [column.get("benchmark") for table in tables for column in table["columns"]]
+    tables = [table for name in config["studies"] for table in load_study(name).tables]
+    named = {table.benchmark for table in tables} | {column.about for table in tables for column in table.accuracies}
     chosen = BENCHMARKS if config["benchmarks"] == "all" else config["benchmarks"]
     return [name for name in BENCHMARKS if name in named and name in chosen]
 

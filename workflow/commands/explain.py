@@ -6,14 +6,34 @@ device, threads, backend, seed.
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from base.errors import InputError
 from base.files import read_arrays
+from studies.predictions import FILE
 
-SKIPPED = ("seconds", "selected", "inputs", "spec", "versions", "hardware", "frames")
+# Beginnings of paths in run.json, and what kind of cause stands there; everything else is OTHER.
+KINDS = {
+    "spec/": "setting",
+    "inputs/sources/": "code",
+    "inputs/data/": "data",
+    "versions/": "version",
+    "hardware/": "hardware",
+}
+OTHER = "other"
+SCORE = "selected/best_val/"
+SKIPPED = ("selected/", "seconds/", "frames/")  # what follows from the rest
+
+
+class Cause(NamedTuple):
+    """Something that decides a run's numbers: its kind, and its name within that."""
+
+    kind: str
+    name: str
 
 
 def explain_runs(one: Path, other: Path) -> list[str]:
@@ -21,64 +41,56 @@ def explain_runs(one: Path, other: Path) -> list[str]:
 
     Raises InputError for a folder without a `run.json`.
     """
-    records = [_record(run) for run in (one, other)]
-    sides = [dict(_facts(record)) for record in records]
-    names = list(dict.fromkeys([*sides[0], *sides[1]]))
-    differing = [name for name in names if sides[0].get(name) != sides[1].get(name)]
-    lines = [f"{side}  {run}: {_scores(record)}" for side, run, record in zip("AB", (one, other), records, strict=True)]
+    (score, before), (other_score, now) = _read(one), _read(other)
+    causes = list(dict.fromkeys(chain(before, now)))
+    differing = [cause for cause in causes if before.get(cause) != now.get(cause)]
+    lines = [f"A  {one}: {score}", f"B  {other}: {other_score}"]
     lines.append("Predictions: " + ("the same bytes" if _same_predictions(one, other) else "not the same"))
-    for name in differing:
-        before, now = (side.get(name, "absent") for side in sides)
-        lines.append(f"{_kind(name):<10} {_name(name)}: {before} -> {now}")
+    for cause in differing:
+        values = (side.get(cause, "absent") for side in (before, now))
+        lines.append(f"{cause.kind:<10} {cause.name}: {' -> '.join(map(str, values))}")
     if not differing:
         lines.append("Nothing differs of code, data, specification, versions, device, threads, backend and seed.")
-    same = [kind for kind in dict.fromkeys(map(_kind, names)) if kind not in map(_kind, differing)]
+    changed = {cause.kind for cause in differing}
+    same = dict.fromkeys(cause.kind for cause in causes if cause.kind not in changed)
     return [*lines, f"Same in both: {', '.join(same) or 'nothing'}"]
 
 
-def _facts(record: dict) -> Iterator[tuple[str, object]]:
-    """Everything that decides a run's numbers, as (kind/name, value)."""
-    yield from _flat("setting", record.get("spec", {}))
-    for kind, key in (("code", "sources"), ("data", "data")):
-        yield from ((f"{kind}/{name}", digest) for name, digest in record.get("inputs", {}).get(key, {}).items())
-    yield from _flat("version", record.get("versions", {}))
-    yield from _flat("hardware", record.get("hardware", {}))
-    yield from ((f"other/{key}", value) for key, value in record.items() if key not in SKIPPED)
-
-
-def _flat(prefix: str, value: object) -> Iterator[tuple[str, object]]:
-    """Leaves of nested dictionaries, with the path to each."""
+def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Leaves of nested dictionaries, with the path to each, such as `spec/seed`."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _flat(f"{prefix}/{key}", inner)
+            yield from _leaves(inner, f"{path}/{key}" if path else key)
     else:
-        yield prefix, value
+        yield path, value
 
 
-def _kind(name: str) -> str:
-    return name.partition("/")[0]
+def _cause(path: str) -> Cause:
+    for beginning, kind in KINDS.items():
+        if path.startswith(beginning):
+            return Cause(kind, path.removeprefix(beginning))
+    return Cause(OTHER, path)
 
 
-def _name(name: str) -> str:
-    return name.partition("/")[2]
-
-
-def _record(run: Path) -> dict:
+def _read(run: Path) -> tuple[str, dict[Cause, object]]:
+    """A run's score in words, and what decides its numbers, in the order of KINDS."""
     try:
-        return json.loads((run / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{run}: holds no run.json; name the folder of a finished run (.../seed0)") from None
     except ValueError:
         raise InputError(f"{run / 'run.json'}: is no JSON; delete the run's folder and train again") from None
-
-
-def _scores(record: dict) -> str:
-    chosen = record.get("selected", {}).get("best_val", {})
-    return ", ".join(f"{key} {value:.6g}" for key, value in chosen.items() if isinstance(value, int | float))
+    score, causes, order = [], {}, [*KINDS.values(), OTHER]
+    for path, value in _leaves(record):
+        if path.startswith(SCORE) and isinstance(value, int | float):
+            score.append(f"{path.removeprefix(SCORE)} {value:.6g}")
+        elif not path.startswith(SKIPPED):
+            causes[_cause(path)] = value
+    return ", ".join(score), dict(sorted(causes.items(), key=lambda item: order.index(item[0].kind)))
 
 
 def _same_predictions(one: Path, other: Path) -> bool:
-    files = [run / "predictions.npz" for run in (one, other)]
+    files = [run / FILE for run in (one, other)]
     if not all(file.is_file() for file in files):
         return False
     a, b = (read_arrays(file) for file in files)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from base.errors import InputError
+from base.files import write_rows
 from base.git import git
 from base.reading import read_yaml
 from reports.comparisons import read_floors
@@ -55,17 +56,17 @@ def check(measurements: Path, fingerprints: Path, speeds: Path, noise: Path, bas
 def check_fast(kinds: Sequence[str], baseline: Path = BASELINE) -> bool:
     """Compare what needs neither data nor training, of the kinds in FAST; whether all is well."""
     from training.provenance import device_name
-    from workflow.measuring.fingerprints import write_fingerprints
+    from workflow.measuring.fingerprints import Fingerprint, fingerprints
     from workflow.measuring.speed_ratios import write_speed_ratios
 
     before = read_baseline(baseline)
     before = before[before["kind"].isin(kinds)]
     with tempfile.TemporaryDirectory() as folder:
         hyper = scaled_variants(checked_config(read_yaml("config.yaml"))["scales"]["quick"])
-        fingerprints = write_fingerprints(hyper, Path(folder, "fingerprints.csv"), kinds)
+        computed = write_rows(Path(folder, "fingerprints.csv"), Fingerprint, fingerprints(hyper, kinds))
         revisions = speed_revisions(before)  # empty where speed is not asked for
         speeds = write_speed_ratios(revisions, device_name(), Path(folder, "speeds.csv"))
-        now = numbers_now(None, fingerprints, speeds)
+        now = numbers_now(None, computed, speeds)
         table = compare(now[now["kind"].isin(kinds)], before, {})
     print("\n".join(report(table, baseline)))
     return not failed(table)
@@ -97,8 +98,8 @@ def speed_revisions(baseline: pd.DataFrame) -> dict[str, str]:
 
 def _edited() -> list[str]:
     """Files of the checkout that are changed and not committed, the baselines themselves left out."""
-    told = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{BASELINE.parent}")
-    return told.decode(errors="replace").splitlines()
+    status = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{BASELINE.parent}")
+    return status.decode(errors="replace").splitlines()
 
 
 def main(command_line: list[str]) -> int:

@@ -26,6 +26,6 @@ def main(_: list[str]) -> int:
     )
     report = result.stdout + result.stderr
     # The advice is given for every rule, unless the workflow could not be read.
-    found = complaints(report) if DECIDED in report else [report]
-    print("\n".join(found) if found else "snakemake --lint: no complaints")
-    return int(bool(found))
+    left = complaints(report) if DECIDED in report else [report]
+    print("\n".join(left) if left else "snakemake --lint: no complaints")
+    return int(bool(left))

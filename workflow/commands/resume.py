@@ -21,21 +21,21 @@ WORKERS = ("-m workflow run", "-m training.launch")  # processes of ours that wr
 
 def owners(folder: Path) -> list[int]:
     """Process ids of Snakemake and its jobs that work in `folder`, this process and its ancestors left out."""
-    mine = {psutil.Process().pid, *(p.pid for p in psutil.Process().parents())}
-    found = []
+    family = {psutil.Process().pid, *(p.pid for p in psutil.Process().parents())}
+    ids = []
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
-            if process.pid not in mine and _is_snakemake(command) and Path(process.cwd()) == folder:
-                found.append(process.pid)
+            if process.pid not in family and _is_snakemake(command) and Path(process.cwd()) == folder:
+                ids.append(process.pid)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue  # ended meanwhile, or another user's
-    return found
+    return ids
 
 
 def _is_snakemake(command: list[str]) -> bool:
     """Whether a command line runs Snakemake or a script of one of its jobs."""
-    named = any(Path(part).name == "snakemake" or ".snakemake/scripts/" in part for part in command)
+    named = any(Path(word).name == "snakemake" or ".snakemake/scripts/" in word for word in command)
     return named or any(worker in " ".join(command) for worker in WORKERS)
 
 

@@ -16,7 +16,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 import models
 from base.errors import InputError
 from metrics.efficiency import predict_memory
-from models.examples import SHAPED_BY, example_shape
 from models.lifting.mixste import MixSTE
 from studies.variants import variant
 from training.losses import mpjpe
@@ -57,9 +56,13 @@ class TrainingStep(nn.Module):
     def __init__(self, model: nn.Module, loss: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.model, self.loss = model, loss
-        _shape_as(self, model)
         trained = [p for p in model.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(trained, lr=0.0, fused=True)
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """The model's."""
+        return self.model.example_shape
 
     def forward(self, clips: Tensor) -> Tensor:
         """A batch of clips of the model's shape -> the loss ()."""
@@ -78,7 +81,11 @@ class ScoresKept(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        _shape_as(self, model)
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """The model's."""
+        return self.model.example_shape
 
     def forward(self, clips: Tensor) -> Tensor:
         """As the model's own."""
@@ -99,16 +106,9 @@ def predicted_growth(curve: str, contestant: str, work: str, size: int, backend:
         return None
     with torch.device("meta"):
         model = CURVES[curve].build(contestant, size, backend)
-        clip = torch.empty(example_shape(model))
+        clip = torch.empty(model.example_shape)
     fused = CURVES[curve].fused[contestant]
     return predict_memory(model, clip, training=work == "training step", fused=fused).growth
-
-
-def _shape_as(module: nn.Module, model: nn.Module) -> None:
-    """Give a module that wraps a model the attributes from which the model's input is known."""
-    for name in SHAPED_BY:
-        if hasattr(model, name):
-            setattr(module, name, getattr(model, name))
 
 
 def _lifting(contestant: str, frames: int, backend: str) -> nn.Module:

@@ -1,6 +1,7 @@
 """Efficiency of variants, always at full paper size: counts on the meta device, time and memory for real."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -8,15 +9,13 @@ import torch
 from torch import Tensor, nn
 
 import models
-from base.files import write_whole
-from metrics.efficiency import CONVENTIONS, Count, count_under, latency, peak_memory, predict_memory, throughput
-from models.evaluation import passes_here, released
-from models.examples import emitted_frames, example_shape, is_video
+from base.files import write_csv
+from metrics.efficiency import CONVENTIONS, MEBIBYTE, Count, count_under, latency, peak_memory, predict_memory
 from models.ssm import backend_in_use
+from studies.measurements import Measurement
 from studies.variants import variant
 from training.provenance import device_name, revision
 
-MEBIBYTE = 2**20
 # fvcore runs the network, on zeros, which takes minutes for some of those on video, and does not see fused attention,
 # which the peers are made of: it counts those families alone.
 TRACED = ("baselines", "posemamba", "sasmamba")
@@ -24,16 +23,26 @@ TRACED = ("baselines", "posemamba", "sasmamba")
 PREDICTED = {"predicted": False, "predicted-fused": True}
 ATTENTIVE = ("vitpose", "video-transformer")  # families that train layers of attention
 VIDEO_THREADS = 2
+COUNTED = "counted"  # the device of what no device computed
 
 
-def count_all(variants: Sequence[str]) -> dict[tuple[str, str], tuple[Count, int]]:
-    """Count variants under every convention of their kind: (variant, convention) -> (count, frames emitted a clip)."""
-    counted = {}
+@dataclass(frozen=True)
+class Counted:
+    """A variant's count under a convention; frames: those that a clip gets poses for."""
+
+    variant: str
+    count: Count
+    frames: int
+
+
+def count_all(variants: Sequence[str], conventions: Sequence[str] = tuple(CONVENTIONS)) -> list[Counted]:
+    """Count variants under every convention of their kind."""
+    counted = []
     for name in variants:
         model, clip = on_meta(name)
-        conventions = [c for c in CONVENTIONS if c != "fvcore" or variant(name)["family"] in TRACED]
-        for convention, result in count_under(conventions, model, clip).items():
-            counted[name, convention] = result, emitted_frames(model)
+        chosen = [c for c in conventions if c != "fvcore" or variant(name)["family"] in TRACED]
+        frames = model.emitted_frames
+        counted += [Counted(name, count, frames) for count in count_under(chosen, model, clip).values()]
     return counted
 
 
@@ -41,33 +50,34 @@ def on_meta(name: str, **overrides: object) -> tuple[nn.Module, Tensor]:
     """A variant and one clip for it, shapes only."""
     with torch.device("meta"):
         model = models.build(name, **overrides)
-        return model, torch.empty(example_shape(model))
+        return model, torch.empty(model.example_shape)
 
 
-def count_rows(counted: dict[tuple[str, str], tuple[Count, int]]) -> Iterator[dict]:
-    """Measurements: trainable parameters, MACs a clip, MACs an evaluated frame."""
-    for (name, convention), (result, frames) in counted.items():
-        yield _row(name, "params", result.trained, "1", convention, "counted")
-        yield _row(name, "macs_per_clip", result.macs, "MAC", convention, "counted")
-        yield _row(name, "macs_per_frame", result.macs / frames, "MAC", convention, "counted")
+def count_rows(counted: Sequence[Counted]) -> Iterator[Measurement]:
+    """Trainable parameters, MACs a clip, MACs an evaluated frame."""
+    for c in counted:
+        under = c.count.convention
+        yield _measurement(c.variant, "params", c.count.trained, "1", under, COUNTED)
+        yield _measurement(c.variant, "macs_per_clip", c.count.macs, "MAC", under, COUNTED)
+        yield _measurement(c.variant, "macs_per_frame", c.count.macs / c.frames, "MAC", under, COUNTED)
 
 
-def evaluated_rows(counted: dict[tuple[str, str], tuple[Count, int]]) -> Iterator[dict]:
-    """Measurements: true MACs of an evaluated frame, mirrored passes and overlapping windows and all.
+def evaluated_rows(counted: Sequence[Counted]) -> Iterator[Measurement]:
+    """True MACs of an evaluated frame, mirrored passes and overlapping windows and all.
 
     `here`: as this project evaluates, `released`: as the released code of the network does.
     """
-    for name in (name for name, convention in counted if convention == "true"):
-        model, _ = on_meta(name)
-        if not is_video(model):
-            macs = counted[name, "true"][0].macs
-            passes = {"here": passes_here(model, flip=True), "released": released(model).passes(model.frames)}
+    for c in (c for c in counted if c.count.convention == "true"):
+        model, _ = on_meta(c.variant)
+        if model.kind == "lifting":
+            passes = {"here": model.passes(flip=True), "released": model.released.passes(model.frames)}
             for convention, share in passes.items():
-                yield _row(name, "macs_per_evaluated_frame", float(macs * share), "MAC", convention, "counted")
+                macs = float(c.count.macs * share)
+                yield _measurement(c.variant, "macs_per_evaluated_frame", macs, "MAC", convention, COUNTED)
 
 
-def memory_rows(variants: Sequence[str]) -> Iterator[dict]:
-    """Measurements: the memory of a training step of one clip, in MiB, predicted for those variants that are on video.
+def memory_rows(variants: Sequence[str]) -> Iterator[Measurement]:
+    """The memory of a training step of one clip, in MiB, predicted for those variants that are on video.
 
     The scan is the one that runs on this machine's CPU: what it keeps for its backward pass is part of the number.
     Fused attention is a reading of its own only where attention is trained: a frozen encoder keeps no scores anyway.
@@ -76,21 +86,21 @@ def memory_rows(variants: Sequence[str]) -> Iterator[dict]:
         model, clip = on_meta(name, **models.scan_arguments(name, backend_in_use()))
         trained = variant(name)["family"] in ATTENTIVE
         readings = {key: fused for key, fused in PREDICTED.items() if trained or not fused}
-        for convention, fused in readings.items() if is_video(model) else ():
+        for convention, fused in readings.items() if model.kind == "video" else ():
             needed = predict_memory(model, clip, training=True, fused=fused).total
-            yield _row(name, "training_memory", needed / MEBIBYTE, "MiB", convention, "counted")
+            yield _measurement(name, "training_memory", needed / MEBIBYTE, "MiB", convention, COUNTED)
 
 
-def write_excluded(counted: dict[tuple[str, str], tuple[Count, int]], path: Path) -> None:
+def write_excluded(counted: Sequence[Counted], path: Path) -> None:
     """Write what each convention left out of each variant, one row an operation, as CSV."""
-    rows = [(*key, text) for key, (result, _) in counted.items() for text in result.excluded]
+    rows = [(c.variant, c.count.convention, operation) for c in counted for operation in c.count.excluded]
     table = pd.DataFrame(rows, columns=["variant", "convention", "left out"])
-    write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
+    write_csv(path, table)
 
 
 def time_rows(
-    variants: Sequence[str], backend: str, runs: int, warmup: int, threads: int, weighed: Sequence[str] | None = None
-) -> Iterator[dict]:
+    variants: Sequence[str], backend: str, runs: int, warmup: int, threads: int, weighed: Collection[str] | None = None
+) -> Iterator[Measurement]:
     """Median latency of one clip, its spread, frames a second, and peak memory of a fresh process.
 
     threads: for lifting models; models on video, which take seconds a clip, are timed with VIDEO_THREADS. weighed: the
@@ -99,29 +109,29 @@ def time_rows(
     for name in variants:
         arguments = {"name": name} | models.scan_arguments(name, backend)
         model = models.build(**arguments)
-        threads = VIDEO_THREADS if is_video(model) else threads
-        shape = example_shape(model)
+        threads, frames = VIDEO_THREADS if model.kind == "video" else threads, model.emitted_frames
+        shape = model.example_shape
         timed = latency(model, torch.zeros(shape), threads, runs, warmup)
         convention = f"median of {runs} after {warmup}, batch 1, {threads} thread{'s' * (threads > 1)}"
-        yield _row(name, "latency", 1e3 * timed["median"], "ms", convention)
-        yield _row(name, "latency_iqr", 1e3 * timed["iqr"], "ms", convention)
-        per_frame = 1e3 * timed["median"] / emitted_frames(model)
-        yield _row(name, "latency_per_frame", per_frame, "ms", "measured")
-        yield _row(name, "throughput", throughput(timed, emitted_frames(model)), "frames/s", convention)
-        if weighed is not None and name not in weighed:
-            continue
-        peak = peak_memory("models:build", arguments, shape, threads=threads)["peak"]
-        yield _row(name, "peak_memory", peak / MEBIBYTE, "MiB", f"fresh process, batch 1, {threads} threads")
+        yield _measurement(name, "latency", 1e3 * timed.median, "ms", convention)
+        yield _measurement(name, "latency_iqr", 1e3 * timed.iqr, "ms", convention)
+        yield _measurement(name, "latency_per_frame", 1e3 * timed.median / frames, "ms", "measured")
+        yield _measurement(name, "throughput", timed.throughput(frames), "frames/s", convention)
+        if weighed is None or name in weighed:
+            peak = peak_memory("models:build", arguments, shape, threads=threads) / MEBIBYTE
+            yield _measurement(name, "peak_memory", peak, "MiB", f"fresh process, batch 1, {threads} threads")
 
 
-def _row(variant: str, metric: str, value: float, unit: str, convention: str, device: str = "") -> dict:
-    return {
-        "scale": "paper",
-        "variant": variant,
-        "metric": metric,
-        "value": value,
-        "unit": unit,
-        "convention": convention,
-        "device": device or device_name(),
-        "revision": revision(),
-    }
+def _measurement(
+    variant: str, metric: str, value: float, unit: str, convention: str, device: str | None = None
+) -> Measurement:
+    return Measurement(
+        scale="paper",
+        variant=variant,
+        metric=metric,
+        value=value,
+        unit=unit,
+        convention=convention,
+        device=device or device_name(),
+        revision=revision(),
+    )

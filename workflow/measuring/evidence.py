@@ -70,23 +70,17 @@ def depth_only() -> dict:
     truth = np.random.default_rng(0).normal(0, 300, (9, JOINTS, 3))
     truth -= truth[:, :1]
     errors = {"30 mm sideways": (30, 0, 0), "40 mm in depth": (0, 0, 40), "both": (30, 0, 40)}
-    found = {}
+    p1 = {}
     for name, error in errors.items():
         predicted = truth + error * (np.arange(JOINTS) > 0)[:, None]
         overwritten = np.concatenate([truth[..., :2], predicted[..., 2:]], -1)
-        found[name] = [float(lifting.mpjpe(x, truth).mean() * JOINTS / (JOINTS - 1)) for x in (predicted, overwritten)]
-    return found
+        p1[name] = [float(lifting.mpjpe(x, truth).mean() * JOINTS / (JOINTS - 1)) for x in (predicted, overwritten)]
+    return p1
 
 
 def uncounted() -> dict:
     """What the papers' profiler leaves out of a network's counts: operations and parameters by name."""
-    found = {}
-    for variant in ("posemamba-s", "sasmamba"):
-        net, clip = on_meta(variant)
-        counted = count_under(("paper", "true"), net, clip)
-        found[variant] = {rule: {"params": c.trained, "macs": c.macs} for rule, c in counted.items()}
-        found[variant]["left_out"] = [str(text) for text in counted["paper"].excluded]
-    return found
+    return {variant: _uncounted(variant) for variant in ("posemamba-s", "sasmamba")}
 
 
 def released_graphs() -> dict:
@@ -145,11 +139,11 @@ def gather(names: list[str] | None = None, lenient: bool = False) -> dict[str, d
     for name in names:
         if name not in EXPERIMENTS:
             raise InputError(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
-    found = {}
+    findings = {}
     for name in names:
         with left_out(f"evidence {name}", lenient):
-            found[name] = EXPERIMENTS[name]()
-    return found
+            findings[name] = EXPERIMENTS[name]()
+    return findings
 
 
 def write_evidence(path: Path, lenient: bool = False) -> None:
@@ -160,6 +154,12 @@ def write_evidence(path: Path, lenient: bool = False) -> None:
 def _neighbours(variant: str) -> Tensor:
     """Indices, (K, J), of the joints whose features a network's spatial scan adds to each joint."""
     return models.build(variant, **TINY).space_blocks[0].mixer.neighbours
+
+
+def _uncounted(variant: str) -> dict:
+    paper, true = count_under(("paper", "true"), *on_meta(variant)).values()
+    counts = {c.convention: {"params": c.trained, "macs": c.macs} for c in (paper, true)}
+    return counts | {"left_out": [str(operation) for operation in paper.excluded]}
 
 
 def _sequences(x: Tensor, near: Tensor) -> Tensor:

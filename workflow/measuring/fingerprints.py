@@ -10,9 +10,9 @@ any layer more or less, any other gradient would change, on any machine, far bey
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
@@ -20,23 +20,32 @@ from torch import Tensor, nn
 
 import models
 from base.errors import left_out
-from base.files import write_whole
 from base.reading import read_yaml
-from metrics.efficiency import predict_memory
-from models.examples import example_shape
+from metrics.efficiency import MEBIBYTE, predict_memory
 from studies.config import checked_config
 from studies.load import recipes
 from studies.plan import scaled_variants
 from training.losses import heatmap_loss, weighted_loss
-from workflow.measuring.efficiency import MEBIBYTE, on_meta
+from workflow.measuring.efficiency import on_meta
 
-KINDS = ("network", "loss", "allocation")
-COLUMNS = ("kind", "name", "metric", "value", "unit")
+NETWORK, LOSS, ALLOCATION = "network", "loss", "allocation"
+KINDS = (NETWORK, LOSS, ALLOCATION)
 ALLOCATING = ("posemamba-s", "sasmamba", "glsmamba-b")  # at full size
 SHAKEN = 0.05  # of a weight: networks start with layers of zeros, behind which nothing would show
 
 
-def network_rows(hyper: dict[str, dict], lenient: bool = False) -> Iterator[dict]:
+@dataclass(frozen=True)
+class Fingerprint:
+    """A row of fingerprints.csv; name: of a variant or, of a loss, of a recipe."""
+
+    kind: str
+    name: str
+    metric: str
+    value: float
+    unit: str | None = None
+
+
+def network_rows(hyper: Mapping[str, Mapping], lenient: bool = False) -> Iterator[Fingerprint]:
     """Fingerprints of variants with the hyper-parameters given by name (shrunken: `studies.plan.scaled_variants`).
 
     lenient : leave out a variant that fails
@@ -44,7 +53,7 @@ def network_rows(hyper: dict[str, dict], lenient: bool = False) -> Iterator[dict
     for name, chosen in hyper.items():
         with left_out(f"the fingerprint of {name}", lenient):
             for metric, value in network_fingerprint(name, chosen).items():
-                yield {"kind": "network", "name": name, "metric": metric, "value": value}
+                yield Fingerprint(NETWORK, name, metric, value)
 
 
 def network_fingerprint(name: str, hyper: dict) -> dict[str, float]:
@@ -54,19 +63,19 @@ def network_fingerprint(name: str, hyper: dict) -> dict[str, float]:
     with _double():
         net = models.build(name, **hyper, **models.scan_arguments(name, "reference")).double().eval()
     _shake(net, random)
-    clip = torch.randn(example_shape(net), generator=random, dtype=torch.float64).requires_grad_()
+    clip = torch.randn(net.example_shape, generator=random, dtype=torch.float64).requires_grad_()
     output = net(clip)
-    found = {"output": output}
+    tensors = {"output": output}
     if output.requires_grad:
         weights = torch.randn(output.shape, generator=random, dtype=torch.float64)
-        found["input_gradient"] = torch.autograd.grad(output, clip, weights, materialize_grads=True)[0]
-    return {metric: _projection(x, random) for metric, x in found.items() if x.any()}
+        tensors["input_gradient"] = torch.autograd.grad(output, clip, weights, materialize_grads=True)[0]
+    return {metric: _projection(x, random) for metric, x in tensors.items() if x.any()}
 
 
-def loss_rows() -> Iterator[dict]:
+def loss_rows() -> Iterator[Fingerprint]:
     """The loss of every recipe for settled predictions and targets."""
     for name, recipe in recipes().items():
-        yield {"kind": "loss", "name": name, "metric": "loss", "value": loss_fingerprint(recipe)}
+        yield Fingerprint(LOSS, name, "loss", loss_fingerprint(recipe))
 
 
 def loss_fingerprint(recipe: dict) -> float:
@@ -79,37 +88,30 @@ def loss_fingerprint(recipe: dict) -> float:
     return float(weighted_loss(prediction, target, recipe["loss"])[0])
 
 
-def allocation_rows(lenient: bool = False) -> Iterator[dict]:
+def allocation_rows(lenient: bool = False) -> Iterator[Fingerprint]:
     """Bytes that tensors hold at most in a training step of one clip at full size, in MiB (`metrics.prediction`)."""
     for name in ALLOCATING:
         with left_out(f"the allocation of {name}", lenient):
             model, clip = on_meta(name, **models.scan_arguments(name, "cpu"))
             needed = predict_memory(model, clip, training=True, fused=False).total / MEBIBYTE
-            yield {"kind": "allocation", "name": name, "metric": "training_memory", "value": needed, "unit": "MiB"}
+            yield Fingerprint(ALLOCATION, name, "training_memory", needed, "MiB")
 
 
-def fingerprints(hyper: dict[str, dict], kinds: Sequence[str] = KINDS, lenient: bool = False) -> pd.DataFrame:
-    """Rows of those kinds, with COLUMNS; hyper, lenient: as of `network_rows`."""
+def fingerprints(
+    hyper: Mapping[str, Mapping], kinds: Sequence[str] = KINDS, lenient: bool = False
+) -> list[Fingerprint]:
+    """Those of some kinds; hyper, lenient: as of `network_rows`."""
     makers = {
-        "network": lambda: network_rows(hyper, lenient),
-        "loss": loss_rows,
-        "allocation": lambda: allocation_rows(lenient),
+        NETWORK: lambda: network_rows(hyper, lenient),
+        LOSS: loss_rows,
+        ALLOCATION: lambda: allocation_rows(lenient),
     }
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # tensors are small: more would wait for each other, above all on a busy machine
     try:
-        rows = [row for kind in KINDS if kind in kinds for row in makers[kind]()]
+        return [row for kind in KINDS if kind in kinds for row in makers[kind]()]
     finally:
         torch.set_num_threads(threads)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def write_fingerprints(
-    hyper: dict[str, dict], path: str | Path, kinds: Sequence[str] = KINDS, lenient: bool = False
-) -> Path:
-    """Write fingerprints of those kinds as CSV; lenient: as of `network_rows`."""
-    rows = fingerprints(hyper, kinds, lenient)
-    return write_whole(Path(path), lambda part: rows.to_csv(part, index=False, lineterminator="\n"))
 
 
 @contextmanager
@@ -143,4 +145,4 @@ def _uniform(shape: tuple[int, ...], random: torch.Generator) -> Tensor:
 
 if __name__ == "__main__":
     rule = checked_config(read_yaml("config.yaml"))["scales"]["quick"]
-    fingerprints(scaled_variants(rule)).to_csv(sys.stdout, index=False)
+    pd.DataFrame(fingerprints(scaled_variants(rule))).to_csv(sys.stdout, index=False)

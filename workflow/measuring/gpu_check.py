@@ -108,9 +108,9 @@ def _caption(versions: dict[str, str]) -> str:
     size = ", ".join(f"{axis} {count}" for axis, count in SIZE.items())
     named = ", ".join(f"{package} {number}" for package, number in versions.items())
     return (
-        f"float32, one clip: {size}. {named}, CUDA {torch.version.cuda}. Errors are the largest difference from the "
-        f"float64 reference over the terms of the sum that a number is; times are medians of {RUNS} runs after "
-        f"{WARMUP}, launching included."
+        f"float32, one clip: {size}.\n{named}, CUDA {torch.version.cuda}.\n"
+        "Errors are the largest difference from the float64 reference over the terms of the sum that a number is.\n"
+        f"Times are medians of {RUNS} runs after {WARMUP}, launching included."
     )
 
 

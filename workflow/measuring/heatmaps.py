@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from base.errors import left_out
+from datasets.video.annotations import Video
 from datasets.video.instances import GROUND_TRUTH, Instances, Shape, TopDown
 from datasets.video.joints import POSETRACK
-from datasets.video.sequences import Sequence as Video
 from datasets.video.videos import Videos
 from training.checkpoints import load_weights, save_arrays
 from training.clips import STRIDE

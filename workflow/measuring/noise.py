@@ -4,20 +4,35 @@ On a CPU with one thread a job the two must be equal to the last bit. On a GPU k
 does to an error is the least difference between two variants that could mean anything.
 """
 
-import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from base.files import read_arrays, write_whole
+from base.files import read_arrays, write_rows
+from studies.predictions import FILE
 from training.lifting import train_lifting
 from training.provenance import device_name, revision
-from workflow.measuring.measurements import COMPARED, score_runs
+from workflow.measuring.lifting_scores import COMPARED, LiftingJudge
+from workflow.measuring.scores import Run, scores
 
-COLUMNS = ("device", "metric", "floor", "unit", "protocol", "variant", "scale", "same_bytes", "revision")
 PROTOCOL = "human36m/test/last"
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A row of noise.csv: how far the two runs are apart in a metric, and whether their predictions are equal."""
+
+    device: str
+    metric: str
+    floor: float
+    unit: str
+    protocol: str
+    variant: str
+    scale: str
+    same_bytes: bool
+    revision: str
 
 
 def write_noise(spec: dict, data: Path, path: Path) -> None:
@@ -26,24 +41,20 @@ def write_noise(spec: dict, data: Path, path: Path) -> None:
         runs = [Path(folder, name, "seed0") for name in ("first", "second")]
         for run in runs:
             train_lifting(spec, data, run, run.parent / "state")
-        rows = noise_rows(runs, data)
-    write_whole(path, lambda part: pd.DataFrame(rows, columns=COLUMNS).to_csv(part, index=False, lineterminator="\n"))
+        write_rows(path, Floor, floors(*runs, data))
 
 
-def noise_rows(runs: list[Path], data: Path) -> list[dict]:
-    """How far the two runs are apart in each metric that tables compare variants by, under PROTOCOL."""
-    first, second = (_scores(run, data) for run in runs)
-    one, other = (read_arrays(run / "predictions.npz") for run in runs)
-    same = all(np.array_equal(one[name], other[name]) for name in one)
-    spec = json.loads((runs[0] / "run.json").read_text(encoding="utf-8"))["spec"]
-    known = {"device": device_name(), "variant": spec["variant"], "scale": spec["scale"], "protocol": PROTOCOL}
-    known |= {"same_bytes": same, "revision": revision()}
-    return [
-        known | {"metric": metric, "floor": abs(first[metric][0] - second[metric][0]), "unit": first[metric][1]}
-        for metric in COMPARED
+def floors(first: Path, second: Path, data: Path) -> list[Floor]:
+    """How far two runs are apart in each metric that tables compare variants by, under PROTOCOL."""
+    one, other = (read_arrays(run / FILE) for run in (first, second))
+    equal = all(np.array_equal(one[name], other[name]) for name in one)
+    run, judge = Run.read(first), LiftingJudge(data)
+    scored = [
+        {score.metric: score for score in scores(Run.read(folder), judge) if score.convention == PROTOCOL}
+        for folder in (first, second)
     ]
-
-
-def _scores(run: Path, data: Path) -> dict[str, tuple[float, str]]:
-    rows = score_runs([run], data)
-    return {row["metric"]: (row["value"], row["unit"]) for row in rows if row["convention"] == PROTOCOL}
+    pairs = [[by_metric[metric] for by_metric in scored] for metric in COMPARED]
+    same = {"protocol": PROTOCOL, "variant": run.variant, "scale": run.scale, "same_bytes": equal}
+    return [
+        Floor(device_name(), a.metric, abs(a.value - b.value), a.unit, **same, revision=revision()) for a, b in pairs
+    ]

@@ -1,19 +1,20 @@
 """What each part of GLSMamba costs: where its parameters and multiply-accumulates are.
 
-Source of the parts: specification of GLSMamba, section 1.3.
+docs/glsmamba.md describes the parts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
 
-import pandas as pd
 from torch import nn
 
 from base.errors import InputError
+from base.files import write_rows, write_text
 from metrics.efficiency import ModuleCount, count_modules
 from models.video.glsmamba import GlobalScan, GLSMamba
 from workflow.measuring.efficiency import on_meta
 
-COLUMNS = ["part", "params", "macs_paper", "macs_true"]
 TOTAL = "total"
 OUTSIDE = {
     "encoder": "ViT encoder, all frames (frozen)",
@@ -38,28 +39,53 @@ INSIDE = {
 }
 
 
-def count_parts(name: str = "glsmamba-b") -> pd.DataFrame:
-    """Rows in the order of the network and their total; columns part, params (trainable), macs_paper, macs_true.
+@dataclass(frozen=True)
+class Part:
+    """A row of parts.csv: trainable parameters, and MACs of one clip under two conventions."""
 
-    MACs are those of one clip at full paper size. Raises InputError for a variant that is no GLSMamba, or whose parts
-    do not add up to the whole.
+    part: str
+    params: int
+    macs_paper: int
+    macs_true: int
+
+    def __add__(self, other: "Part") -> "Part":
+        costs = zip(astuple(self)[1:], astuple(other)[1:], strict=True)
+        return Part(self.part, *map(sum, costs))
+
+
+def count_parts(name: str = "glsmamba-b") -> list[Part]:
+    """The parts in the order of the network, and their total behind them, at full paper size.
+
+    Raises InputError for a variant that is no GLSMamba, or whose parts do not add up to the whole.
     """
     model, clip = on_meta(name)
     if not isinstance(model, GLSMamba):
         raise InputError(f"{name} is no GLSMamba: the parts of other networks are not known")
     counted = count_modules(model, clip)
-    rows = [(part, *_costs(counted[module])) for module, part in _parts(model)]
-    table = pd.DataFrame(rows, columns=COLUMNS).groupby("part", sort=False, as_index=False).sum()
-    whole = pd.DataFrame([(TOTAL, *_costs(counted[""]))], columns=COLUMNS)
-    if (table[COLUMNS[1:]].sum() != whole[COLUMNS[1:]].iloc[0]).any():
+    parts: dict[str, Part] = {}
+    for module, part in _parts(model):
+        cost = _part(part, counted[module])
+        parts[part] = parts[part] + cost if part in parts else cost
+    whole = _part(TOTAL, counted[""])
+    if sum(parts.values(), Part(TOTAL, 0, 0, 0)) != whole:
         raise InputError(
             f"{name}: its parts do not add up to the whole; name the new module in workflow/measuring/parts.py"
         )
-    return pd.concat([table, whole], ignore_index=True)
+    return [*parts.values(), whole]
 
 
-def _costs(module: ModuleCount) -> tuple[int, int, int]:
-    return module.params - module.frozen, module.paper, module.true
+def write_parts(parts: Sequence[Part], stem: Path) -> list[Path]:
+    """Write `<stem>.csv` (whole numbers) and `<stem>.md` (millions and 10^9); returns their paths."""
+    csv = write_rows(stem.with_name(f"{stem.name}.csv"), Part, parts)
+    lines = ["| part | trained, M | `paper`, G | `true`, G |", "|---|--:|--:|--:|"]
+    lines += [
+        f"| {p.part} | {p.params / 1e6:.3f} | {p.macs_paper / 1e9:.3f} | {p.macs_true / 1e9:.3f} |" for p in parts
+    ]
+    return [csv, write_text(stem.with_name(f"{stem.name}.md"), "\n".join(lines) + "\n")]
+
+
+def _part(name: str, module: ModuleCount) -> Part:
+    return Part(name, module.params - module.frozen, module.paper, module.true)
 
 
 def _parts(model: nn.Module) -> Iterator[tuple[str, str]]:

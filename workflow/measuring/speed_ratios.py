@@ -20,64 +20,90 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-import pandas as pd
-
 from base import ROOT
 from base.errors import InputError, left_out
-from base.files import write_whole
+from base.files import write_rows
 from base.git import git
 from base.terminal import command
 from workflow.measuring.workloads import WORKLOADS, noise
 
-COLUMNS = ("workload", "ratio", "noise", "pairs", "seconds", "revision", "device", "why")
 PAIRS, MOST_PAIRS = 4, 8  # of processes: for every workload, and for one that seems slower by more than noise
 TURNS, TURN_SECONDS = 10, 0.03  # of a pair, for each workload
 
 
-def speed_ratios(tree: Path, base: Path, names: Sequence[str] = WORKLOADS) -> Iterator[dict]:
-    """Ratio of each workload's time in `tree` to that in `base` (folders with the project's code), seconds in `tree`.
+@dataclass(frozen=True)
+class Ratio:
+    """A row of speed-ratios.csv: a workload's time in this tree over that in the code of `revision`.
 
-    pairs: how many pairs of processes measured it.
+    noise: what of a ratio above 1 is still noise; pairs: of processes that measured it; seconds: in this tree;
+    why: nothing was compared, where there is no ratio
     """
-    quickest = dict.fromkeys(names, (math.inf, math.inf))
-    pairs = dict.fromkeys(names, 0)
+
+    workload: str
+    ratio: float | None
+    noise: float
+    pairs: int | None
+    seconds: float | None
+    revision: str
+    device: str
+    why: str = ""
+
+
+@dataclass
+class Times:
+    """The quickest seconds of a workload in two trees, and how many pairs of processes measured it."""
+
+    now: float = math.inf
+    then: float = math.inf
+    pairs: int = 0
+
+    def add(self, now: float, then: float) -> None:
+        """What another pair measured."""
+        self.now, self.then, self.pairs = min(self.now, now), min(self.then, then), self.pairs + 1
+
+
+def quickest(tree: Path, base: Path, names: Sequence[str] = WORKLOADS) -> dict[str, Times]:
+    """The times of workloads in `tree` and in `base`, folders with the project's code."""
+    times = {name: Times() for name in names}
     for pair in range(MOST_PAIRS):
-        wanted = [name for name, (now, then) in quickest.items() if pair < PAIRS or now > (1 + noise(name)) * then]
-        for name, times in _measure(tree, base, wanted):
-            quickest[name] = tuple(map(min, quickest[name], times))
-            pairs[name] += 1
-    for name, (now, then) in quickest.items():
-        yield {"workload": name, "ratio": now / then, "pairs": pairs[name], "seconds": now, "why": ""}
+        wanted = [name for name, t in times.items() if pair < PAIRS or t.now > (1 + noise(name)) * t.then]
+        for name, now, then in _measure(tree, base, wanted):
+            times[name].add(now, then)
+    return times
 
 
 def write_speed_ratios(revisions: dict[str, str], device: str, path: str | Path, lenient: bool = False) -> Path:
-    """Write the ratio of each workload to the code of its revision, by name, as CSV with COLUMNS.
+    """Write the ratio of each workload to the code of its revision, as CSV with the fields of Ratio as columns.
 
     A shallow clone has no older revisions: rows then have no ratio, `why` says so, and nothing is compared.
+    revisions : workload -> revision
     lenient : leave out a workload that fails
     """
     rows = []
     for revision in dict.fromkeys(revisions.get(name, "") for name in WORKLOADS):
         names = [name for name in WORKLOADS if revisions.get(name, "") == revision]
-        rows += [row | {"revision": revision, "device": device} for row in _ratios_to(revision, names, lenient)]
-    rows = [row | {"noise": noise(row["workload"])} for row in rows]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return write_whole(Path(path), lambda part: table.to_csv(part, index=False, lineterminator="\n"))
+        rows += _ratios_to(revision, names, device, lenient)
+    return write_rows(path, Ratio, rows)
 
 
-def _ratios_to(revision: str, names: list[str], lenient: bool) -> list[dict]:
+def _ratios_to(revision: str, names: Sequence[str], device: str, lenient: bool) -> list[Ratio]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             extract(revision, Path(folder))
         except InputError as error:
-            return [{"workload": name, "why": str(error)} for name in names]
+            return [Ratio(name, None, noise(name), None, None, revision, device, str(error)) for name in names]
         rows = []
         for together in [[name] for name in names] if lenient else [names]:
             with left_out(f"the speed of {together[0]}", lenient):
-                rows += speed_ratios(ROOT, Path(folder), together)
+                times = quickest(ROOT, Path(folder), together)
+                rows += [
+                    Ratio(name, t.now / t.then, noise(name), t.pairs, t.now, revision, device)
+                    for name, t in times.items()
+                ]
         return rows
 
 
@@ -94,15 +120,15 @@ def extract(revision: str, folder: Path) -> None:
         files.extractall(folder, filter="data")
 
 
-def _measure(tree: Path, base: Path, names: Sequence[str]) -> Iterator[tuple[str, tuple[float, float]]]:
-    """(name, quickest seconds in `tree` and in `base`) of each workload, in one new pair of processes."""
+def _measure(tree: Path, base: Path, names: Sequence[str]) -> Iterator[tuple[str, float, float]]:
+    """Name, quickest seconds in `tree` and in `base` of each workload, in one new pair of processes."""
     if not names:
         return
     with _worker(tree) as now, _worker(base) as then:
         for name in names:
             calls = max(1, math.ceil(TURN_SECONDS / max(_ask(now, name), _ask(then, name))))
             turns = [[_ask(worker, name) for worker in (now, then) for _ in range(calls)] for _ in range(TURNS)]
-            yield name, (min(min(turn[:calls]) for turn in turns), min(min(turn[calls:]) for turn in turns))
+            yield name, min(min(turn[:calls]) for turn in turns), min(min(turn[calls:]) for turn in turns)
 
 
 def _ask(worker: subprocess.Popen, name: str) -> float:
@@ -136,9 +162,8 @@ def main(arguments: list[str]) -> None:
     """Print each workload's ratio against the named revision, or against the last commit."""
     with tempfile.TemporaryDirectory() as folder:
         extract(arguments[0] if arguments else "HEAD", Path(folder))
-        for row in speed_ratios(ROOT, Path(folder)):
-            measured = f"({1000 * row['seconds']:.1f} ms, {row['pairs']} pairs)"
-            print(f"{row['workload']:<30} {row['ratio']:.3f}  {measured}", flush=True)
+        for name, t in quickest(ROOT, Path(folder)).items():
+            print(f"{name:<30} {t.now / t.then:.3f}  ({1000 * t.now:.1f} ms, {t.pairs} pairs)", flush=True)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ EVIDENCE_MODELS = [
 ]
 AUDIT = [  # audit.json first
     f"{REPORT}/audit/{name}"
-    for name in ("audit.json", "claims.csv", "findings.csv", "index.html")
+    for name in ("audit.json", "claims.csv", "findings.csv")
 ]
 RUN_FILES = ["weights.safetensors", "weights-best_test.safetensors"]
 if PLAN.rule.get("hold_out", True) or PLAN.rule["epochs"] == 1:
@@ -79,21 +79,21 @@ EFFICIENCY = made(EFFICIENCY)
 SCALING = "results/efficiency/scaling"
 LENGTHS = [27, 81, 243, 729, 2187, 3888]  # frames of the clips of the scaling curve
 NAMES = ["studies/variants.yaml", "studies/recipes.yaml"]  # labels of rows and curves
-TABLE_KINDS = ["csv", "md", "tex", "html", "json"]
+TABLE_KINDS = ["csv", "md", "tex", "json"]
 PLANNED_TABLES = [
-    (name, table) for name, study in PLAN.studies.items() for table in study["tables"]
+    (name, table) for name, study in PLAN.studies.items() for table in study.tables
 ]
 PLANNED_FIGURES = [
     (name, figure)
     for name, study in PLAN.studies.items()
-    for figure in study.get("figures", [])
+    for figure in study.figures
 ]
 
 
 def made_of(folder, planned, kinds):
     """Files of planned tables or figures, with what they are: study, its table or figure, path."""
     return [
-        (study, item, f"{REPORT}/{folder}/{study}-{item['id']}.{kind}")
+        (study, item, f"{REPORT}/{folder}/{study}-{item.id}.{kind}")
         for study, item in planned
         for kind in kinds
     ]
@@ -103,7 +103,7 @@ MADE_TABLES = made_of("tables", PLANNED_TABLES, TABLE_KINDS)
 MADE_FIGURES = made_of("figures", PLANNED_FIGURES, ["svg", "png"])
 TABLES = [path for _, _, path in MADE_TABLES]
 FIGURES = [path for _, _, path in MADE_FIGURES]
-DOCS = ["README.md", *sorted(str(path) for path in Path("docs").glob("*.*"))]
+DOCS = ["README.md", *sorted(str(path) for path in Path("docs").rglob("*.*"))]
 CRATE = f"{REPORT}/ro-crate-metadata.json"
 # Rules that do the same for both kinds of data sets tell them apart by these, and by who made them.
 LIFTED, FILMED = r"(?!video-)[\w-]+", r"video-[\w-]+"
@@ -124,13 +124,13 @@ wildcard_constraints:
 
 
 def reported(kind, made):
-    """Files as outputs; a table's page and a drawing are shown by Snakemake's own report, by study."""
+    """Files as outputs; a table's cells and a drawing are shown by Snakemake's own report, by study."""
     shown = {"caption": f"../report/{kind}.rst", "category": f"{kind.title()}s"}
     marked = []
     for study, item, path in made:
-        labels = {kind: item["title"]}
+        labels = {kind: item.title}
         flagged = report(path, subcategory=study, labels=labels, **shown)
-        marked.append(flagged if path.endswith((".html", ".svg")) else path)
+        marked.append(flagged if path.endswith((".csv", ".svg")) else path)
     return marked
 
 
@@ -189,9 +189,10 @@ def job_spec(wildcards):
 
 
 def run_sources(wildcards):
-    """Files whose edit changes what a run computes."""
-    task = "training.video" if on_video(wildcards.dataset) else "training.lifting"
-    return closure(model_module(wildcards.variant), task)
+    """Files whose edit changes what a run computes; the reader of official weights only where it starts from some."""
+    kind = "video" if on_video(wildcards.dataset) else "lifting"
+    reader = [f"models.{kind}.official"] if published_weights(wildcards) else []
+    return closure(model_module(wildcards.variant), f"training.{kind}", *reader)
 
 
 def run_spec(wildcards):
@@ -252,6 +253,11 @@ def score_runs(wildcards):
     return made(runs_of(experiment_of(wildcards)))
 
 
+def score_sources(wildcards):
+    kind = "video" if on_video(wildcards.dataset) else "lifting"
+    return closure(f"workflow.measuring.{kind}_scores")
+
+
 def pretrained_weights(wildcards):
     """The weights that a network for video starts from."""
     start = PLAN.pretraining(experiment_of(wildcards))
@@ -296,21 +302,21 @@ def scaling_drawn(wildcards):
 
 def map_sources(wildcards):
     return closure(
-        "models.ssm.attention", model_module(wildcards.variant), "training.lifting"
+        "workflow.measuring.maps", model_module(wildcards.variant)
     )
 
 
 def figure_inputs(figure):
     """What a figure draws besides measurements: scan orders, parts, the map of one run, or prepared data."""
-    if figure["kind"] in ("scan-orders", "video-scan-orders"):
+    if figure.kind in ("scan-orders", "video-scan-orders"):
         return ["results/efficiency/scan_orders.npz"]
-    if figure["kind"] == "parts":
+    if figure.kind == "parts":
         return ["results/efficiency/parts.csv"]
-    if figure["kind"] == "ssm-map":
+    if figure.kind == "ssm-map":
         experiment = figure_experiment(figure)
         maps = f"{run_folder(experiment, SEEDS[0])}/ssm_maps.npz"
         return [maps] if experiment in PLAN.experiments else []
-    if figure["kind"].startswith("poses"):
+    if figure.kind.startswith("poses"):
         dataset = dataset_of(figure, PLAN.config)
         return [f"data/prepared/{dataset}"] if dataset in PLAN.datasets else []
     return []
@@ -318,7 +324,7 @@ def figure_inputs(figure):
 
 def figure_experiment(figure):
     return Experiment(
-        dataset_of(figure, PLAN.config), figure["variant"], figure["recipe"]
+        dataset_of(figure, PLAN.config), figure.variant, figure.recipe
     )
 
 
@@ -358,6 +364,6 @@ def closing_lines():
     from reports.summary import summary_lines
 
     # The targets train and efficiency make no table.
-    written = bool(data_files(Path(REPORT, "tables"), "*.csv"))
+    written = Path(REPORT, "cells.csv").is_file()
     elsewhere = ["Look at results/runs and results/efficiency"]
     return summary_lines(REPORT) if written else elsewhere

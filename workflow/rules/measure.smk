@@ -2,39 +2,18 @@ rule score:
     input:
         runs=score_runs,
         data="data/prepared/{dataset}",
-        sources=closure("workflow.measuring.measurements"),
+        sources=score_sources,
     output:
         scores=SCORES,
         resamples=RESAMPLES,
         groups=f"{EXPERIMENT}/groups.csv",
     log:
         "results/logs/score-{dataset}-{variant}-{recipe}.log",
-    wildcard_constraints:
-        dataset=LIFTED,
     resources:
         mem_mb=2000,
         runtime=10,
     script:
         "../scripts/score.py"
-
-
-rule score_video:
-    input:
-        runs=score_runs,
-        data="data/prepared/{dataset}",
-        sources=closure("workflow.measuring.video_measurements"),
-    output:
-        scores=SCORES,
-        resamples=RESAMPLES,
-    log:
-        "results/logs/score-{dataset}-{variant}-{recipe}.log",
-    wildcard_constraints:
-        dataset=FILMED,
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    script:
-        "../scripts/score_video.py"
 
 
 # One process a family: importing torch costs more than counting a model.
@@ -60,7 +39,7 @@ rule count:
 # Where the parameters and multiply-accumulates of one network are; a figure draws it.
 rule parts:
     input:
-        sources=closure("workflow.measuring.parts", "reports.parts"),
+        sources=closure("workflow.measuring.parts"),
     output:
         multiext("results/efficiency/parts", ".csv", ".md"),
     log:

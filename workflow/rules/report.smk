@@ -1,11 +1,33 @@
-# One process for all tables: reading the measurements takes longer than writing a table.
-rule tables:
+CELLS = f"{REPORT}/cells.csv"  # every cell of every table, judged once
+
+
+rule judge:
     input:
         measurements=f"{REPORT}/measurements.csv",
         comparisons=made([COMPARISONS]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         names=NAMES,
-        sources=closure("reports.tables"),
+        sources=closure("reports.tables.judge"),
+    output:
+        CELLS,
+    log:
+        f"results/logs/judge-{SCALE}-{DATASET}.log",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        studies=STUDIES,
+        options=REPORT_OPTIONS,
+    script:
+        "../scripts/judge.py"
+
+
+# One process for all tables: its imports take longer than writing a table.
+rule tables:
+    input:
+        cells=CELLS,
+        studies=collect("studies/{study}.yaml", study=STUDIES),
+        sources=closure("reports.tables.writers"),
     output:
         reported("table", MADE_TABLES),
         document=f"{REPORT}/tables/all.tex",
@@ -24,6 +46,7 @@ rule tables:
 # One job for all figures as well: its imports take longer than drawing.
 rule figures:
     input:
+        cells=CELLS,
         measurements=f"{REPORT}/measurements.csv",
         drawn=made(FIGURE_INPUTS),
         studies=collect("studies/{study}.yaml", study=STUDIES),
@@ -38,7 +61,7 @@ rule figures:
         mem_mb=1500,
         runtime=10,
     params:
-        figures=[(study, figure["id"]) for study, figure in PLANNED_FIGURES],
+        figures=[(study, figure.id) for study, figure in PLANNED_FIGURES],
         options=REPORT_OPTIONS,
         lenient=lenient,
     script:
@@ -47,8 +70,8 @@ rule figures:
 
 rule site:
     input:
+        cells=CELLS,
         measurements=f"{REPORT}/measurements.csv",
-        comparisons=made([COMPARISONS]),
         audit=made(AUDIT),
         tables=made(TABLES),
         figures=made(FIGURES),
@@ -75,8 +98,8 @@ rule site:
 # RO-Crate metadata: what each file of the folder is, for machines.
 rule crate:
     input:
+        cells=CELLS,
         measurements=f"{REPORT}/measurements.csv",
-        comparisons=made([COMPARISONS]),
         audit=made(AUDIT),
         tables=made(TABLES),
         figures=made(FIGURES),
@@ -115,6 +138,7 @@ rule evidence:
 
 rule audit:
     input:
+        cells=CELLS,
         measurements=f"{REPORT}/measurements.csv",
         evidence=made([EVIDENCE]),
         studies=collect("studies/{study}.yaml", study=STUDIES),

@@ -1,7 +1,8 @@
 from pathlib import Path
 
+from base.files import write_rows
+from studies.measurements import Measurement
 from workflow.measuring.efficiency import count_all, count_rows, evaluated_rows, memory_rows, write_excluded
-from workflow.measuring.measurements import write_measurements
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
@@ -9,4 +10,4 @@ with logged(snakemake.log[0]):
     counted = count_all(variants)
     write_excluded(counted, Path(snakemake.output.excluded))
     rows = [*count_rows(counted), *evaluated_rows(counted), *memory_rows(snakemake.params.remembered)]
-    write_measurements(rows, Path(snakemake.output.counts))
+    write_rows(snakemake.output.counts, Measurement, rows)

@@ -1,7 +1,6 @@
 from pathlib import Path
 
-from reports.parts import write_parts
-from workflow.measuring.parts import count_parts
+from workflow.measuring.parts import count_parts, write_parts
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):

@@ -1,5 +1,7 @@
-from workflow.measuring.fingerprints import write_fingerprints
+from base.files import write_rows
+from workflow.measuring.fingerprints import Fingerprint, fingerprints
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    write_fingerprints(snakemake.params.hyper, snakemake.output[0], lenient=snakemake.params.lenient)
+    rows = fingerprints(snakemake.params.hyper, lenient=snakemake.params.lenient)
+    write_rows(snakemake.output[0], Fingerprint, rows)

@@ -1,11 +1,10 @@
-from pathlib import Path
-
+from base.files import write_rows
+from studies.measurements import Measurement
 from workflow.measuring.efficiency import time_rows
-from workflow.measuring.measurements import write_measurements
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
     params = snakemake.params
     how = params.backend, params.runs, params.warmup, params.wanted
     rows = time_rows(params.variants, *how, weighed=params.weighed)
-    write_measurements(rows, Path(snakemake.output[0]))
+    write_rows(snakemake.output[0], Measurement, rows)

@@ -1,11 +1,13 @@
 from pathlib import Path
 
-from workflow.measuring.measurements import score_runs, write_groups, write_measurements, write_resamples
+from studies.video import on_video
+from workflow.measuring.scores import write_scores
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
+    if on_video(snakemake.wildcards.dataset):
+        from workflow.measuring.video_scores import VideoJudge as Judge
+    else:
+        from workflow.measuring.lifting_scores import LiftingJudge as Judge
     runs = [Path(path).parent for path in snakemake.input.runs]
-    rows = score_runs(runs, Path(snakemake.input.data))
-    write_measurements(rows, Path(snakemake.output.scores))
-    write_resamples(rows, Path(snakemake.output.resamples))
-    write_groups(rows, Path(snakemake.output.groups))
+    write_scores(runs, Judge(Path(snakemake.input.data)), Path(snakemake.output.scores))

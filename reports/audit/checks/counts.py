@@ -6,7 +6,7 @@ from reports.audit.checks.printed import PEERS, cost, is_quotient
 from reports.audit.closed_forms import macs
 from reports.audit.finding import COUNTS, Evidence, Material, Missing, check, factor, fit, fits, listed, short
 from reports.audit.ledger import Claim
-from reports.verdicts import REPRODUCED
+from reports.tables.cell import REPRODUCED
 
 OWN = ("posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")
 COUNTED = ("paper", "row", "printed", "profiler", "everything", "times")
@@ -253,7 +253,7 @@ def _a_kept_frame(material: Material, claim: Claim) -> float:
 def _every_product(material: Material, claim: Claim) -> float | None:
     """True MACs of a frame as the released code evaluates, without the mirrored pass; None where not counted."""
     variant = material.variant(claim)
-    if material.row(claim).get("variant") != variant:  # the row's cost is of another setting than its network
+    if material.row(claim).variant != variant:  # the row's cost is of another setting than its network
         return None
     of = material.counts(variant, "macs_per_evaluated_frame")
     return of["released"] / 2 if of else None

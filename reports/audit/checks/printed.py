@@ -5,7 +5,7 @@ from itertools import groupby
 
 from reports.audit.finding import Evidence, Material, NotChosen, check, factor, listed, short
 from reports.audit.ledger import Claim
-from reports.verdicts import REPRODUCED
+from reports.tables.cell import REPRODUCED
 from studies.printed import NO_VALUE, Printed
 
 PEERS = ("posemamba/table1", "sasmamba/main")

@@ -11,6 +11,7 @@ from metrics.lifting import image_millimetres, mpjpe
 from reports.arrays import NotThere, answered, read_array
 from reports.measurements import Choice, pick, read_measurements
 from studies.plan import BASELINES
+from studies.predictions import Predicted
 
 PREPARED = Path("data/prepared")
 CLIPS = {"typical": 0.5, "hard": 0.9}  # quantiles of the sequences' errors, by the first variant
@@ -71,7 +72,7 @@ def packed(poses: np.ndarray) -> str:
 def _outputs(run: Path, choice: Choice) -> np.ndarray | None:
     """What a network said of the test split, (N, 17, 3), normalised; None where the run's folder was moved away."""
     try:
-        return read_array(run / "predictions.npz", choice.selection)
+        return read_array(run / "predictions.npz", Predicted(choice.selection, "test").key())
     except NotThere:
         return None
 

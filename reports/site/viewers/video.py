@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from base.errors import InputError
-from datasets.video.sequences import JOINTS
+from datasets.video.annotations import JOINTS
 from reports.arrays import NotThere, read_arrays
 from reports.measurements import Choice
 from studies.variants import resolve_variants

@@ -1,0 +1,129 @@
+"""ViTPose's official weights, under our names.
+
+Three layouts of the same network are published: the authors', MMPose 1.x's and Hugging Face's (`transformers`), torch
+files with or without the container `state_dict`, or safetensors. A file is checked as a whole, decoder included; a
+model then takes the parts that it has: the encoder, the deconvolutions, and the last layer if it is a ViTPose for
+COCO's 17 joints. A network for other joints keeps its own last layer, for COCO's eyes are not PoseTrack's head.
+"""
+
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from base.errors import InputError
+from models.checkpoints import check_keys, check_tensor, is_addition, read_weights
+from models.layout import Layout
+from models.video.clips import ClipModel
+from models.video.vitpose import ViTPose
+
+CONTAINERS = ("state_dict",)
+COCO_JOINTS = 17
+# In some files, and of no use here: a class token, decoders of other data sets.
+IGNORED = re.compile(r"backbone\.(embeddings\.)?cls_token$|associate_(keypoint_)?heads\.")
+REMEDY = "take a file with the classic decoder and without experts, and build the model with its encoder"
+
+LAYOUTS = {
+    "official": Layout(
+        CONTAINERS,
+        (
+            (r"^encoder\.patch_embed\.", "backbone.patch_embed.proj."),
+            (r"^encoder\.blocks\.(\d+)\.mlp\.0\.", r"backbone.blocks.\1.mlp.fc1."),
+            (r"^encoder\.blocks\.(\d+)\.mlp\.2\.", r"backbone.blocks.\1.mlp.fc2."),
+            (r"^encoder\.norm\.", "backbone.last_norm."),
+            (r"^encoder\.", "backbone."),
+            (r"^deconvs\.", "keypoint_head.deconv_layers."),
+            (r"^final\.", "keypoint_head.final_layer."),
+        ),
+    ),
+    "mmpose": Layout(
+        CONTAINERS,
+        (
+            (r"^encoder\.patch_embed\.", "backbone.patch_embed.projection."),
+            (r"^encoder\.blocks\.(\d+)\.norm1\.", r"backbone.layers.\1.ln1."),
+            (r"^encoder\.blocks\.(\d+)\.norm2\.", r"backbone.layers.\1.ln2."),
+            (r"^encoder\.blocks\.(\d+)\.mlp\.0\.", r"backbone.layers.\1.ffn.layers.0.0."),
+            (r"^encoder\.blocks\.(\d+)\.mlp\.2\.", r"backbone.layers.\1.ffn.layers.1."),
+            (r"^encoder\.blocks\.", "backbone.layers."),
+            (r"^encoder\.norm\.", "backbone.ln1."),
+            (r"^encoder\.", "backbone."),
+            (r"^deconvs\.", "head.deconv_layers."),
+            (r"^final\.", "head.final_layer."),
+        ),
+    ),
+    "transformers": Layout(
+        CONTAINERS,
+        (
+            (r"^encoder\.patch_embed\.", "backbone.embeddings.patch_embeddings.projection."),
+            (r"^encoder\.pos_embed$", "backbone.embeddings.position_embeddings"),
+            (r"^encoder\.blocks\.(\d+)\.norm1\.", r"backbone.encoder.layer.\1.layernorm_before."),
+            (r"^encoder\.blocks\.(\d+)\.attn\.qkv\.", r"backbone.encoder.layer.\1.attention.attention.{}."),
+            (r"^encoder\.blocks\.(\d+)\.attn\.proj\.", r"backbone.encoder.layer.\1.attention.output.dense."),
+            (r"^encoder\.blocks\.(\d+)\.norm2\.", r"backbone.encoder.layer.\1.layernorm_after."),
+            (r"^encoder\.blocks\.(\d+)\.mlp\.0\.", r"backbone.encoder.layer.\1.mlp.fc1."),
+            (r"^encoder\.blocks\.(\d+)\.mlp\.2\.", r"backbone.encoder.layer.\1.mlp.fc2."),
+            (r"^encoder\.norm\.", "backbone.layernorm."),
+            (r"^deconvs\.0\.", "head.deconv1."),
+            (r"^deconvs\.1\.", "head.batchnorm1."),
+            (r"^deconvs\.3\.", "head.deconv2."),
+            (r"^deconvs\.4\.", "head.batchnorm2."),
+            (r"^final\.", "head.conv."),
+        ),
+        pieces=("query", "key", "value"),
+    ),
+}
+
+
+def load(model: ClipModel, source: str | Path | dict[str, Tensor]) -> None:
+    """Fill a video model with ViTPose's weights, as `models.load_published`: the whole file fits, or none is loaded."""
+    weights, where = read_weights(source, CONTAINERS)
+    weights = {key: value for key, value in weights.items() if not IGNORED.match(key)}
+    ours, expected = _taken(model), _whole(model)
+    keys = _keys(weights, expected, where)
+    check_keys(weights, {key for names in keys.values() for key in names}, where, REMEDY)
+    joined = {name: _join(name, keys[name], weights, ours.get(name, expected[name]), where) for name in expected}
+    model.load_state_dict(model.state_dict() | {name: joined[name] for name in ours})
+
+
+def _whole(model: ClipModel) -> dict[str, Tensor]:
+    """Parameters, without values, of the ViTPose with the model's encoder that the files hold."""
+    (height, width), joints = model.image, COCO_JOINTS
+    with torch.device("meta"):
+        vitpose = ViTPose(encoder=model.size, joints=joints, image_height=height, image_width=width)
+    return {name: value for name, value in vitpose.state_dict().items() if not is_addition(name)}
+
+
+def _taken(model: ClipModel) -> dict[str, Tensor]:
+    """The model's own parameters that a file fills."""
+    parts = ["encoder."] + ["deconvs."] * (model.deconvs is not None)
+    parts += ["final."] * (isinstance(model, ViTPose) and model.joints == COCO_JOINTS)
+    state = model.state_dict().items()
+    return {name: value for name, value in state if name.startswith(tuple(parts)) and not is_addition(name)}
+
+
+def _keys(weights: dict[str, Tensor], expected: dict[str, Tensor], where: str) -> dict[str, tuple[str, ...]]:
+    """Our names and the keys that hold them, in the layout that most keys of the file belong to."""
+    layouts = [{name: layout.keys(name) for name in expected} for layout in LAYOUTS.values()]
+    shared = [sum(key in weights for names in keys.values() for key in names) for keys in layouts]
+    if not max(shared):
+        raise InputError(f"{where} is no ViTPose checkpoint: none of its keys is one of {', '.join(LAYOUTS)}")
+    return layouts[shared.index(max(shared))]
+
+
+def _join(name: str, keys: tuple[str, ...], weights: dict[str, Tensor], ours: Tensor, where: str) -> Tensor:
+    """One of our parameters from the weights that hold it, each of which must have its share of our shape."""
+    shape = (ours.shape[0] // len(keys), *ours.shape[1:])
+    if name == "encoder.pos_embed":
+        return _positions(keys[0], weights[keys[0]], ours, where)
+    for key in keys:
+        check_tensor(key, weights[key], shape, ours.dtype, where)
+    return torch.cat([weights[key] for key in keys])
+
+
+def _positions(key: str, given: Tensor, ours: Tensor, where: str) -> Tensor:
+    """The table of positions; files without a class token have a row less, which is then zero."""
+    rows, width = ours.shape
+    without_class = given.ndim == 3 and given.shape[1] == rows - 1
+    check_tensor(key, given, (1, rows - without_class, width), ours.dtype, where)
+    return torch.cat([given.new_zeros(int(without_class), width), given[0]])

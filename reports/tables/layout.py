@@ -1,0 +1,350 @@
+"""From the cells of a table to what a page shows: headings, sections, texts, footnotes, reasons, caption.
+
+Nothing here knows a file format, and nothing is judged: `reports.tables.writers` turns a View into Markdown and LaTeX.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from reports.failures import FAILED
+from reports.measurements import HIGHER_IS_BETTER, NO_SUCH_DATA, Choice
+from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell, count_verdicts
+from studies.benchmarks import BENCHMARKS
+from studies.printed import OUT_OF_MEMORY
+from studies.types import AccuracyColumn, Column, CountColumn, FactColumn, Row, Study, Table, VideoColumn
+
+SYMBOLS = {"reproduced": "✓", "differs": "≠", "not comparable": "◇", "not run": "○"}
+OUTCOMES = {"better": "▲", "worse": "▼", "within noise": "≈"}
+LEGEND = {
+    "reproduced": "the same count, to the printed digits",
+    "differs": "counted under the same convention, but another number",
+    "not comparable": "measured under other conditions than the paper's, so the two must not be compared",
+    "not run": "nothing measured; the reasons are listed below",
+}
+CONVENTIONS = {
+    "true": "every trainable weight, and every multiply-accumulate including projections, scan and sampling",
+    "paper": "what the papers' profiler (thop) sees; it skips weights and operations that it does not know",
+    "paper-leaf": "the papers' profiler in its older form, which counts every leaf module, and no norms",
+    "operators": "a tracer of operators (torchprofile), to which a published scan kernel is nothing",
+    "here": "true counts of an evaluated frame in this project, the mirrored pass included",
+    "released": "true counts of an evaluated frame as the released code evaluates, the mirrored pass included",
+    "measured": "median of some runs on this machine, at full paper size, batch 1",
+    "fvcore": "fvcore's rules: one fused multiply-add is one, an unknown operation is nothing",
+    "predicted": "worked out from the sizes of the tensors, not measured",
+}
+SCALES = {
+    "quick": "shrunken nets trained for minutes: the errors show that the path works, not how good the models are",
+    "long": "shrunken nets trained for an hour or two: what is compared is parts of a network, not the papers' models",
+    "open": "paper-size nets on open motion data, with a shorter schedule than the papers'",
+    "paper": "the papers' own nets, data and schedules; a number made with less of the last two says so",
+}
+SELECTIONS = {
+    "last": "the last epoch",
+    "best_val": "the epoch best on validation",
+    "best_test": "the epoch best on the test set, as the papers choose it",
+}
+NAMED_ROWS = 4  # labels that a reason lists before it counts
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column: its label, a line below it (unit, convention), and whether it has a printed half and a measured one.
+
+    Facts are only printed; where the paper prints nothing in the whole column there is only the measured half.
+    `convention`: the rule by which an efficiency is counted; `switches`: whether the true counts stand beside it, so
+    that a page can show them instead; `upwards`: whether more is better.
+    """
+
+    label: str
+    detail: str
+    paired: bool
+    convention: str = ""
+    switches: bool = False
+    upwards: bool = False
+
+
+@dataclass(frozen=True)
+class CellView:
+    """A cell's texts. `printed` is empty in a column of measured numbers only, `measured` in a column of facts.
+
+    `verdict` is empty where nothing is printed; `true` is the true count's text. `outcome` says whether the number is
+    another than the reference row's, `gain` by how much; `runs` are the folders of the runs behind it, `counted` the
+    variant that was counted or timed for it; `claim` the id of the printed number, study/table/row/column.
+    """
+
+    printed: str
+    measured: str = ""
+    spread: str = ""
+    true: str = ""
+    difference: str = ""
+    verdict: str = ""
+    why: str = ""
+    outcome: str = ""
+    gain: str = ""
+    runs: tuple[str, ...] = ()
+    counted: str = ""
+    claim: str = ""
+
+    @property
+    def symbol(self) -> str:
+        return SYMBOLS.get(self.verdict, "")
+
+    @property
+    def outcome_symbol(self) -> str:
+        return OUTCOMES.get(self.outcome, "")
+
+
+@dataclass(frozen=True)
+class RowView:
+    """A row: its label, what follows it (citation), footnote marks, cells in the order of the headings."""
+
+    label: str
+    cite: str
+    marks: tuple[str, ...]
+    cells: tuple[CellView, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """A whole table, ready to be written; `reasons` are (verdict, why, who), `legend` (symbol, word, meaning).
+
+    `compared` says what ▲, ▼ and ≈ mean in a table whose rows are compared with one of them.
+    """
+
+    study: str
+    table: str
+    title: str
+    heading: str
+    caption: str
+    notice: str
+    headings: tuple[Heading, ...]
+    sections: tuple[tuple[str, tuple[RowView, ...]], ...]
+    footnotes: tuple[tuple[str, str], ...]
+    reasons: tuple[tuple[str, str, str], ...]
+    legend: tuple[tuple[str, str, str], ...]
+    conventions: tuple[tuple[str, str], ...]
+    counts: dict[str, int]
+    compared: str = ""
+
+    @property
+    def width(self) -> int:
+        """Columns of the laid-out table, the row labels included."""
+        return 1 + sum(2 if heading.paired else 1 for heading in self.headings)
+
+
+def make_view(study: Study, table: Table, cells: Sequence[Cell], choice: Choice) -> View:
+    """Lay out one table; cells: all of it (`reports.tables.cell.of_table`)."""
+    marks = {key: str(i) for i, key in enumerate(table.footnotes, start=1)}
+    counts = count_verdicts(cells)
+    return View(
+        study=study.name,
+        table=table.id,
+        title=table.title,
+        heading=table.heading,
+        caption=_caption(study, table, cells, choice),
+        notice=_notice(cells, choice),
+        headings=tuple(_heading(column, cells, choice) for column in table.columns),
+        sections=tuple(_sections(cells, table, marks)),
+        footnotes=tuple((marks[key], text) for key, text in table.footnotes.items()),
+        reasons=tuple(_reasons(cells)),
+        legend=tuple((SYMBOLS[v], v, LEGEND[v]) for v in VERDICTS if counts[v]),
+        conventions=tuple(_conventions(cells)),
+        counts=counts,
+        compared=_compared(table, cells),
+    )
+
+
+def number(value: float, decimals: int, signed: bool = False) -> str:
+    """A number with fixed decimals and a true minus sign; more decimals where it would read as 0 and is not."""
+    if value and abs(value) < 0.5 * 10**-decimals:
+        decimals = 1 - math.floor(math.log10(abs(value)))  # two significant digits
+    return f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
+
+
+def _notice(cells: Sequence[Cell], choice: Choice) -> str:
+    """What is to be known of all numbers of a table."""
+    parts = [f"Accuracies at scale {choice.scale}: {SCALES[choice.scale]}."] if _data(cells) else []
+    if count := sum(cell.failed for cell in cells):
+        parts.append(f"In {count} cells runs or counts failed: they say so, and the reasons below name the logs.")
+    return " ".join(parts)
+
+
+def _heading(column: Column, cells: Sequence[Cell], choice: Choice) -> Heading:
+    if isinstance(column, FactColumn):
+        return Heading(column.label, "", False)
+    own = [cell for cell in cells if cell.column == column.id]
+    paired, upwards = any(cell.is_printed for cell in own), column.metric.startswith(HIGHER_IS_BETTER)
+    if isinstance(column, CountColumn):
+        rule, switches = column.convention, any(cell.also_true is not None for cell in own)
+        return Heading(column.label, f"convention {rule}", paired, rule, switches, upwards)
+    data = next((cell.dataset for cell in own if cell.dataset), NO_SUCH_DATA)
+    conditions = [column.unit.replace("^2", "²"), *_conditions(column, data, choice)]
+    return Heading(column.label, ", ".join(conditions), paired, upwards=upwards)
+
+
+def _conditions(column: AccuracyColumn, data: str, choice: Choice) -> list[str]:
+    """What an accuracy column is measured on: scale and data, and for video whose boxes and which neighbours."""
+    if not isinstance(column, VideoColumn):
+        return [choice.scale, data]
+    words = {"detected": "detector boxes", "gt": "true boxes", "unstated": "boxes not stated"}
+    neighbours = {"copies": ["neighbours: copies"], "shuffled": ["neighbours: other videos"]}
+    where = [BENCHMARKS[data]] if data in BENCHMARKS else [choice.scale, data]
+    return [*where, words[column.boxes], *neighbours.get(column.neighbours, [])]
+
+
+def _sections(
+    cells: Sequence[Cell], table: Table, marks: Mapping[str, str]
+) -> Iterator[tuple[str, tuple[RowView, ...]]]:
+    """Rows in order, by section; a section comes twice where its rows do not stand together."""
+    decimals = {column.id: _decimals(column, cells) for column in table.columns}
+    paired = {cell.column for cell in cells if cell.is_printed}
+    for section, part in groupby(cells, lambda cell: cell.section):
+        rows = []
+        for row_id, row_cells in groupby(part, lambda cell: cell.row):
+            row = table.row(row_id) or Row(id=row_id, label="", variant=row_id)  # a baseline is in no study's table
+            own = list(row_cells)
+            texts = tuple(_cell_view(c, decimals[c.column], c.column in paired, row.variant) for c in own)
+            rows.append(RowView(own[0].row_label, row.cite, tuple(marks[key] for key in row.notes), texts))
+        yield section, tuple(rows)
+
+
+def _decimals(column: Column, cells: Sequence[Cell]) -> int:
+    """Most decimals printed in a column, for cells where nothing is printed."""
+    printed = [cell.decimals for cell in cells if cell.column == column.id and cell.decimals is not None]
+    return max(printed, default=column.unprinted_decimals)
+
+
+def _cell_view(cell: Cell, column_decimals: int, paired: bool, variant: str) -> CellView:
+    if cell.kind == FactColumn.kind:
+        return CellView(cell.printed or "–")
+    if cell.printed == OUT_OF_MEMORY:  # judged by a prediction: its words are the result
+        return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why)
+    shown = CellView(
+        printed=(cell.printed if cell.is_printed else "–") if paired else "",
+        measured=FAILED if cell.why.startswith(FAILED) else "–",
+        verdict=cell.verdict if cell.is_printed else "",
+        why=cell.why,
+        claim=cell.claim,
+    )
+    if cell.measured is None:
+        return shown
+    decimals = cell.decimals if cell.is_printed else column_decimals
+    counted = cell.kind == CountColumn.kind
+    unit = f" {cell.unit}" if counted and cell.unit else ""  # an accuracy's is in the heading
+    return replace(
+        shown,
+        measured=number(cell.measured, decimals) + unit,
+        spread=_spread(cell, decimals),
+        true="" if cell.also_true is None else number(cell.also_true, max(decimals, 1)) + unit,
+        difference=_difference(cell, decimals),
+        outcome=cell.outcome,
+        gain=_gain(cell, decimals),
+        runs=tuple(cell.runs.split()),
+        counted=variant if counted else "",
+    )
+
+
+def _spread(cell: Cell, decimals: int) -> str:
+    """Half the 95 % interval, and of how many seeds it is where some failed."""
+    parts = [] if cell.half is None else [f"± {number(cell.half, decimals)}"]
+    if cell.seeds_failed:
+        parts.append(f"({cell.n} of {cell.n + cell.seeds_failed} seeds)")
+    return " ".join(parts)
+
+
+def _difference(cell: Cell, decimals: int) -> str:
+    """The difference where printed and measured may be compared and are not the same."""
+    return number(cell.difference, decimals + 1, signed=True) if cell.verdict == DIFFERS else ""
+
+
+def _gain(cell: Cell, decimals: int) -> str:
+    """By how much a number differs from the reference row's, and half the 95 % interval of that."""
+    if not cell.outcome:
+        return ""
+    return f"{number(cell.gain, decimals, signed=True)} ± {number((cell.gain_high - cell.gain_low) / 2, decimals)}"
+
+
+def _compared(table: Table, cells: Sequence[Cell]) -> str:
+    """What the signs of a comparison mean, where the table has one."""
+    reference = next((cell.reference for cell in cells if cell.outcome), "")
+    if not reference:
+        return ""
+    return (
+        f"Against {table.row(reference).label}, on the same test clips: ▲ better, ▼ worse, ≈ within noise "
+        "(difference ± half its 95 % interval, over seeds and clips; p < 0.05 after Holm over the table)."
+    )
+
+
+def _reasons(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str]]:
+    """Each verdict other than reproduced with its reason and the cells that it is about.
+
+    Of cells where nothing is printed, only those of measured columns that stayed empty, and failures, need a reason.
+    """
+    printed = {cell.column for cell in cells if cell.is_printed}
+    about: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        empty = cell.column not in printed and cell.verdict == NOT_RUN
+        if cell.is_printed or empty or cell.failed:
+            about.setdefault((cell.verdict, cell.why), []).append(cell)
+    for verdict in VERDICTS[1:]:
+        yield from ((verdict, why, _who(those)) for (other, why), those in about.items() if other == verdict)
+
+
+def _who(cells: Sequence[Cell]) -> str:
+    """Cells in words, rows with the same columns together: `SasMamba (MACs, P1), 14 rows (P1)`."""
+    rows_of: dict[str, list[str]] = {}
+    for _, row in groupby(cells, lambda cell: cell.row):
+        own = list(row)
+        columns = ", ".join(dict.fromkeys(cell.column_label for cell in own))
+        rows_of.setdefault(columns, []).append(own[0].row_label)
+    return "; ".join(
+        f"{', '.join(rows) if len(rows) <= NAMED_ROWS else f'{len(rows)} rows'} ({columns})"
+        for columns, rows in rows_of.items()
+    )
+
+
+def _conventions(cells: Sequence[Cell]) -> Iterator[tuple[str, str]]:
+    """Meaning of each counting convention that the table names; `true` stands beside every count."""
+    used = {cell.convention for cell in cells if cell.kind == CountColumn.kind}
+    used |= {re.split("[/ ]", name)[0] for cell in cells for name in cell.matches.split(", ") if name}
+    for name, meaning in CONVENTIONS.items():
+        if name in used or (name == TRUE and used):
+            yield name, meaning
+
+
+def _data(cells: Sequence[Cell]) -> list[str]:
+    """Data sets of a table's accuracies, without the benchmarks of which nothing is measured."""
+    absent = {*BENCHMARKS, NO_SUCH_DATA}
+    here = [cell.dataset for cell in cells if cell.measured is not None or cell.dataset not in absent]
+    return list(dict.fromkeys(filter(None, here)))
+
+
+def _caption(study: Study, table: Table, cells: Sequence[Cell], choice: Choice) -> str:
+    """What was measured and how, in sentences; a table says by itself at which scale it was made."""
+    source = f"{study.title} ({study.venue})" if study.venue else study.title
+    parts = [f"{source}, Table {table.number}." if table.number else f"{source}."]
+    if table.accuracies:
+        parts.append(
+            f"Accuracy: scale {choice.scale}, data {', '.join(data)}; {SELECTIONS[choice.selection]}; {_seeds(cells)}."
+            if (data := _data(cells))
+            else "Accuracy: as printed; the data are not here."
+        )
+    if any(isinstance(column, CountColumn) for column in table.columns):
+        with_true = any(cell.also_true is not None for cell in cells)
+        below = "; the true count stands below each number" if with_true else ""
+        parts.append(f"Efficiency: at full paper size, whatever the scale{below}.")
+    return " ".join(parts)
+
+
+def _seeds(cells: Sequence[Cell]) -> str:
+    """Of how many seeds a table's accuracies are the mean."""
+    counts = [cell.n for cell in cells if cell.n is not None]
+    if not counts:
+        return "no run yet"
+    low, high = min(counts), max(counts)
+    if high == 1:
+        return "one seed, hence no interval"
+    return f"mean of {low if low == high else f'{low} to {high}'} seeds ± half its 95 % interval"

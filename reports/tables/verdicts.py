@@ -1,0 +1,107 @@
+"""Printed against measured: the four verdicts, each with its reason.
+
+reproduced      same convention, and the measured value rounds to the printed digits; an accuracy counts as reproduced
+                at scale `paper` on the paper's own data, within ACCURACY_TOLERANCE of the printed number
+differs         comparable, but not the same
+not comparable  measured under other conditions than the paper's, or the paper prints nothing to compare with
+not run         no measurement; the reason says why
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from reports.measurements import Summary
+from reports.tables.cell import DIFFERS, NOT_COMPARABLE, NOT_RUN, REPRODUCED
+from studies.benchmarks import BENCHMARKS
+from studies.printed import Printed, agrees, cut_off
+
+ACCURACY_TOLERANCE = 0.5  # in the printed unit (mm, or points of a percentage)
+CONDITIONS = {
+    "quick": "scale quick: a shrunken net on {data} motion",
+    "long": "scale long: a shrunken net on {data} motion",
+    "open": "scale open: {data} motion, a paper-size net, a short schedule",
+    "paper": "scale paper, but {data} motion",
+}
+NO_PRINT = "the paper prints no value"
+NO_MODEL = "no implementation yet"
+NOT_BY_ITS_OWN = "not trained as its own paper trains it; the study equal-terms has it"
+NO_DATA = "data needs registration"
+NOT_THEIRS = "no data of the papers; measured at the other scales"
+NOT_FILMED = "no video is rendered from this motion"
+NO_ROOM = "not trained: the paper prints out of memory"
+NO_BOXES = "which boxes is not stated; the columns of both kinds do"
+
+
+class Verdict(NamedTuple):
+    """A verdict and the reason for it, in plain words."""
+
+    verdict: str
+    why: str
+
+
+def judge_efficiency(printed: Printed | None, measured: float, convention: str, same: list[str]) -> Verdict:
+    """Verdict on a count, in base units (1, MAC); `same`: other conventions that give the printed digits."""
+    if printed is None:
+        return Verdict(NOT_COMPARABLE, NO_PRINT)
+    if agrees(printed, measured):
+        return Verdict(REPRODUCED, f"rounds to the printed digits under convention `{convention}`")
+    if same:
+        return Verdict(DIFFERS, f"the printed digits are those of {_join(same)}, not of `{convention}`")
+    return Verdict(DIFFERS, f"no convention measured here gives the printed digits (compared under `{convention}`)")
+
+
+def judge_accuracy(
+    printed: Printed | None,
+    measured: Summary,
+    scale: str,
+    benchmark: str | None,
+    data: str,
+    departures: Sequence[str] = (),
+) -> Verdict:
+    """Verdict on an error or percentage, in base units: comparable only at scale `paper` on the benchmark's data.
+
+    benchmark: what the printed number is for; data: what was measured on; departures: what was less than the paper's.
+    """
+    if printed is None:
+        return Verdict(NOT_COMPARABLE, NO_PRINT)
+    if scale != "paper" or data != benchmark:
+        condition = CONDITIONS[scale].format(data=data)
+        return Verdict(
+            NOT_COMPARABLE, f"{condition}; the printed number is for {BENCHMARKS.get(benchmark, 'other data')}"
+        )
+    if departures:
+        return Verdict(NOT_COMPARABLE, f"scale paper, but with {', '.join(departures)}")
+    near = abs(printed.from_base(measured.mean) - printed.value) <= ACCURACY_TOLERANCE
+    rule = f"mean of {measured.n} seeds within {ACCURACY_TOLERANCE} of the printed number"
+    return Verdict(REPRODUCED, rule) if near else Verdict(DIFFERS, f"not the {rule}")
+
+
+def judge_memory(predicted: float, limit: Printed) -> Verdict:
+    """Verdict on a printed "OOM": memory of a training step, predicted in MiB, against that of the paper's device."""
+    needed = f"{limit.from_base(predicted):.1f} {limit.unit}"
+    if predicted > limit.value * limit.factor:
+        return Verdict(REPRODUCED, f"predicted {needed} > {limit.text}")
+    return Verdict(DIFFERS, f"predicted {needed}, which fits into {limit.text}")
+
+
+def judge_missing(printed: Printed | None, reason: str) -> Verdict:
+    """Verdict on a cell without a measurement."""
+    return Verdict(NOT_RUN, reason if printed else f"{reason}; {NO_PRINT}")
+
+
+def same_digits(printed: Printed | None, values: Mapping[str, float], own: str) -> list[str]:
+    """Conventions other than the column's `own` whose value (base units) gives the printed digits.
+
+    Besides the conventions themselves: what they give cut off instead of rounded, and half of it, for some papers
+    report a profiler's count divided by two (SasMamba's 1.3 G).
+    """
+    if printed is None:
+        return []
+    found = [name for name, value in values.items() if name != own and agrees(printed, value)]
+    found += [f"{name} cut off" for name, value in values.items() if cut_off(printed, value)]
+    return found + [f"{name}/2" for name, value in values.items() if agrees(printed, value / 2)]
+
+
+def _join(names: list[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

@@ -1,0 +1,168 @@
+"""From the runs of an experiment to its `scores.csv`, `groups.csv` and `resamples.npz`. No torch in here.
+
+Each kind of data has a judge: `workflow.measuring.lifting_scores`, `workflow.measuring.video_scores`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from base.files import write_arrays, write_rows
+from studies.measurements import CONDITION, Measurement
+from studies.paper import PAPER
+from studies.predictions import read_predictions
+
+
+class Group(NamedTuple):
+    """A metric's value in a group of frames. kind: action, sequence or activity; group: its name."""
+
+    kind: str
+    group: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of a run's predictions.
+
+    value : None where no frame can give it (a velocity from single frames)
+    convention : `<protocol>/<split>`, and `/<selection>` behind it where the selection is known (docs/protocols.md)
+    resamples : (R,) its value in resamples of `clusters` takes or videos; None where tables do not compare by it
+    """
+
+    metric: str
+    value: float | None
+    unit: str
+    convention: str
+    groups: tuple[Group, ...] = ()
+    resamples: np.ndarray | None = None
+    clusters: int = 0
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """A row of `groups.csv`."""
+
+    seed: int
+    convention: str
+    metric: str
+    unit: str
+    kind: str
+    group: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, as its `run.json` has it.
+
+    selected : selection -> the epoch that it chose
+    clip : frames of the network's clips; of baselines, which look at one, 1
+    epochs, steps : of its recipe; hold_out : whether data was kept from training to select by
+    frames : how much of each split it saw
+    """
+
+    folder: Path
+    scale: str
+    dataset: str
+    variant: str
+    recipe: str
+    seed: int
+    device: str
+    revision: str
+    selected: Mapping[str, int]
+    clip: int = 1
+    epochs: int = 0
+    steps: int = 0
+    hold_out: bool = True
+    frames: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Run":
+        """The run that a folder holds."""
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        spec, recipe = record["spec"], record["spec"].get("recipe", {})
+        return cls(
+            folder,
+            **{key: spec[key] for key in ("scale", "dataset", "variant", "seed")},
+            recipe=spec["recipe_name"],
+            device=record["hardware"]["device"],
+            revision=record["revision"],
+            selected={selection: chosen["epoch"] for selection, chosen in record["selected"].items()},
+            clip=spec.get("hyper", {}).get("frames", 1),
+            **{key: recipe[key] for key in ("epochs", "steps", "hold_out") if key in recipe},
+            frames=record.get("frames", {}),
+        )
+
+    def measurement(self, metric: str, value: float | None, unit: str, convention: str) -> Measurement:
+        """A number of this run."""
+        return Measurement(
+            scale=self.scale,
+            dataset=self.dataset,
+            variant=self.variant,
+            recipe=self.recipe,
+            seed=self.seed,
+            metric=metric,
+            value=value,
+            unit=unit,
+            convention=convention,
+            device=self.device,
+            run=self.folder.as_posix(),
+            revision=self.revision,
+        )
+
+
+class Judge(Protocol):
+    """What scores the predictions of runs on one prepared data set."""
+
+    def judge(self, run: Run, judged: str, answers: Mapping[str, np.ndarray]) -> Sequence[Score]:
+        """Every score of the answers (`studies.predictions.read_predictions`) to `judged`, without the selection."""
+
+    def amounts(self, run: Run) -> tuple[int, int]:
+        """How much the run was trained on and judged by, as `studies.benchmarks.AMOUNTS` counts it."""
+
+
+def scores(run: Run, judge: Judge) -> Iterator[Score]:
+    """All scores of a run. Selections that chose the same epoch share theirs."""
+    judged: dict[tuple[str, int], Sequence[Score]] = {}
+    for predicted, answers in read_predictions(run.folder).items():
+        case = predicted.judged, run.selected[predicted.selection]
+        if case not in judged:
+            judged[case] = judge.judge(run, predicted.judged, answers)
+        for score in judged[case]:
+            yield replace(score, convention=f"{score.convention}/{predicted.selection}")
+
+
+def conditions(run: Run, judge: Judge) -> Iterator[Measurement]:
+    """How much data and training was behind a run at scale `paper`: a number made with less is not the paper's."""
+    if run.scale == PAPER:
+        train, test = judge.amounts(run)
+        amounts = {"train": train, "test": test, "epochs": run.epochs, "steps": run.steps}
+        for convention, value in amounts.items():
+            yield run.measurement(CONDITION, value, "", convention)
+
+
+def write_scores(folders: Sequence[Path], judge: Judge, path: Path) -> None:
+    """Write the scores of an experiment's runs to `path`, and `groups.csv` and `resamples.npz` beside it.
+
+    groups.csv has the fields of GroupRow as columns. resamples.npz holds what tables compare by, as arrays
+    `<seed>/<convention>/<metric>` (R,), and how many clusters were resampled as `clusters/<convention>`.
+    """
+    measurements: list[Measurement] = []
+    groups: list[GroupRow] = []
+    resamples: dict[str, np.ndarray] = {}
+    for run in map(Run.read, folders):
+        for score in scores(run, judge):
+            measurements.append(run.measurement(score.metric, score.value, score.unit, score.convention))
+            groups += [GroupRow(run.seed, score.convention, score.metric, score.unit, *group) for group in score.groups]
+            if score.resamples is not None:
+                resamples[f"{run.seed}/{score.convention}/{score.metric}"] = np.float32(score.resamples)
+                resamples[f"clusters/{score.convention}"] = np.array(score.clusters)
+        measurements += conditions(run, judge)
+    write_rows(path, Measurement, measurements)
+    write_arrays(path.with_name("resamples.npz"), resamples)
+    write_rows(path.with_name("groups.csv"), GroupRow, groups)

@@ -1,0 +1,48 @@
+"""Scores of poses in video, under the conventions `<protocol>+<boxes>/<split>/<selection>`. No torch in here."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from datasets.video.joints import JHMDB
+from datasets.video.videos import Videos, fold_of
+from studies.predictions import JOINTS, SCORES
+from training.scoring import person_pck, video_ap
+from workflow.measuring.scores import Run, Score
+
+
+class VideoJudge:
+    """Scores predictions on prepared video data by PoseTrack's AP or Sub-JHMDB's PCK (`scores.Judge`)."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self._folds: dict[int, Videos] = {}
+
+    def videos(self, run: Run) -> Videos:
+        """Those of the run's fold."""
+        fold = fold_of(run.seed)
+        if fold not in self._folds:
+            self._folds[fold] = Videos(self.data, seed=run.seed)
+        return self._folds[fold]
+
+    def judge(self, run: Run, judged: str, answers: Mapping[str, np.ndarray]) -> list[Score]:
+        """Every metric of persons in the boxes that `judged` names."""
+        videos, (split, _, boxes) = self.videos(run), judged.partition("+")
+        sequences, persons = videos.sequences(split), videos.persons(split, boxes.partition("+")[0])
+        if videos.joints is JHMDB:
+            protocol, arrays = "jhmdb-person", (persons, answers[JOINTS])
+            scored = person_pck(*arrays, resampled=True)
+        else:
+            protocol, arrays = "poseval", (sequences, persons, answers[JOINTS], answers[SCORES])
+            scored = video_ap(*arrays, resampled=True)
+        convention = f"{protocol}+{boxes}/{split}"
+        return [
+            Score(metric, score.value, "%", convention, resamples=score.resamples, clusters=len(sequences))
+            for metric, score in scored.items()
+        ]
+
+    def amounts(self, run: Run) -> tuple[int, int]:
+        """Videos."""
+        train, dev, val = (len(self.videos(run).sequences(split)) for split in ("train", "dev", "val"))
+        return train + dev, val
