@@ -16,6 +16,7 @@ from metrics.efficiency import count_under
 from models.lifting import graphs
 from models.lifting.official import official_weights
 from reports.audit.closed_forms import einfalt, macs
+from studies.claims import Form
 from studies.plan import scaled_hyper
 from studies.variants import resolve_variants, variant
 
@@ -197,7 +198,7 @@ def test_single_precision_is_enough(name):
 @pytest.mark.parametrize("name", ["mixste", "motionbert", "motionagformer-b", "stcformer", "stampose-s", "hgmamba-s"])
 def test_closed_forms_are_the_operator_counter(name):
     hyper = {k: v for k, v in variant(name)["hyper"].items() if k in ("width", "depth")}
-    form = {"name": variant(name)["family"], **hyper}
+    form = Form(name=variant(name)["family"], **hyper)
     for frames in (27, variant(name)["hyper"]["frames"]):
         counted = count_under(("true", "paper"), *on_meta(name, frames=frames))
         assert macs(form, frames) == (counted["true"].macs, counted["paper"].macs)
