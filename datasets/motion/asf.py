@@ -256,50 +256,53 @@ class _AmissError(Exception):
     """What is wrong with the frames of a motion, as the rest of a message that began with the path."""
 
 
+def _amiss(line: int, what: str) -> _AmissError:
+    return _AmissError(f", line {line}: {what}")
+
+
 def _values(body: list[Line], skeleton: AsfSkeleton) -> dict[str, np.ndarray]:
     """Values (F, n) of each bone; a frame is a line with its number, then a line for each bone."""
     names, sizes = {name.lower(): name for name in skeleton.sizes}, skeleton.sizes
     rows: dict[str, list[list[str]]] = {name: [] for name in sizes}
     frame, missing = None, set()
-    for number, words in body:
-        where, name = f", line {number}: ", names.get(words[0].lower(), "")
-        if _is_frame_number(words):
-            if missing:
-                raise _AmissError(f"{where}frame {frame} lacks {_listed(missing)}")
-            if frame is not None and int(words[0]) != frame + 1:
-                raise _AmissError(f"{where}frame {words[0]} follows frame {frame}")
-            frame, missing = int(words[0]), set(sizes)
-        elif not name:
-            raise _AmissError(f"{where}frame {frame} moves {words[0]!r}, which the skeleton lacks or cannot move")
-        elif name not in missing:
-            raise _AmissError(f"{where}frame {frame} has {words[0]!r} twice")
-        elif len(words) - 1 != sizes[name]:
-            raise _AmissError(
-                f"{where}{words[0]!r} has {len(words) - 1} values instead of {sizes[name]} in frame {frame}"
-            )
-        else:
+    for line, words in body:
+        name = names.get(words[0].lower(), "")
+        if name in missing and len(words) - 1 == sizes[name]:
             missing.remove(name)
             rows[name].append(words[1:])
+        elif _is_frame_number(words):
+            if missing:
+                raise _amiss(line, f"frame {frame} lacks {_listed(missing)}")
+            if frame is not None and int(words[0]) != frame + 1:
+                raise _amiss(line, f"frame {words[0]} follows frame {frame}")
+            frame, missing = int(words[0]), set(sizes)
+        elif not name:
+            raise _amiss(line, f"frame {frame} moves {words[0]!r}, which the skeleton lacks or cannot move")
+        elif name not in missing:
+            raise _amiss(line, f"frame {frame} has {words[0]!r} twice")
+        else:
+            count = len(words) - 1
+            raise _amiss(line, f"{words[0]!r} has {count} values instead of {sizes[name]} in frame {frame}")
     if frame is None or missing:
         raise _AmissError(f": ends in frame {frame}, before {_listed(missing)}" if missing else ": holds no frame")
     try:
         motion = {name: np.array(values, float) for name, values in rows.items()}
     except ValueError:
-        motion = {}
-    if not motion or not all(np.isfinite(values).all() for values in motion.values()):
-        raise _AmissError(_not_finite(body))
+        raise _not_finite(body) from None
+    if not all(np.isfinite(values).all() for values in motion.values()):
+        raise _not_finite(body)
     return motion
 
 
-def _not_finite(body: list[Line]) -> str:
+def _not_finite(body: list[Line]) -> _AmissError:
     """Where the first value stands that is no finite number."""
     frame = ""
-    for number, words in body:
+    for line, words in body:
         if _is_frame_number(words):
             frame = words[0]
         elif not all(map(_is_finite, words[1:])):
-            return f", line {number}: {words[0]!r} has a value that is not a finite number in frame {frame}"
-    return ": has a value that is not a finite number"
+            return _amiss(line, f"{words[0]!r} has a value that is not a finite number in frame {frame}")
+    return _AmissError(": has a value that is not a finite number")
 
 
 def _is_frame_number(words: list[str]) -> bool:

@@ -7,7 +7,7 @@ own module says (`conversion`); memory holds what one reader gives, never a spli
 import importlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -62,19 +62,25 @@ def convert(name: str, out_dir: str | Path, raw_dir: str | Path, form: str = "au
         write_text(folder / "report.md", describe(folder, cards["train"], written))
 
 
-def chosen_form(source: str, asked: str, there: Mapping[str, bool], advice: str) -> str:
+@dataclass(frozen=True)
+class Form:
+    """A form that a source's files are published in, and whether they are there."""
+
+    name: str
+    there: bool
+
+
+def chosen_form(source: str, asked: str, forms: Sequence[Form], advice: str) -> str:
     """The form to read, the one that is asked for or, for "auto", the first whose files are there.
 
     Raises InputError: an unknown form, or `advice` where nothing is there.
     """
-    if asked != "auto":
-        if asked not in there:
-            raise InputError(f"sources.{source}.form: unknown form {asked!r}{nearest(asked, there)}")
-        return asked
-    form = next((form for form, is_there in there.items() if is_there), None)
-    if form is None:
+    names, there = [form.name for form in forms], [form.name for form in forms if form.there]
+    if asked not in ("auto", *names):
+        raise InputError(f"sources.{source}.form: unknown form {asked!r}{nearest(asked, names)}")
+    if asked == "auto" and not there:
         raise InputError(advice)
-    return form
+    return there[0] if asked == "auto" else asked
 
 
 def certain(keypoints: np.ndarray) -> np.ndarray:

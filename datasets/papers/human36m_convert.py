@@ -15,7 +15,7 @@ from base.foreign import data_files
 from datasets.card import Card, Units
 from datasets.lifting import SPACE, sequence_bounds
 from datasets.motion.cameras import image_space
-from datasets.papers.convert import Conversion, certain, chosen_form
+from datasets.papers.convert import Conversion, Form, certain, chosen_form
 from datasets.papers.human36m import (
     BODY,
     CAMERAS,
@@ -58,18 +58,18 @@ def conversion(preset: str, raw: Path, form: str) -> Conversion:
 
     Raises InputError that says which files would do, where none is there.
     """
-    there = {  # MotionBERT's before the others, because the papers used it
-        "motionbert": preset != "cpn" and (raw / PICKLE).is_file(),
-        "original": bool(data_files(raw, f"S*/{POSITIONS}/*.cdf")),
-        "videopose3d": (raw / POSITIONS_FILE).is_file(),
-    }
+    forms = (  # MotionBERT's before the others, because the papers used it
+        Form("motionbert", preset != "cpn" and (raw / PICKLE).is_file()),
+        Form("original", bool(data_files(raw, f"S*/{POSITIONS}/*.cdf"))),
+        Form("videopose3d", (raw / POSITIONS_FILE).is_file()),
+    )
     extra = f" and {DETECTIONS[preset]}" if preset in DETECTIONS else ""
     alone = "" if preset == "cpn" else f"{PICKLE} (MotionBERT), or "
     advice = (
         f"{raw}: nothing to make human36m-{preset} of; put {alone}S*/{POSITIONS}/*.cdf or {POSITIONS_FILE}, with "
         f"metadata.xml or cameras.pkl{extra} there (`make data` says where they come from)"
     )
-    form = chosen_form("human36m", form, there, advice)
+    form = chosen_form("human36m", form, forms, advice)
     return _from_pickle(preset, raw) if form == "motionbert" else _from_positions(preset, raw, form)
 
 

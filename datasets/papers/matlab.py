@@ -51,7 +51,9 @@ def read_mat(path: str | Path, *keys: str) -> dict[str, Any]:
 
 def _from_scipy(value: Any) -> Any:
     """What scipy made of a variable, as `read_mat` gives it."""
-    if hasattr(value, "toarray"):  # a sparse matrix
+    from scipy.sparse import issparse
+
+    if issparse(value):
         return value.toarray()
     if value.dtype.names:
         return _objects(value, lambda row: {name: _from_scipy(row[name]) for name in value.dtype.names})

@@ -10,7 +10,7 @@ import numpy as np
 
 from base.foreign import data_files
 from datasets.card import Card, ClipRule, Units
-from datasets.papers.convert import Conversion, certain, chosen_form
+from datasets.papers.convert import Conversion, Form, certain, chosen_form
 from datasets.papers.mpi_inf_3dhp import (
     SIZE,
     ScoredSequence,
@@ -41,15 +41,15 @@ CARD = Card(
 def conversion(preset: str, raw: Path, form: str) -> Conversion:
     """What `raw` holds; the only preset is `gt`. Raises InputError that says which files would do."""
     official = [*data_files(raw, "S*/Seq*/annot.mat"), *data_files(raw, f"{TEST_FOLDER}/TS*/annot_data.mat")]
-    there = {
-        "p-stmo": (raw / TRAINING).is_file() and (raw / TEST).is_file(),
-        "original": len({path.name for path in official}) == 2,
-    }
+    forms = (
+        Form("p-stmo", (raw / TRAINING).is_file() and (raw / TEST).is_file()),
+        Form("original", len({path.name for path in official}) == 2),
+    )
     advice = (
         f"{raw}: nothing to make mpi-inf-3dhp-gt of; put {TRAINING} and {TEST} (P-STMO) there, or S*/Seq*/annot.mat "
         f"and {TEST_FOLDER}/TS*/annot_data.mat (`make data` says where they come from)"
     )
-    form = chosen_form("mpi-inf-3dhp", form, there, advice)
+    form = chosen_form("mpi-inf-3dhp", form, forms, advice)
 
     def views(split: str) -> Iterator[CapturedSequence]:
         if split == "test":

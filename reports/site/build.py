@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from base.errors import InputError
 from base.files import write_text
-from reports.audit.write import SAYS, flags
+from reports.audit.write import SAYS
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick, read_measurements
 from reports.site.charts import Chart, learning_curves, run_curves
 from reports.site.guide import DOCS, GUIDE, guide, pictures
@@ -125,7 +125,8 @@ def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Pat
 
 
 def _write_pages(site: Site) -> None:
-    findings, flagged = site.audit["findings"], flags(site.audit["findings"])
+    findings = site.audit["findings"]
+    flagged = {claim["id"]: claim["findings"].split() for claim in site.audit["claims"]}
     _write(site, "index.html", "overview.html", facts=run_facts(site), counts=_verdicts(site), findings=findings)
     links, counted = run_links(site.experiments), counts(site)
     linked = {f"{rule}-{variant['name']}" for variant in counted for rule in COUNTED if rule in variant["by"]}

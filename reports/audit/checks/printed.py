@@ -155,7 +155,7 @@ def scan_paths_without_cost(material: Material) -> Evidence:
 @check
 def refined_rows(material: Material) -> Evidence:
     """Cells that include a step after the network, beside cells that do not (`refined` in studies/claims.yaml)."""
-    cells = {cell: peer["refined"][cell] for peer in material.ledger.peers.values() for cell in peer.get("refined", ())}
+    cells = {cell: peer.refined[cell] for peer in material.ledger.peers.values() for cell in peer.refined}
     claims = [material.cell(cell) for cell in cells]
     table = tuple((c.place, c.printed, cells[c.id]) for c in claims)
     return Evidence(
@@ -180,8 +180,8 @@ def two_protocols(material: Material) -> Evidence:
     families: dict[str, list[str]] = {name: [] for name in words}
     for claim in material.column("mpjpe", *PEERS):
         peer = material.peer(claim)
-        if peer and "input" in peer and claim.label not in families[peer["input"]]:
-            families[peer["input"]].append(claim.label)
+        if peer and peer.input and claim.label not in families[peer.input]:
+            families[peer.input].append(claim.label)
     rows = tuple((words[name], str(len(labels)), ", ".join(labels)) for name, labels in families.items())
     return Evidence(all(families.values()), ("2D input and space", "rows", "networks"), rows)
 
@@ -192,9 +192,9 @@ def sequence_marks(material: Material) -> Evidence:
     rows = []
     for claim in material.column("mpjpe", "posemamba/table1"):
         peer = material.peer(claim)
-        if peer and "gt2d" not in claim.protocol and (peer["emits"] == "all") != (peer["evaluated"] == "all"):
+        if peer and "gt2d" not in claim.protocol and (peer.emits == "all") != (peer.evaluated == "all"):
             mark = "centre frame" if material.fact(claim, "centre_only") == "yes" else "sequence"
-            kept = "its centre frame" if peer["evaluated"] == "centre" else "the mean of overlapping windows"
+            kept = "its centre frame" if peer.evaluated == "centre" else "the mean of overlapping windows"
             rows.append((claim.label, mark, kept))
     marks = {mark for _, mark, _ in rows}
     head = ("network, which emits a sequence", "marked as", "its released evaluation keeps")
@@ -226,8 +226,8 @@ def conflicts(material: Material) -> Iterator[tuple[Claim, ...]]:
     claims = [c for c in material.ledger.claims.values() if c.convention != "arithmetic" and c.printed not in NO_VALUE]
     for _, group in groupby(sorted(claims, key=_quantity), key=_quantity):
         same = tuple(group)
-        excused = {number for peer in material.ledger.peers.values() if peer.get("row") == same[0].row
-                   for number in peer.get("prints", {}).get(same[0].id.rpartition("/")[2], ())}  # fmt: skip
+        excused = {number for peer in material.ledger.peers.values() if peer.row == same[0].row
+                   for number in peer.prints.get(same[0].id.rpartition("/")[2], ())}  # fmt: skip
         if not _one_number(same) and not {c.printed for c in same} <= excused:
             yield same
 
