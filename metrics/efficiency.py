@@ -1,12 +1,13 @@
 """The efficiency of a model: parameters, multiply-accumulates, time and memory."""
 
 from metrics.counting import CONVENTIONS, Count, ModuleCount, count, count_modules, count_under
-from metrics.memory import MemoryLimitError, peak_memory
+from metrics.memory import MEBIBYTE, MemoryLimitError, peak_memory
 from metrics.prediction import Prediction, predict_memory
 from metrics.timing import Latency, latency
 
 __all__ = [
     "CONVENTIONS",
+    "MEBIBYTE",
     "Count",
     "Latency",
     "MemoryLimitError",

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from base.errors import InputError
 
+MEBIBYTE = 2**20
 STATUS = Path("/proc/self/status")
 TOO_LITTLE = ("can't allocate memory", "not enough memory", "out of memory", "MemoryError", "bad_alloc")
 
@@ -66,7 +67,7 @@ def peak_memory(
     if child.returncode != 0:
         last = (child.stderr.strip().splitlines() or [f"killed by signal {-child.returncode}"])[-1]
         if limit is not None and any(words in last for words in TOO_LITTLE):
-            raise MemoryLimitError(f"out of memory: it asked for more than {limit / 2**20:,.0f} MiB")
+            raise MemoryLimitError(f"out of memory: it asked for more than {limit / MEBIBYTE:,.0f} MiB")
         raise InputError(f"peak memory of {factory}{dict(arguments)}: {last}")
     return int(child.stdout.splitlines()[-1])
 

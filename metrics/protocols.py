@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from base.errors import InputError
+from base.human36m import HUMAN36M_BLOCKED, take_of
 from metrics.joint_errors import (
     acceleration_error,
     auc3d,
@@ -25,7 +26,6 @@ from metrics.joint_errors import (
 )
 from metrics.marks import marks
 from metrics.statistics import resampled_mean
-from studies.benchmarks import CAMERA_SUFFIX, HUMAN36M_BLOCKED
 
 JOINTS = 17
 HUMAN36M_ROOT = 0
@@ -102,7 +102,7 @@ def human36m(
     """
     n = _count(predictions, frames.joints)
     action, sequence = _names("action", frames.action, n), _names("sequence", frames.sequence, n)
-    hidden = np.isin([name[:-CAMERA_SUFFIX] for name in sequence], list(blocked))
+    hidden = np.isin([take_of(name) for name in sequence], list(blocked))
     if hidden.all():
         raise InputError(f"all {n} frames belong to blocked sequences: nothing to score")
     values, distances = _image_scores(predictions, frames, sequence, ~hidden)
@@ -275,8 +275,8 @@ def _group_means(values: Array, group: Array) -> dict[str, Array]:
 def _mean_over(groups: dict[str, dict[str, float | None]]) -> dict[str, float | None]:
     """The unweighted mean over groups of each metric."""
     first = next(iter(groups.values()))
-    known = {name: [g[name] for g in groups.values() if g[name] is not None] for name in first}
-    return {name: float(np.mean(v)) if v else None for name, v in known.items()}
+    values = {name: [g[name] for g in groups.values() if g[name] is not None] for name in first}
+    return {name: float(np.mean(v)) if v else None for name, v in values.items()}
 
 
 def _rooted(poses: Array, root: int) -> Array:

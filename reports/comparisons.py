@@ -4,7 +4,8 @@ A table names its reference (`reference` in studies/*.yaml); one that does not i
 How: `metrics.statistics.paired_difference`, then Holm over all differences of the table (docs/protocols.md).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 
@@ -12,102 +13,146 @@ import numpy as np
 import pandas as pd
 
 from base.files import read_arrays, read_csv, write_csv
-from metrics.statistics import LEVEL, Difference, Sample, holm, paired_difference
-from reports.cells import accuracy_rows
+from metrics.statistics import LEVEL, Sample, holm, paired_difference
 from reports.measurements import HIGHER_IS_BETTER, Choice, read_measurements
+from reports.tables.numbers import Numbers
 from studies.load import load_study
 from studies.types import Table
 
-COLUMNS = (
-    "study", "table", "row", "column", "reference", "metric", "convention", "dataset", "unit", "seeds", "clusters",
-    "mean", "reference_mean", "difference", "low", "high", "by_seeds", "by_clusters", "p", "p_holm", "noise_floor",
-    "outcome", "why",
-)  # fmt: skip
-IDENTITY = ["study", "table", "row", "column"]
 BETTER, WORSE, NOISE = "better", "worse", "within noise"
 NO_RESAMPLES = "not scored on resamples of the clips"
 ONE_SEED = "one seed: the interval is of these very nets"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A cell against the one of its table's reference row, on the seeds of both; its fields are the file's columns.
+
+    difference  row less reference, in base units, with its 95 % interval `low` to `high`; by_seeds, by_clusters: its
+                two standard errors; p_holm: p adjusted for all comparisons of the table. NaN where nothing is known
+    clusters    how many were resampled; noise_floor: how far two runs with the same seed are apart on this device
+    """
+
+    study: str
+    table: str
+    row: str
+    column: str
+    reference: str
+    metric: str
+    convention: str
+    dataset: str
+    unit: str
+    seeds: int
+    clusters: int = 0
+    mean: float
+    reference_mean: float
+    difference: float
+    low: float = np.nan
+    high: float = np.nan
+    by_seeds: float = np.nan
+    by_clusters: float = np.nan
+    p: float = np.nan
+    p_holm: float = np.nan
+    noise_floor: float | None = None
+    outcome: str = ""
+    why: str = ""
+
+    @property
+    def claim(self) -> str:
+        """Id of the compared cell: study/table/row/column."""
+        return f"{self.study}/{self.table}/{self.row}/{self.column}"
+
+    def adjusted(self, p_holm: float) -> "Comparison":
+        """The comparison with its adjusted p-value, and what follows from it: better, worse, or within noise."""
+        return replace(self, p_holm=p_holm, outcome=self._outcome(p_holm))
+
+    def _outcome(self, p_holm: float) -> str:
+        if np.isnan(p_holm):
+            return ""
+        if p_holm >= LEVEL or abs(self.difference) <= (self.noise_floor or 0):
+            return NOISE
+        return BETTER if (self.difference > 0) == self.metric.startswith(HIGHER_IS_BETTER) else WORSE
+
+
+COLUMNS = [field.name for field in fields(Comparison)]
+TEXTS = [field.name for field in fields(Comparison) if field.type is str]
+Floors = Mapping[tuple[str, str], float]  # (device, metric) -> same-seed noise floor in base units
+
+
 def write_comparisons(
-    studies: Sequence[str | Path], measurements_csv: str | Path, noise_csv: str | Path, path: str | Path, **options
+    studies: Sequence[str | Path],
+    measurements_csv: str | Path,
+    noise_csv: str | Path,
+    path: str | Path,
+    choice: Choice,
 ) -> Path:
-    """Write the comparisons of all tables that name a reference, a row for each compared cell (COLUMNS).
+    """Write the comparisons of all tables that name a reference, a row for each compared cell.
 
     noise_csv: empty where measuring the noise failed
-    options: those of `reports.tables.build_table`. `low` to `high` is the 95 % interval of `difference` (row less
-    reference, in base units), `by_seeds` and `by_clusters` its two standard errors.
     """
-    measurements, choice = read_measurements(measurements_csv), Choice(**options)
+    numbers = Numbers(read_measurements(measurements_csv), choice)
     floors = read_floors(noise_csv) if noise_csv else {}
-    rows = []
-    for study in map(load_study, studies):
-        for table in study.tables:
-            rows += compare_table(study.name, table, measurements, floors, choice)
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return write_csv(path, table)
+    tables = [(study.name, table) for study in map(load_study, studies) for table in study.tables]
+    comparisons = [found for study, table in tables for found in compare_table(study, table, numbers, floors)]
+    return write_csv(path, pd.DataFrame(map(asdict, comparisons), columns=COLUMNS))
 
 
-def read_comparisons(path: str | Path) -> pd.DataFrame:
+def read_comparisons(path: str | Path) -> tuple[Comparison, ...]:
     """What `write_comparisons` wrote. Raises InputError for a file that is absent or lacks columns."""
-    comparisons = read_csv(path, COLUMNS, dtype=dict.fromkeys((*IDENTITY, "reference", "why"), str))
-    return comparisons.fillna({"outcome": "", "why": ""})
+    table = read_csv(path, COLUMNS, dtype=dict.fromkeys(TEXTS, str))
+    table = table[COLUMNS].fillna(dict.fromkeys(TEXTS, ""))
+    return tuple(Comparison(**row) for row in table.to_dict("records"))
 
 
-def read_floors(path: str | Path) -> dict[tuple[str, str], float]:
-    """(device, metric) -> same-seed noise floor in base units, from the workflow's `noise.csv`."""
+def read_floors(path: str | Path) -> Floors:
+    """The workflow's `noise.csv`."""
     table = read_csv(path, ("device", "metric", "floor"))
     return {(row.device, row.metric): float(row.floor) for row in table.itertuples()}
 
 
-def compare_table(
-    study: str, table: Table, measurements: pd.DataFrame, floors: dict[tuple[str, str], float], choice: Choice
-) -> list[dict]:
+def compare_table(study: str, table: Table, numbers: Numbers, floors: Floors) -> list[Comparison]:
     """Comparisons of a table's measured accuracies with those of its reference row; none without a reference."""
-    rows = list(_differences(study, table, measurements, floors, choice)) if table.reference else []
-    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = adjusted
-        row["outcome"] = outcome(row)
-    return rows
+    comparisons = list(_differences(study, table, numbers, floors)) if table.reference else []
+    adjusted = holm([comparison.p for comparison in comparisons])
+    return [comparison.adjusted(p) for comparison, p in zip(comparisons, adjusted, strict=True)]
 
 
-def outcome(row: dict) -> str:
-    """`better`, `worse` or `within noise`; empty where nothing is known of the spread."""
-    if np.isnan(row["p_holm"]):
-        return ""
-    if row["p_holm"] >= LEVEL or abs(row["difference"]) <= (row["noise_floor"] or 0):
-        return NOISE
-    return BETTER if (row["difference"] > 0) == row["metric"].startswith(HIGHER_IS_BETTER) else WORSE
-
-
-def _differences(study: str, table: Table, measurements: pd.DataFrame, floors: dict, choice: Choice) -> Iterator[dict]:
+def _differences(study: str, table: Table, numbers: Numbers, floors: Floors) -> Iterator[Comparison]:
     reference = table.row(table.reference)
     for column in table.accuracies:
-        base = accuracy_rows(reference, column, measurements, choice)
+        base = numbers.accuracies(reference, column)
         for row in (row for row in table.rows if row is not reference and row.recipe):
-            mine = accuracy_rows(row, column, measurements, choice)
-            mine, pairs = mine[mine["seed"].isin(base["seed"])], base[base["seed"].isin(mine["seed"])]
-            if mine.empty or set(mine["run"]) == set(pairs["run"]):
+            own = numbers.accuracies(row, column)
+            own, pairs = own[own["seed"].isin(base["seed"])], base[base["seed"].isin(own["seed"])]
+            if own.empty or set(own["run"]) == set(pairs["run"]):
                 continue  # no seed in common, or the very runs of the reference
-            known = {"study": study, "table": table.id, "row": row.id, "column": column.id}
-            known |= {"reference": reference.id}
-            known |= {key: mine[key].iloc[0] for key in ("metric", "convention", "dataset", "unit")}
-            known["noise_floor"] = floors.get((mine["device"].iloc[0], column.metric))
-            yield known | _compare(mine, pairs)
+            first = own.iloc[0]
+            yield Comparison(
+                study=study,
+                table=table.id,
+                row=row.id,
+                column=column.id,
+                reference=reference.id,
+                metric=column.metric,
+                convention=first.convention,
+                dataset=first.dataset,
+                unit=first.unit,
+                noise_floor=floors.get((first.device, column.metric)),
+                **_compare(own, pairs),
+            )
 
 
-def _compare(mine: pd.DataFrame, base: pd.DataFrame) -> dict:
-    """Numbers of a comparison; without resamples only the means."""
-    found = {"seeds": len(mine), "mean": mine["value"].mean(), "reference_mean": base["value"].mean()}
-    found |= {"difference": found["mean"] - found["reference_mean"], "why": ""}
-    samples = [_sample(rows) for rows in (mine, base)]
+def _compare(own: pd.DataFrame, base: pd.DataFrame) -> dict[str, object]:
+    """Numbers of a comparison, by field of `Comparison`; without resamples only the means."""
+    mean, reference_mean = own["value"].mean(), base["value"].mean()
+    means = {"seeds": len(own), "mean": mean, "reference_mean": reference_mean, "difference": mean - reference_mean}
+    samples = [_sample(rows) for rows in (own, base)]
     if None in samples:
-        return found | {"clusters": 0, "p": np.nan, "why": NO_RESAMPLES}
+        return means | {"why": NO_RESAMPLES}
     (sample, clusters), (other, _) = samples
-    difference: Difference = paired_difference(sample, other, clusters)
-    keys = ("low", "high", "by_seeds", "by_clusters", "p")
-    why = ONE_SEED if np.isnan(difference.by_seeds) else ""
-    return found | {"clusters": clusters, "why": why} | {key: getattr(difference, key) for key in keys}
+    difference = paired_difference(sample, other, clusters)
+    spread = {name: getattr(difference, name) for name in ("low", "high", "by_seeds", "by_clusters", "p")}
+    return means | spread | {"clusters": clusters, "why": ONE_SEED if np.isnan(difference.by_seeds) else ""}
 
 
 def _sample(rows: pd.DataFrame) -> tuple[Sample, int] | None:

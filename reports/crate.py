@@ -14,7 +14,7 @@ from rocrate.rocrate import ROCrate
 
 from base.files import write_text
 from base.foreign import data_files
-from reports.measurements import read_measurements
+from reports.measurements import Choice, read_measurements
 from studies.load import load_study
 from studies.types import Study
 
@@ -30,6 +30,7 @@ FORMATS = {
 }
 FILES = {
     "measurements.csv": "Every measured number: a row a number, with its convention, device, run and source revision",
+    "cells.csv": "Every cell of every table: printed, measured, verdict and reason",
     "comparisons.csv": "Differences within tables of ablations, with intervals and corrected p-values",
     "audit/claims.csv": "Every number and claim of the papers, with its verdict",
     "audit/findings.csv": "What was found about the claims, with the command that makes the evidence again",
@@ -38,16 +39,16 @@ FILES = {
 }
 
 
-def write_crate(studies: Sequence[str | Path], report: str | Path, **options: object) -> Path:
+def write_crate(studies: Sequence[str | Path], report: str | Path, choice: Choice) -> Path:
     """Write `ro-crate-metadata.json` into the folder `report`; returns its path.
 
-    studies : whose tables and figures the folder holds; options : scale, dataset and the rest of the choice
+    studies : whose tables and figures the folder holds
     Its date is that of the measurements. Raises InputError where they cannot be read.
     """
     report = Path(report)
     revisions = sorted(set(read_measurements(report / "measurements.csv")["revision"]) - {""})
     crate = ROCrate()
-    crate.name = f"ssmpose results, scale {options['scale']}, {options['dataset']} motion"
+    crate.name = f"ssmpose results, scale {choice.scale}, {choice.dataset} motion"
     crate.description = (
         "Tables and figures of studies on state-space pose estimation, printed and measured side by side."
     )
@@ -56,7 +57,7 @@ def write_crate(studies: Sequence[str | Path], report: str | Path, **options: ob
     files = [_file(crate, name, text) for name, text in FILES.items() if (report / name).is_file()]
     for path in [*data_files(report, "figures/*"), *data_files(report, "tables/*")]:
         files.append(_file(crate, path.relative_to(report).as_posix(), f"{path.parent.name[:-1]} {path.stem}"))
-    _add_action(crate, ", ".join(revisions), options, files)
+    _add_action(crate, ", ".join(revisions), choice, files)
     crate.root_dataset["about"] = papers
     text = json.dumps(crate.metadata.generate(), indent=1, sort_keys=True)
     return write_text(report / "ro-crate-metadata.json", text + "\n")
@@ -83,15 +84,17 @@ def _file(crate: ROCrate, name: str, text: str) -> ContextEntity:
     return crate.add_file(dest_path=name, properties=facts)
 
 
-def _add_action(crate: ROCrate, revisions: str, options: dict, files: list[ContextEntity]) -> None:
-    """What made the files: this workflow, at the revisions that the measurements name, with the chosen options."""
+def _add_action(crate: ROCrate, revisions: str, choice: Choice, files: list[ContextEntity]) -> None:
+    """What made the files: this workflow, at the revisions that the measurements name, with what was chosen."""
     software = {"@type": "SoftwareApplication", "name": "ssmpose", "softwareVersion": revisions}
     instrument = crate.add(ContextEntity(crate, "#ssmpose", properties=software))
+    chosen = {key: getattr(choice, key) for key in ("scale", "dataset", "detector", "selection")}
+    chosen["seeds"] = list(choice.seeds)
     settings = [
         crate.add(
             ContextEntity(crate, f"#{key}", properties={"@type": "PropertyValue", "name": key, "value": str(value)})
         )
-        for key, value in options.items()
+        for key, value in chosen.items()
     ]
     facts = {"@type": "CreateAction", "name": "snakemake all", "description": "The workflow from data to page"}
     action = crate.add(ContextEntity(crate, "#run", properties=facts))

@@ -16,7 +16,7 @@ from studies.plan import BASELINES, dataset_of
 from studies.scales import PAPER
 from studies.types import AccuracyColumn, VideoColumn
 
-NO_SUCH_DATA = "no data"
+NO_SUCH_DATA = "no data"  # the data set of a column that the scale has no data for
 HIGHER_IS_BETTER = ("ap", "pck", "auc", "throughput")  # how the names of such metrics begin
 EFFICIENCY_SCALE = "paper"  # efficiency is always measured at full paper size
 
@@ -48,6 +48,7 @@ class Choice:
     def __post_init__(self) -> None:
         failed = tuple(f if isinstance(f, Failure) else Failure(**f) for f in self.failed)
         object.__setattr__(self, "failed", failed)
+        object.__setattr__(self, "seeds", tuple(self.seeds))
 
     def data(self, keypoints: str) -> str:
         """Prepared data set of a column's input: ground-truth keypoints (`gt`) or detected ones (`detected`)."""

@@ -31,9 +31,6 @@ BENCHMARKS = {
 }
 STANDARD = "human36m"  # what is meant where a table or a figure does not name its data set
 VIDEO_STANDS_FOR = "posetrack17"  # what the columns of our rendered videos are measured on at scale paper
-# Takes whose ground truth is shifted (Greeting, SittingDown, Waiting of S9); sources without their camera.
-HUMAN36M_BLOCKED = ("s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01")
-CAMERA_SUFFIX = 6  # characters of "_ca_01"
 # Frames (of the PoseTracks: videos) to train on and to be judged by, as the papers have them; several numbers where
 # published files differ (docs/papers-data.md). Anything else is not the papers' data.
 AMOUNTS: dict[str, dict[str, tuple[int, ...]]] = {

@@ -58,6 +58,10 @@ class Places:
         return f"{self.report}/comparisons.csv"
 
     @property
+    def cells(self) -> str:
+        return f"{self.report}/cells.csv"
+
+    @property
     def heatmaps(self) -> str:
         return f"{self.report}/heatmaps.npz"
 
@@ -71,8 +75,8 @@ class Places:
 
     @property
     def audit(self) -> list[str]:
-        """`audit.json` first, the page last."""
-        return [f"{self.report}/audit/{name}" for name in ("audit.json", "claims.csv", "findings.csv", "index.html")]
+        """`audit.json` first."""
+        return [f"{self.report}/audit/{name}" for name in ("audit.json", "claims.csv", "findings.csv")]
 
     @property
     def experiment(self) -> str:

@@ -78,6 +78,11 @@ class LiftingColumn(AccuracyColumn):
     input: str
     split: str = "test"
 
+    @property
+    def printed_on(self) -> str | None:
+        """The papers' data set that the printed numbers are for."""
+        return self.about
+
 
 @dataclass(frozen=True, kw_only=True)
 class VideoColumn(AccuracyColumn):
@@ -92,6 +97,11 @@ class VideoColumn(AccuracyColumn):
     boxes: str
     neighbours: str = "real"
     split: str = "val"
+
+    @property
+    def printed_on(self) -> str:
+        """The data set that the printed numbers are for."""
+        return self.benchmark
 
     @property
     def condition(self) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 from snakemake.utils import min_version
 
 from base.errors import InputError
-from base.foreign import data_files
 from base.terminal import fit_terminal
 from studies.config import Config, read_config
 from studies.places import WRITTEN, Places
@@ -71,5 +70,5 @@ def _closing_lines(report: str) -> list[str]:
     from reports.summary import summary_lines
 
     # The targets train and efficiency make no table.
-    written = bool(data_files(Path(report, "tables"), "*.csv"))
+    written = Path(report, "cells.csv").is_file()
     return summary_lines(report) if written else ["Look at results/runs and results/efficiency"]

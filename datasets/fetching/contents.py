@@ -91,10 +91,10 @@ def _folder_complaint(folder: Path) -> str | None:
     files = data_files(folder, "*")
     if not files:
         return "is an empty folder"
-    found = (
+    complaints = (
         (file.name, wrong) for file in files if file.is_file() and (wrong := complaint(file, file.name, Expected()))
     )
-    return next((f"holds {name}, which {wrong}" for name, wrong in found), None)
+    return next((f"holds {name}, which {wrong}" for name, wrong in complaints), None)
 
 
 def _stranger(head: bytes, size: int, suffix: str, path: Path) -> str | None:

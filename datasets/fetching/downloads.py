@@ -77,30 +77,30 @@ def _from(url: str, target: Path, expected: Expected, progress: Progress) -> str
     if resumed and expected.sha256 is None and _origin(part).get("url") != url:
         _discard(part, progress)  # of another address; nothing would tell that the two do not fit
     _whole(url, part, progress)
-    found, wrong = _judged(part, target, expected)
+    sha256, wrong = _judged(part, target, expected)
     if wrong and resumed:  # the old part may come from another root or version
         _discard(part, progress)
         _whole(url, part, progress)
-        found, wrong = _judged(part, target, expected)
+        sha256, wrong = _judged(part, target, expected)
     if wrong:
         _discard(part, progress)
         raise _UnavailableError(wrong)
     part.replace(target)
     _origin_file(part).unlink(missing_ok=True)
-    return found
+    return sha256
 
 
 def _judged(part: Path, target: Path, expected: Expected) -> tuple[str, str | None]:
     """sha256 of what arrived, and what is wrong with it. A sum that is known decides alone."""
-    found = digest(part)
+    sha256 = digest(part)
     if expected.sha256 is None:
-        return found, complaint(part, target.name, expected, thorough=True)
-    if found.startswith(expected.sha256):
-        return found, None
+        return sha256, complaint(part, target.name, expected, thorough=True)
+    if sha256.startswith(expected.sha256):
+        return sha256, None
     other = complaint(part, target.name, Expected())  # a web page, for instance, says more than its sum
     whence = f", {recorded_words(expected.recorded, target.name)}" if expected.recorded else ""
-    sums = f"wrong sha256, got {found[:12]}..., expected {expected.sha256[:12]}...{whence}"
-    return found, f"{other}; {sums}" if other else sums
+    sums = f"wrong sha256, got {sha256[:12]}..., expected {expected.sha256[:12]}...{whence}"
+    return sha256, f"{other}; {sums}" if other else sums
 
 
 def recorded_words(lock: Path, name: str) -> str:

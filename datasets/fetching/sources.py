@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from threading import Lock
@@ -62,7 +62,7 @@ class Unpacking:
     """Archives to unpack: a pattern of their names, parts in their order, and patterns of what is kept of them."""
 
     files: str
-    keep: tuple[str, ...] = ("*",)
+    keep: Sequence[str] = ("*",)
 
 
 @dataclass(frozen=True)
@@ -98,20 +98,22 @@ class Source:
 
 def catalogue(path: Path = CATALOGUE) -> dict[str, Source]:
     """All sources, by name."""
-    return {name: _source(name, **entry) for name, entry in read_yaml(path).items()}
+    entries = {name: Source(name, **entry) for name, entry in read_yaml(path).items()}
+    return {name: replace(entry, **_typed(entry)) for name, entry in entries.items()}
 
 
-def _source(name: str, files: Mapping[str, Mapping], unpack: Sequence[Mapping] = (), **entry: Any) -> Source:
-    rules = tuple(Unpacking(rule["files"], tuple(rule.get("keep", Unpacking.keep))) for rule in unpack)
-    return Source(name, files={file: Facts(**facts) for file, facts in files.items()}, unpack=rules, **entry)
+def _typed(entry: Source) -> dict[str, Any]:
+    """What stands in an entry as mappings, as records."""
+    files = {file: Facts(**facts) for file, facts in entry.files.items()}
+    return {"files": files, "unpack": tuple(Unpacking(**rule) for rule in entry.unpack)}
 
 
 def source(name: str, path: Path = CATALOGUE) -> Source:
     """One source. Raises InputError with the nearest known name."""
-    known = catalogue(path)
-    if name not in known:
-        raise InputError(f"unknown source {name!r}{nearest(name, known)}")
-    return known[name]
+    sources = catalogue(path)
+    if name not in sources:
+        raise InputError(f"unknown source {name!r}{nearest(name, sources)}")
+    return sources[name]
 
 
 def fetch(
@@ -133,45 +135,81 @@ def fetch(
         raise InputError(f"{name}: needs the token that {entry.home} gives to people; put it into ${entry.token}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        expected = _expectations(entry, folder)
-        found = {file: sum_ for file, want in expected.items() if (sum_ := _sum(entry.place(folder) / file, want))}
-        if any(expected[file].sha256 is None for file in found):
-            _write_lock(entry, folder, expected, found)
-        missing = [file for file in entry.files if file not in found]
+        shelf = _Shelf(entry, folder)
+        shelf.look()
+        missing = [file for file in entry.files if file not in shelf.present]
         _check_space(entry, missing, folder)
         with _progress(entry, missing) as progress:
-            _download_all(entry, folder, missing, expected, found, _roots(entry, mirror), progress)
+            shelf.fill(missing, _roots(entry, mirror), progress)
         unpack_all(entry, folder)
-        marker = {"source": name, "url": entry.base_url, "sha256": found}
+        marker = {"source": name, "url": entry.base_url, "sha256": shelf.present}
         write_text(folder / f"{name}.fetched.json", json.dumps(marker, indent=1) + "\n")
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); free space or fix permissions") from None
 
 
-def _download_all(
-    entry: Source, folder: Path, missing: Sequence[str], expected: dict[str, Expected], found: dict[str, str],
-    roots: list[str], progress: Progress,
-) -> None:  # fmt: skip
-    """Download the missing files, several at once where the site does not mind; each is locked as it arrives.
+class _Shelf:
+    """Where a source's files lie, what is expected of each, and which are there.
 
-    found: sha256 of the files that are there, which grows.
+    Expected are the catalogue's sums, else those of the lock file. The sum of a file that is there and is no such thing
+    is forgotten: an earlier version locked even web pages.
     """
-    one_at_a_time = Lock()
 
-    def get(file: str) -> None:
-        arrived = download(file, roots, entry.place(folder) / file, expected[file], progress)
-        with one_at_a_time:
-            found[file] = arrived
-            _write_lock(entry, folder, expected, found)
+    def __init__(self, entry: Source, folder: Path) -> None:
+        """folder: of all raw data."""
+        self.entry, self.place, self.lock = entry, entry.place(folder), folder / f"{entry.name}.lock.json"
+        self.one_at_a_time, self.present = Lock(), dict[str, str]()  # sha256 of the files that are there
+        recorded = _recorded(self.lock)
+        self.expected = {file: self._expected(file, recorded.get(file)) for file in entry.files}
 
-    with ThreadPoolExecutor(entry.at_once) as workers:
-        jobs = [workers.submit(get, file) for file in missing]
-        try:
-            for job in jobs:
-                job.result()
-        except BaseException:
-            workers.shutdown(wait=True, cancel_futures=True)
-            raise
+    def _expected(self, file: str, recorded: str | None) -> Expected:
+        size, sha256 = self.entry.files[file].size, self.entry.files[file].sha256
+        rules = (rule.keep for rule in self.entry.unpack if fnmatch(file, rule.files))
+        keep, path = next(rules, Unpacking.keep), self.place / file
+        if sha256 is None and recorded and not (path.is_file() and complaint(path, file, Expected(size))):
+            return Expected(size, recorded, self.lock, keep)
+        return Expected(size, sha256, keep=keep)
+
+    def sum(self, file: str) -> str | None:
+        """sha256 of a file that is there and whole, else None; of an unknown sum, of one that is what its name says."""
+        path, expected = self.place / file, self.expected[file]
+        if not path.is_file() or (expected.sha256 is None and complaint(path, path.name, expected, thorough=True)):
+            return None
+        sha256 = digest(path)
+        return sha256 if sha256.startswith(expected.sha256 or "") else None
+
+    def look(self) -> None:
+        """Find out what is there, and lock it."""
+        self.present = {file: sha256 for file in self.expected if (sha256 := self.sum(file))}
+        if any(self.expected[file].sha256 is None for file in self.present):
+            self._write_lock()
+
+    def fill(self, missing: Sequence[str], roots: Sequence[str], progress: Progress) -> None:
+        """Download files, several at once where the site does not mind; each is locked as it arrives."""
+
+        def get(file: str) -> None:
+            sha256 = download(file, roots, self.place / file, self.expected[file], progress)
+            with self.one_at_a_time:
+                self.present[file] = sha256
+                self._write_lock()
+
+        with ThreadPoolExecutor(self.entry.at_once) as workers:
+            jobs = [workers.submit(get, file) for file in missing]
+            try:
+                for job in jobs:
+                    job.result()
+            except BaseException:
+                workers.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _write_lock(self) -> None:
+        """Record the sums of what is there, and those of an earlier time of what is missing just now."""
+        earlier = {file: expected.sha256 for file, expected in self.expected.items() if expected.recorded}
+        files = {}
+        for file, sha256 in sorted((earlier | self.present).items()):
+            path = self.place / file
+            files[file] = {"sha256": sha256, "size": path.stat().st_size if path.exists() else None}
+        write_text(self.lock, json.dumps({"source": self.entry.name, "files": files}, indent=1) + "\n")
 
 
 def unpack_all(entry: Source, folder: Path) -> None:
@@ -246,21 +284,18 @@ def verified(name: str, folder: Path | None, files: Sequence[str]) -> dict[str, 
     """
     if folder is None:
         raise InputError(f"{name}: raw files are needed; fetch them and say in which folder they are (raw_dir)")
-    entry = source(name)
-    expected = _expectations(entry, folder)
-    found = {}
+    shelf, marker, hashes = _Shelf(source(name), folder), folder / f"{name}.fetched.json", {}
+    again = f" (delete {marker}, and `make` does it)" if marker.is_file() else ""
     for file in files:
-        path, want = entry.place(folder) / file, expected[file]
-        marker = folder / f"{name}.fetched.json"
-        again = f" (delete {marker}, and `make` does it)" if marker.is_file() else ""
+        path, expected = shelf.place / file, shelf.expected[file]
         if not path.is_file():
             raise InputError(f"{path}: is missing; fetch the source {name!r} first{again}")
-        if want.sha256 is None or not (found_ := _sum(path, want)):
-            whence = f", {recorded_words(want.recorded, path.name)}" if want.recorded else ""
+        if expected.sha256 is None or not (sha256 := shelf.sum(file)):
+            whence = f", {recorded_words(expected.recorded, path.name)}" if expected.recorded else ""
             what = complaint(path, file, Expected()) or f"differs from its sha256{whence}"
             raise InputError(f"{path}: {what}; delete it and fetch the source {name!r} again{again}")
-        found[file] = found_
-    return found
+        hashes[file] = sha256
+    return hashes
 
 
 def faults(entry: Source, folder: Path) -> dict[str, str]:
@@ -282,32 +317,6 @@ def _roots(entry: Source, mirror: str | None) -> list[str]:
     return [root if "://" in root else Path(root).resolve().as_uri() for root in mirrors] + [entry.base_url]
 
 
-def _lock_file(entry: Source, folder: Path) -> Path:
-    return folder / f"{entry.name}.lock.json"
-
-
-def _expectations(entry: Source, folder: Path) -> dict[str, Expected]:
-    """What is known of each file: the catalogue's sums, else those of the lock file.
-
-    The sum of a file that is there and is no such thing is forgotten: an earlier version locked even web pages.
-    """
-    lock_file, expected = _lock_file(entry, folder), {}
-    recorded = _recorded(lock_file)
-    for file, facts in entry.files.items():
-        path, keep = entry.place(folder) / file, _wanted_names(entry, file)
-        sum_, lock = facts.sha256, None
-        if sum_ is None and file in recorded:
-            wrong = path.is_file() and complaint(path, file, Expected(facts.size))
-            sum_, lock = (None, None) if wrong else (recorded[file], lock_file)
-        expected[file] = Expected(facts.size, sum_, lock, keep)
-    return expected
-
-
-def _wanted_names(entry: Source, file: str) -> Sequence[str]:
-    """Patterns of what is kept of an archive."""
-    return next((rule.keep for rule in entry.unpack if fnmatch(file, rule.files)), Unpacking.keep)
-
-
 def _recorded(lock_file: Path) -> dict[str, str]:
     """sha256 of each file that was there once. Raises InputError naming the lock file if it is damaged."""
     try:
@@ -315,25 +324,6 @@ def _recorded(lock_file: Path) -> dict[str, str]:
         return {file: files[file]["sha256"] for file in files}
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{lock_file}: damaged; delete it to trust the files of the next download") from None
-
-
-def _write_lock(entry: Source, folder: Path, expected: Mapping[str, Expected], found: Mapping[str, str]) -> None:
-    """Record the sums of what is there, and those of an earlier time of what is missing just now."""
-    earlier = {file: want.sha256 for file, want in expected.items() if want.recorded}
-    sums, files = earlier | found, {}
-    for file in sorted(sums):
-        path = entry.place(folder) / file
-        files[file] = {"sha256": sums[file], "size": path.stat().st_size if path.exists() else None}
-    lock = {"source": entry.name, "files": files}
-    write_text(_lock_file(entry, folder), json.dumps(lock, indent=1) + "\n")
-
-
-def _sum(path: Path, expected: Expected) -> str | None:
-    """sha256 of a file that is there and whole, else None; of an unknown sum, of one that is what its name says."""
-    if not path.is_file() or (expected.sha256 is None and complaint(path, path.name, expected, thorough=True)):
-        return None
-    found = digest(path)
-    return found if found.startswith(expected.sha256 or "") else None
 
 
 def _check_space(entry: Source, missing: Sequence[str], folder: Path) -> None:

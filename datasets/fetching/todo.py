@@ -30,11 +30,24 @@ LOOKED_AT = 300  # files of a pattern
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What the config says of fetching a source, as `datasets.fetching.sources.fetch` takes it."""
+class Wanted:
+    """A source, and what the config says of fetching it, as `datasets.fetching.sources.fetch` takes it."""
 
+    entry: Source
     mirror: str | None = None
     accept: bool = False
+
+
+@dataclass(frozen=True)
+class Way:
+    """A form that a data set may come in, and the sources of it."""
+
+    name: str
+    sources: list[Wanted]
+
+    def is_whole(self, raw: Path) -> bool:
+        """Whether all of it is there."""
+        return all(is_there(source.entry, raw) for source in self.sources)
 
 
 def get_data(
@@ -46,21 +59,18 @@ def get_data(
     fetched for a way that cannot be completed without a person as long as another way is whole.
     """
     entries, incomplete = catalogue(catalogue_file), []
-    chosen = {name: Settings(**settings.get(name, {})) for name in entries}
     for benchmark in benchmarks:
-        ways = _ways([entry for entry in entries.values() if entry.benchmark == benchmark])
-        whole = next((name for name, sources in ways.items() if all(is_there(s, raw) for s in sources)), None)
-        if whole is None:
-            whole = _fetch_ways(ways, raw, chosen, catalogue_file)
+        wanted = [Wanted(entry, **settings.get(name, {})) for name, entry in entries.items()]
+        ways = _ways([source for source in wanted if source.entry.benchmark == benchmark])
+        whole = next((way for way in ways if way.is_whole(raw)), None) or _fetch_ways(ways, raw, catalogue_file)
         if whole is None:
             incomplete.append(benchmark)
-            print("\n".join(_todo(benchmark, ways, raw, chosen)))
-        else:
-            print(
-                f"{BENCHMARKS[benchmark].title}: there{f' ({whole})' if whole else ''}, in {ways[whole][0].place(raw)}"
-            )
-            for line in (line for source in ways[whole] for line in _reported(source, raw)):
-                print(f"  {line}")
+            print("\n".join(_todo(benchmark, ways, raw)))
+            continue
+        place = whole.sources[0].entry.place(raw)
+        print(f"{BENCHMARKS[benchmark].title}: there{f' ({whole.name})' if whole.name else ''}, in {place}")
+        for line in (line for source in whole.sources for line in _reported(source.entry, raw)):
+            print(f"  {line}")
     return incomplete
 
 
@@ -80,47 +90,44 @@ def is_there(entry: Source, raw: Path) -> bool:
 
 def _instead(entry: Source, raw: Path) -> bool:
     """Whether there are files that make the source's own unnecessary; the first of many are looked at."""
-    found = data_files(entry.place(raw), entry.instead)
-    return bool(found) and not any(complaint(path, path.name, Expected()) for path in found[:LOOKED_AT])
+    files = data_files(entry.place(raw), entry.instead)
+    return bool(files) and not any(complaint(path, path.name, Expected()) for path in files[:LOOKED_AT])
 
 
-def _ways(entries: Sequence[Source]) -> dict[str, list[Source]]:
-    """Sources of each way, those that every way needs with each of them."""
-    common = [entry for entry in entries if not entry.way]
-    names = dict.fromkeys(entry.way for entry in entries if entry.way)
-    ways = {name: [*common, *(entry for entry in entries if entry.way == name)] for name in names}
-    return ways or {"": common}
+def _ways(sources: Sequence[Wanted]) -> list[Way]:
+    """The forms of a data set; sources without a way are of each."""
+    names = dict.fromkeys(source.entry.way for source in sources if source.entry.way) or [""]
+    common = [source for source in sources if not source.entry.way]
+    return [Way(name, [*common, *(s for s in sources if s.entry.way and s.entry.way == name)]) for name in names]
 
 
-def _fetch_ways(
-    ways: dict[str, list[Source]], raw: Path, settings: dict[str, Settings], catalogue_file: Path
-) -> str | None:
-    """Fetch and unpack, a way after the other, until one is whole; its name, or None."""
-    for name, sources in ways.items():
-        for source in sources:
-            chosen = settings[source.name]
+def _fetch_ways(ways: Sequence[Way], raw: Path, catalogue_file: Path) -> Way | None:
+    """Fetch and unpack, a way after the other, until one is whole; it, or None."""
+    for way in ways:
+        for source in way.sources:
+            entry, accept = source.entry, source.accept
             try:
-                if source.kind == "manual":
-                    unpack_all(source, raw)
-                elif not is_there(source, raw) and (chosen.accept or not source.accept):
-                    fetch(source.name, raw, mirror=chosen.mirror, accept=chosen.accept, catalogue_file=catalogue_file)
+                if entry.kind == "manual":
+                    unpack_all(entry, raw)
+                elif not is_there(entry, raw) and (accept or not entry.accept):
+                    fetch(entry.name, raw, mirror=source.mirror, accept=accept, catalogue_file=catalogue_file)
             except InputError as error:
                 print(f"error: {error}", file=sys.stderr)
-        if all(is_there(source, raw) for source in sources):
-            return name
+        if way.is_whole(raw):
+            return way
     return None
 
 
-def _todo(benchmark: str, ways: dict[str, list[Source]], raw: Path, settings: dict[str, Settings]) -> Iterator[str]:
+def _todo(benchmark: str, ways: Sequence[Way], raw: Path) -> Iterator[str]:
     yield f"\n{BENCHMARKS[benchmark].title}: TO DO" + (f", one of {len(ways)} ways" if len(ways) > 1 else "")
-    for number, sources in enumerate(ways.values(), 1):
+    for number, way in enumerate(ways, 1):
         if len(ways) > 1:
             yield f"  way {number}"
-        for source in sources:
-            yield from (f"    {line}" for line in _instructions(source, raw, settings[source.name]))
+        for source in way.sources:
+            yield from (f"    {line}" for line in _instructions(source.entry, raw, source.accept))
 
 
-def _instructions(source: Source, raw: Path, settings: Settings) -> Iterator[str]:
+def _instructions(source: Source, raw: Path, accepted: bool) -> Iterator[str]:
     if is_there(source, raw):
         yield f"[x] {source.title}"
         return
@@ -130,7 +137,7 @@ def _instructions(source: Source, raw: Path, settings: Settings) -> Iterator[str
         yield from _wrapped(f"By hand, from {source.home}: {source.steps}")
     else:
         yield f"    From {source.base_url}; about it: {source.home}"
-        if source.accept and not settings.accept:
+        if source.accept and not accepted:
             yield f"    To accept these terms: sources.{source.name}.accept: true in config.yaml, then run this again."
         if source.token:
             yield f"    It needs the token that its authors mail: put it into the environment variable {source.token}."

@@ -4,6 +4,7 @@ Conventions: angles in degrees, x applied first; lengths are inches divided by t
 Positions agree with those of AMCParser (github.com/CalciferZh/AMCParser) within 2.3e-9 m on three clips.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from base.errors import InputError
 from base.foreign import read_text
+from base.records import record
 from datasets.motion.kinematics import euler
 
 INCH = 0.0254
@@ -82,18 +84,15 @@ def read_asf(path: str | Path) -> AsfSkeleton:
     scale = _scale(path, sections["units"])
     _check_root(path, sections["root"])
     entries = _entries(path, sections["bonedata"])
-    names = {name.lower(): name for name in entries}  # capitals tell no bones apart
-    if len(names) < len(entries):
-        raise InputError(f"{path}: :bonedata has two bones whose names differ in capitals alone; {ASF_REMEDY}")
-    parents = _parents(path, sections["hierarchy"], names)
-    for name, (number, _) in entries.items():
+    parents = _parents(path, sections["hierarchy"], list(entries))
+    for name, entry in entries.items():
         if name not in parents:
             raise InputError(
-                f"{path}, line {number}: the bone that ends here is incomplete (no :hierarchy); {ASF_REMEDY}"
+                f"{path}, line {entry.line}: the bone that ends here is incomplete (no :hierarchy); {ASF_REMEDY}"
             )
     if missing := [name for name in parents if name not in entries]:
         raise InputError(f"{path}: :hierarchy names the bone {missing[0]!r}, :bonedata lacks it; {ASF_REMEDY}")
-    return AsfSkeleton({name: _bone(path, *entries[name], scale, parents[name]) for name in parents}, scale)
+    return AsfSkeleton({name: _bone(path, entries[name], scale, parents[name]) for name in parents}, scale)
 
 
 def _sections(path: Path) -> dict[str, list[Line]]:
@@ -138,9 +137,11 @@ def _check_root(path: Path, lines: list[Line]) -> None:
             raise InputError(f"{path}: :root has the {key} {' '.join(root[key])}; only 0 0 0 is read; {ASF_REMEDY}")
 
 
-def _parents(path: Path, lines: list[Line], names: dict[str, str]) -> dict[str, str]:
-    """Parent of each bone, parents first. names: the bones' names as :bonedata writes them, by their small letters."""
-    parents: dict[str, str] = {}
+def _parents(path: Path, lines: list[Line], bones: list[str]) -> dict[str, str]:
+    """Parent of each bone, parents first. bones: their names as :bonedata writes them; capitals tell none apart."""
+    names, parents = {name.lower(): name for name in bones}, {}
+    if len(names) < len(bones):
+        raise InputError(f"{path}: :bonedata has two bones whose names differ in capitals alone; {ASF_REMEDY}")
     for number, words in lines:
         parent, *children = (names.get(word.lower(), word) for word in words)
         if parent.lower() in ("begin", "end"):
@@ -155,34 +156,46 @@ def _parents(path: Path, lines: list[Line], names: dict[str, str]) -> dict[str, 
     return parents
 
 
-def _entries(path: Path, lines: list[Line]) -> dict[str, tuple[int, dict[str, list[str]]]]:
-    """Bones by name: the number of their last line, and what stands in the others by its key."""
-    bones: dict[str, tuple[int, dict[str, list[str]]]] = {}
-    entry: dict[str, list[str]] = {}
+@dataclass(frozen=True)
+class _Entry:
+    """A bone's words in the file, by what they begin with; line: the number of its last."""
+
+    line: int
+    name: Sequence[str] = ()
+    direction: Sequence[str] = ()
+    length: Sequence[str] = ()
+    axis: Sequence[str] = ()
+    dof: Sequence[str] = ()
+
+
+def _entries(path: Path, lines: list[Line]) -> dict[str, _Entry]:
+    """What :bonedata says of each bone, by name."""
+    bones: dict[str, _Entry] = {}
+    said: dict[str, list[str]] = {}
     for number, (word, *values) in lines:
         key = word.lower()
         if key == "begin":
-            entry = {}
+            said = {}
         elif key == "end":
-            name = " ".join(entry.get("name", ()))
+            entry = record(_Entry, said | {"line": number})
+            name = " ".join(entry.name)
             if not name or name in bones:
                 what = f"is the second {name!r}" if name else "is incomplete (no name)"
                 raise InputError(f"{path}, line {number}: the bone that ends here {what}; {ASF_REMEDY}")
-            bones[name] = number, entry
+            bones[name] = entry
         else:
-            entry[key] = values
+            said[key] = values
     return bones
 
 
-def _bone(path: Path, number: int, entry: dict[str, list[str]], scale: float, parent: str) -> Bone:
+def _bone(path: Path, entry: _Entry, scale: float, parent: str) -> Bone:
     """A bone of its lines in the file. Raises InputError naming its last line and what is wrong."""
-    dof = tuple(word.lower() for word in entry.get("dof", ()))
-    order = entry.get("axis", [])[3:]
+    dof, order = tuple(word.lower() for word in entry.dof), entry.axis[3:]
     try:
-        direction = np.array(entry["direction"], float)
-        axis = np.radians(np.array(entry["axis"][:3], float))
-        length = float(entry["length"][0]) * scale
-    except (KeyError, ValueError, IndexError):
+        direction = np.array(entry.direction, float)
+        axis = np.radians(np.array(entry.axis[:3], float))
+        length = float(entry.length[0]) * scale
+    except (ValueError, IndexError):
         direction = axis = np.full(3, np.nan)
         length = np.nan
     faults = {
@@ -195,7 +208,7 @@ def _bone(path: Path, number: int, entry: dict[str, list[str]], scale: float, pa
     }
     if wrong := [fault for fault, is_so in faults.items() if is_so]:
         raise InputError(
-            f"{path}, line {number}: the bone that ends here is incomplete or written otherwise ({wrong[0]}); "
+            f"{path}, line {entry.line}: the bone that ends here is incomplete or written otherwise ({wrong[0]}); "
             f"{ASF_REMEDY}"
         )
     return Bone(direction / np.linalg.norm(direction), length, axis, dof, parent)
@@ -243,50 +256,53 @@ class _AmissError(Exception):
     """What is wrong with the frames of a motion, as the rest of a message that began with the path."""
 
 
+def _amiss(line: int, what: str) -> _AmissError:
+    return _AmissError(f", line {line}: {what}")
+
+
 def _values(body: list[Line], skeleton: AsfSkeleton) -> dict[str, np.ndarray]:
     """Values (F, n) of each bone; a frame is a line with its number, then a line for each bone."""
     names, sizes = {name.lower(): name for name in skeleton.sizes}, skeleton.sizes
     rows: dict[str, list[list[str]]] = {name: [] for name in sizes}
     frame, missing = None, set()
-    for number, words in body:
-        where, name = f", line {number}: ", names.get(words[0].lower(), "")
-        if _is_frame_number(words):
-            if missing:
-                raise _AmissError(f"{where}frame {frame} lacks {_listed(missing)}")
-            if frame is not None and int(words[0]) != frame + 1:
-                raise _AmissError(f"{where}frame {words[0]} follows frame {frame}")
-            frame, missing = int(words[0]), set(sizes)
-        elif not name:
-            raise _AmissError(f"{where}frame {frame} moves {words[0]!r}, which the skeleton lacks or cannot move")
-        elif name not in missing:
-            raise _AmissError(f"{where}frame {frame} has {words[0]!r} twice")
-        elif len(words) - 1 != sizes[name]:
-            raise _AmissError(
-                f"{where}{words[0]!r} has {len(words) - 1} values instead of {sizes[name]} in frame {frame}"
-            )
-        else:
+    for line, words in body:
+        name = names.get(words[0].lower(), "")
+        if name in missing and len(words) - 1 == sizes[name]:
             missing.remove(name)
             rows[name].append(words[1:])
+        elif _is_frame_number(words):
+            if missing:
+                raise _amiss(line, f"frame {frame} lacks {_listed(missing)}")
+            if frame is not None and int(words[0]) != frame + 1:
+                raise _amiss(line, f"frame {words[0]} follows frame {frame}")
+            frame, missing = int(words[0]), set(sizes)
+        elif not name:
+            raise _amiss(line, f"frame {frame} moves {words[0]!r}, which the skeleton lacks or cannot move")
+        elif name not in missing:
+            raise _amiss(line, f"frame {frame} has {words[0]!r} twice")
+        else:
+            count = len(words) - 1
+            raise _amiss(line, f"{words[0]!r} has {count} values instead of {sizes[name]} in frame {frame}")
     if frame is None or missing:
         raise _AmissError(f": ends in frame {frame}, before {_listed(missing)}" if missing else ": holds no frame")
     try:
         motion = {name: np.array(values, float) for name, values in rows.items()}
     except ValueError:
-        motion = {}
-    if not motion or not all(np.isfinite(values).all() for values in motion.values()):
-        raise _AmissError(_not_finite(body))
+        raise _not_finite(body) from None
+    if not all(np.isfinite(values).all() for values in motion.values()):
+        raise _not_finite(body)
     return motion
 
 
-def _not_finite(body: list[Line]) -> str:
+def _not_finite(body: list[Line]) -> _AmissError:
     """Where the first value stands that is no finite number."""
     frame = ""
-    for number, words in body:
+    for line, words in body:
         if _is_frame_number(words):
             frame = words[0]
         elif not all(map(_is_finite, words[1:])):
-            return f", line {number}: {words[0]!r} has a value that is not a finite number in frame {frame}"
-    return ": has a value that is not a finite number"
+            return _amiss(line, f"{words[0]!r} has a value that is not a finite number in frame {frame}")
+    return _AmissError(": has a value that is not a finite number")
 
 
 def _is_frame_number(words: list[str]) -> bool:

@@ -71,7 +71,7 @@ def motion(base: str, raw_dir: Path | None, seed: int) -> Motion:
     """
     splits = SPLITS[base]
     clips = [clip for names in splits.values() for clip in names]
-    hashes = verified(SOURCE, raw_dir, sorted({file for clip in clips for file in _files(clip)}))
+    hashes = verified(SOURCE, raw_dir, sorted({file for clip in clips for file in clip_files(clip)}))
     takes = {clip: clip_takes(clip, raw_dir / SOURCE, CAMERAS[base]) for clip in clips}
     if base == "cmu-small":
         takes = {clip: [_thinned(take) for take in parts] for clip, parts in takes.items()}
@@ -82,7 +82,7 @@ def motion(base: str, raw_dir: Path | None, seed: int) -> Motion:
 
 def clip_takes(clip: str, folder: Path, cameras: tuple[int, ...]) -> list[Take]:
     """The faultless pieces of one clip (`02_01`) as takes at 50 Hz. folder: holds `subjects/02/02_01.amc`."""
-    asf, amc = _files(clip)
+    asf, amc = clip_files(clip)
     skeleton = read_asf(folder / asf)
     action, fps = CLIPS[clip]
     joints = human36m_joints(skeleton, forward_kinematics(skeleton, read_amc(folder / amc, skeleton, fps)))
@@ -148,7 +148,7 @@ def _thinned(take: Take) -> Take:
     return Take(**vars(take) | {"frames": take.frames[::SMALL_STEP], "joints": take.joints[::SMALL_STEP]})
 
 
-def _files(clip: str) -> tuple[str, str]:
+def clip_files(clip: str) -> tuple[str, str]:
     """Names of a clip's skeleton and motion below the source."""
     subject = clip.split("_")[0]
     return f"subjects/{subject}/{subject}.asf", f"subjects/{subject}/{clip}.amc"

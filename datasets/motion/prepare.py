@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from base.errors import InputError
 from base.folders import code_stamp, whole_folder
@@ -14,7 +13,7 @@ from datasets.lifting import SPACE
 from datasets.motion.cameras import image_space, subject_cameras
 from datasets.motion.detector import PRESETS, Detector, detect
 from datasets.motion.takes import Motion, Take, check_motion
-from datasets.writing import write_split
+from datasets.writing import CapturedSequence, write_split
 from studies.data import one_of
 from studies.motions import Source, lifting_data, motions
 
@@ -45,43 +44,34 @@ def prepare(name: str, out_dir: str | Path, *, raw_dir: str | Path | None = None
     )
     with whole_folder(Path(out_dir)) as folder:
         for split, takes in motion.splits.items():
-            _write(folder / split, takes, terms, seed, replace(card, split=split))
+            sequences = (_observed(take, camera, terms, seed) for take in takes for camera in take.cameras)
+            write_split(folder / split, sequences, replace(card, split=split))
 
 
 def _motion(source: Source, raw_dir: Path | None, seed: int) -> Motion:
     """A motion's takes, checked. Its module is imported only now: an edit to one touches no other motion's data."""
     module = importlib.import_module(source.module)
-    if not hasattr(module, "motion"):
+    give = getattr(module, "motion", None)
+    if give is None:
         raise InputError(f"{source.module}: defines no motion(base, raw_dir, seed); docs/add-a-dataset.md shows one")
-    motion = module.motion(source.name, raw_dir, seed)
+    motion = give(source.name, raw_dir, seed)
     check_motion(source.name, motion)
     return motion
 
 
-def _write(folder: Path, takes: list[Take], terms: Detector, seed: int, card: Card) -> None:
-    """Observe every take with its cameras, and write the split."""
-    parts = [_observe(take, camera, terms, seed) for take in takes for camera in take.cameras]
-    keypoints, joints, factor, frames = zip(*parts, strict=True)
-    write_split(folder, *map(np.concatenate, (keypoints, joints, factor)), pd.concat(frames, ignore_index=True), card)
-
-
-def _observe(
-    take: Take, index: int, terms: Detector, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame]:
-    """One take through one camera: keypoints (T, 17, 3), joints (T, 17, 3), factor (T,), rows of the table."""
-    camera = subject_cameras(take.subject, seed)[index]
+def _observed(take: Take, index: int, terms: Detector, seed: int) -> CapturedSequence:
+    """One take through one camera, by a detector."""
+    camera, sequence = subject_cameras(take.subject, seed)[index], take.sequence(index)
     # Rounded first: ground-truth keypoints are then exactly joints / factor of the files.
     joints, factor = (values.astype(np.float32) for values in image_space(take.joints, camera))
-    keypoints = detect(joints, factor, terms, take.sequence(index), seed)
-    frames = pd.DataFrame(
-        {
-            "sequence": take.sequence(index),
-            "frame": np.asarray(take.frames, np.int32),
-            "subject": f"S{take.subject:02d}",
-            "action": take.action,
-            "camera": f"ca_{index + 1:02d}",
-            "width": np.int32(camera.size[0]),
-            "height": np.int32(camera.size[1]),
-        }
+    return CapturedSequence(
+        sequence=sequence,
+        subject=f"S{take.subject:02d}",
+        action=take.action,
+        camera=f"ca_{index + 1:02d}",
+        size=camera.size,
+        keypoints=detect(joints, factor, terms, sequence, seed),
+        joints=joints,
+        factor=factor,
+        frame=take.frames,
     )
-    return keypoints, joints, factor, frames

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from base.errors import InputError
+from base.human36m import take_of
 from datasets.card import Origin
 from datasets.motion.cameras import CAMERAS
 from datasets.skeletons import JOINTS
@@ -32,7 +33,7 @@ class Take:
     joints: np.ndarray
 
     def sequence(self, camera: int) -> str:
-        """Name in Human3.6M's style; without its last six characters it names the take."""
+        """Name in Human3.6M's style, of which `base.human36m.take_of` gives the take."""
         return f"s_{self.subject:02d}_act_{self.act:02d}_subact_{self.subact:02d}_ca_{camera + 1:02d}"
 
 
@@ -56,7 +57,7 @@ def check_motion(name: str, motion: Motion) -> None:
             twice = times[take.sequence(0)] > 1
             complaint = "is given twice; give each its own subject, act or subact" if twice else _complaint(take)
             if complaint:
-                raise InputError(f"motion {name}, split {split!r}, take {take.sequence(0)[:-6]}: {complaint}")
+                raise InputError(f"motion {name}, split {split!r}, take {take_of(take.sequence(0))}: {complaint}")
 
 
 def _complaint(take: Take) -> str:

@@ -7,12 +7,11 @@ own module says (`conversion`); memory holds what one reader gives, never a spli
 import importlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from base.errors import InputError
 from base.files import write_text
@@ -21,32 +20,11 @@ from base.reading import nearest
 from datasets.card import Card, RawFiles
 from datasets.fetching.downloads import digest
 from datasets.papers.report import describe
-from datasets.writing import SplitWriter
+from datasets.writing import CapturedSequence, SplitWriter
 from studies.benchmarks import BENCHMARKS, paper_data
 from studies.data import one_of
 
 SPEAK = 5.0  # seconds between lines of progress
-
-
-@dataclass(frozen=True)
-class CapturedSequence:
-    """A take seen by a camera: the rows of one sequence.
-
-    keypoints (T, 17, 3) px and confidence; joints (T, 17, 3); factor (T,); valid (T,) bool where not all frames are
-    judged, or None; action: one name, or (T,) of them; size: width and height of the image in pixels; where: the raw
-    file and what of it this is, for messages.
-    """
-
-    sequence: str
-    subject: str
-    action: str | np.ndarray
-    camera: str
-    size: tuple[int, int]
-    keypoints: np.ndarray
-    joints: np.ndarray
-    factor: np.ndarray
-    where: str
-    valid: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -84,19 +62,25 @@ def convert(name: str, out_dir: str | Path, raw_dir: str | Path, form: str = "au
         write_text(folder / "report.md", describe(folder, cards["train"], written))
 
 
-def chosen_form(source: str, asked: str, there: Mapping[str, bool], advice: str) -> str:
+@dataclass(frozen=True)
+class Form:
+    """A form that a source's files are published in, and whether they are there."""
+
+    name: str
+    there: bool
+
+
+def chosen_form(source: str, asked: str, forms: Sequence[Form], advice: str) -> str:
     """The form to read, the one that is asked for or, for "auto", the first whose files are there.
 
     Raises InputError: an unknown form, or `advice` where nothing is there.
     """
-    if asked != "auto":
-        if asked not in there:
-            raise InputError(f"sources.{source}.form: unknown form {asked!r}{nearest(asked, there)}")
-        return asked
-    form = next((form for form, is_there in there.items() if is_there), None)
-    if form is None:
+    names, there = [form.name for form in forms], [form.name for form in forms if form.there]
+    if asked not in ("auto", *names):
+        raise InputError(f"sources.{source}.form: unknown form {asked!r}{nearest(asked, names)}")
+    if asked == "auto" and not there:
         raise InputError(advice)
-    return form
+    return there[0] if asked == "auto" else asked
 
 
 def certain(keypoints: np.ndarray) -> np.ndarray:
@@ -110,7 +94,7 @@ def _write(folder: Path, views: Iterator[CapturedSequence], card: Card) -> bool:
     for view in views:
         _check_inside(view)
         writer = writer or SplitWriter(folder)
-        writer.add(view.keypoints, view.joints, view.factor, _rows(view), view.where)
+        writer.add(view)
         frames += len(view.factor)
         if time.monotonic() - spoken > SPEAK:
             spoken = time.monotonic()
@@ -128,16 +112,3 @@ def _check_inside(view: CapturedSequence) -> None:
             f"{view.where}: the person is at ({x:.4g}, {y:.4g}), outside of an image of {view.size[0]}x{view.size[1]} "
             "px; its camera or its units are other ones; get the file again"
         )
-
-
-def _rows(view: CapturedSequence) -> pd.DataFrame:
-    rows = {
-        "sequence": view.sequence,
-        "frame": np.arange(len(view.factor), dtype=np.int32),
-        "subject": view.subject,
-        "action": view.action,
-        "camera": view.camera,
-        "width": np.int32(view.size[0]),
-        "height": np.int32(view.size[1]),
-    }
-    return pd.DataFrame(rows | ({} if view.valid is None else {"valid": view.valid}))

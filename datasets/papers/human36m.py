@@ -13,12 +13,12 @@ import numpy as np
 
 from base.errors import InputError
 from base.foreign import data_files
+from base.human36m import HUMAN36M_BLOCKED, take_of
 from datasets.disguises import unreadable
 from datasets.lifting import sequence_bounds
 from datasets.papers.limbs import Anatomy, check_limbs, check_points, check_sides
 from datasets.papers.restricted import read_npz, read_pickle
 from datasets.papers.values import entry, items, mapping, numbers, texts
-from studies.benchmarks import CAMERA_SUFFIX, HUMAN36M_BLOCKED
 
 TRAIN, TEST = ("S1", "S5", "S6", "S7", "S8"), ("S9", "S11")
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")
@@ -58,8 +58,8 @@ class TakeName:
         """The parts of a name. Raises InputError for a name of another form, or of nothing that there is."""
         match = SOURCE.fullmatch(name)
         subject, act, _, camera = map(int, match.groups()) if match else (0, 0, 0, 0)
-        known = f"S{subject}" in TRAIN + TEST and FIRST_ACT <= act < FIRST_ACT + len(ACTIONS)
-        if not (known and 1 <= camera <= len(CAMERAS)):
+        exists = f"S{subject}" in TRAIN + TEST and FIRST_ACT <= act < FIRST_ACT + len(ACTIONS)
+        if not (exists and 1 <= camera <= len(CAMERAS)):
             raise InputError(
                 f"{where}: {name!r} is no name of a take such as 's_09_act_05_subact_02_ca_01' (person, act 02 to 16, "
                 "take, camera 01 to 04); rename it in the file, or get the authors' file"
@@ -69,12 +69,12 @@ class TakeName:
     @property
     def kept(self) -> bool:
         """Whether this is not the take that is left out everywhere."""
-        return kept(self.name[:-CAMERA_SUFFIX])
+        return kept(take_of(self.name))
 
     @property
     def blocked(self) -> bool:
         """Whether its ground truth is shifted, so that nothing can be told from it."""
-        return self.name[:-CAMERA_SUFFIX] in HUMAN36M_BLOCKED
+        return take_of(self.name) in HUMAN36M_BLOCKED
 
 
 def kept(take: Take | str) -> bool:
@@ -109,12 +109,12 @@ def read_original(folder: str | Path) -> dict[Take, np.ndarray]:
     files = data_files(Path(folder), f"S*/{POSITIONS}/*.cdf")
     if not files:
         raise InputError(f"{folder}: holds no S*/{POSITIONS}/*.cdf; unpack Poses_D3_Positions_S*.tgz there")
-    found = {}
+    takes = {}
     for file in files:
         take = _take(file.parts[-4], file.stem, str(file))
         if kept(take):
-            found[take] = _checked(_cdf_poses(file)[:, list(KEPT)], str(file))
-    return found
+            takes[take] = _checked(_cdf_poses(file)[:, list(KEPT)], str(file))
+    return takes
 
 
 def read_positions(path: str | Path) -> dict[Take, np.ndarray]:
@@ -122,11 +122,11 @@ def read_positions(path: str | Path) -> dict[Take, np.ndarray]:
 
     Raises InputError as `read_original`.
     """
-    found = {}
+    takes = {}
     for take, where, poses in _takes(read_npz(path), "positions_3d", path):
         poses = 1000 * numbers(poses, where, (None, RAW_JOINTS, 3))
-        found[take] = _checked(poses[:, list(KEPT)], where)
-    return found
+        takes[take] = _checked(poses[:, list(KEPT)], where)
+    return takes
 
 
 def read_detections(path: str | Path) -> dict[Take, tuple[np.ndarray, ...]]:
@@ -141,16 +141,16 @@ def read_detections(path: str | Path) -> dict[Take, tuple[np.ndarray, ...]]:
     if joints not in (16, 17):
         raise InputError(f"{where}, num_joints is {joints:g}; 16 or 17 is wanted; is it the right file?")
     joints = int(joints)
-    found = {}
+    takes = {}
     for take, where, content in _takes(arrays, "positions_2d", path):
         views = items(content, where)
         if len(views) != len(CAMERAS):
             raise InputError(f"{where}: has {len(views)} views; {len(CAMERAS)} of (T, {joints}, 2) are wanted")
-        found[take] = tuple(
+        takes[take] = tuple(
             numbers(view, f"{where}, camera {name}", (None, joints, 2))
             for name, view in zip(CAMERAS, views, strict=True)
         )
-    return found
+    return takes
 
 
 def read_motionbert(path: str | Path) -> dict[str, PickledFrames]:
@@ -215,21 +215,21 @@ def _factor(content: object, joints: np.ndarray, source: np.ndarray, where: str)
 
 def _check_sources(frames: PickledFrames, people: tuple[str, ...], where: str) -> list[tuple[int, int]]:
     """First row and the row after the last of each sequence that is kept; what they hold must belong together."""
-    bounds, found = sequence_bounds(frames.source), {}
+    bounds, starts = sequence_bounds(frames.source), {}
     for start, stop in bounds:
         name = str(frames.source[start])
         source, place = TakeName.of(name, f"{where}, source"), f"{where}, {name}"
         if source.subject not in people:
             raise InputError(f"{place}: is of {source.subject}; this split is of {', '.join(people)}; mend the file")
-        if name in found:
-            raise InputError(f"{place}: stands in rows {found[name]} and {start}, with others between; sort the rows")
+        if name in starts:
+            raise InputError(f"{place}: stands in rows {starts[name]} and {start}, with others between; sort the rows")
         if strange := sorted(set(frames.camera[start:stop].tolist()) - {source.camera}):
             wrong = f"is not {source.camera}, whose take this is"
             wrong = wrong if strange[0] in CAMERAS else f"is none of {', '.join(CAMERAS)}"
             raise InputError(f"{place}: camera {strange[0]!r} {wrong}; mend the file")
         if frames.action is not None and len(several := np.unique(frames.action[start:stop])) > 1:
             raise InputError(f"{place}: has the actions {', '.join(several)}; one take is of one; mend the file")
-        found[name] = start
+        starts[name] = start
         _check_take(frames, slice(start, stop), source, place)
     return [(start, stop) for start, stop in bounds if TakeName.of(str(frames.source[start]), where).kept]
 

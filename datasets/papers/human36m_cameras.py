@@ -5,7 +5,8 @@ it, holds cameras only. The takes are then numbered by a rule that agrees with t
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,18 +24,33 @@ ROUNDED = 1e-3  # how far the numbers of a rotation may be from it
 NEAR = (500.0, 50_000.0)  # mm from the middle of the room to a camera
 UNNUMBERED = 1.5  # "Walking 1" comes before "Walking", and that before "Walking 2"
 
-Cameras = dict[tuple[str, str], Camera]  # by subject and camera, such as ("S1", "54138969")
 Numbers = dict[Take, tuple[int, int]]  # act and subact of a take
 
 
-def read_cameras(folder: Path) -> tuple[Cameras, Numbers, Path]:
-    """Cameras, the takes' numbers where the file has them, and which file it was: `metadata.xml` or `cameras.pkl`.
+@dataclass(frozen=True)
+class Recording:
+    """What a file says of how the takes were recorded.
 
-    Raises InputError: neither is in the folder, or it is damaged.
+    file: which it was; cameras: by subject and camera, such as ("S1", "54138969"); numbers: of the takes, where the
+    file has them.
     """
+
+    file: Path
+    cameras: dict[tuple[str, str], Camera]
+    numbers: Numbers
+
+    def camera(self, subject: str, name: str) -> Camera:
+        """A camera as it stood for a subject. Raises InputError where the file lacks it."""
+        if (subject, name) not in self.cameras:
+            raise InputError(f"{self.file}: has no camera {name} of {subject}; write the file again")
+        return self.cameras[subject, name]
+
+
+def read_cameras(folder: Path) -> Recording:
+    """From `metadata.xml` or `cameras.pkl`. Raises InputError: neither is in the folder, or it is damaged."""
     for name, read in (("metadata.xml", _read_metadata), ("cameras.pkl", _read_pickled)):
         if (folder / name).is_file():
-            return *read(folder / name), folder / name
+            return read(folder / name)
     raise InputError(
         f"{folder}: holds no metadata.xml (of the authors' code, Release-v1.2) and no cameras.pkl (of mmpose's "
         "converter); positions alone say nothing of images: put one of them there"
@@ -46,7 +62,7 @@ def numbered(takes: Sequence[Take], known: Numbers) -> Numbers:
 
     That rule is inferred: it gives the numbers of the takes that are known by both, such as S9's three faulty ones.
     """
-    found = {}
+    numbers = {}
     for take in takes:
         subject, action = take[0], take[1].partition(" ")[0]
         if action not in ACTIONS:
@@ -55,8 +71,8 @@ def numbered(takes: Sequence[Take], known: Numbers) -> Numbers:
         # A take that is there alone is the first or the second by its own name.
         alone = 2 if take[1] == action else 1
         subact = same.index(take) + 1 if len(same) > 1 else alone
-        found[take] = known.get(take, (ACTIONS.index(action) + FIRST_ACT, subact))
-    return found
+        numbers[take] = known.get(take, (ACTIONS.index(action) + FIRST_ACT, subact))
+    return numbers
 
 
 def _turn(take: Take) -> float:
@@ -64,7 +80,7 @@ def _turn(take: Take) -> float:
     return float(number) if number else UNNUMBERED
 
 
-def _read_metadata(path: Path) -> tuple[Cameras, Numbers]:
+def _read_metadata(path: Path) -> Recording:
     """All numbers of cameras stand in one list `w0`: 6 for each of 4 x 11 places, then 9 for each of 4 cameras."""
     try:
         root = ElementTree.fromstring(path.read_bytes())
@@ -88,10 +104,10 @@ def _read_metadata(path: Path) -> tuple[Cameras, Numbers]:
         }
     except (ElementTree.ParseError, AttributeError, ValueError, LookupError, TypeError) as error:
         raise InputError(f"{path}: is no metadata.xml of Human3.6M ({error}); copy it again") from None
-    return cameras, numbered_takes
+    return Recording(path, cameras, numbered_takes)
 
 
-def _read_pickled(path: Path) -> tuple[Cameras, Numbers]:
+def _read_pickled(path: Path) -> Recording:
     """R (3, 3) turns a camera's axes to the world's; T (3, 1) is its place in metres."""
     cameras = {}
     for key, content in mapping(read_pickle(path), path).items():
@@ -104,7 +120,7 @@ def _read_pickled(path: Path) -> tuple[Cameras, Numbers]:
             cameras[key] = _camera(CAMERAS.index(key[1]), r.T, 1000 * t, np.concatenate(optics))
         except ValueError as error:
             raise InputError(f"{path}: is no cameras.pkl of Human3.6M ({error}, {key[0]}); write it again") from None
-    return cameras, {}
+    return Recording(path, cameras, {})
 
 
 def _camera(index: int, rotation: np.ndarray, position: np.ndarray, optics: np.ndarray) -> Camera:
@@ -138,10 +154,3 @@ def _renamed(name: str) -> str:
     """`TakingPhoto 1` as later work writes it."""
     action, _, number = name.strip().partition(" ")
     return " ".join(filter(None, (RENAMED.get(action, action), number)))
-
-
-def subject_camera(cameras: Mapping[tuple[str, str], Camera], subject: str, name: str, where: Path) -> Camera:
-    """A camera as it stood for a subject. Raises InputError where the file lacks it."""
-    if (subject, name) not in cameras:
-        raise InputError(f"{where}: has no camera {name} of {subject}; write the file again")
-    return cameras[subject, name]

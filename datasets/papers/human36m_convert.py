@@ -15,7 +15,7 @@ from base.foreign import data_files
 from datasets.card import Card, Units
 from datasets.lifting import SPACE, sequence_bounds
 from datasets.motion.cameras import image_space
-from datasets.papers.convert import CapturedSequence, Conversion, certain, chosen_form
+from datasets.papers.convert import Conversion, Form, certain, chosen_form
 from datasets.papers.human36m import (
     BODY,
     CAMERAS,
@@ -30,8 +30,9 @@ from datasets.papers.human36m import (
     read_original,
     read_positions,
 )
-from datasets.papers.human36m_cameras import SIZES, numbered, read_cameras, subject_camera
+from datasets.papers.human36m_cameras import SIZES, numbered, read_cameras
 from datasets.papers.limbs import check_points
+from datasets.writing import CapturedSequence
 
 PICKLE = "h36m_sh_conf_cam_source_final.pkl"
 POSITIONS_FILE = "data_3d_h36m.npz"
@@ -57,18 +58,18 @@ def conversion(preset: str, raw: Path, form: str) -> Conversion:
 
     Raises InputError that says which files would do, where none is there.
     """
-    there = {  # MotionBERT's before the others, because the papers used it
-        "motionbert": preset != "cpn" and (raw / PICKLE).is_file(),
-        "original": bool(data_files(raw, f"S*/{POSITIONS}/*.cdf")),
-        "videopose3d": (raw / POSITIONS_FILE).is_file(),
-    }
+    forms = (  # MotionBERT's before the others, because the papers used it
+        Form("motionbert", preset != "cpn" and (raw / PICKLE).is_file()),
+        Form("original", bool(data_files(raw, f"S*/{POSITIONS}/*.cdf"))),
+        Form("videopose3d", (raw / POSITIONS_FILE).is_file()),
+    )
     extra = f" and {DETECTIONS[preset]}" if preset in DETECTIONS else ""
     alone = "" if preset == "cpn" else f"{PICKLE} (MotionBERT), or "
     advice = (
         f"{raw}: nothing to make human36m-{preset} of; put {alone}S*/{POSITIONS}/*.cdf or {POSITIONS_FILE}, with "
         f"metadata.xml or cameras.pkl{extra} there (`make data` says where they come from)"
     )
-    form = chosen_form("human36m", form, there, advice)
+    form = chosen_form("human36m", form, forms, advice)
     return _from_pickle(preset, raw) if form == "motionbert" else _from_positions(preset, raw, form)
 
 
@@ -111,55 +112,52 @@ def _from_positions(preset: str, raw: Path, form: str) -> Conversion:
     source = raw / POSITIONS_FILE if form == "videopose3d" else raw
     takes = read_positions(source) if form == "videopose3d" else read_original(raw)
     files = [source] if form == "videopose3d" else data_files(raw, f"S*/{POSITIONS}/*.cdf")
-    cameras, known, where = read_cameras(raw)
-    numbers, detected = numbered(sorted(takes), known), {}
+    recording, detected = read_cameras(raw), {}
+    numbers = numbered(sorted(takes), recording.numbers)
     if preset in DETECTIONS:
         files.append(raw / DETECTIONS[preset])
         detected = read_detections(files[-1])
 
     def views(split: str) -> Iterator[CapturedSequence]:
         for take in sorted((t for t in takes if t[0] in SUBJECTS[split]), key=lambda t: (int(t[0][1:]), *numbers[t])):
-            found = _detected(detected, take, len(takes[take]), files[-1]) if detected else None
+            keypoints = _detected(detected.get(take), take, len(takes[take]), files[-1]) if detected else None
             for i, name in enumerate(CAMERAS):
-                camera = subject_camera(cameras, take[0], name, where)
+                camera = recording.camera(take[0], name)
                 joints, factor = (a.astype(np.float32) for a in image_space(takes[take] / 1000, camera))
                 act, subact = numbers[take]
                 sequence = f"s_{int(take[0][1:]):02d}_act_{act:02d}_subact_{subact:02d}_ca_{i + 1:02d}"
                 flat, title = joints[..., :2] / factor[:, None, None], " ".join(take)
-                if not TakeName.of(sequence, str(where)).blocked and found:
-                    check_points(found[i][..., :2], flat, BODY, f"{files[-1]}, {title}, camera {name}")
+                if not TakeName.of(sequence, str(recording.file)).blocked and keypoints:
+                    check_points(keypoints[i][..., :2], flat, BODY, f"{files[-1]}, {title}, camera {name}")
                 yield CapturedSequence(
                     sequence=sequence,
                     subject=take[0],
                     action=take[1].partition(" ")[0],
                     camera=sequence[-5:],
                     size=camera.size,
-                    keypoints=found[i] if found else certain(flat),
+                    keypoints=keypoints[i] if keypoints else certain(flat),
                     joints=joints,
                     factor=factor,
-                    where=f"{source}, {title}, seen by camera {name} of {where.name}",
+                    where=f"{source}, {title}, seen by camera {name} of {recording.file.name}",
                 )
 
     card = replace(CARD, neck="between thorax and head" if preset == "sh" else None)
-    return Conversion(form, views, [*files, where], dict.fromkeys(SUBJECTS, card))
+    return Conversion(form, views, [*files, recording.file], dict.fromkeys(SUBJECTS, card))
 
 
-def _detected(detected: dict[Take, tuple[np.ndarray, ...]], take: Take, count: int, file: Path) -> list[np.ndarray]:
+def _detected(views: tuple[np.ndarray, ...] | None, take: Take, count: int, file: Path) -> list[np.ndarray]:
     """Key points (T, 17, 3) of each camera, cut to the frames of the motion capture."""
-    if take not in detected:
+    if views is None:
         raise InputError(f"{file}: has no {' '.join(take)}; get the file again")
-    views = []
-    for view in detected[take]:
-        if len(view) < count:
-            raise InputError(f"{file}: {' '.join(take)} has {len(view)} frames, the motion capture {count}")
-        views.append(certain(_seventeen(view[:count])))
-    return views
+    if short := [len(view) for view in views if len(view) < count]:
+        raise InputError(f"{file}: {' '.join(take)} has {short[0]} frames, the motion capture {count}")
+    return [certain(_seventeen(view[:count])) for view in views]
 
 
 def _seventeen(keypoints: np.ndarray) -> np.ndarray:
     """(T, 17, 2) of a detector's 17 or 16 joints."""
     if keypoints.shape[1] == len(HOURGLASS):
         return keypoints
-    found = keypoints[:, [joint or 0 for joint in HOURGLASS]]
-    found[:, NECK] = (found[:, THORAX] + found[:, HEAD]) / 2
-    return found
+    ours = keypoints[:, [joint or 0 for joint in HOURGLASS]]
+    ours[:, NECK] = (ours[:, THORAX] + ours[:, HEAD]) / 2
+    return ours

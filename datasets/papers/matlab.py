@@ -33,25 +33,27 @@ def read_mat(path: str | Path, *keys: str) -> dict[str, Any]:
     try:
         if path.is_file() and h5py.is_hdf5(path):
             with h5py.File(path) as file:
-                found = {key: _from_hdf5(file[key], file) for key in keys if key in file}
+                variables = {key: _from_hdf5(file[key], file) for key in keys if key in file}
                 holds, version = [name for name in file if not name.startswith("#")], "7.3"
         else:
             content = loadmat(path, appendmat=False, variable_names=keys)
-            found = {key: _from_scipy(content[key]) for key in keys if key in content}
+            variables = {key: _from_scipy(content[key]) for key in keys if key in content}
             holds, version = [name for name, *_ in whosmat(path, appendmat=False)], "4 to 7"
     except Exception as error:  # scipy and h5py raise what they like on bytes that are not theirs
         raise unreadable(path, error, "MATLAB file", REMEDY) from None
-    if missing := [key for key in keys if key not in found]:
+    if missing := [key for key in keys if key not in variables]:
         raise InputError(
             f"{path}: has no {missing[0]!r}, it holds {', '.join(holds) or 'nothing'} (read as MATLAB {version}); "
             "is it the right file?"
         )
-    return found
+    return variables
 
 
 def _from_scipy(value: Any) -> Any:
     """What scipy made of a variable, as `read_mat` gives it."""
-    if hasattr(value, "toarray"):  # a sparse matrix
+    from scipy.sparse import issparse
+
+    if issparse(value):
         return value.toarray()
     if value.dtype.names:
         return _objects(value, lambda row: {name: _from_scipy(row[name]) for name in value.dtype.names})
@@ -101,7 +103,7 @@ def _structs(group: "h5py.Group", file: "h5py.File") -> np.ndarray:
 
 def _objects(array: np.ndarray, made: Callable[[Any], Any]) -> np.ndarray:
     """An array of objects of the same shape, each made of an element."""
-    found = np.empty(array.size, object)
+    objects = np.empty(array.size, object)
     for i, value in enumerate(array.ravel()):
-        found[i] = made(value)
-    return found.reshape(array.shape)
+        objects[i] = made(value)
+    return objects.reshape(array.shape)

@@ -88,28 +88,28 @@ def read_calibration(path: str | Path) -> dict[int, Calibration]:
     try:
         lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()[1:]]
         starts = [i for i, line in enumerate(lines) if line[:1] == ["name"]]
-        found = {int(lines[i][1]): _camera({line[0]: line[1:] for line in lines[i + 1 : i + 7]}) for i in starts}
+        cameras = {int(lines[i][1]): _camera({line[0]: line[1:] for line in lines[i + 1 : i + 7]}) for i in starts}
     except OSError as error:
         raise unreadable(path, error, "camera.calibration") from None
     except (ValueError, LookupError) as error:
         raise InputError(f"{path}: is no camera.calibration ({error}); get it again") from None
-    if not found:
+    if not cameras:
         raise InputError(f"{path}: names no camera; is it the right file?")
-    return found
+    return cameras
 
 
 def read_stmo_training(path: str | Path) -> dict[Name, Views]:
     """What `read_training` gives, by name, from P-STMO's `data_train_3dhp.npz`. Raises InputError as it does."""
-    found: dict[Name, Views] = {}
+    sequences: dict[Name, Views] = {}
     for name, content in _stmo(path).items():
         sequence, where = _sequence(str(name), Path(path)), f"{path}, {name}"
         cameras = {str(camera): view for camera, view in mapping(items(content, where)[0], where).items()}
         if strange := [camera for camera in cameras if not re.fullmatch(r"\d|1[0-3]", camera)]:
             raise InputError(f"{where}: {strange[0]!r} is no camera such as '0'; is it the right file?")
-        found[sequence] = {
+        sequences[sequence] = {
             camera: _view(cameras[str(camera)], f"{where}, {camera}") for camera in CAMERAS if str(camera) in cameras
         }
-    return found
+    return sequences
 
 
 def read_stmo_test(path: str | Path) -> dict[str, ScoredSequence]:
@@ -134,26 +134,39 @@ def _size(name: str, where: str) -> tuple[int, int]:
 def _annotations(file: Path) -> Views:
     calibration = file.with_name("camera.calibration")
     keys = ("annot2", "univ_annot3") + (("annot3",) if calibration.is_file() else ())
-    cells = read_mat(file, *keys)
+    cells = [_Cells(key, value, file) for key, value in read_mat(file, *keys).items()]
     if calibration.is_file():
-        _check_calibration(cells, calibration, file)
-    return {
-        camera: _checked(
-            _cell(cells, "annot2", camera, file)[:, list(KEPT)],
-            _cell(cells, "univ_annot3", camera, file)[:, list(KEPT)],
-            f"{file}, camera {camera}",
-        )
-        for camera in CAMERAS
-    }
+        _check_calibration(cells[0], cells[2], calibration)
+    views = {camera: [cell.of(camera)[:, list(KEPT)] for cell in cells[:2]] for camera in CAMERAS}
+    return {camera: _checked(*view, f"{file}, camera {camera}") for camera, view in views.items()}
 
 
-def _check_calibration(cells: Mapping, calibration: Path, file: Path) -> None:
+@dataclass(frozen=True)
+class _Cells:
+    """A variable of `annot.mat`, which has a cell for each camera."""
+
+    key: str
+    value: Any
+    file: Path
+
+    def of(self, camera: int) -> np.ndarray:
+        """(F, 28, 2 or 3) of a camera."""
+        where, axes = f"{self.file}, {self.key}, camera {camera}", 2 if self.key == "annot2" else 3
+        if not isinstance(self.value, np.ndarray) or self.value.dtype != object or self.value.size <= camera:
+            raise InputError(
+                f"{self.file}: {self.key} has no cell of camera {camera}; 14 cells are wanted; get the file again"
+            )
+        array = numbers(self.value.ravel()[camera], where, (None, RAW_JOINTS * axes))
+        return array.reshape(len(array), RAW_JOINTS, axes)
+
+
+def _check_calibration(annot2: _Cells, annot3: _Cells, calibration: Path) -> None:
     """Raise InputError unless the cameras project the joints onto the key points."""
-    cameras = read_calibration(calibration)
+    cameras, file = read_calibration(calibration), annot2.file
     for number in CAMERAS:
         if number not in cameras:
             raise InputError(f"{calibration}: lacks camera {number}; get it again")
-        points, poses = (_cell(cells, key, number, file) for key in ("annot2", "annot3"))
+        points, poses = annot2.of(number), annot3.of(number)
         if len(points) != len(poses):
             raise InputError(f"{file}, camera {number}: has {len(points)} frames in annot2, {len(poses)} in annot3")
         points, poses = points[:LOOKED_AT], poses[:LOOKED_AT]
@@ -163,15 +176,6 @@ def _check_calibration(cells: Mapping, calibration: Path, file: Path) -> None:
             raise InputError(
                 f"{calibration}: camera {number} does not project the joints of {file.name} onto its points"
             )
-
-
-def _cell(cells: Mapping[str, Any], key: str, camera: int, file: Path) -> np.ndarray:
-    """(F, 28, 2 or 3) of a camera."""
-    cell, axes = cells[key], 2 if key == "annot2" else 3
-    if not isinstance(cell, np.ndarray) or cell.dtype != object or cell.size <= camera:
-        raise InputError(f"{file}: {key} has no cell of camera {camera}; 14 cells are wanted; get the file again")
-    array = numbers(cell.ravel()[camera], f"{file}, {key}, camera {camera}", (None, RAW_JOINTS * axes))
-    return array.reshape(len(array), RAW_JOINTS, axes)
 
 
 def _test_sequence(file: Path) -> ScoredSequence:

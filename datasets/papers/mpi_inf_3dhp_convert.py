@@ -10,7 +10,7 @@ import numpy as np
 
 from base.foreign import data_files
 from datasets.card import Card, ClipRule, Units
-from datasets.papers.convert import CapturedSequence, Conversion, certain, chosen_form
+from datasets.papers.convert import Conversion, Form, certain, chosen_form
 from datasets.papers.mpi_inf_3dhp import (
     SIZE,
     ScoredSequence,
@@ -20,6 +20,7 @@ from datasets.papers.mpi_inf_3dhp import (
     read_test,
     read_training,
 )
+from datasets.writing import CapturedSequence
 
 TRAINING, TEST = "data_train_3dhp.npz", "data_test_3dhp.npz"  # P-STMO's
 TEST_FOLDER = "mpi_inf_3dhp_test_set"
@@ -40,15 +41,15 @@ CARD = Card(
 def conversion(preset: str, raw: Path, form: str) -> Conversion:
     """What `raw` holds; the only preset is `gt`. Raises InputError that says which files would do."""
     official = [*data_files(raw, "S*/Seq*/annot.mat"), *data_files(raw, f"{TEST_FOLDER}/TS*/annot_data.mat")]
-    there = {
-        "p-stmo": (raw / TRAINING).is_file() and (raw / TEST).is_file(),
-        "original": len({path.name for path in official}) == 2,
-    }
+    forms = (
+        Form("p-stmo", (raw / TRAINING).is_file() and (raw / TEST).is_file()),
+        Form("original", len({path.name for path in official}) == 2),
+    )
     advice = (
         f"{raw}: nothing to make mpi-inf-3dhp-gt of; put {TRAINING} and {TEST} (P-STMO) there, or S*/Seq*/annot.mat "
         f"and {TEST_FOLDER}/TS*/annot_data.mat (`make data` says where they come from)"
     )
-    form = chosen_form("mpi-inf-3dhp", form, there, advice)
+    form = chosen_form("mpi-inf-3dhp", form, forms, advice)
 
     def views(split: str) -> Iterator[CapturedSequence]:
         if split == "test":
@@ -62,9 +63,9 @@ def conversion(preset: str, raw: Path, form: str) -> Conversion:
 
 
 def _training(raw: Path, form: str, held_out: bool) -> Iterator[CapturedSequence]:
-    found: Iterator[tuple[tuple[str, str], Views]]
-    found = iter(read_stmo_training(raw / TRAINING).items()) if form == "p-stmo" else read_training(raw)
-    for (subject, sequence), views in found:
+    sequences: Iterator[tuple[tuple[str, str], Views]]
+    sequences = iter(read_stmo_training(raw / TRAINING).items()) if form == "p-stmo" else read_training(raw)
+    for (subject, sequence), views in sequences:
         if (subject == HELD_OUT) != held_out:
             continue
         for camera, (points, poses) in views.items():

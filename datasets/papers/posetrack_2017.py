@@ -131,7 +131,7 @@ def _polygons(frame: _Frame, number: int, path: Path) -> list[np.ndarray]:
     return [polygon(np.array([[p.x, p.y] for p in points]), f"{path}: frame {number}") for points in regions]
 
 
-def _points(holder: Mapping) -> list[_Point]:
+def _points(holder: object) -> list[_Point]:
     return [_opened(_Point, point) for point in _listed(_opened(_Points, holder).point)]
 
 

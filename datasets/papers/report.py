@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from base.human36m import HUMAN36M_BLOCKED, take_of
 from datasets.card import Card
 from datasets.lifting import Split, load
 from datasets.papers.human36m import LIMBS as HUMAN36M_LIMBS
 from datasets.papers.mpi_inf_3dhp import LIMBS as MPI_INF_3DHP_LIMBS
-from studies.benchmarks import AMOUNTS, BENCHMARKS, CAMERA_SUFFIX, HUMAN36M_BLOCKED, departures
+from studies.benchmarks import AMOUNTS, BENCHMARKS, departures
 
 LIMBS = {"human3.6m-17": HUMAN36M_LIMBS, "mpi-inf-3dhp-17": MPI_INF_3DHP_LIMBS}
 NAMES = ("thigh", "shin", "upper arm", "forearm")
@@ -23,28 +24,30 @@ EVERY = 97  # frames looked at: one in so many
 
 def describe(folder: Path, card: Card, names: Iterable[str]) -> str:
     """Markdown about some splits in `folder`; card: that of one of them."""
-    splits = {name: load(folder / name) for name in names}
+    splits = [load(folder / name) for name in names]
     lines = [f"# {card.dataset}", "", f"Made of {card.form} files ({card.licence}).", ""]
     lines += ["| split | frames | judged | sequences | people | cameras | images |", "|---|---|---|---|---|---|---|"]
-    lines += [_row(name, split) for name, split in splits.items()]
+    lines += [_row(split) for split in splits]
     lines += ["", *_amounts(card.protocol, splits), ""]
-    for name, split in splits.items():
-        lines += [f"## {name}", "", *_limbs(split), *_outside(split), *_blocked(split), *_factor(split), ""]
+    for split in splits:
+        lines += [f"## {split.card.split}", "", *_limbs(split), *_outside(split), *_blocked(split), *_factor(split), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def amounts(splits: dict[str, Split]) -> dict[str, int]:
+def amounts(splits: Sequence[Split]) -> dict[str, int]:
     """Frames to train on and to be judged by, as `studies.benchmarks.AMOUNTS` counts them."""
-    found = {"train": sum(len(split.frames) for name, split in splits.items() if name in ("train", "val"))}
-    return found | ({"test": _judged(splits["test"])} if "test" in splits else {})
+    return {
+        "train": sum(len(split.frames) for split in splits if split.card.split != "test"),
+        "test": sum(_judged(split) for split in splits if split.card.split == "test"),
+    }
 
 
 def _judged(split: Split) -> int:
     return int(split.frames["valid"].sum()) if "valid" in split.frames else len(split.frames)
 
 
-def _row(name: str, split: Split) -> str:
-    frames = split.frames
+def _row(split: Split) -> str:
+    name, frames = split.card.split, split.frames
     sizes = sorted({f"{w}x{h}" for w, h in frames[["width", "height"]].drop_duplicates().to_numpy().tolist()})
     judged = "-" if name == "train" else f"{_judged(split):,}"
     cells = [name, f"{len(frames):,}", judged, str(len(split.sequences())), _some(frames["subject"])]
@@ -55,7 +58,7 @@ def _some(values) -> str:
     return ", ".join(sorted(values.unique(), key=lambda name: (len(name), name)))
 
 
-def _amounts(protocol: str, splits: dict[str, Split]) -> list[str]:
+def _amounts(protocol: str, splits: Sequence[Split]) -> list[str]:
     wanted, missing = AMOUNTS[protocol], departures(protocol, amounts(splits))
     if not missing:
         return [f"That is all of {BENCHMARKS[protocol].title}."]
@@ -86,9 +89,9 @@ def _outside(split: Split) -> Sequence[str]:
 def _blocked(split: Split) -> Sequence[str]:
     if split.protocol != "human36m":
         return []
-    takes = {name[:-CAMERA_SUFFIX] for name in split.frames["sequence"].unique()}
-    found = sorted(takes & set(HUMAN36M_BLOCKED))
-    return ["", f"Not scored, their ground truth is shifted: {', '.join(found)}."] if found else []
+    takes = {take_of(name) for name in set(split.sequence)}
+    names = sorted(takes & set(HUMAN36M_BLOCKED))
+    return ["", f"Not scored, their ground truth is shifted: {', '.join(names)}."] if names else []
 
 
 def _factor(split: Split) -> Sequence[str]:

@@ -70,8 +70,8 @@ def read_npz(path: str | Path) -> dict[str, Any]:
 class _Restricted(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
         """A maker of plain data by its name in old and new versions of numpy and Python."""
-        known = module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins")
-        maker = MAKERS.get((known, name))
+        place = module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins")
+        maker = MAKERS.get((place, name))
         if maker is None:
             raise pickle.UnpicklingError(f"it names {module}.{name}, which no data needs; do not trust this file")
         return maker

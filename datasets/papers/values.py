@@ -73,10 +73,10 @@ def texts(value: object, where: str, count: int) -> np.ndarray:
         raise InputError(f"{where} is {items.shape}; texts of shape ({count},) are wanted; get the file again")
     if items.dtype.kind == "U":
         return items
-    found = np.array([_text(item) for item in items.tolist()])
-    if strange := [item for item, text in zip(items.tolist(), found, strict=True) if not text]:
+    words = np.array([_text(item) for item in items.tolist()])
+    if strange := [item for item, text in zip(items.tolist(), words, strict=True) if not text]:
         raise InputError(f"{where} holds {_kind(strange[0])} where a text is wanted; get the file again")
-    return found
+    return words
 
 
 def _text(item: object) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from base.errors import InputError
 from datasets.fetching.sources import verified
 from datasets.motion.asf import AsfSkeleton, Bone, forward_kinematics, read_amc, read_asf
-from datasets.motion.cmu import CLIPS, SOURCE, SPLITS, faultless, human36m_joints, resampled
+from datasets.motion.cmu import CLIPS, SOURCE, SPLITS, clip_files, faultless, human36m_joints, resampled
 from datasets.motion.synthetic import ACTIONS, ANKLE, ANKLES, body, perform
 
 POINTS = 19  # 17 joints of Human3.6M, nose, crown
@@ -51,9 +51,8 @@ def cmu_motions(raw_dir: Path | None, splits: tuple[str, ...]) -> tuple[dict[str
     Raises InputError for a file that is missing, differs from its sha256 or cannot be read.
     """
     clips = [clip for split in splits for clip in SPLITS["cmu"][split]]
-    names = {clip: (f"subjects/{clip[:2]}/{clip[:2]}.asf", f"subjects/{clip[:2]}/{clip}.amc") for clip in clips}
-    hashes = verified(SOURCE, raw_dir, sorted({file for pair in names.values() for file in pair}))
-    return {clip: _pieces(clip, *(raw_dir / SOURCE / file for file in names[clip])) for clip in clips}, hashes
+    hashes = verified(SOURCE, raw_dir, sorted({file for clip in clips for file in clip_files(clip)}))
+    return {clip: _pieces(clip, *(raw_dir / SOURCE / file for file in clip_files(clip))) for clip in clips}, hashes
 
 
 def with_face(skeleton: AsfSkeleton) -> AsfSkeleton:

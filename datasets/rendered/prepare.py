@@ -139,10 +139,10 @@ def _write_split(split: str, preset: Preset, cast: Cast, seed: int, folder: Path
 def _with_options(preset: Preset, options: dict) -> Preset:
     """The preset with some of its values, or of its format's or difficulty's, replaced."""
     parts = {part: vars(part) for part in (preset, preset.layout, preset.difficulty)}
-    known = [key for values in parts.values() for key in values if key not in ("motion", "layout", "difficulty")]
+    names = [key for values in parts.values() for key in values if key not in ("motion", "layout", "difficulty")]
     for key in options:
-        if key not in known:
-            raise InputError(f"unknown option {key!r}{nearest(key, known)}")
+        if key not in names:
+            raise InputError(f"unknown option {key!r}{nearest(key, names)}")
         if key in WHOLE and not (isinstance(options[key], int) and options[key] > 0):
             raise InputError(f"option {key!r} is {options[key]!r}; it must be a whole number, at least 1")
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}

@@ -14,22 +14,9 @@ import numpy as np
 from base.errors import InputError
 
 JOINTS = (
-    "right_ankle",
-    "right_knee",
-    "right_hip",
-    "left_hip",
-    "left_knee",
-    "left_ankle",
-    "right_wrist",
-    "right_elbow",
-    "right_shoulder",
-    "left_shoulder",
-    "left_elbow",
-    "left_wrist",
-    "head_bottom",
-    "nose",
-    "head_top",
-)
+    "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle", "right_wrist", "right_elbow",
+    "right_shoulder", "left_shoulder", "left_elbow", "left_wrist", "head_bottom", "nose", "head_top",
+)  # fmt: skip
 # Bits of `People.flags`: why a joint is hard to see in its own frame.
 OCCLUDED, BLURRED, DROPPED = 1, 2, 4
 MARGIN = 0.15  # of the joints' extent, on each side: how PoseTrack's boxes follow from the joints

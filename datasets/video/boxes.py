@@ -60,7 +60,7 @@ def read_boxes(path: str | Path, image_ids: Mapping[str, int] | None = None) -> 
 def _people(content: Any, path: Path) -> tuple[list[int], list[CocoDetection]]:
     """The detections of persons and their numbers in the file: a list, or `annotations` beside `categories`."""
     named = isinstance(content, dict)
-    category = person_category(content if named else {}, path)
+    category = person_category(content.get("categories") if named else None, path)
     detections = [record(CocoDetection, entry) for entry in (content["annotations"] if named else content)]
     if not named and any(detection.category_id == 0 for detection in detections):
         raise InputError(

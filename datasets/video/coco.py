@@ -29,6 +29,7 @@ from datasets.video.annotations import (
 from datasets.video.images import read_image
 
 REMEDY = "fetch or convert the file again"
+NAMELESS = "(no name)"
 PERSON = 1  # COCO's number of the category, and PoseTrack's
 
 
@@ -106,14 +107,13 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: is not JSON ({' '.join(str(error).split())}); {REMEDY}") from None
 
 
-def person_category(content: Mapping[str, Any], path: Path) -> CocoCategory:
+def person_category(listed: Sequence[Mapping[str, Any]] | None, path: Path) -> CocoCategory:
     """The category of persons: the one with that name, or the only one if it has no name; PERSON where none is listed.
 
     Raises InputError naming the file unless there is exactly one.
     """
-    entries = content.get("categories") or [{"id": PERSON}]
-    categories = [record(CocoCategory, {"name": "(no name)"} | entry) for entry in entries]
-    persons = [category for category in categories if str(category.name).lower() in ("person", "(no name)")]
+    categories = [record(CocoCategory, {"name": NAMELESS} | entry) for entry in listed or [{"id": PERSON}]]
+    persons = [category for category in categories if str(category.name).lower() in ("person", NAMELESS)]
     if len(persons) != 1:
         names = ", ".join(str(category.name) for category in categories)
         raise InputError(f"{path}: one category 'person' is wanted, its categories are {names}; {REMEDY}")
@@ -140,7 +140,7 @@ def read_videos(
         raise InputError(f"{path}: lists no image; {REMEDY}")
     if len(ids := {image.id for image in images}) < len(images):
         raise InputError(f"{path}: two of its images have the same id; {REMEDY}")
-    category = person_category(content, path)
+    category = person_category(content.get("categories"), path)
     entries = [record(CocoPerson, entry) for entry in content.get("annotations", ())]
     places = _places(category, joints, slots, path)
     people: dict[int, list[Person]] = {image_id: [] for image_id in ids}
@@ -153,7 +153,10 @@ def read_videos(
     clips: dict[str, list[CocoImage]] = {}
     for image in images:
         clips.setdefault(Path(image.file_name).parent.name, []).append(image)
-    return [_video(name, clip, people, len(joints), path, root) for name, clip in clips.items()]
+    return [
+        _video(name, clip, People.of([people[image.id] for image in clip], len(joints)), path, root)
+        for name, clip in clips.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -183,9 +186,7 @@ def _person(entry: CocoPerson, places: _Places, where: str) -> Person:
     return Person(entry.track_id, keypoints, box, head_box, flags.astype(np.uint8)[places.order])
 
 
-def _video(
-    name: str, images: list[CocoImage], people: dict[int, list[Person]], joints: int, path: Path, root: Path
-) -> Video:
+def _video(name: str, images: list[CocoImage], people: People, path: Path, root: Path) -> Video:
     in_order([frame_number(image.file_name) for image in images], path)
     first, paths = images[0], tuple(root / image.file_name for image in images)
     stated = first.width is not None and first.height is not None
@@ -195,7 +196,7 @@ def _video(
         image_ids=np.array([image.id for image in images], np.int64),
         labelled=np.array([bool(image.is_labeled) for image in images]),
         size=(int(first.width), int(first.height)) if stated else read_image(paths[0]).shape[1::-1],
-        persons=People.of([people[image.id] for image in images], joints),
+        persons=people,
         ignore={i: polygons for i, image in enumerate(images) if (polygons := _polygons(image, path))},
     )
 

@@ -11,22 +11,9 @@ from datasets.video.coco import REMEDY, CocoPerson, laid_out, read_json, read_vi
 
 FORM = "JHMDB's COCO form"
 JOINTS = (
-    "neck",
-    "belly",
-    "head",
-    "right_shoulder",
-    "left_shoulder",
-    "right_hip",
-    "left_hip",
-    "right_elbow",
-    "left_elbow",
-    "right_knee",
-    "left_knee",
-    "right_wrist",
-    "left_wrist",
-    "right_ankle",
-    "left_ankle",
-)
+    "neck", "belly", "head", "right_shoulder", "left_shoulder", "right_hip", "left_hip", "right_elbow",
+    "left_elbow", "right_knee", "left_knee", "right_wrist", "left_wrist", "right_ankle", "left_ankle",
+)  # fmt: skip
 FIRST = 1.0  # the files count pixels from 1, MATLAB's way
 
 

@@ -14,24 +14,10 @@ from datasets.video.coco import CocoImage, laid_out, read_json, read_videos
 
 FORM = "PoseTrack's annotations"
 SLOTS = (
-    "nose",
-    "head_bottom",
-    "head_top",
-    "left_ear",
-    "right_ear",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_ankle",
+    "nose", "head_bottom", "head_top", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
     "right_ankle",
-)
+)  # fmt: skip
 SLOT_OF = [SLOTS.index(joint) for joint in JOINTS]  # poseval's joint -> slot of the file
 
 

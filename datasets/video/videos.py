@@ -41,10 +41,10 @@ class Videos:
         folder = self._folder(split)
         if folder not in self._annotated:
             self._annotated[folder] = self._read(folder)
-        found = self._annotated[folder]
+        videos = self._annotated[folder]
         if split == "val" or not self.hold_out:
-            return found
-        return [s for i, s in enumerate(found, 1) if (i % EVERY_EIGHTH == 0) == (split == "dev")]
+            return videos
+        return [s for i, s in enumerate(videos, 1) if (i % EVERY_EIGHTH == 0) == (split == "dev")]
 
     def persons(self, split: str, boxes: str) -> Instances:
         """Persons of a split, by boxes as annotated ("gt") or as "detected"."""
@@ -100,7 +100,7 @@ def detected_boxes(sequences: Sequence[Video], path: Path) -> Instances:
 
 def _detected(number: int, sequence: Video, boxes: Detections) -> Instances:
     labelled = np.flatnonzero(sequence.labelled)
-    found = [boxes.of(int(sequence.image_ids[frame])) for frame in labelled]
-    frames = np.repeat(labelled, [len(score) for _, score in found])
-    box = np.concatenate([np.zeros((0, 4)), *(box for box, _ in found)])
-    return detector_boxes(number, frames, box, np.concatenate([np.zeros(0), *(score for _, score in found)]))
+    detections = [boxes.of(int(sequence.image_ids[frame])) for frame in labelled]
+    frames = np.repeat(labelled, [len(score) for _, score in detections])
+    box = np.concatenate([np.zeros((0, 4)), *(box for box, _ in detections)])
+    return detector_boxes(number, frames, box, np.concatenate([np.zeros(0), *(score for _, score in detections)]))

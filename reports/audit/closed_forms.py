@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from studies.claims import Form
+
 JOINTS = 17
 STATES = 16
 NORM = 4  # operations an element of a norm
@@ -108,10 +110,10 @@ FORMS: dict[str, Callable[..., Macs]] = {
 }
 
 
-def macs(form: dict, frames: int) -> Macs:
-    """Counts of a peer by its `form` in studies/claims.yaml: a name of FORMS and its sizes."""
-    sizes = {key: value for key, value in form.items() if key != "name"}
-    return FORMS[form["name"]](frames, **sizes)
+def macs(form: Form, frames: int) -> Macs:
+    """Counts of a peer by its `form` in studies/claims.yaml."""
+    ratio = {} if form.ratio is None else {"ratio": form.ratio}
+    return FORMS[form.name](frames, form.width, form.depth, **ratio)
 
 
 def _block(width: int, ratio: int) -> int:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from reports.audit.ledger import Claim, Ledger
 from reports.measurements import EFFICIENCY_SCALE, pick
+from studies.claims import Peer
 from studies.findings import EFFECTS, Finding
 from studies.printed import Printed, agrees, cut_off
 from studies.types import Row
@@ -59,14 +60,14 @@ class Material:
         """What the row of a claim prints in another column, as text."""
         return self.row(claim).cells[column]
 
-    def peer(self, claim: Claim) -> dict | None:
+    def peer(self, claim: Claim) -> Peer | None:
         """What studies/claims.yaml knows of a row's network; None for the papers' own."""
-        return next((peer for peer in self.ledger.peers.values() if peer.get("row") == claim.row), None)
+        return next((peer for peer in self.ledger.peers.values() if peer.row == claim.row), None)
 
     def variant(self, claim: Claim) -> str:
         """The variant of a row's network: a peer's, or one of the papers' own."""
         peer = self.peer(claim)
-        return peer["variant"] if peer else claim.row
+        return peer.variant if peer else claim.row
 
     def counts(self, variant: str, metric: str) -> dict[str, float]:
         """Our counts of a variant by convention, base units; empty where nothing was counted."""
@@ -116,34 +117,59 @@ def check(function: Check) -> Check:
     return function
 
 
-def show(finding: Finding, material: Material) -> dict | None:
-    """A finding as plain data, with the evidence of its check; None where it is about no study that was chosen."""
+@dataclass(frozen=True, kw_only=True)
+class ShownFinding(Finding):
+    """A finding filled in with the evidence of its check.
+
+    status   of STANDS, FALLS, NEEDS, CITED; needs: what the check lacks, and what makes it
+    head, rows, cells, effect  as of `Evidence`; true_of: the cells in words, by table
+    command  what makes the evidence again
+    """
+
+    status: str
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    cells: tuple[str, ...] = ()
+    effect: float = 0.0
+    needs: str = ""
+    true_of: Mapping[str, list[str]]
+    command: str
+
+    def plain(self) -> dict[str, object]:
+        """The finding as JSON has it, with the addresses of code and of threads."""
+        code = [asdict(code) | {"link": code.link} for code in self.code]
+        said = [asdict(said) | {"link": said.link} for said in self.said]
+        return asdict(self) | {"about": list(self.about), "code": code, "said": said}
+
+
+def show(finding: Finding, material: Material) -> ShownFinding | None:
+    """A finding with the evidence of its check; None where it is about no study that was chosen."""
     if not set(finding.about) & {study.name for study in material.ledger.studies}:
         return None
-    shown = {"status": CITED, "head": (), "rows": (), "cells": (), "effect": 0.0, "needs": ""}
-    values: Mapping[str, object] = {}
+    evidence, status, needs = Evidence(True, (), ()), CITED, ""
     if finding.id in CHECKS:
         try:
             evidence = CHECKS[finding.id](material)
-            shown |= {key: getattr(evidence, key) for key in ("head", "rows", "cells", "effect")}
-            shown["status"], values = STANDS if evidence.holds else FALLS, evidence.values
-        except Missing as needs:
-            shown |= {"status": NEEDS, "needs": str(needs)}
+            status = STANDS if evidence.holds else FALLS
+        except Missing as missing:
+            status, needs = NEEDS, str(missing)
         except NotChosen:
             return None
-    shown["true_of"] = _by_table(shown["cells"], material.ledger)
     command = (EXPERIMENT if finding.id in EXPERIMENTS else COMMAND).format(finding.id)
-    return _words(finding, values, shown["status"]) | shown | {"command": command}
-
-
-def _words(finding: Finding, values: Mapping[str, object], status: str) -> dict:
-    """What the file says of a finding, filled in; without the sentences that need numbers where there are none."""
-    words = asdict(finding) | {"about": list(finding.about)}
-    words["code"] = [asdict(code) | {"link": code.link} for code in finding.code]
-    words["said"] = [asdict(said) | {"link": said.link} for said in finding.said]
-    for key in ("found", "changes"):
-        words[key] = "" if status == NEEDS else words[key].format(**values)
-    return words
+    # Sentences that need numbers are left out where there are none.
+    words = ("", "") if needs else (text.format(**evidence.values) for text in (finding.found, finding.changes))
+    said = vars(finding) | dict(zip(("found", "changes"), words, strict=True))
+    return ShownFinding(
+        **said,
+        status=status,
+        needs=needs,
+        head=evidence.head,
+        rows=evidence.rows,
+        cells=evidence.cells,
+        effect=evidence.effect,
+        true_of=_by_table(evidence.cells, material.ledger),
+        command=command,
+    )
 
 
 def _by_table(cells: tuple[str, ...], ledger: Ledger) -> dict[str, list[str]]:
@@ -155,9 +181,9 @@ def _by_table(cells: tuple[str, ...], ledger: Ledger) -> dict[str, list[str]]:
     return words
 
 
-def order(shown: dict) -> tuple:
+def order(shown: ShownFinding) -> tuple[bool, int, float]:
     """Sorts findings by what they change for somebody who compares networks, then by how much."""
-    return (shown["status"] == NEEDS, list(EFFECTS).index(shown["affects"]), -shown["effect"])
+    return (shown.status == NEEDS, list(EFFECTS).index(shown.affects), -shown.effect)
 
 
 def fits(printed: Printed, value: float) -> bool:

@@ -1,18 +1,15 @@
 """The ledger: every number that the papers print, in tables and in their text, as a claim with its verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
 from base.errors import InputError
-from base.reading import check_schema, read_yaml
-from reports.layout import judged_cells
-from reports.tables import build_table
-from reports.verdicts import DIFFERS, NOT_RUN, REPRODUCED
-from studies.load import CLAIMS, load_study
+from reports.tables.cell import DIFFERS, NOT_RUN, REPRODUCED, Cell, of_table
+from studies.claims import Peer, Sentence, read_claims
+from studies.load import load_study
 from studies.printed import MARKS, Printed, parse_printed
 from studies.types import AccuracyColumn, Column, Study, Table, VideoColumn
 
@@ -36,8 +33,8 @@ class Claim:
     protocol: str
     convention: str
     printed: str
-    value: float
-    unit: str
+    value: float | None
+    unit: str | None
     measured: float | None
     verdict: str
     why: str
@@ -62,7 +59,7 @@ class Ledger:
     """All claims by id, in the order of the studies; the studies; and what else studies/claims.yaml says."""
 
     claims: dict[str, Claim]
-    peers: dict[str, dict]
+    peers: dict[str, Peer]
     studies: list[Study] = field(default_factory=list)
 
     def table(self, flagged: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -73,45 +70,37 @@ class Ledger:
         return pd.DataFrame(rows)
 
 
-def make_ledger(studies: Sequence[str | Path], measurements: pd.DataFrame, **options) -> Ledger:
-    """Every printed number of the studies, judged against the measurements.
+def make_ledger(studies: Sequence[str | Path], cells: Sequence[Cell]) -> Ledger:
+    """Every printed number of the studies with the verdict on its cell (`reports.tables.cell.read_cells`).
 
-    options: those of `reports.tables.build_table`. Raises InputError where studies/claims.yaml names a cell that the
-    studies do not print (of a study that is among them).
+    Raises InputError where studies/claims.yaml names a cell that the studies do not print (of a study that is among
+    them), and for a table without cells.
     """
-    extra = known_claims()
+    known = read_claims()
     loaded = [load_study(study) for study in studies]
-    claims = {c.id: c for study in loaded for c in _table_claims(study, measurements, options)}
-    for text in extra["text"]:
-        if text["study"] in {study.name for study in loaded}:
-            claim = _text_claim(text, claims, extra["peers"])
+    claims = {c.id: c for study in loaded for c in _study_claims(study, cells)}
+    names = {study.name for study in loaded}
+    for sentence in known.sentences:
+        if sentence.study in names:
+            claim = _text_claim(sentence, claims, known.peers)
             claims[claim.id] = claim
-    return Ledger(claims, extra["peers"], loaded)
+    return Ledger(claims, known.peers, loaded)
 
 
-@cache
-def known_claims() -> dict:
-    """studies/claims.yaml, checked. Raises InputError for the first mistake."""
-    found = read_yaml(CLAIMS)
-    check_schema(found, "claims", CLAIMS)
-    return found
+def _study_claims(study: Study, cells: Sequence[Cell]) -> Iterator[Claim]:
+    """Claims of a study's tables, column by column."""
+    for table in study.tables:
+        own = of_table(cells, study.name, table.id)
+        for column in table.columns:
+            judged = (cell for cell in own if cell.column == column.id and cell.is_judged)
+            yield from (_cell_claim(table, column, cell) for cell in judged)
 
 
-def _table_claims(study: Study, measurements: pd.DataFrame, options: dict) -> list[Claim]:
-    return [
-        _cell_claim(study, table, column, cell)
-        for table in study.tables
-        for cells in [judged_cells(build_table(study, table, measurements, **options))]
-        for column in table.columns
-        for cell in cells[cells["column"] == column.id].itertuples()
-    ]
-
-
-def _cell_claim(study: Study, table: Table, column: Column, cell: tuple) -> Claim:
+def _cell_claim(table: Table, column: Column, cell: Cell) -> Claim:
     number = f"Table {table.number}" if table.number else table.title
     return Claim(
-        id=f"{study.name}/{table.id}/{cell.row}/{column.id}",
-        study=study.name,
+        id=cell.claim,
+        study=cell.study,
         place=f"{number}, {cell.row_label}, {column.label}",
         row=cell.row,
         label=cell.row_label,
@@ -120,11 +109,11 @@ def _cell_claim(study: Study, table: Table, column: Column, cell: tuple) -> Clai
         convention=cell.convention,
         printed=cell.printed,
         value=cell.printed_value,
-        unit=cell.unit,
-        measured=None if pd.isna(cell.measured) else float(cell.measured),
+        unit=cell.unit or None,  # nothing is measured where a paper prints OOM
+        measured=cell.measured,
         verdict=cell.verdict,
         why=cell.why,
-        matches=cell.matches if isinstance(cell.matches, str) else "",
+        matches=cell.matches,
         notes=_notes(table, cell),
     )
 
@@ -136,7 +125,7 @@ def _protocol(column: AccuracyColumn, table: Table) -> str:
     return " ".join(filter(None, (column.protocol, *what, split, table.benchmark)))
 
 
-def _notes(table: Table, cell: tuple) -> tuple[str, ...]:
+def _notes(table: Table, cell: Cell) -> tuple[str, ...]:
     """The paper's footnotes to a cell: those of its row, but one with a mark (*) only where the cell has that mark."""
     row = table.row(cell.row)
     notes = [table.footnotes[note] for note in row.notes] if row else []
@@ -144,51 +133,50 @@ def _notes(table: Table, cell: tuple) -> tuple[str, ...]:
     return tuple(n for n in theirs if n[0] not in MARKS or cell.printed.endswith(n[0]))
 
 
-def _text_claim(text: dict, claims: dict[str, Claim], peers: dict[str, dict]) -> Claim:
+def _text_claim(sentence: Sentence, claims: Mapping[str, Claim], peers: Mapping[str, Peer]) -> Claim:
     """A sentence's number, judged against the table cells that it follows from."""
-    value, verdict, why = None, NOT_RUN, text.get("needs", "")
-    if "rule" in text:
-        value = implied(text, claims, peers)
-        decimals = len(text["printed"].partition(".")[2])
-        agrees = abs(value - float(text["printed"])) <= 0.5 * 10**-decimals + 1e-9
-        verdict = REPRODUCED if agrees else DIFFERS
-        of = " and ".join(text["cells"] + ([f"the recorded count of {text['peer']}"] if "peer" in text else []))
-        why = f"{text['rule']} of {of}: {value:.{decimals + 2}f}"
+    value, verdict, why = None, NOT_RUN, sentence.needs
+    if sentence.rule:
+        value = implied(sentence, claims, peers)
+        decimals = len(sentence.printed.partition(".")[2])
+        near = abs(value - float(sentence.printed)) <= 0.5 * 10**-decimals + 1e-9
+        verdict = REPRODUCED if near else DIFFERS
+        recorded = [f"the recorded count of {sentence.peer}"] if sentence.peer else []
+        why = f"{sentence.rule} of {' and '.join([*sentence.cells, *recorded])}: {value:.{decimals + 2}f}"
     return Claim(
-        id=f"{text['study']}/text/{text['id']}",
-        study=text["study"],
-        place=f"text, {text['place']}: “{text['quote']}”",
-        row=text["id"],
-        label=text["quote"],
-        metric=text.get("rule", "needs data"),
+        id=f"{sentence.study}/text/{sentence.id}",
+        study=sentence.study,
+        place=f"text, {sentence.place}: “{sentence.quote}”",
+        row=sentence.id,
+        label=sentence.quote,
+        metric=sentence.rule or "needs data",
         protocol="",
         convention="arithmetic",
-        printed=text["printed"],
-        value=float(text["printed"]),
-        unit=text["unit"],
+        printed=sentence.printed,
+        value=float(sentence.printed),
+        unit=sentence.unit,
         measured=value,
         verdict=verdict,
         why=why,
     )
 
 
-def implied(text: dict, claims: dict[str, Claim], peers: dict[str, dict]) -> float:
+def implied(sentence: Sentence, claims: Mapping[str, Claim], peers: Mapping[str, Peer]) -> float:
     """What the cells behind a sentence give: their share, their difference, or the number itself.
 
     Raises InputError for a cell or a peer that does not exist.
     """
-    for cell in text["cells"]:
-        if cell not in claims:
-            raise InputError(f"studies/claims.yaml: text {text['id']}: the studies print nothing at {cell}")
-    numbers = [claims[cell].base for cell in text["cells"]]
-    if "peer" in text:
+    where = f"studies/claims.yaml: text {sentence.id}"
+    if missing := [cell for cell in sentence.cells if cell not in claims]:
+        raise InputError(f"{where}: the studies print nothing at {missing[0]}")
+    first, *rest = [claims[cell].base for cell in sentence.cells]
+    if sentence.peer:
         try:
-            numbers.append(float(peers[text["peer"]]["counts"][text["count"]]))
+            rest.append(float(peers[sentence.peer].counts[sentence.count]))
         except KeyError as key:
-            raise InputError(f"studies/claims.yaml: text {text['id']}: there is no {key}") from None
-    first, *rest = numbers
-    if text["rule"] == "share":
+            raise InputError(f"{where}: there is no {key}") from None
+    if sentence.rule == "share":
         return 100 * first / rest[0]
-    if text["rule"] == "less":
+    if sentence.rule == "less":
         return 100 * (1 - first / rest[0])
-    return abs(first - rest[0]) if text["rule"] == "difference" else first
+    return abs(first - rest[0]) if sentence.rule == "difference" else first

@@ -1,24 +1,21 @@
-"""All findings with their evidence, and the audit as JSON, CSV and the body of a page."""
+"""All findings with their evidence, and the audit as JSON and CSV."""
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
 
 from base.errors import InputError
 from base.files import write_csv, write_text
 from reports.audit import checks  # noqa: F401 - registers them
-from reports.audit.finding import CITED, FALLS, NEEDS, STANDS, Material, order, show
+from reports.audit.finding import CITED, FALLS, NEEDS, STANDS, Material, ShownFinding, order, show
 from reports.audit.ledger import make_ledger
-from reports.layout import SYMBOLS
 from reports.measurements import Choice, read_measurements
-from reports.pages import render
-from reports.verdicts import VERDICTS
-from studies.findings import EFFECTS, KINDS, read_findings
+from reports.tables.cell import VERDICTS, read_cells
+from studies.findings import Withdrawn, read_findings
 
 SAYS = {  # each status, of one finding and of several
     STANDS: ("reproduces", "reproduce"),
@@ -29,72 +26,71 @@ SAYS = {  # each status, of one finding and of several
 TEXTS = ("id", "kind", "affects", "title", "found", "changes", "means", "status", "needs", "command", "changed")
 
 
-def gather(
-    studies: Sequence[str | Path], measurements_csv: str | Path, experiments: dict[str, dict], **options
-) -> dict:
-    """The audit as plain data: claims, findings, and counts of verdicts and statuses.
+@dataclass(frozen=True)
+class Audit:
+    """All claims, a row a claim, with what was found about them; findings first that can change who is ahead."""
 
-    experiments: what `workflow.measuring.evidence` gave. options: those of `reports.tables.build_table`. Raises InputError for
-    measurements that are absent or cannot be read.
+    claims: pd.DataFrame
+    findings: tuple[ShownFinding, ...]
+    withdrawn: tuple[Withdrawn, ...]
+    scale: str
+    dataset: str
+
+    def plain(self) -> dict[str, object]:
+        """The audit as JSON has it, with counts of verdicts and of statuses."""
+        verdicts, statuses = Counter(self.claims["verdict"]), Counter(finding.status for finding in self.findings)
+        return {
+            "claims": self.claims.astype(object).where(lambda x: x.notna(), None).to_dict("records"),
+            "findings": [finding.plain() for finding in self.findings],
+            "withdrawn": [asdict(finding) for finding in self.withdrawn],
+            "counts": {
+                "verdicts": {verdict: verdicts[verdict] for verdict in VERDICTS},
+                "statuses": {status: statuses[status] for status in SAYS},
+            },
+            "scale": self.scale,
+            "dataset": self.dataset,
+        }
+
+    def table(self) -> pd.DataFrame:
+        """A row a finding: its texts and the cells that it flags, without the tables of evidence."""
+        rows = [{name: getattr(finding, name) for name in TEXTS} for finding in self.findings]
+        joined = {name: [" ".join(getattr(f, name)) for f in self.findings] for name in ("about", "cells")}
+        return pd.DataFrame(rows, columns=TEXTS).assign(**joined)
+
+
+def gather(studies: Sequence[str | Path], report: str | Path, experiments: Mapping[str, dict], choice: Choice) -> Audit:
+    """Check every claim of the studies.
+
+    report: folder with measurements.csv and cells.csv; experiments: what `workflow.measuring.evidence` gave. Raises
+    InputError for a file that is absent or cannot be read.
     """
-    measurements = read_measurements(measurements_csv)
-    ledger = make_ledger(studies, measurements, **options)
-    material, choice = Material(ledger, measurements, experiments), Choice(**options)
+    ledger = make_ledger(studies, read_cells(Path(report, "cells.csv")))
+    material = Material(ledger, read_measurements(Path(report, "measurements.csv")), experiments)
     shown = filter(None, (show(finding, material) for finding in read_findings().stand))
-    findings = sorted(shown, key=order)
-    verdicts = Counter(claim.verdict for claim in ledger.claims.values())
-    return {
-        "claims": ledger.table(flags(findings)).astype(object).where(lambda x: x.notna(), None).to_dict("records"),
-        "findings": findings,
-        "withdrawn": [asdict(finding) for finding in read_findings().withdrawn],
-        "counts": {
-            "verdicts": {verdict: verdicts[verdict] for verdict in VERDICTS},
-            "statuses": {s: sum(f["status"] == s for f in findings) for s in SAYS},
-        },
-        "scale": choice.scale,
-        "dataset": choice.dataset,
-    }
+    findings = tuple(sorted(shown, key=order))
+    return Audit(ledger.table(flags(findings)), findings, read_findings().withdrawn, choice.scale, choice.dataset)
 
 
-def write_audit(
-    studies: Sequence[str | Path],
-    measurements_csv: str | Path,
-    evidence_json: str | Path,
-    folder: str | Path,
-    **options,
-) -> dict:
-    """Write `audit.json`, `claims.csv`, `findings.csv` and `index.html` into the folder; returns the audit.
+def write_audit(studies: Sequence[str | Path], report: str | Path, evidence_json: str | Path, choice: Choice) -> Audit:
+    """Write `audit.json`, `claims.csv` and `findings.csv` into `<report>/audit`; returns the audit.
 
     evidence_json: empty where gathering it failed. The rest as `gather`.
     """
-    experiments, folder = _evidence(evidence_json) if evidence_json else {}, Path(folder)
-    audit = gather(studies, measurements_csv, experiments, **options)
-    write_text(folder / "audit.json", json.dumps(audit, indent=1, ensure_ascii=False) + "\n")
-    write_csv(folder / "claims.csv", pd.DataFrame(audit["claims"]))
-    write_csv(folder / "findings.csv", findings_table(audit))
-    write_text(folder / "index.html", render("audit_page.html", audit=audit, body=audit_body(audit)))
+    folder = Path(report, "audit")
+    audit = gather(studies, report, _evidence(evidence_json) if evidence_json else {}, choice)
+    write_text(folder / "audit.json", json.dumps(audit.plain(), indent=1, ensure_ascii=False) + "\n")
+    write_csv(folder / "claims.csv", audit.claims)
+    write_csv(folder / "findings.csv", audit.table())
     return audit
 
 
-def flags(findings: Sequence[dict]) -> dict[str, list[str]]:
+def flags(findings: Sequence[ShownFinding]) -> dict[str, list[str]]:
     """Ids of the findings that are true of each claim, by the claim's id."""
     flagged: dict[str, list[str]] = {}
     for finding in findings:
-        for cell in finding["cells"] if finding["status"] == STANDS else ():
-            flagged.setdefault(cell, []).append(finding["id"])
+        for cell in finding.cells if finding.status == STANDS else ():
+            flagged.setdefault(cell, []).append(finding.id)
     return flagged
-
-
-def audit_body(audit: dict) -> Markup:
-    """The body of the audit's page, from what `gather` returns; text from data is escaped."""
-    return Markup(render("audit.html", audit=audit, kinds=KINDS, effects=EFFECTS, symbols=SYMBOLS, says=SAYS))
-
-
-def findings_table(audit: dict) -> pd.DataFrame:
-    """A row a finding: its texts and the cells that it flags, without the tables of evidence."""
-    rows = [{key: finding[key] for key in TEXTS} for finding in audit["findings"]]
-    joined = {key: [" ".join(finding[key]) for finding in audit["findings"]] for key in ("about", "cells")}
-    return pd.DataFrame(rows, columns=TEXTS).assign(**joined)
 
 
 def _evidence(path: str | Path) -> dict[str, dict]:

@@ -1,26 +1,46 @@
 """Error against multiply-accumulates, as PoseMamba's Figure 1, under two ways of counting them."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.bubbles import METRICS, Bubble, printed_bubbles, true_bubbles
 from reports.figures.labels import place_labels
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import BLUE, FAINT, SOFT
+from reports.tables.cell import Cell
 from studies import types
 
 AREA = 26.0  # points² per million parameters, plus FLOOR
 FLOOR = 18.0
+MILLION = 1e6
+METRICS = {
+    "mpjpe": "MPJPE",
+    "p_mpjpe": "P-MPJPE",
+    "n_mpjpe": "N-MPJPE",
+    "mpjve": "MPJVE",
+    "pck3d": "PCK",
+    "auc3d": "AUC",
+}
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """A model: its label, MACs a frame in millions, printed error in mm, parameters in millions, whether we run it."""
+
+    label: str
+    macs: float
+    error: float
+    parameters: float
+    ours: bool
 
 
 def error_against_macs(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """Two panels with the same printed errors: MACs as printed, and the true count of those that we implement."""
-    table = study.table(figure.table)
-    printed, true = printed_bubbles(table, figure), true_bubbles(table, figure, sources.measurements)
+    table, cells = study.table(figure.table), sources.of_table(study, figure.table)
+    printed, true = _printed_bubbles(table, figure, cells), _true_bubbles(table, figure, cells)
     if not printed:
         raise NotDrawn(f"no row of {figure.table} prints an error, MACs and parameters")
     drawn = Figure(figsize=(13, 5.6), layout="constrained")
@@ -40,6 +60,35 @@ def error_against_macs(study: types.Study, figure: types.Figure, sources: Source
         "counted at full paper size; a ring marks where the paper puts the same network. The area of a bubble grows "
         "with its parameters."
     )
+
+
+def _printed_bubbles(table: types.Table, figure: types.Figure, cells: Sequence[Cell]) -> list[Bubble]:
+    """Rows that print an error, MACs and parameters, in the columns that the figure names, at the printed places."""
+    bubbles = []
+    for row, macs, error, size in _rows(table, figure, cells):
+        if macs.printed_base is not None and error.printed_value is not None and size.printed_base is not None:
+            place = (macs.printed_base / MILLION, error.printed_value, size.printed_base / MILLION)
+            bubbles.append(Bubble(row.label, *place, bool(row.variant)))
+    return bubbles
+
+
+def _true_bubbles(table: types.Table, figure: types.Figure, cells: Sequence[Cell]) -> list[Bubble]:
+    """Rows that are implemented here: printed error, true MACs and parameters as measured."""
+    bubbles = []
+    for row, macs, error, size in _rows(table, figure, cells):
+        if row.variant and error.printed_value is not None and None not in (macs.true_base, size.true_base):
+            place = (macs.true_base / MILLION, error.printed_value, size.true_base / MILLION)
+            bubbles.append(Bubble(row.label, *place, True))
+    return bubbles
+
+
+def _rows(
+    table: types.Table, figure: types.Figure, cells: Sequence[Cell]
+) -> Iterator[tuple[types.Row, Cell, Cell, Cell]]:
+    """The rows of a figure's table with their cells of MACs, error and parameters."""
+    at = {(cell.row, cell.column): cell for cell in cells}
+    for row in table.rows:
+        yield row, *(at[row.id, column] for column in (figure.macs, figure.error, figure.size))
 
 
 def _bubbles(axes: Axes, bubbles: list[Bubble], title: str) -> None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from base.files import read_csv
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import COLOURS, LINES, SOFT, note
-from reports.tables import baseline_rows
+from reports.tables.rows import baseline_rows
 from studies import types
 from studies.plan import BASELINES
 

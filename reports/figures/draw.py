@@ -10,6 +10,7 @@ from reports.figures import bubbles, curves, leaderboard, maps, parts, poses, sc
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import look, save, words
 from reports.measurements import Choice, read_measurements
+from reports.tables.cell import read_cells
 from studies import types
 from studies.load import load_study
 
@@ -48,21 +49,16 @@ def draw(study: types.Study, figure: types.Figure, sources: Sources, stem: Path,
         return save(drawn, stem, figure.title, caption)
 
 
+def read_sources(report: str | Path, choice: Choice, **places: Path) -> Sources:
+    """What figures read of a report's folder; places: other fields of `Sources`, where they lie elsewhere."""
+    report = Path(report)
+    measurements, cells = read_measurements(report / "measurements.csv"), read_cells(report / "cells.csv")
+    return Sources(measurements, cells, choice, **places)
+
+
 def write_figure(
-    study_name: str | Path,
-    figure_id: str,
-    measurements_csv: str | Path,
-    stem: str | Path,
-    *,
-    lenient: bool = False,
-    prepared: str | Path = Sources.prepared,
-    orders: str | Path = Sources.orders,
-    parts_csv: str | Path = Sources.parts,
-    **options,
+    study_name: str | Path, figure_id: str, sources: Sources, stem: str | Path, lenient: bool = False
 ) -> list[Path]:
-    """Draw a figure of a study by its id; lenient: as of `draw`; options: those of `reports.tables.build_table`."""
+    """Draw a figure of a study by its id, as `draw` does."""
     study = load_study(study_name)
-    sources = Sources(
-        read_measurements(measurements_csv), Choice(**options), Path(prepared), Path(orders), Path(parts_csv)
-    )
     return draw(study, study.figure(figure_id), sources, Path(stem), lenient)

@@ -1,8 +1,9 @@
 """Error against cost of networks that were trained here, with intervals and the front that no other network beats."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -10,7 +11,7 @@ from reports.figures.labels import place_labels
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import BLUE, COLOURS, FAINT, SOFT, note
 from reports.measurements import NO_SUCH_DATA
-from reports.tables import BASELINE_SECTION, build_table
+from reports.tables.cell import BASELINE_SECTION, Cell
 from studies import types
 
 AREA, FLOOR = 9.0, 22.0  # points² per million parameters, and at least
@@ -30,26 +31,26 @@ class Place:
 
 def leaderboard(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
     """A panel for operations and one for time, the errors of both the same."""
-    table = study.table(figure.table)
-    cells = build_table(study, table, sources.measurements, **vars(sources.choice))
-    panels = {key: places(cells, figure, key) for key in ("macs", "time")}
+    table, cells = study.table(figure.table), sources.of_table(study, figure.table)
+    costs = {"macs": figure.macs, "time": figure.time}
+    panels = {key: places(cells, figure, column) for key, column in costs.items()}
     if not panels["macs"]:
         raise NotDrawn(f"no network of {figure.table} was trained")
     drawn = Figure(figsize=(13, 6), layout="constrained")
     axes = dict(zip(panels, drawn.subplots(1, 2, sharey=True), strict=True))
     error = table.column(figure.error)
-    mean = cells[(cells["row"] == "mean-pose") & (cells["column"] == figure.error)]["measured"]
-    for key, found in panels.items():
-        _panel(axes[key], found, table.column(getattr(figure, key)))
-        for value in mean.dropna():
+    mean = [c.measured for c in cells if (c.row, c.column) == ("mean-pose", figure.error) and c.measured is not None]
+    for key, networks in panels.items():
+        _panel(axes[key], networks, table.column(costs[key]))
+        for value in mean:
             axes[key].axhline(value, color=FAINT, linestyle="--", linewidth=1, label="mean training pose", zorder=0)
     axes["macs"].set_ylabel(f"{error.label} ({error.unit})")
     axes["time"].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     note(drawn, sources.choice, _data(cells))
     drawn.draw_without_rendering()  # fixes the layout, which the labels need
-    for key, found in panels.items():
-        radii = [_area(p) ** 0.5 / 2 for p in found]
-        place_labels(axes[key], [(p.cost, p.error) for p in found], radii, [p.label for p in found])
+    for key, networks in panels.items():
+        radii = [_area(p) ** 0.5 / 2 for p in networks]
+        place_labels(axes[key], [(p.cost, p.error) for p in networks], radii, [p.label for p in networks])
     return drawn, (
         "Networks trained on equal terms: mean over seeds of the error, with its 95 % interval, against true "
         "multiply-accumulates and measured time of an evaluated frame at full paper size. The line joins the networks "
@@ -57,19 +58,17 @@ def leaderboard(study: types.Study, figure: types.Figure, sources: Sources) -> t
     )
 
 
-def places(cells: pd.DataFrame, figure: types.Figure, key: str) -> list[Place]:
+def places(cells: Sequence[Cell], figure: types.Figure, cost_column: str) -> list[Place]:
     """Networks with a measured error and a measured cost, in the order of the table."""
-    wide = cells.pivot(index="row", columns="column", values="measured")
-    spread = cells[cells["column"] == figure.error].set_index("row")
-    found = []
-    for row in cells["row"].unique():
-        values, known = wide.loc[row], spread.loc[row]
-        cost, error, size = (values.get(getattr(figure, name)) for name in (key, "error", "size"))
-        if known["section"] == BASELINE_SECTION or any(pd.isna(x) for x in (cost, error, size)):
+    networks = []
+    for _, row in groupby(cells, lambda cell: cell.row):
+        at = {cell.column: cell for cell in row}
+        cost, error, size = (at[column] for column in (cost_column, figure.error, figure.size))
+        if error.section == BASELINE_SECTION or None in (cost.measured, error.measured, size.measured):
             continue
-        half = 0.0 if pd.isna(known["low"]) else (known["high"] - known["low"]) / 2
-        found.append(Place(known["row_label"], known["section"], cost, error, half, size))
-    return found
+        numbers = (cost.measured, error.measured, error.half or 0.0, size.measured)
+        networks.append(Place(error.row_label, error.section, *numbers))
+    return networks
 
 
 def front(found: list[Place]) -> list[Place]:
@@ -102,6 +101,5 @@ def _area(place: Place) -> float:
     return FLOOR + AREA * place.parameters
 
 
-def _data(cells: pd.DataFrame) -> str:
-    named = cells.loc[cells["kind"] == "accuracy", "dataset"].dropna()
-    return next((name for name in named if name != NO_SUCH_DATA), NO_SUCH_DATA)
+def _data(cells: Sequence[Cell]) -> str:
+    return next((cell.dataset for cell in cells if cell.dataset not in ("", NO_SUCH_DATA)), NO_SUCH_DATA)

@@ -7,8 +7,10 @@ import pandas as pd
 
 from reports.arrays import NotThere, read_array, read_arrays
 from reports.measurements import Choice, pick
+from reports.tables.cell import Cell, of_table
 from studies.plan import BASELINES
 from studies.recipes import BASELINE_RECIPE
+from studies.types import Study
 
 __all__ = ["NotDrawn", "Sources", "read_array", "read_arrays", "recipe_of"]
 NotDrawn = NotThere  # a figure's ingredient
@@ -19,6 +21,7 @@ class Sources:
     """Everything that figures read.
 
     measurements  rows of measurements.csv (`reports.measurements.read_measurements`)
+    cells         of cells.csv (`reports.tables.cell.read_cells`)
     choice        scale, dataset, detector, selection
     prepared      folder of prepared data sets, each with a folder a split
     orders        `scan_orders.npz`: a scan mode's name -> (4, T*17) token orders of its directions; `limb` (1, 17) and
@@ -28,10 +31,15 @@ class Sources:
     """
 
     measurements: pd.DataFrame
+    cells: tuple[Cell, ...]
     choice: Choice
     prepared: Path = Path("data/prepared")
     orders: Path = Path("results/efficiency/scan_orders.npz")
     parts: Path = Path("results/efficiency/parts.csv")
+
+    def of_table(self, study: Study, table_id: str) -> tuple[Cell, ...]:
+        """Cells of a table."""
+        return of_table(self.cells, study.name, table_id)
 
     def runs(self, data: str, variant: str, recipe: str) -> list[Path]:
         """Folders of the measured runs of an experiment, by seed; empty where none was measured."""

@@ -2,29 +2,28 @@
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
+from markupsafe import Markup
 
 from base.errors import InputError
 from base.files import write_text
-from reports.audit.write import audit_body, flags
-from reports.comparisons import read_comparisons
-from reports.layout import CONVENTIONS, SCALES, SELECTIONS, SYMBOLS, View, count_verdicts, make_view
+from reports.audit.write import SAYS
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick, read_measurements
-from reports.pages import TEMPLATES, render, script_json
-from reports.site.charts import Chart, bubbles, learning_curves, run_curves
+from reports.site.charts import Chart, learning_curves, run_curves
 from reports.site.guide import DOCS, GUIDE, guide, pictures
+from reports.site.pages import TEMPLATES, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
-from reports.tables import build_table
-from reports.verdicts import VERDICTS
-from studies import types
+from reports.tables.cell import VERDICTS, count_verdicts, of_table, read_cells
+from reports.tables.layout import CONVENTIONS, SCALES, SELECTIONS, SYMBOLS, View, make_view
+from studies.findings import EFFECTS, KINDS
 from studies.load import load_study
+from studies.types import Study
 from studies.variants import resolve_variants
 
 ASSETS = Path(__file__).parent / "assets"
@@ -54,53 +53,48 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Study:
-    """A study on its page: tables as views, interactive charts, and figures as (id, heading, file stem)."""
+class StudyPage:
+    """A study on its page: tables as views, and how many printed numbers have each verdict."""
 
-    name: str
-    title: str
-    venue: str
-    link: str
-    note: str
+    study: Study
     views: tuple[View, ...]
-    charts: tuple[Chart, ...]
-    figures: tuple[tuple[str, str, str], ...]
     counts: dict[str, int]
+
+    @property
+    def name(self) -> str:
+        return self.study.name
+
+    @property
+    def figures(self) -> list[tuple[str, str, str]]:
+        """Id, heading and file stem of each figure."""
+        return [(figure.id, figure.heading, f"{self.name}-{figure.id}") for figure in self.study.figures]
 
 
 class Site:
     """What all pages are made of, read once. Folders: `report` holds tables/, figures/, audit/; `out` gets the site."""
 
-    def __init__(self, studies: Sequence[str | Path], report: Path, out: Path, **options: object) -> None:
-        self.report, self.out, self.options, self.choice = report, out, options, Choice(**options)
+    def __init__(self, studies: Sequence[str | Path], report: Path, out: Path, choice: Choice) -> None:
+        self.report, self.out, self.choice = report, out, choice
         self.measurements = read_measurements(report / "measurements.csv")
-        compared = report / "comparisons.csv"  # not there where comparing failed
-        self.comparisons = None if self.choice.failed and not compared.is_file() else read_comparisons(compared)
+        self.cells = read_cells(report / "cells.csv")
         self.audit = _read_json(report / "audit" / "audit.json")
-        self.experiments = experiments(self.measurements, self.choice.scale)
+        self.experiments = experiments(self.measurements, choice.scale)
         self.studies = [self._study(load_study(name)) for name in studies]
-        self.views = {name: data for name, build in VIEWERS.items() if (data := build(report, self.choice))}
+        self.views = {name: data for name, build in VIEWERS.items() if (data := build(report, choice))}
 
-    def _study(self, study: types.Study) -> Study:
-        cells = [build_table(study, t, self.measurements, self.comparisons, **self.options) for t in study.tables]
-        views = [make_view(study, t, c, self.choice) for t, c in zip(study.tables, cells, strict=True)]
-        counts: Counter[str] = Counter()
-        for table in cells:
-            counts.update(count_verdicts(table))
-        charts = [
-            bubbles(study, figure, study.table(figure.table), self.measurements)
-            for figure in study.figures
-            if figure.kind == "error-against-macs"
-        ]
-        figures = [(f.id, f.heading, f"{study.name}-{f.id}") for f in study.figures]
-        about = (study.name, study.title, study.venue, study.link, study.note)
-        return Study(*about, tuple(views), tuple(filter(None, charts)), tuple(figures), dict(counts))
+    def _study(self, study: Study) -> StudyPage:
+        cells = {table.id: of_table(self.cells, study.name, table.id) for table in study.tables}
+        return StudyPage(
+            study=study,
+            views=tuple(make_view(study, table, cells[table.id], self.choice) for table in study.tables),
+            counts=count_verdicts(cell for own in cells.values() for cell in own),
+        )
 
     @property
     def pages(self) -> list[Page]:
         """Pages of the navigation, those without data left out."""
         found = [Page("index.html", "Overview", "what was run, and what holds")]
-        found += [Page(f"{s.name}.html", s.name, s.title) for s in self.studies]
+        found += [Page(f"{s.name}.html", s.name, s.study.title) for s in self.studies]
         found += [Page("audit.html", "audit", "every claim, and what was found about them")]
         found += [Page("counts.html", "counts", "parameters, operations, time and memory at full paper size")]
         found += [Page("curves.html", "curves", "learning curves of every experiment")] if self.experiments else []
@@ -110,18 +104,17 @@ class Site:
         return [*found, Page(GUIDE, "docs", "how numbers are made, conventions and protocols, how to add a model")]
 
 
-def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Path, **options) -> Path:
+def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Path, choice: Choice) -> Path:
     """Write the site into the folder `out`, whole or not at all; returns its `index.html`.
 
-    report: folder with measurements.csv, comparisons.csv, audit/, tables/ and figures/.
-    options: scale, dataset, detector, selection, seeds (`reports.measurements.Choice`).
+    report: folder with measurements.csv, cells.csv, audit/, tables/ and figures/, and comparisons.csv if it was made.
     Raises InputError where one of them is absent or cannot be read.
     """
     out = Path(out)
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        site = Site(studies, Path(report), part, **options)
+        site = Site(studies, Path(report), part, choice)
         _copy_assets(site)
         _write_pages(site)
         shutil.rmtree(out, ignore_errors=True)
@@ -132,7 +125,8 @@ def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Pat
 
 
 def _write_pages(site: Site) -> None:
-    findings, flagged = site.audit["findings"], flags(site.audit["findings"])
+    findings = site.audit["findings"]
+    flagged = {claim["id"]: claim["findings"].split() for claim in site.audit["claims"]}
     _write(site, "index.html", "overview.html", facts=run_facts(site), counts=_verdicts(site), findings=findings)
     links, counted = run_links(site.experiments), counts(site)
     linked = {f"{rule}-{variant['name']}" for variant in counted for rule in COUNTED if rule in variant["by"]}
@@ -143,7 +137,7 @@ def _write_pages(site: Site) -> None:
         site,
         "audit.html",
         "audit.html",
-        body=audit_body(site.audit | {"files": "audit/", "pages": [study.name for study in site.studies]}),
+        body=audit_body(site.audit, [study.name for study in site.studies]),
     )
     scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
     rules = {rule: CONVENTIONS[rule] for rule in COUNTED if any(rule in variant["by"] for variant in counted)}
@@ -168,6 +162,12 @@ def _write_pages(site: Site) -> None:
         _write(site, f"{name}.html", "viewer.html", viewer=name, data=data)
 
 
+def audit_body(audit: dict, pages: Sequence[str]) -> Markup:
+    """The findings as HTML; pages: studies whose pages lie beside it. Text from data is escaped."""
+    words = {"kinds": KINDS, "effects": EFFECTS, "symbols": SYMBOLS, "says": SAYS}
+    return Markup(render("audit_body.html", audit=audit, pages=pages, files="audit/", **words))
+
+
 def _write(site: Site, file: str, template: str, root: str = "", **values: object) -> None:
     known = {
         "site": site,
@@ -176,7 +176,7 @@ def _write(site: Site, file: str, template: str, root: str = "", **values: objec
         "root": root,
         "scale_meaning": SCALES[site.choice.scale],
     }
-    write_text(site.out / file, render(f"site/{template}", **known, **values))
+    write_text(site.out / file, render(template, **known, **values))
 
 
 def _copy_assets(site: Site) -> None:
@@ -191,7 +191,8 @@ def _copy_assets(site: Site) -> None:
         files = [f"{study.name}-{view.table}.{kind}" for view in study.views for kind in TABLE_KINDS]
         _copy(site.report / "tables", site.out / "tables", files)
     _copy(DOCS, site.out / "docs", [path.name for path in pictures()])
-    _copy(site.report, site.out, ["measurements.csv"] + ["comparisons.csv"] * (site.comparisons is not None))
+    data = ["measurements.csv", "cells.csv", "comparisons.csv"]
+    _copy(site.report, site.out, [name for name in data if (site.report / name).is_file()])
     _copy(site.report / "audit", site.out / "audit", ["audit.json", "claims.csv", "findings.csv"])
     efficiency = site.report / "../../efficiency"
     drawn = [f"{stem}.{kind}" for stem in SCALING for kind in ("svg", "csv") if (efficiency / f"{stem}.svg").is_file()]
@@ -284,10 +285,8 @@ def _curve_charts(site: Site) -> list[Chart]:
 
 
 def _verdicts(site: Site) -> list[tuple[str, str, int, str]]:
-    total: Counter[str] = Counter()
-    for study in site.studies:
-        total.update(study.counts)
-    return [(v, SYMBOLS[v], total[v], MEANING[v]) for v in VERDICTS]
+    counts = count_verdicts(site.cells)
+    return [(v, SYMBOLS[v], counts[v], MEANING[v]) for v in VERDICTS]
 
 
 def _read_json(path: Path) -> dict:

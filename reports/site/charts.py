@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.bubbles import METRICS, Bubble, printed_bubbles, true_bubbles
 from reports.site.runs import Experiment
 from studies.data import VIDEO, Dataset
 from studies.plan import BASELINES
-from studies.types import Figure, Study, Table
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 COLOURS = 8  # of the page's palette; assets/charts.js knows them
@@ -21,10 +19,7 @@ COLOURS = 8  # of the page's palette; assets/charts.js knows them
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: id, heading, what it shows in words, plotly traces and layout, and its numbers (head, rows of texts).
-
-    switch : the chart has two states, `paper` and `true`; traces say by `meta` to which they belong
-    """
+    """A chart: id, heading, what it shows in words, plotly traces and layout, and its numbers (head, rows of texts)."""
 
     id: str
     heading: str
@@ -33,34 +28,6 @@ class Chart:
     layout: dict
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    switch: bool = False
-
-
-def bubbles(study: Study, figure: Figure, table: Table, measurements: pd.DataFrame) -> Chart | None:
-    """Printed error against MACs a frame; the switch moves what we implement from the printed to the true count."""
-    printed, true = printed_bubbles(table, figure), true_bubbles(table, figure, measurements)
-    if not printed:
-        return None
-    error = table.column(figure.error)
-    metric = METRICS.get(error.metric, error.label)
-    counted = {bubble.label: bubble for bubble in true}
-    return Chart(
-        id=f"{study.name}-{figure.id}-chart",
-        heading=figure.heading,
-        caption="Errors are the printed ones; none is measured. “As printed” has the papers' MACs and parameters, “true” "
-        "every multiply-accumulate and every trainable weight of the networks that are implemented here. The area of a "
-        "bubble grows with its parameters.",
-        data=[*_bubble_traces(printed, "paper"), *_bubble_traces(true, "true")],
-        layout={
-            "xaxis": {"type": "log", "title": {"text": "MACs per frame (millions)"}},
-            "yaxis": {"title": {"text": f"Printed {metric} ({error.unit})"}},
-            "hovermode": "closest",
-            "legend": {"orientation": "h"},
-        },
-        head=("model", f"printed {metric}", "printed MACs/frame, M", "true, M", "printed parameters, M", "true, M"),
-        rows=tuple(_bubble_row(bubble, counted.get(bubble.label)) for bubble in printed),
-        switch=True,
-    )
 
 
 def learning_curves(chart_id: str, heading: str, found: Sequence[Experiment]) -> Chart | None:
@@ -124,33 +91,6 @@ def run_curves(experiment: Experiment) -> Chart | None:
         head=("seed", "what", "first epoch", "last epoch"),
         rows=tuple(rows),
     )
-
-
-def _bubble_traces(found: list[Bubble], state: str) -> list[dict]:
-    """Bubbles of one counting, ours and others apart; text that is shown beside a bubble is its label."""
-    groups = {"implemented here": [b for b in found if b.ours], "printed only": [b for b in found if not b.ours]}
-    return [
-        {
-            "type": "scatter",
-            "mode": "markers+text",
-            "name": name,
-            "meta": {"state": state, "colour": 0 if name == "implemented here" else None},
-            "x": [b.macs for b in mine],
-            "y": [b.error for b in mine],
-            "text": [b.label for b in mine],
-            "textposition": "top center",
-            "marker": {"size": [round(8 + 5 * b.parameters**0.5, 1) for b in mine], "opacity": 0.75},
-            "customdata": [round(b.parameters, 3) for b in mine],
-            "hovertemplate": "%{text}<br>%{y} at %{x:.4g} M MACs/frame<br>%{customdata} M parameters<extra></extra>",
-        }
-        for name, mine in groups.items()
-        if mine
-    ]
-
-
-def _bubble_row(printed: Bubble, true: Bubble | None) -> tuple[str, ...]:
-    counted = (f"{true.macs:.4g}", f"{true.parameters:.4g}") if true else ("–", "–")
-    return (printed.label, f"{printed.error:g}", f"{printed.macs:g}", counted[0], f"{printed.parameters:g}", counted[1])
 
 
 def _mean_curve(experiment: Experiment) -> pd.Series:

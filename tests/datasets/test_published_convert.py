@@ -124,18 +124,18 @@ def test_mpi_inf_3dhp_is_the_same_from_official_and_preprocessed_files(raw: Path
 
 
 def test_official_metadata_gives_cameras_and_numbers(raw: Path) -> None:
-    cameras, none, _ = read_cameras(raw / "human36m")
-    assert none == {}
-    write_metadata(raw / "human36m/metadata.xml", cameras)
-    found, numbers, where = read_cameras(raw / "human36m")
-    assert where.name == "metadata.xml"
-    assert numbers["S1", "Photo"] == (12, 2)
-    assert set(found) == set(cameras)
-    for name, camera in cameras.items():
-        np.testing.assert_allclose(found[name].rotation, camera.rotation, atol=1e-9)
-        np.testing.assert_allclose(found[name].position, camera.position, atol=1e-9)
-        assert found[name].size == camera.size
-        np.testing.assert_allclose(found[name].tangential, camera.tangential)
+    pickled = read_cameras(raw / "human36m")
+    assert pickled.numbers == {}
+    write_metadata(raw / "human36m/metadata.xml", pickled.cameras)
+    official = read_cameras(raw / "human36m")
+    assert official.file.name == "metadata.xml"
+    assert official.numbers["S1", "Photo"] == (12, 2)
+    assert set(official.cameras) == set(pickled.cameras)
+    for name, camera in pickled.cameras.items():
+        np.testing.assert_allclose(official.cameras[name].rotation, camera.rotation, atol=1e-9)
+        np.testing.assert_allclose(official.cameras[name].position, camera.position, atol=1e-9)
+        assert official.cameras[name].size == camera.size
+        np.testing.assert_allclose(official.cameras[name].tangential, camera.tangential)
 
 
 def write_metadata(path: Path, cameras: dict) -> None:

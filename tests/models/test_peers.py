@@ -17,6 +17,7 @@ from metrics.efficiency import count_under
 from models.lifting import graphs
 from models.lifting.official import official_weights
 from reports.audit.closed_forms import einfalt, macs
+from studies.claims import Form
 from studies.scales import Scale
 from studies.variants import resolve_variants, variant
 
@@ -198,8 +199,8 @@ def test_single_precision_is_enough(name):
 @pytest.mark.parametrize("name", ["mixste", "motionbert", "motionagformer-b", "stcformer", "stampose-s", "hgmamba-s"])
 def test_closed_forms_are_the_operator_counter(name):
     hyper = {k: v for k, v in variant(name).hyper.items() if k in ("width", "depth")}
-    form = {"name": variant(name).family, **hyper}
-    for frames in (27, variant(name).hyper["frames"]):
+    form = Form(name=variant(name).family, **hyper)
+    for frames in (27, variant(name).frames):
         counted = count_under(("true", "paper"), *on_meta(name, frames=frames))
         assert macs(form, frames) == (counted["true"].macs, counted["paper"].macs)
 

@@ -10,8 +10,12 @@ import pandas as pd
 from datasets import writing
 from datasets.card import Card
 from reports.figures.skeleton import STANDING
-from reports.measurements import COLUMNS
+from reports.measurements import COLUMNS, Choice
+from reports.tables.cell import Cell
+from reports.tables.judge import judge, judge_table
+from reports.tables.numbers import Numbers
 from studies.predictions import Predicted
+from studies.types import Study, Table
 
 SEEDS = (0, 1, 2)
 DEMO = Path(__file__).with_name("demo.yaml")
@@ -73,7 +77,7 @@ def accuracy_rows(root: str = "results") -> list[dict]:
 
 
 def write_results(root: Path) -> Path:
-    """A whole made-up result below `root`: measurements, runs, prepared data, scan orders; returns measurements.csv."""
+    """A whole made-up result: measurements, cells, runs, prepared data, scan orders; returns measurements.csv."""
     random = np.random.default_rng(1)
     rows = [*count_rows(), *accuracy_rows(str(root))]
     path = root / "measurements.csv"
@@ -85,6 +89,7 @@ def write_results(root: Path) -> Path:
         level = levels[row["variant"], row["recipe"]]
         write_run(folder, row, level, prepared[row["dataset"].removeprefix("synthetic-")], random)
     write_orders(root / "scan_orders.npz")
+    judge([DEMO], path, "", root / "cells.csv", Choice(**OPTIONS))
     return path
 
 
@@ -99,9 +104,9 @@ def write_split(folder: Path, preset: str, n: int = 60) -> np.ndarray:
     factor = np.full(n, 4.0)  # mm a pixel
     pixels = joints / factor[:, None, None]
     keypoints = np.concatenate([pixels[..., :2] + random.normal(0, 4, (n, 17, 2)), np.full((n, 17, 1), 0.8)], axis=2)
-    frames = {"sequence": "s_01_act_01_subact_01_ca_01", "frame": range(n), "subject": "S1", "action": "walk"}
-    frames |= {"camera": "ca_01", "width": width, "height": height}
-    writing.write_split(folder, keypoints, joints, factor, pd.DataFrame(frames), Card(preset=preset))
+    name, size = "s_01_act_01_subact_01_ca_01", (width, height)
+    sequence = writing.CapturedSequence(name, "S1", "walk", "ca_01", size, keypoints, joints, factor)
+    writing.write_split(folder, [sequence], Card(preset=preset))
     return (pixels - pixels[:, :1]) * 2 / width
 
 
@@ -118,7 +123,7 @@ def write_run(folder: Path, row: dict, level: float, labels: np.ndarray, random:
     frame_map = np.exp(-np.abs(np.subtract.outer(range(27), range(27))) / 6)
     np.savez(folder / "ssm_maps.npz", joint_map=joint_map, frame_map=frame_map)
     record = {
-        "spec": {"variant": row["variant"], "seed": row["seed"]},
+        "spec": {key: row[key] for key in ("scale", "dataset", "variant", "seed")},
         "seconds": {"whole": 12.5},
         "versions": {"python": "3.11.2", "torch": "2.13.0", "numpy": "2.4.0"},
         "hardware": {"device": "some CPU", "cpu": "some CPU", "threads": 1},
@@ -144,3 +149,14 @@ def write_orders(path: Path, frames: int = 4) -> None:
             "stride": np.array([[2 * (j // 2) for j in range(17)], [3 * (j // 3) for j in range(17)]]),
         },
     )
+
+
+def judged(study: Study, table: Table, measurements: pd.DataFrame, comparisons=(), **options) -> tuple[Cell, ...]:
+    """The cells of a table; options: of `Choice`."""
+    numbers = Numbers(measurements, Choice(**OPTIONS | options))
+    return judge_table(study, table, numbers, {comparison.claim: comparison for comparison in comparisons})
+
+
+def by_place(cells: tuple[Cell, ...]) -> dict[tuple[str, str], Cell]:
+    """Cells of a table by row and column."""
+    return {(cell.row, cell.column): cell for cell in cells}

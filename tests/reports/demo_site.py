@@ -11,7 +11,9 @@ from demo_results import DEMO, OPTIONS, write_results
 from models.ssm.orders import drawn_orders
 from reports.audit.write import write_audit
 from reports.comparisons import write_comparisons
-from reports.tables import write_tables
+from reports.measurements import Choice
+from reports.tables.judge import judge
+from reports.tables.writers import write_tables
 from studies.load import load_study, study_names
 
 REPORT = Path("results/quick/synthetic")
@@ -29,9 +31,11 @@ def write_report(root: Path) -> Path:
     np.savez(root / "results/efficiency/scan_orders.npz", **drawn_orders())
     (root / "noise.csv").write_text("device,metric,floor\nsome CPU,mpjpe,0.0\n", encoding="utf-8")
     (root / "evidence.json").write_text(json.dumps({}), encoding="utf-8")
-    comparisons = write_comparisons([DEMO], measurements, root / "noise.csv", report / "comparisons.csv", **OPTIONS)
-    write_audit([*study_names(), DEMO], measurements, root / "evidence.json", report / "audit", **OPTIONS)
-    write_tables(DEMO, measurements, report / "tables", comparisons, **OPTIONS)
+    choice = Choice(**OPTIONS)
+    comparisons = write_comparisons([DEMO], measurements, root / "noise.csv", report / "comparisons.csv", choice)
+    judge([*study_names(), DEMO], measurements, comparisons, report / "cells.csv", choice)
+    write_audit([*study_names(), DEMO], report, root / "evidence.json", choice)
+    write_tables([DEMO], report / "cells.csv", report / "tables", choice)
     write_seen(root, report / "heatmaps.npz")
     (report / "figures").mkdir()
     for figure in load_study(DEMO).figures:

@@ -9,21 +9,26 @@ import pandas as pd
 import pytest
 
 from base.errors import InputError
+from base.files import write_csv
 from base.reading import read_yaml
 from reports.audit.checks.printed import conflicts
-from reports.audit.finding import CHECKS, CITED, NEEDS, STANDS, Material
-from reports.audit.ledger import Claim, Ledger, known_claims, make_ledger
-from reports.audit.write import audit_body, flags, gather, write_audit
-from reports.measurements import COLUMNS, read_measurements
+from reports.audit.finding import CHECKS, CITED, NEEDS, STANDS, Material, ShownFinding
+from reports.audit.ledger import Claim, Ledger, make_ledger
+from reports.audit.write import Audit, flags, gather, write_audit
+from reports.measurements import COLUMNS, Choice
+from reports.site.build import audit_body
+from reports.tables.cell import read_cells
+from reports.tables.judge import judge
+from studies.claims import Peer, read_claims
 from studies.findings import EFFECTS, KINDS, read_findings
 from studies.load import FINDINGS, study_names
 from workflow.measuring.efficiency import count_all, count_rows, evaluated_rows
 from workflow.measuring.evidence import EXPERIMENTS
 from workflow.measuring.evidence import gather as run_experiments
 
-OPTIONS = {"scale": "quick", "dataset": "synthetic"}
+CHOICE = Choice("quick", "synthetic")
 COUNTED = ("posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")
-PEERS = tuple(peer["variant"] for peer in known_claims()["peers"].values() if "variant" in peer)
+PEERS = tuple(peer.variant for peer in read_claims().peers.values() if peer.variant)
 FOUND = read_findings()
 TABLE1, MAIN = "posemamba/table1", "sasmamba/main"
 
@@ -83,13 +88,19 @@ FLAGGED = {
 ABOUT_THE_NOTE = re.compile(r"\bnote\b|TAR-ViTPose|quoted from other papers")
 
 
+def write_report(measurements: pd.DataFrame, folder: Path) -> None:
+    """measurements.csv, and the cells of all studies."""
+    csv = write_csv(folder / "measurements.csv", measurements)
+    judge(study_names(), csv, "", folder / "cells.csv", CHOICE)
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """measurements.csv with real counts, and evidence.json from the real experiments."""
     folder = tmp_path_factory.mktemp("audit")
     counts = count_all(list(dict.fromkeys((*COUNTED, *PEERS))), ("paper", "true", "operators"))
     rows = [*count_rows(counts), *evaluated_rows(counts)]
-    pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / "measurements.csv", index=False)
+    write_report(pd.DataFrame(rows, columns=COLUMNS), folder)
     (folder / "evidence.json").write_text(json.dumps(run_experiments()), encoding="utf-8")
     return folder / "measurements.csv", folder / "evidence.json"
 
@@ -100,47 +111,45 @@ def experiments(files: tuple[Path, Path]) -> dict[str, dict]:
 
 
 @pytest.fixture(scope="module")
-def audit(files: tuple[Path, Path]) -> dict:
-    return gather(study_names(), files[0], experiments(files), **OPTIONS)
+def audit(files: tuple[Path, Path]) -> Audit:
+    return gather(study_names(), files[0].parent, experiments(files), CHOICE)
 
 
 @pytest.mark.slow
-def test_every_finding_still_reproduces(audit: dict) -> None:
-    shown = {finding["id"]: finding for finding in audit["findings"]}
+def test_every_finding_still_reproduces(audit: Audit) -> None:
+    shown = {finding.id: finding for finding in audit.findings}
     assert set(shown) == {finding.id for finding in FOUND.stand} - {"two-numbers"}  # of which there is none
-    assert {name: f["status"] for name, f in shown.items() if f["status"] not in (STANDS, CITED)} == {}
+    assert {name: f.status for name, f in shown.items() if f.status not in (STANDS, CITED)} == {}
     for finding in shown.values():
-        assert all(finding[key] for key in ("claimed", "found", "changes", "means", "command")), finding["id"]
-        assert {len(row) for row in finding["rows"]} <= {len(finding["head"])}, finding["id"]
+        assert all(getattr(finding, key) for key in ("claimed", "found", "changes", "means", "command")), finding.id
+        assert {len(row) for row in finding.rows} <= {len(finding.head)}, finding.id
 
 
 @pytest.mark.slow
-def test_a_finding_flags_the_cells_of_which_it_is_true_and_no_others(audit: dict) -> None:
-    flagged = {finding["id"]: set(finding["cells"]) for finding in audit["findings"] if finding["cells"]}
+def test_a_finding_flags_the_cells_of_which_it_is_true_and_no_others(audit: Audit) -> None:
+    flagged = {finding.id: set(finding.cells) for finding in audit.findings if finding.cells}
     assert flagged == {name: cells(text) for name, text in FLAGGED.items()}
-    claims = {claim["id"]: claim for claim in audit["claims"]}
-    assert {name for names in flagged.values() for name in names} <= set(claims)
-    assert claims[f"{TABLE1}/mhformer/p1"]["findings"] == "mhformer-detector"
-    assert claims[f"{TABLE1}/mixste/p1"]["findings"] == ""
+    claims = audit.claims.set_index("id")
+    assert {name for names in flagged.values() for name in names} <= set(claims.index)
+    assert claims.loc[f"{TABLE1}/mhformer/p1", "findings"] == "mhformer-detector"
+    assert claims.loc[f"{TABLE1}/mixste/p1", "findings"] == ""
 
 
 @pytest.mark.slow
-def test_no_cell_with_an_excusing_footnote_is_flagged(audit: dict) -> None:
+def test_no_cell_with_an_excusing_footnote_is_flagged(audit: Audit) -> None:
     """But by the finding that is about the footnote itself, and by those about another column of its row."""
-    for claim in audit["claims"]:
-        if "reproduced" in claim["notes"].lower():
-            assert claim["findings"] in ("", "depth-only"), claim["id"]  # how it was measured, not what came out
-        if "HRNet" in claim["notes"] and claim["protocol"]:
-            assert claim["findings"] in ("", "mhformer-detector"), claim["id"]
+    for claim in audit.claims.itertuples():
+        if "reproduced" in claim.notes.lower():
+            assert claim.findings in ("", "depth-only"), claim.id  # how it was measured, not what came out
+        if "HRNet" in claim.notes and claim.protocol:
+            assert claim.findings in ("", "mhformer-detector"), claim.id
 
 
 @pytest.mark.slow
-def test_the_ledger_holds_every_printed_number_once(audit: dict) -> None:
-    claims = pd.DataFrame(audit["claims"])
+def test_the_ledger_holds_every_printed_number_once(audit: Audit) -> None:
+    claims, verdicts = audit.claims, audit.plain()["counts"]["verdicts"]
     assert claims["id"].is_unique
-    assert audit["counts"]["verdicts"] == claims["verdict"].value_counts().to_dict() | {
-        k: 0 for k, v in audit["counts"]["verdicts"].items() if not v
-    }
+    assert verdicts == claims["verdict"].value_counts().to_dict() | {k: 0 for k, v in verdicts.items() if not v}
     texts = claims[claims["convention"] == "arithmetic"].set_index("row")["verdict"]
     unknown = ["share-of-posewarper", "speed", "gpu-memory"]
     assert (texts[unknown] == "not run").all()
@@ -174,7 +183,7 @@ def test_a_finding_is_worded_by_the_rules(finding) -> None:
 
 
 @pytest.mark.slow
-def test_no_number_of_a_run_stands_in_a_finding(audit: dict, files: tuple[Path, Path], tmp_path: Path) -> None:
+def test_no_number_of_a_run_stands_in_a_finding(audit: Audit, files: tuple[Path, Path], tmp_path: Path) -> None:
     """The findings are the same beside runs of any accuracy."""
     counts = pd.read_csv(files[0], dtype=str, keep_default_na=False)
     known = {"scale": "quick", "dataset": "synthetic-gt", "variant": "posemamba-s", "recipe": "posemamba", "unit": "mm"}
@@ -185,29 +194,31 @@ def test_no_number_of_a_run_stands_in_a_finding(audit: dict, files: tuple[Path, 
         for s in ("last", "best_test")
     ]
     with_runs = pd.concat([counts, pd.DataFrame(rows)]).reindex(columns=list(COLUMNS)).fillna("")
-    with_runs.to_csv(tmp_path / "m.csv", index=False)
-    assert gather(study_names(), tmp_path / "m.csv", experiments(files), **OPTIONS)["findings"] == audit["findings"]
+    write_report(with_runs, tmp_path)
+    assert gather(study_names(), tmp_path, experiments(files), CHOICE).findings == audit.findings
 
 
 @pytest.mark.slow
 def test_what_needs_counts_says_so_without_them(files: tuple[Path, Path], tmp_path: Path) -> None:
-    pd.DataFrame(columns=COLUMNS).to_csv(tmp_path / "m.csv", index=False)
-    shown = gather(study_names(), tmp_path / "m.csv", experiments(files), **OPTIONS)["findings"]
-    by_id = {finding["id"]: finding for finding in shown}
-    assert by_id["hidden-weights"]["status"] == NEEDS
-    assert "make efficiency" in by_id["hidden-weights"]["needs"]
-    assert by_id["hidden-weights"]["found"] == ""
-    assert by_id["macs-a-frame"]["status"] == STANDS  # print against print
-    assert shown[-1]["status"] == NEEDS  # last
+    write_report(pd.DataFrame(columns=COLUMNS), tmp_path)
+    shown = gather(study_names(), tmp_path, experiments(files), CHOICE).findings
+    by_id = {finding.id: finding for finding in shown}
+    assert by_id["hidden-weights"].status == NEEDS
+    assert "make efficiency" in by_id["hidden-weights"].needs
+    assert by_id["hidden-weights"].found == ""
+    assert by_id["macs-a-frame"].status == STANDS  # print against print
+    assert shown[-1].status == NEEDS  # last
 
 
 @pytest.mark.slow
-def test_files_and_page_escape_what_data_say(files: tuple[Path, Path], tmp_path: Path, audit: dict) -> None:
-    write_audit(study_names(), *files, tmp_path, **OPTIONS)
-    assert {path.name for path in tmp_path.iterdir()} == {"audit.json", "claims.csv", "findings.csv", "index.html"}
-    assert len(pd.read_csv(tmp_path / "claims.csv")) == len(audit["claims"])
-    bad = audit["findings"][0] | {"title": "<script>alert(1)</script>", "head": ("a",), "rows": (("<b>",),)}
-    page = audit_body(audit | {"findings": [bad]})
+def test_files_and_page_escape_what_data_say(files: tuple[Path, Path], audit: Audit) -> None:
+    measurements, evidence = files
+    write_audit(study_names(), measurements.parent, evidence, CHOICE)
+    folder = measurements.with_name("audit")
+    assert {path.name for path in folder.iterdir()} == {"audit.json", "claims.csv", "findings.csv"}
+    assert len(pd.read_csv(folder / "claims.csv")) == len(audit.claims)
+    bad = replace(audit.findings[0], title="<script>alert(1)</script>", head=("a",), rows=(("<b>",),))
+    page = audit_body(replace(audit, findings=(bad,)).plain(), [])
     assert "<script>" not in page
     assert "&lt;b&gt;" in page
     assert "Withdrawn" in page
@@ -215,11 +226,12 @@ def test_files_and_page_escape_what_data_say(files: tuple[Path, Path], tmp_path:
 
 
 def test_only_findings_that_stand_flag() -> None:
-    told = [
-        {"id": "a", "status": STANDS, "cells": ("x", "y")},
-        {"id": "b", "status": "does not reproduce", "cells": ("x",)},
-    ]
-    assert flags(told) == {"x": ["a"], "y": ["a"]}
+    none = {"true_of": {}, "command": ""}
+    stands = ShownFinding(**vars(FOUND.stand[0]) | {"id": "a"}, status=STANDS, cells=("x", "y"), **none)
+    assert flags([stands, replace(stands, id="b", status="does not reproduce", cells=("x",))]) == {
+        "x": ["a"],
+        "y": ["a"],
+    }
 
 
 def claim(printed: str, study: str, **changes) -> Claim:
@@ -260,13 +272,13 @@ def test_a_cell_with_a_footnote_is_not_compared_with_one_without() -> None:
     marked = claim("22.0*", "b", notes=("* reproduced results",))
     assert not list(conflicts(material(claim("20.0", "a"), marked)))
     assert list(conflicts(material(marked, replace(marked, id="c/t/row/c", printed="23.0*"))))
-    settings = {"row": {"row": "row", "prints": {"c": ["22.0", "21.3"]}}}
+    settings = {"row": Peer(frames=1, evaluated="all", emits="all", row="row", prints={"c": ["22.0", "21.3"]})}
     assert not list(conflicts(material(claim("22.0", "a"), claim("21.3", "b"), peers=settings)))
     assert list(conflicts(material(claim("22.0", "a"), claim("21.4", "b"), peers=settings)))
 
 
 def test_the_papers_own_footnotes_reach_their_cells(files: tuple[Path, Path]) -> None:
-    ledger = make_ledger(["posemamba", "sasmamba"], read_measurements(files[0]), **OPTIONS)
+    ledger = make_ledger(["posemamba", "sasmamba"], read_cells(files[0].with_name("cells.csv")))
     assert ledger.claims[f"{MAIN}/posemamba-s/p1_gt"].notes == ("* reproduced results",)
     assert ledger.claims[f"{MAIN}/posemamba-s/p1"].notes == ()  # has no mark
     assert ledger.claims[f"{MAIN}/sasmamba/macs"].notes == ()  # ours
@@ -285,6 +297,6 @@ def test_addresses_are_whole() -> None:
 
 
 def test_missing_files_end_in_one_line(tmp_path: Path) -> None:
-    pd.DataFrame(columns=COLUMNS).to_csv(tmp_path / "m.csv", index=False)
+    write_report(pd.DataFrame(columns=COLUMNS), tmp_path)
     with pytest.raises(InputError, match=r"evidence\.json: no such file"):
-        write_audit(["posemamba"], tmp_path / "m.csv", tmp_path / "evidence.json", tmp_path, **OPTIONS)
+        write_audit(["posemamba"], tmp_path, tmp_path / "evidence.json", CHOICE)

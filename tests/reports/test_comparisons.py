@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from demo_results import judged
 
 from base.errors import InputError
 from metrics.statistics import resample
-from reports.comparisons import NO_RESAMPLES, compare_table, read_comparisons, write_comparisons
-from reports.layout import make_view
+from reports.comparisons import NO_RESAMPLES, Comparison, Floors, compare_table, read_comparisons, write_comparisons
 from reports.measurements import COLUMNS, Choice
-from reports.tables import build_table
+from reports.tables.layout import make_view
+from reports.tables.numbers import Numbers
 from studies.types import LiftingColumn, Row, Study, Table
 
 CHOICE = Choice(scale="quick", dataset="synthetic", seeds=(0, 1, 2))
@@ -50,31 +51,37 @@ def measurements(tmp_path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def compared(measurements: pd.DataFrame, floors: Floors | None = None) -> list[Comparison]:
+    return compare_table("demo", TABLE, Numbers(measurements, CHOICE), floors or {})
+
+
 def test_outcomes_are_of_paired_runs_and_adjusted_for_the_table(measurements: pd.DataFrame) -> None:
-    found = {row["row"]: row for row in compare_table("demo", TABLE, measurements, {}, CHOICE)}
-    assert {name: row["outcome"] for name, row in found.items()} == {"b": "worse", "l": "within noise", "x": ""}
-    assert found["b"]["low"] < 8 < found["b"]["high"]
-    assert found["b"]["p_holm"] == pytest.approx(2 * found["b"]["p"])  # two p-values are known
-    assert found["x"]["why"] == NO_RESAMPLES
+    found = {comparison.row: comparison for comparison in compared(measurements)}
+    assert {name: comparison.outcome for name, comparison in found.items()} == {
+        "b": "worse",
+        "l": "within noise",
+        "x": "",
+    }
+    assert found["b"].low < 8 < found["b"].high
+    assert found["b"].p_holm == pytest.approx(2 * found["b"].p)  # two p-values are known
+    assert found["x"].why == NO_RESAMPLES
 
 
 def test_a_difference_below_the_noise_floor_of_its_device_is_noise(measurements: pd.DataFrame) -> None:
     for floor, outcome in {7.0: "worse", 20.0: "within noise"}.items():
-        rows = compare_table("demo", TABLE, measurements, {("CPU", "mpjpe"): floor}, CHOICE)
-        assert rows[0]["outcome"] == outcome
-    assert compare_table("demo", TABLE, measurements, {("GPU", "mpjpe"): 20.0}, CHOICE)[0]["outcome"] == "worse"
+        assert compared(measurements, {("CPU", "mpjpe"): floor})[0].outcome == outcome
+    assert compared(measurements, {("GPU", "mpjpe"): 20.0})[0].outcome == "worse"
 
 
 def test_one_seed_is_said_and_tables_without_a_reference_are_not_compared(measurements: pd.DataFrame) -> None:
     first = measurements[measurements["seed"] == 0]
-    assert "one seed" in compare_table("demo", TABLE, first, {}, CHOICE)[0]["why"]
-    assert compare_table("demo", replace(TABLE, reference=""), measurements, {}, CHOICE) == []
+    assert "one seed" in compared(first)[0].why
+    assert compare_table("demo", replace(TABLE, reference=""), Numbers(measurements, CHOICE), {}) == []
 
 
 def test_a_table_shows_the_outcome_beside_the_number(measurements: pd.DataFrame) -> None:
-    rows = compare_table("demo", TABLE, measurements, {}, CHOICE)
     study = Study(name="demo", title="Demo", venue="", link="", tables=(TABLE,))
-    cells = build_table(study, TABLE, measurements, pd.DataFrame(rows), scale="quick", dataset="synthetic")
+    cells = judged(study, TABLE, measurements, compared(measurements))
     view = make_view(study, TABLE, cells, CHOICE)
     worse = view.sections[0][1][1].cells[0]
     assert (worse.outcome, worse.outcome_symbol) == ("worse", "▼")
@@ -87,7 +94,7 @@ def test_written_comparisons_are_read_again(measurements: pd.DataFrame, tmp_path
     csv, noise = tmp_path / "measurements.csv", tmp_path / "noise.csv"
     measurements.to_csv(csv, index=False)
     noise.write_text("device,metric,floor\nCPU,mpjpe,0.0\n")
-    path = write_comparisons(["posemamba"], csv, noise, tmp_path / "c.csv", scale="quick", dataset="synthetic")
+    path = write_comparisons(["posemamba"], csv, noise, tmp_path / "c.csv", CHOICE)
     read_comparisons(path)
     path.write_text("a,b\n")
     with pytest.raises(InputError, match=r"c\.csv: lacks the columns"):

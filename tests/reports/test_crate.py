@@ -9,12 +9,15 @@ from rocrate.rocrate import ROCrate
 
 from base.errors import InputError
 from reports.crate import write_crate
+from reports.measurements import Choice
+
+CHOICE = Choice(**OPTIONS)
 
 
 def test_the_crate_names_files_papers_settings_and_revisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     report = write_report(tmp_path)
-    path = write_crate([DEMO], report, **OPTIONS)
+    path = write_crate([DEMO], report, CHOICE)
     written = path.read_bytes()
     crate = ROCrate(report)
     files = {entity.id for entity in crate.data_entities}
@@ -25,10 +28,10 @@ def test_the_crate_names_files_papers_settings_and_revisions(tmp_path: Path, mon
     assert {entity["name"]: entity["value"] for entity in action["object"]}["scale"] == "quick"
     assert action["instrument"]["softwareVersion"]
     assert {entity.id for entity in action["result"]} == files
-    assert write_crate([DEMO], report, **OPTIONS).read_bytes() == written
+    assert write_crate([DEMO], report, CHOICE).read_bytes() == written
 
 
 def test_a_folder_without_measurements_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"measurements\.csv: no such file"):
-        write_crate([], tmp_path, **OPTIONS)
+        write_crate([], tmp_path, CHOICE)
     assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ import pytest
 from demo_results import DEMO, OPTIONS
 from demo_site import write_report
 
+from reports.measurements import Choice
 from reports.site.build import write_site
 from reports.site.guide import guide
 from workflow.__main__ import COMMANDS
@@ -148,7 +149,7 @@ def test_revisions_that_the_docs_name_are_in_the_history() -> None:
 def test_commands_on_the_pages_run_from_a_fresh_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     report = write_report(tmp_path)
-    site = write_site([DEMO], report, report / "site", **OPTIONS).parent
+    site = write_site([DEMO], report, report / "site", Choice(**OPTIONS)).parent
     findings = json.loads((report / "audit/audit.json").read_text(encoding="utf-8"))["findings"]
     told = [finding["command"] for finding in findings if finding["command"]]
     assert len(told) > 10

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from demo_results import DEMO, OPTIONS
+from demo_results import DEMO, OPTIONS, by_place, judged
 from demo_site import write_report
 
 from reports.audit.ledger import make_ledger
-from reports.layout import make_view
 from reports.measurements import Choice, pick, read_measurements
 from reports.site.build import write_site
 from reports.summary import summary_lines
-from reports.tables import build_table, write_tables
+from reports.tables.cell import Cell
+from reports.tables.judge import judge, judge_studies
+from reports.tables.layout import make_view
+from reports.tables.writers import write_tables
 from studies.types import Study
 
 DATA = "synthetic-sh-like"
@@ -34,11 +36,11 @@ def without(measurements: pd.DataFrame, *seeds: int) -> pd.DataFrame:
     return measurements.drop(mine.index[mine["seed"].isin(seeds)])
 
 
-def cells_of(demo: Study, measurements: pd.DataFrame, failed: list[dict]) -> pd.DataFrame:
-    return build_table(demo, demo.table("table1"), measurements, **OPTIONS, failed=failed)
+def cells_of(demo: Study, measurements: pd.DataFrame, failed: list[dict]) -> tuple[Cell, ...]:
+    return judged(demo, demo.table("table1"), measurements, failed=failed)
 
 
-def texts(demo: Study, cells: pd.DataFrame, row: str, column: str) -> object:
+def texts(demo: Study, cells: tuple[Cell, ...], row: str, column: str) -> object:
     """A cell as pages show it."""
     table = demo.table("table1")
     view = make_view(demo, table, cells, Choice(**OPTIONS))
@@ -49,9 +51,9 @@ def texts(demo: Study, cells: pd.DataFrame, row: str, column: str) -> object:
 
 def test_a_cell_whose_runs_all_failed_says_so(demo: Study, measurements_csv: Path) -> None:
     cells = cells_of(demo, without(read_measurements(measurements_csv), 0, 1, 2), [ALL])
-    cell = cells.set_index(["row", "column"]).loc["posemamba-s", "p1"]
-    assert cell["verdict"] == "not run"
-    assert cell["why"] == "failed: seeds 0, 1, 2: pretrain x: the loss is nan (log: a/train.log)"
+    cell = by_place(cells)["posemamba-s", "p1"]
+    assert cell.verdict == "not run"
+    assert cell.why == "failed: seeds 0, 1, 2: pretrain x: the loss is nan (log: a/train.log)"
     shown, view = texts(demo, cells, "posemamba-s", "p1")
     assert shown.measured == "failed"
     assert any("a/train.log" in why for _, why, _ in view.reasons)
@@ -61,9 +63,9 @@ def test_a_cell_whose_runs_all_failed_says_so(demo: Study, measurements_csv: Pat
 def test_a_mean_of_the_seeds_that_ended_says_of_how_many(demo: Study, measurements_csv: Path) -> None:
     measurements = without(read_measurements(measurements_csv), 1)
     cells = cells_of(demo, measurements, [ONE])
-    cell = cells.set_index(["row", "column"]).loc["posemamba-s", "p1"]
-    assert (cell["n"], cell["seeds_failed"], cell["verdict"]) == (2, 1, "not comparable")
-    assert cell["why"].endswith("; failed: seed 1: it was killed (log: b/train.log)")
+    cell = by_place(cells)["posemamba-s", "p1"]
+    assert (cell.n, cell.seeds_failed, cell.verdict) == (2, 1, "not comparable")
+    assert cell.why.endswith("; failed: seed 1: it was killed (log: b/train.log)")
     shown, view = texts(demo, cells, "posemamba-s", "p1")
     assert shown.spread.endswith("(2 of 3 seeds)")
     assert any("b/train.log" in why for _, why, _ in view.reasons)
@@ -72,9 +74,9 @@ def test_a_mean_of_the_seeds_that_ended_says_of_how_many(demo: Study, measuremen
 def test_a_count_that_failed_says_so_and_others_stay(demo: Study, measurements_csv: Path) -> None:
     measurements = read_measurements(measurements_csv)
     lost = measurements["variant"].eq("posemamba-b") & measurements["run"].eq("")
-    cells = cells_of(demo, measurements[~lost], [COUNTS]).set_index(["row", "column"])
-    assert cells.loc[("posemamba-b", "params"), "why"] == "failed: count z: RuntimeError: broken (log: c.log)"
-    assert cells.loc[("posemamba-s", "params"), "verdict"] == "reproduced"
+    cells = by_place(cells_of(demo, measurements[~lost], [COUNTS]))
+    assert cells["posemamba-b", "params"].why == "failed: count z: RuntimeError: broken (log: c.log)"
+    assert cells["posemamba-s", "params"].verdict == "reproduced"
 
 
 def test_without_a_failure_nothing_is_said_of_one(demo: Study, measurements_csv: Path) -> None:
@@ -86,25 +88,27 @@ def test_without_a_failure_nothing_is_said_of_one(demo: Study, measurements_csv:
 def test_every_format_and_the_summary_say_it(demo: Study, measurements_csv: Path, tmp_path: Path) -> None:
     measurements = without(read_measurements(measurements_csv), 0, 1, 2)
     measurements.to_csv(tmp_path / "measurements.csv", index=False)
-    write_tables(DEMO, tmp_path / "measurements.csv", tmp_path / "tables", **OPTIONS, failed=[ALL])
-    for kind in ("csv", "md", "tex", "html", "json"):
+    choice = Choice(**OPTIONS, failed=[ALL])
+    judge([DEMO], tmp_path / "measurements.csv", "", tmp_path / "cells.csv", choice)
+    write_tables([DEMO], tmp_path / "cells.csv", tmp_path / "tables", choice)
+    for kind in ("csv", "md", "tex", "json"):
         text = (tmp_path / f"tables/demo-table1.{kind}").read_text(encoding="utf-8")
         assert "failed" in text, kind
         assert "a/train.log" in text, kind
     assert any("cells say that something failed" in line for line in summary_lines(tmp_path))
 
 
-def test_the_ledger_says_it(measurements_csv: Path) -> None:
+def test_the_ledger_says_it(demo: Study, measurements_csv: Path) -> None:
     measurements = without(read_measurements(measurements_csv), 0, 1, 2)
-    claims = make_ledger([DEMO], measurements, **OPTIONS, failed=[ALL]).claims
-    assert claims["demo/table1/posemamba-s/p1"].why.startswith("failed: seeds 0, 1, 2: ")
+    cells = judge_studies([demo], measurements, Choice(**OPTIONS, failed=[ALL]))
+    assert make_ledger([DEMO], cells).claims["demo/table1/posemamba-s/p1"].why.startswith("failed: seeds 0, 1, 2: ")
 
 
 def test_the_site_lists_failed_jobs_and_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     report = write_report(tmp_path)
     (report / "comparisons.csv").unlink()  # comparing failed as well
-    write_site([DEMO], report, report / "site", **OPTIONS, failed=[ONE | {"why": "<b>"}, COUNTS])
+    write_site([DEMO], report, report / "site", Choice(**OPTIONS, failed=[ONE | {"why": "<b>"}, COUNTS]))
     overview, runs = (report.joinpath("site", name).read_text(encoding="utf-8") for name in ("index.html", "runs.html"))
     assert "2 failed jobs" in overview
     assert "train_run y: &lt;b&gt; (<code>b/train.log</code>)" in overview

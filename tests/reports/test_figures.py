@@ -1,6 +1,7 @@
 """Figures: drawn from files, the same bytes each time, and words where something was not run."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from xml.etree import ElementTree
@@ -12,8 +13,11 @@ from demo_results import DEMO, OPTIONS, write_results
 import reports
 from base.errors import InputError
 from metrics.lifting import image_millimetres
-from reports.figures import write_figure
+from reports.figures import read_sources, write_figure
 from reports.figures.poses import pick_frames
+from reports.measurements import Choice
+
+CHOICE = Choice(**OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +30,7 @@ def results(tmp_path_factory) -> Path:
 def draw(results: Path, figure: str, stem: Path) -> tuple[str, bytes]:
     """Text of the SVG and bytes of the PNG."""
     files = {"prepared": results / "prepared", "orders": results / "scan_orders.npz"}
-    svg, png = write_figure(DEMO, figure, results / "measurements.csv", stem, **files, **OPTIONS)
+    svg, png = write_figure(DEMO, figure, read_sources(results, CHOICE, **files), stem)
     return svg.read_text(encoding="utf-8"), png.read_bytes()
 
 
@@ -49,8 +53,7 @@ def test_what_was_measured_says_its_scale(results, figure, tmp_path):
 
 
 def test_a_run_that_is_missing_is_said_in_words(results, tmp_path):
-    options = OPTIONS | {"scale": "open"}
-    svg, _ = write_figure(DEMO, "maps", results / "measurements.csv", tmp_path / "a", **options)
+    svg, _ = write_figure(DEMO, "maps", read_sources(results, replace(CHOICE, scale="open")), tmp_path / "a")
     text = ElementTree.parse(svg).getroot().find(".//{http://purl.org/dc/elements/1.1/}description").text
     assert text.startswith("Not drawn: posemamba-s was not trained by recipe posemamba on synthetic-sh-like")
 
@@ -58,11 +61,9 @@ def test_a_run_that_is_missing_is_said_in_words(results, tmp_path):
 def test_damaged_files_are_named(results, tmp_path):
     (tmp_path / "orders.npz").write_bytes((results / "scan_orders.npz").read_bytes()[:300])
     with pytest.raises(InputError, match=r"orders\.npz"):
-        write_figure(
-            DEMO, "scans", results / "measurements.csv", tmp_path / "a", orders=tmp_path / "orders.npz", **OPTIONS
-        )
+        write_figure(DEMO, "scans", read_sources(results, CHOICE, orders=tmp_path / "orders.npz"), tmp_path / "a")
     with pytest.raises(InputError, match="no figure 'figure9'"):
-        write_figure(DEMO, "figure9", results / "measurements.csv", tmp_path / "a", **OPTIONS)
+        write_figure(DEMO, "figure9", read_sources(results, CHOICE), tmp_path / "a")
     assert not list(tmp_path.glob("a*"))
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from demo_results import judged
 
 from reports.figures.leaderboard import Place, front
-from reports.tables import build_table
-from reports.verdicts import same_digits
+from reports.tables.verdicts import same_digits
 from studies.load import load_study
 from studies.measurements import COLUMNS
 from studies.printed import cut_off, parse_printed
@@ -38,10 +38,10 @@ def test_costs_are_sorted_and_those_of_one_frame_are_not_divided() -> None:
     table = replace(table, rows=tuple(row for row in table.rows if row.id in few))
     rows = list(evaluated_rows(count_all(few, ("true",))))
     measured = pd.DataFrame(rows, columns=COLUMNS).astype({"value": float})
-    cells = build_table(study, table, measured, scale="quick", dataset="synthetic")
-    released = cells[cells["column"] == "released"].set_index("row")["measured"]
-    assert released.is_monotonic_increasing
-    here = cells[cells["column"] == "here"].set_index("row")["measured"]
+    cells = judged(study, table, measured)
+    released = {cell.row: cell.measured for cell in cells if cell.column == "released"}
+    assert list(released.values()) == sorted(released.values())
+    here = {cell.row: cell.measured for cell in cells if cell.column == "here"}
     assert (
         here["p-stmo-s"] == released["p-stmo-s"] == pytest.approx(2 * 863.901696)
     )  # M: a pass a frame, and the mirrored one

@@ -15,7 +15,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from reports.audit.write import write_audit
 from reports.comparisons import write_comparisons
+from reports.measurements import Choice
 from reports.site.build import write_site
+from reports.tables.judge import judge
 
 pytestmark = [pytest.mark.slow, needs_browser()]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
@@ -28,13 +30,16 @@ def chromium() -> Iterator[Browser]:
         yield running
 
 
+CHOICE = Choice(**OPTIONS)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("browsed")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         report = write_report(root)
-        return write_site([DEMO], report, report / "site", **OPTIONS).parent
+        return write_site([DEMO], report, report / "site", CHOICE).parent
 
 
 @pytest.fixture
@@ -186,25 +191,22 @@ def test_the_switch_shows_the_true_count_instead_and_keeps_its_link(page: Page, 
     assert page.url.endswith("counts.html#true-posemamba-s")
 
 
-def test_figure_1_moves_to_the_true_counts(page: Page, site: Path) -> None:
-    open_page(page, site, "demo.html")
-    chart = page.locator(".chart")
-    read = "element => element.data.map(trace => trace.x.length)"
-    assert chart.evaluate(read) == [4, 4]  # ours and others
-    page.locator("[data-chart-state=true]").click()
-    assert chart.evaluate(read) == [4]
-    page.get_by_text("The numbers as a table").click()
-    assert page.locator("#demo-figure1-chart table tbody tr").count() == 8
+def test_a_chart_has_its_numbers_as_a_table(page: Page, site: Path) -> None:
+    open_page(page, site, "curves.html")
+    chart = page.locator(".chart").first
+    traces = chart.evaluate("element => element.data.length")
+    page.get_by_text("The numbers as a table").first.click()
+    assert page.locator(".card").first.locator("tbody tr").count() == traces > 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_tools_of_a_chart_are_hidden_until_the_pointer_is_there(chromium: Browser, site: Path, scheme: str) -> None:
     context = chromium.new_context(viewport=DESK, color_scheme=scheme)
-    page = open_page(context.new_page(), site, "demo.html")
+    page = open_page(context.new_page(), site, "curves.html")
     bar = page.locator(".chart .modebar-group").first
     page.locator("h1").hover()
     expect(bar).to_have_css("opacity", "0")
-    page.locator(".chart").hover()
+    page.locator(".chart").first.hover()
     expect(bar).to_have_css("opacity", "1")
     grounds = page.locator(".chart .modebar, .chart .modebar-group").evaluate_all(
         "all => all.map(element => getComputedStyle(element).backgroundColor)"
@@ -321,9 +323,10 @@ def test_an_index_of_many_runs_opens_at_once(
     pd.DataFrame(columns=["device", "metric", "floor"]).to_csv(tmp_path / "noise.csv", index=False)
     (tmp_path / "evidence.json").write_text("{}", encoding="utf-8")
     csv = report / "measurements.csv"
-    write_comparisons([], csv, tmp_path / "noise.csv", report / "comparisons.csv", **OPTIONS)
-    write_audit([], csv, tmp_path / "evidence.json", report / "audit", **OPTIONS)
-    site = write_site([], report, report / "site", **OPTIONS).parent
+    comparisons = write_comparisons([], csv, tmp_path / "noise.csv", report / "comparisons.csv", CHOICE)
+    judge([], csv, comparisons, report / "cells.csv", CHOICE)
+    write_audit([], report, tmp_path / "evidence.json", CHOICE)
+    site = write_site([], report, report / "site", CHOICE).parent
     context = chromium.new_context(viewport=DESK)
     page = context.new_page()
     began = time.monotonic()

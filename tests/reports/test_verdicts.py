@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.measurements import Choice, Summary
-from reports.verdicts import judge_accuracy, judge_efficiency, judge_missing, same_digits
+from reports.measurements import Summary
+from reports.tables.verdicts import judge_accuracy, judge_efficiency, judge_missing, same_digits
 from studies.printed import parse_printed
 
 SASMAMBA = {"paper": 2_603_918_016.0, "true": 4_120_424_640.0}  # MACs of a clip
@@ -43,13 +43,13 @@ def test_an_own_convention_that_agrees_is_never_listed_as_another(value):
     ],
 )
 def test_only_the_papers_scale_and_data_are_compared(scale, dataset, mean, verdict):
-    judged = judge_accuracy(parse_printed("41.8", "mm"), Summary(3, mean), Choice(scale, dataset), "human36m")
+    judged = judge_accuracy(parse_printed("41.8", "mm"), Summary(3, mean), scale, "human36m", dataset)
     assert judged.verdict == verdict
 
 
 def test_reasons_say_what_is_missing():
     printed = parse_printed("41.8", "mm")
-    quick = judge_accuracy(printed, Summary(3, 70.0), Choice("quick", "synthetic"), "human36m")
+    quick = judge_accuracy(printed, Summary(3, 70.0), "quick", "human36m", "synthetic")
     assert quick.why == "scale quick: a shrunken net on synthetic motion; the printed number is for Human3.6M"
     assert judge_missing(printed, "no implementation yet").why == "no implementation yet"
     assert judge_missing(None, "no implementation yet").why.endswith("the paper prints no value")

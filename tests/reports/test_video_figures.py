@@ -10,8 +10,9 @@ from demo_results import OPTIONS
 
 from base.errors import InputError
 from models.ssm.orders import VIDEO_PAIRS, drawn_orders, pair_orders
-from reports.figures import write_figure
+from reports.figures import Sources, write_figure
 from reports.figures.video_scans import GAP, PAIRS
+from reports.measurements import Choice, read_measurements
 
 
 @pytest.fixture
@@ -21,12 +22,13 @@ def files(tmp_path: Path) -> dict[str, Path]:
     columns = ["part", "params", "macs_paper", "macs_true"]
     table = pd.DataFrame([(name, *(10**9 * n for n in counts)) for name, *counts in rows], columns=columns)
     table.to_csv(tmp_path / "parts.csv", index=False)
-    return {"orders": tmp_path / "orders.npz", "parts_csv": tmp_path / "parts.csv"}
+    return {"orders": tmp_path / "orders.npz", "parts": tmp_path / "parts.csv"}
 
 
 def draw(figure: str, measurements_csv: Path, stem: Path, files: dict[str, Path]) -> str:
     """The SVG's caption."""
-    svg, png = write_figure("glsmamba", figure, measurements_csv, stem, **files, **OPTIONS)
+    sources = Sources(read_measurements(measurements_csv), (), Choice(**OPTIONS), **files)
+    svg, png = write_figure("glsmamba", figure, sources, stem)
     assert png.read_bytes().startswith(b"\x89PNG")
     return ElementTree.parse(svg).getroot().find(".//{http://purl.org/dc/elements/1.1/}description").text
 
@@ -59,8 +61,8 @@ def test_files_that_are_damaged_or_absent_are_named(measurements_csv, tmp_path, 
     np.savez(files["orders"], **{name: array for name, array in orders.items() if name != "windowed"})
     with pytest.raises(InputError, match=r"orders\.npz: has no windowed; delete it"):
         draw("scan-orders", measurements_csv, tmp_path / "a", files)
-    files["parts_csv"].write_text("part,params\n", encoding="utf-8")
+    files["parts"].write_text("part,params\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"parts\.csv: lacks the columns macs_paper, macs_true"):
         draw("parts", measurements_csv, tmp_path / "a", files)
-    files["parts_csv"].unlink()
+    files["parts"].unlink()
     assert draw("parts", measurements_csv, tmp_path / "a", files).startswith("Not drawn: parts.csv is not there")

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from demo_results import by_place, judged
 
-from reports.layout import count_verdicts, make_view
 from reports.measurements import Choice
-from reports.tables import build_table
-from reports.writers import markdown
+from reports.tables.cell import count_verdicts
+from reports.tables.layout import make_view
+from reports.tables.writers import markdown
 from studies.measurements import COLUMNS
 from studies.types import Row, Study, Table, VideoColumn
 
@@ -48,8 +49,12 @@ def measured(*rows):
 
 
 def cells(*rows, **options):
-    table = build_table(STUDY, TABLE, measured(*rows), **OPTIONS | options)
-    return table, table.set_index(["row", "column"])
+    table = judged(STUDY, TABLE, measured(*rows), **OPTIONS | options)
+    return table, by_place(table)
+
+
+def verdict_of(cell):
+    return cell.verdict, cell.why
 
 
 VIDEO = [
@@ -65,15 +70,15 @@ def memory(mebibytes):
 
 def test_a_benchmark_that_is_not_here_needs_registration():
     _, cell = cells(*VIDEO)
-    assert tuple(cell.loc[("ours", "mean"), ["verdict", "why"]]) == ("not run", "data needs registration")
-    assert tuple(cell.loc[("peer", "mean"), ["verdict", "why"]]) == ("not run", "no implementation yet")
-    assert cell["measured"].loc[[("ours", "mean"), ("ours", "gt")]].isna().all()
+    assert verdict_of(cell["ours", "mean"]) == ("not run", "data needs registration")
+    assert verdict_of(cell["peer", "mean"]) == ("not run", "no implementation yet")
+    assert cell["ours", "mean"].measured is cell["ours", "gt"].measured is None
 
 
 def test_box_settings_and_neighbours_are_never_mixed():
     table, cell = cells(*VIDEO)
-    assert list(cell.loc["ours"].loc[["video", "video_gt", "copies"], "measured"]) == [60, 70, 50]
-    assert set(cell.loc["ours"].loc[["video", "video_gt", "copies"], "verdict"]) == {"not comparable"}
+    assert [cell["ours", column].measured for column in ("video", "video_gt", "copies")] == [60, 70, 50]
+    assert {cell["ours", column].verdict for column in ("video", "video_gt", "copies")} == {"not comparable"}
     details = [heading.detail for heading in make_view(STUDY, TABLE, table, Choice(**OPTIONS)).headings]
     assert details == [
         "%, PoseTrack2017, boxes not stated",
@@ -88,13 +93,13 @@ def test_where_the_data_are_there_the_box_setting_decides():
     """A number for boxes that the paper does not state is compared with none."""
     own = {"scale": "paper", "dataset": "video-posetrack17"}
     _, cell = cells(row("poseval+gt-boxes/val/last", 87.0, **own), scale="paper")
-    assert cell.loc[("ours", "gt"), "measured"] == 87
-    assert cell.loc[("ours", "mean"), "verdict"] == "not comparable"
-    assert cell.loc[("ours", "mean"), "why"] == "which boxes is not stated: 87.0 with true boxes"
+    assert cell["ours", "gt"].measured == 87
+    assert cell["ours", "mean"].verdict == "not comparable"
+    assert cell["ours", "mean"].why == "which boxes is not stated: 87.0 with true boxes"
     stated = replace(TABLE, columns=(replace(TABLE.columns[0], boxes="gt"),))
     numbers = measured(row("poseval+gt-boxes/val/last", 87.0, **own))
-    table = build_table(STUDY, stated, numbers, **OPTIONS | {"scale": "paper"})
-    assert list(table["verdict"]) == ["not run", "reproduced", "not run"]
+    table = judged(STUDY, stated, numbers, **OPTIONS | {"scale": "paper"})
+    assert [cell.verdict for cell in table] == ["not run", "reproduced", "not run"]
 
 
 @pytest.mark.parametrize(
@@ -107,28 +112,28 @@ def test_where_the_data_are_there_the_box_setting_decides():
 )
 def test_out_of_memory_is_judged_by_the_prediction(mebibytes, verdict, why):
     table, cell = cells(*VIDEO, memory(mebibytes))
-    assert tuple(cell.loc[("large", "mean"), ["verdict", "why"]]) == (verdict, why)
+    assert verdict_of(cell["large", "mean"]) == (verdict, why)
     assert count_verdicts(table)[verdict] == 1
     page = markdown(make_view(STUDY, TABLE, table, Choice(**OPTIONS)))
     assert "OOM" in page
     assert why.replace(">", r"\>") in page
-    assert cell.loc[("large", "video"), "why"].startswith("not trained: the paper prints out of memory")
+    assert cell["large", "video"].why.startswith("not trained: the paper prints out of memory")
 
 
 def test_out_of_memory_without_a_prediction_is_not_run():
     table, cell = cells(*VIDEO)
-    assert tuple(cell.loc[("large", "mean"), ["verdict", "why"]]) == ("not run", "training_memory not predicted")
+    assert verdict_of(cell["large", "mean"]) == ("not run", "training_memory not predicted")
     assert count_verdicts(table) == {"reproduced": 0, "differs": 0, "not comparable": 0, "not run": 3}
 
 
 def test_no_lifting_baselines_stand_in_a_table_of_videos():
     table, _ = cells(*VIDEO)
-    assert list(dict.fromkeys(table["row"])) == ["peer", "ours", "large"]
+    assert list(dict.fromkeys(cell.row for cell in table)) == ["peer", "ours", "large"]
 
 
 def test_a_table_of_printed_numbers_alone_names_no_scale():
     """Nothing of it was measured here, at whatever scale."""
     table = replace(TABLE, columns=TABLE.columns[:2])
-    view = make_view(STUDY, table, build_table(STUDY, table, measured(*VIDEO), **OPTIONS), Choice(**OPTIONS))
+    view = make_view(STUDY, table, judged(STUDY, table, measured(*VIDEO), **OPTIONS), Choice(**OPTIONS))
     assert (view.notice, "scale" in view.caption) == ("", False)
     assert "the data are not here" in view.caption

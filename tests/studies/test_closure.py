@@ -38,11 +38,21 @@ def test_an_edit_of_one_kinds_task_concerns_no_training_of_the_other() -> None:
 
 
 def test_reports_import_no_torch_and_no_model() -> None:
-    files = closure("reports.tables", "reports.figures", "reports.site.build", "workflow.measuring.lifting_scores")
+    files = closure(
+        "reports.tables.judge", "reports.figures", "reports.site.build", "workflow.measuring.lifting_scores"
+    )
     assert not [f for f in files if f.startswith(("models/", "training/"))]
-    assert {"reports/templates/site/base.html", "reports/site/assets/site.js"} <= set(files)
+    assert {"reports/site/templates/base.html", "reports/site/assets/site.js"} <= set(files)
     files += closure("workflow.measuring.video_scores")
     assert not [f for f in files if f.endswith(".py") and "import torch" in (ROOT / f).read_text(encoding="utf-8")]
+
+
+def test_what_shows_cells_does_not_depend_on_what_judges_them() -> None:
+    judging = {"reports/tables/judge.py", "reports/tables/kinds.py", "reports/tables/verdicts.py"}
+    assert judging <= set(closure("reports.tables.judge"))
+    shown = ("tables.writers", "figures", "audit.write", "site.build", "crate", "summary")
+    assert not judging & {file for room in shown for file in closure(f"reports.{room}")}
+    assert "reports/site/templates/base.html" not in closure("reports.tables.judge")
 
 
 def test_every_file_exists_and_appears_once() -> None:

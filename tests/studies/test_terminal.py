@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from base.terminal import PLAIN
-from reports.layout import OUTCOMES, SYMBOLS
+from reports.tables.layout import OUTCOMES, SYMBOLS
 
 # Ways in which a terminal is not UTF-8. (Under LC_ALL=C alone Python speaks UTF-8 all the same, unless told not to.)
 ENCODINGS = [

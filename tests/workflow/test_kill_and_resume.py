@@ -8,6 +8,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from subprocess import Popen
 
+import psutil
 import pytest
 import torch
 from checkout import BIN, PROFILE, Checkout, only_error
@@ -92,7 +93,12 @@ def test_a_stopped_snakemake_is_told_and_the_next_make_goes_on_by_itself(tmp_pat
         step = wait_for_step(checkout / STATE, process, enough=STEPS)
         process.send_signal(signal.SIGINT)  # to it alone, as `kill` and `timeout` do; its job goes on
         if process.poll() is None:
+            jobs = psutil.Process(process.pid).children(recursive=True)
+            for job in jobs:
+                job.suspend()  # it must not end while the command looks
             assert f"(process {process.pid}" in only_error(checkout.python("-m", "workflow", "resume"))
+            for job in jobs:
+                job.resume()
         os.killpg(process.pid, signal.SIGINT)
         process.wait(timeout=PATIENCE)
     finally:

@@ -10,13 +10,12 @@ from torch import Tensor, nn
 
 import models
 from base.files import write_csv
-from metrics.efficiency import CONVENTIONS, Count, count_under, latency, peak_memory, predict_memory
+from metrics.efficiency import CONVENTIONS, MEBIBYTE, Count, count_under, latency, peak_memory, predict_memory
 from models.ssm import backend_in_use
 from studies.measurements import Measurement
 from studies.variants import variant
 from training.provenance import device_name, revision
 
-MEBIBYTE = 2**20
 # fvcore runs the network, on zeros, which takes minutes for some of those on video, and does not see fused attention,
 # which the peers are made of: it counts those families alone.
 TRACED = ("baselines", "posemamba", "sasmamba")

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 import models
 from base.errors import left_out
-from metrics.efficiency import predict_memory
+from metrics.efficiency import MEBIBYTE, predict_memory
 from studies.recipes import Recipe, VideoRecipe, recipes
 from studies.scales import QUICK, scale_named
 from training.losses import heatmap_loss, weighted_loss
-from workflow.measuring.efficiency import MEBIBYTE, on_meta
+from workflow.measuring.efficiency import on_meta
 
 NETWORK, LOSS, ALLOCATION = "network", "loss", "allocation"
 KINDS = (NETWORK, LOSS, ALLOCATION)

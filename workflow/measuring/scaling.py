@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from base.files import write_csv
-from metrics.efficiency import MemoryLimitError, latency, peak_memory
+from metrics.efficiency import MEBIBYTE, MemoryLimitError, latency, peak_memory
 from models.ssm import backend_in_use
 from training.provenance import cpu_name, revision
 from workflow.measuring.curves import CURVES, WORKS, build, predicted_growth
@@ -24,7 +24,6 @@ from workflow.measuring.curves import CURVES, WORKS, build, predicted_growth
 PASS_SECONDS = 60.0  # a case whose single pass takes longer is left out
 MEMORY_SHARE = 0.7  # of the memory that is free: a case that needs more is left out
 TIMED_SECONDS, MOST_RUNS = 20.0, 9  # a case runs so long or so often, whichever is reached first
-MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True)

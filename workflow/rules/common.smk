@@ -72,7 +72,7 @@ TABLES = [
     (name, table, f"{REPORT}/tables/{name}-{table.id}.{kind}")
     for name, study in PLAN.studies.items()
     for table in study.tables
-    for kind in ["csv", "md", "tex", "html", "json"]
+    for kind in ["csv", "md", "tex", "json"]
 ]
 FIGURES = [
     (name, figure, f"{REPORT}/figures/{name}-{figure.id}.{kind}")
@@ -133,11 +133,11 @@ def lenient(wildcards, output):
 
 
 def reported(kind, planned):
-    """Files as outputs; a table's page and a drawing are shown by Snakemake's own report, by study."""
+    """Files as outputs; a table's cells and a drawing are shown by Snakemake's own report, by study."""
     shown = {"caption": f"../report/{kind}.rst", "category": f"{kind.title()}s"}
     marked = []
     for study, item, path in planned:
         labels = {kind: item.title}
         flagged = report(path, subcategory=study, labels=labels, **shown)
-        marked.append(flagged if path.endswith((".html", ".svg")) else path)
+        marked.append(flagged if path.endswith((".csv", ".svg")) else path)
     return marked

@@ -1,11 +1,31 @@
-# One process for all tables: reading the measurements takes longer than writing a table.
-rule tables:
+# Every cell of every table is judged once.
+rule judge:
     input:
         measurements=PLACES.measurements,
         comparisons=made([PLACES.comparisons]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         names=NAMES,
-        sources=closure("reports.tables"),
+        sources=closure("reports.tables.judge"),
+    output:
+        PLACES.cells,
+    log:
+        PLACES.log("judge"),
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        studies=STUDIES,
+        options=REPORT_OPTIONS,
+    script:
+        "../scripts/judge.py"
+
+
+# One process for all tables: its imports take longer than writing a table.
+rule tables:
+    input:
+        cells=PLACES.cells,
+        studies=collect("studies/{study}.yaml", study=STUDIES),
+        sources=closure("reports.tables.writers"),
     output:
         reported("table", TABLES),
         document=f"{REPORT}/tables/all.tex",
@@ -24,6 +44,7 @@ rule tables:
 # One job for all figures as well: its imports take longer than drawing.
 rule figures:
     input:
+        cells=PLACES.cells,
         measurements=PLACES.measurements,
         drawn=made(inputs.figure_inputs(PLAN, PLACES)),
         studies=collect("studies/{study}.yaml", study=STUDIES),
@@ -47,8 +68,8 @@ rule figures:
 
 rule site:
     input:
+        cells=PLACES.cells,
         measurements=PLACES.measurements,
-        comparisons=made([PLACES.comparisons]),
         audit=made(PLACES.audit),
         tables=paths(TABLES),
         figures=paths(FIGURES),
@@ -75,8 +96,8 @@ rule site:
 # RO-Crate metadata: what each file of the folder is, for machines.
 rule crate:
     input:
+        cells=PLACES.cells,
         measurements=PLACES.measurements,
-        comparisons=made([PLACES.comparisons]),
         audit=made(PLACES.audit),
         tables=paths(TABLES),
         figures=paths(FIGURES),
@@ -121,6 +142,7 @@ rule evidence:
 
 rule audit:
     input:
+        cells=PLACES.cells,
         measurements=PLACES.measurements,
         evidence=made([EVIDENCE]),
         studies=collect("studies/{study}.yaml", study=STUDIES),

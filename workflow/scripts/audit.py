@@ -1,8 +1,9 @@
 from pathlib import Path
 
 from reports.audit.write import write_audit
+from reports.measurements import Choice
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    read = (snakemake.input.measurements, str(snakemake.input.evidence))
-    write_audit(snakemake.params.studies, *read, Path(snakemake.output[0]).parent, **snakemake.params.options)
+    read = (Path(snakemake.input.cells).parent, str(snakemake.input.evidence))
+    write_audit(snakemake.params.studies, *read, Choice(**snakemake.params.options))

@@ -2,18 +2,18 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from reports.figures import write_figure
+from reports.figures import read_sources, write_figure
+from reports.measurements import Choice
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    measurements = snakemake.input.measurements
-    folder, how = (
-        Path(measurements).with_name("figures"),
-        {"lenient": snakemake.params.lenient, **snakemake.params.options},
-    )
+    report = Path(snakemake.input.cells).parent
+    sources = read_sources(report, Choice(**snakemake.params.options))
     with ProcessPoolExecutor(snakemake.threads, get_context("fork")) as workers:  # forked: nothing is imported twice
         drawn = [
-            workers.submit(write_figure, study, name, measurements, folder / f"{study}-{name}", **how)
+            workers.submit(
+                write_figure, study, name, sources, report / "figures" / f"{study}-{name}", snakemake.params.lenient
+            )
             for study, name in snakemake.params.figures
         ]
         for figure in drawn:

@@ -6,7 +6,8 @@ from reports.audit.checks.printed import PEERS, cost, is_quotient
 from reports.audit.closed_forms import macs
 from reports.audit.finding import COUNTS, Evidence, Material, Missing, check, factor, fit, fits, listed, short
 from reports.audit.ledger import Claim
-from reports.verdicts import REPRODUCED
+from reports.tables.cell import REPRODUCED
+from studies.claims import Peer
 
 OWN = ("posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")
 COUNTED = ("paper", "row", "printed", "profiler", "everything", "times")
@@ -80,13 +81,13 @@ def one_frame_out(material: Material) -> Evidence:
     rows = []
     for claim in material.column("macs_per_frame", *PEERS):
         (whole, frames), peer = cost(material, claim), material.peer(claim)
-        if peer and peer["evaluated"] == "centre" and is_quotient(claim.number, whole.number, frames):
+        if peer and peer.evaluated == "centre" and is_quotient(claim.number, whole.number, frames):
             rows += [] if _charged_in_full(material, claim, peer) else [(claim, whole, peer)]
     table = tuple(
-        (c.study, c.label, c.printed, whole.printed, "one frame" if peer["emits"] == "one" else "all frames")
+        (c.study, c.label, c.printed, whole.printed, "one frame" if peer.emits == "one" else "all frames")
         for c, whole, peer in rows
     )
-    factors = [int(material.fact(c, "frames")) // peer.get("every", 1) for c, _, peer in rows]
+    factors = [int(material.fact(c, "frames")) // peer.every for c, _, peer in rows]
     values = {"rows": len(rows), "least": min(factors), "most": max(factors)}
     head = ("paper", "row", "printed a frame", "printed a pass", "a pass emits")
     return Evidence(bool(rows), head, table, tuple(c.id for c, *_ in rows), values, max(factors))
@@ -98,10 +99,8 @@ def evaluated_more_than_once(material: Material) -> Evidence:
     rows = []
     for claim in material.column("macs_per_frame", *PEERS):
         peer = material.peer(claim)
-        if peer and peer["evaluated"] != "all" and _marked_as_sequence(material, claim):
-            rows.append(
-                (claim, peer, _every_product(material, claim), material.counts(peer["variant"], "macs_per_frame"))
-            )
+        if peer and peer.evaluated != "all" and _marked_as_sequence(material, claim):
+            rows.append((claim, peer, _every_product(material, claim), material.counts(peer.variant, "macs_per_frame")))
     if not all(evaluated and counts for *_, evaluated, counts in rows):
         raise Missing(COUNTS)
     kept = {"windows": "the mean of windows 5 frames apart", "centre": "the centre frame, stride 1"}
@@ -109,8 +108,8 @@ def evaluated_more_than_once(material: Material) -> Evidence:
         (
             c.study,
             c.label,
-            str(peer["frames"]),
-            kept[peer["evaluated"]],
+            str(peer.frames),
+            kept[peer.evaluated],
             c.printed,
             short(counts["true"]),
             short(evaluated),
@@ -129,8 +128,8 @@ def attention_left_out(material: Material) -> Evidence:
     rows = []
     for claim in material.column("macs_per_clip", *PEERS):
         peer = material.peer(claim)
-        if peer and "form" in peer:
-            form = macs(peer["form"], peer["frames"])
+        if peer and peer.form:
+            form = macs(peer.form, peer.frames)
             rows.append((claim, form, factor(form.plain, form.thop) - 1))
     good = [(claim, form, more) for claim, form, more in rows if fits(claim.number, form.thop)]
     table = tuple(
@@ -153,7 +152,7 @@ def weights_of_peers(material: Material) -> Evidence:
     rows = []
     for claim in material.column("params", *PEERS):
         peer = material.peer(claim)
-        of = material.counts(peer["variant"], "params") if peer else {}
+        of = material.counts(peer.variant, "params") if peer else {}
         if of:
             which = {rule for rule in ("paper", "true") if fits(claim.number, of[rule])}
             rows.append((claim, of, WHOSE[frozenset(which)]))
@@ -194,7 +193,7 @@ def _two_settings(material: Material, row: str, costs: str, owner: str) -> Evide
     """Whether the row of PoseMamba's Table 1 has the cost of one variant, and the P1 of another."""
     printed, error = (material.cell(f"posemamba/table1/{row}/{column}") for column in ("macs", "p1"))
     of = {name: material.count(name, "macs_per_clip", "paper") for name in (costs, owner)}
-    p1 = material.ledger.peers[owner]["p1"]
+    p1 = material.ledger.peers[owner].p1
     rows = tuple((name, short(count), fit(printed.number, count)) for name, count in of.items())
     values = {"macs": printed.printed, "counted": short(of[costs]), "own": short(of[owner]), "p1": p1}
     holds = fits(printed.number, of[costs]) and not fits(printed.number, of[owner]) and p1 == error.printed
@@ -244,10 +243,10 @@ def _marked_as_sequence(material: Material, claim: Claim) -> bool:
 def _a_kept_frame(material: Material, claim: Claim) -> float:
     """The printed MACs of a row's pass by the frames that its released evaluation keeps of it."""
     (whole, frames), peer = cost(material, claim), material.peer(claim)
-    if peer and peer["evaluated"] == "windows":
-        return whole.base * peer["windows"] / frames
-    one = material.fact(claim, "centre_only") == "yes" or (peer and peer["evaluated"] == "centre")
-    return whole.base / ((peer or {}).get("every", 1) if one else frames)
+    if peer and peer.evaluated == "windows":
+        return whole.base * peer.windows / frames
+    one = material.fact(claim, "centre_only") == "yes" or (peer and peer.evaluated == "centre")
+    return whole.base / ((peer.every if peer else 1) if one else frames)
 
 
 def _every_product(material: Material, claim: Claim) -> float | None:
@@ -259,9 +258,9 @@ def _every_product(material: Material, claim: Claim) -> float | None:
     return of["released"] / 2 if of else None
 
 
-def _charged_in_full(material: Material, claim: Claim, peer: dict) -> bool:
+def _charged_in_full(material: Material, claim: Claim, peer: Peer) -> bool:
     """Whether MACs a frame are those of a whole pass, because those of the pass were multiplied by T."""
-    return fits(claim.number, material.count(peer["variant"], "macs_per_clip", "paper"))
+    return fits(claim.number, material.count(peer.variant, "macs_per_clip", "paper"))
 
 
 def _places(costs: tuple[float | None, ...]) -> list[str]:

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from reports.audit.finding import Evidence, Material, NotChosen, check, factor, listed, short
 from reports.audit.ledger import Claim
-from reports.verdicts import REPRODUCED
+from reports.tables.cell import REPRODUCED
 from studies.printed import NO_VALUE, Printed
 
 PEERS = ("posemamba/table1", "sasmamba/main")
@@ -155,7 +155,7 @@ def scan_paths_without_cost(material: Material) -> Evidence:
 @check
 def refined_rows(material: Material) -> Evidence:
     """Cells that include a step after the network, beside cells that do not (`refined` in studies/claims.yaml)."""
-    cells = {cell: peer["refined"][cell] for peer in material.ledger.peers.values() for cell in peer.get("refined", ())}
+    cells = {cell: peer.refined[cell] for peer in material.ledger.peers.values() for cell in peer.refined}
     claims = [material.cell(cell) for cell in cells]
     table = tuple((c.place, c.printed, cells[c.id]) for c in claims)
     return Evidence(
@@ -180,8 +180,8 @@ def two_protocols(material: Material) -> Evidence:
     families: dict[str, list[str]] = {name: [] for name in words}
     for claim in material.column("mpjpe", *PEERS):
         peer = material.peer(claim)
-        if peer and "input" in peer and claim.label not in families[peer["input"]]:
-            families[peer["input"]].append(claim.label)
+        if peer and peer.input and claim.label not in families[peer.input]:
+            families[peer.input].append(claim.label)
     rows = tuple((words[name], str(len(labels)), ", ".join(labels)) for name, labels in families.items())
     return Evidence(all(families.values()), ("2D input and space", "rows", "networks"), rows)
 
@@ -192,9 +192,9 @@ def sequence_marks(material: Material) -> Evidence:
     rows = []
     for claim in material.column("mpjpe", "posemamba/table1"):
         peer = material.peer(claim)
-        if peer and "gt2d" not in claim.protocol and (peer["emits"] == "all") != (peer["evaluated"] == "all"):
+        if peer and "gt2d" not in claim.protocol and (peer.emits == "all") != (peer.evaluated == "all"):
             mark = "centre frame" if material.fact(claim, "centre_only") == "yes" else "sequence"
-            kept = "its centre frame" if peer["evaluated"] == "centre" else "the mean of overlapping windows"
+            kept = "its centre frame" if peer.evaluated == "centre" else "the mean of overlapping windows"
             rows.append((claim.label, mark, kept))
     marks = {mark for _, mark, _ in rows}
     head = ("network, which emits a sequence", "marked as", "its released evaluation keeps")
@@ -226,8 +226,8 @@ def conflicts(material: Material) -> Iterator[tuple[Claim, ...]]:
     claims = [c for c in material.ledger.claims.values() if c.convention != "arithmetic" and c.printed not in NO_VALUE]
     for _, group in groupby(sorted(claims, key=_quantity), key=_quantity):
         same = tuple(group)
-        excused = {number for peer in material.ledger.peers.values() if peer.get("row") == same[0].row
-                   for number in peer.get("prints", {}).get(same[0].id.rpartition("/")[2], ())}  # fmt: skip
+        excused = {number for peer in material.ledger.peers.values() if peer.row == same[0].row
+                   for number in peer.prints.get(same[0].id.rpartition("/")[2], ())}  # fmt: skip
         if not _one_number(same) and not {c.printed for c in same} <= excused:
             yield same
 
@@ -239,8 +239,8 @@ def cost(material: Material, claim: Claim) -> tuple[Claim, int]:
 
 def is_quotient(frame: Printed, whole: Printed, frames: int) -> bool:
     """Whether MACs a frame are those of a pass by T: some number printed as `whole` gives one printed as `frame`."""
-    low, high = (edge / frames for edge in _interval(whole, cut=True))
-    least, most = _interval(frame, cut=True)
+    low, high = (edge / frames for edge in whole.interval(cut=True))
+    least, most = frame.interval(cut=True)
     return max(low, least) <= min(high, most)
 
 
@@ -251,15 +251,8 @@ def _quantity(claim: Claim) -> tuple[str, ...]:
 
 def _one_number(claims: tuple[Claim, ...]) -> bool:
     """Whether one number could be printed as all of them: rounded, and of counts, which papers cut as often, cut."""
-    edges = [_interval(c.number, cut=not c.protocol) for c in claims]
-    return max(low for low, _ in edges) < min(high for _, high in edges) * (1 - 1e-12)
-
-
-def _interval(printed: Printed, cut: bool) -> tuple[float, float]:
-    """Numbers, in base units, that are printed so, rounded or cut."""
-    step = 10.0**-printed.decimals
-    above = step if cut else step / 2
-    return (printed.value - step / 2) * printed.factor, (printed.value + above) * printed.factor
+    edges = [c.number.interval(cut=not c.protocol) for c in claims]
+    return max(low for low, _ in edges) < min(high for _, high in edges)
 
 
 def _rows_by_joint(material: Material) -> Iterator[dict[str, Claim]]:
@@ -276,7 +269,7 @@ def _rows_by_joint(material: Material) -> Iterator[dict[str, Claim]]:
 
 def _is_a_mean(cells: dict[str, Claim]) -> bool:
     """Whether numbers printed as a row's columns, rounded or cut, have a mean printed as its last."""
-    edges = {column: _interval(claim.number, cut=True) for column, claim in cells.items()}
+    edges = {column: claim.number.interval(cut=True) for column, claim in cells.items()}
     for weights in (JOINTS, dict.fromkeys(JOINTS, 1)):
         low, high = (sum(w * edges[c][end] for c, w in weights.items()) / sum(weights.values()) for end in (0, 1))
         if max(low, edges["mean"][0]) <= min(high, edges["mean"][1]):

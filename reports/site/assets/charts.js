@@ -28,9 +28,7 @@
   function draw(element) {
     const given = element.chart;
     const palette = SSMPOSE.dark() ? DARK : LIGHT;
-    const narrow = innerWidth < 768;
-    const shown = given.data.filter((trace) => !given.switch || trace.meta.state === element.state);
-    const traces = shown.map((trace) => styled(narrow && trace.mode === "markers+text" ? { ...trace, mode: "markers" } : trace, palette));
+    const traces = given.data.map((trace) => styled(trace, palette));
     return Plotly.react(element, traces, layout(given.layout), SSMPOSE.chartConfig);
   }
 
@@ -38,16 +36,7 @@
     const elements = [...document.querySelectorAll(".chart")];
     for (const element of elements) {
       element.chart = JSON.parse(element.querySelector("script").textContent);
-      element.state = "paper";
       element.replaceChildren();
-      const buttons = [...element.parentElement.querySelectorAll("[data-chart-state]")];
-      for (const button of buttons) {
-        button.addEventListener("click", () => {
-          element.state = button.dataset.chartState;
-          buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
-          draw(element);
-        });
-      }
       draw(element);
     }
     document.addEventListener("themechange", () => elements.forEach(draw));

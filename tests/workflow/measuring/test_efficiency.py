@@ -7,8 +7,9 @@ import pytest
 
 import models
 from base.files import write_rows
-from reports.measurements import read_measurements
-from reports.tables import build_table
+from reports.measurements import Choice, read_measurements
+from reports.tables.judge import judge_table
+from reports.tables.numbers import Numbers
 from studies.load import load_study
 from studies.measurements import COLUMNS, Measurement
 from workflow.measuring import efficiency
@@ -102,8 +103,8 @@ def test_the_papers_efficiency_columns_are_reproduced_where_they_can_be(on_video
     measured = read_measurements(tmp_path / "measurements.csv")
     verdicts = {}
     for table in TABLES:
-        cells = build_table(STUDY, table, measured, scale="quick", dataset="synthetic")
-        verdicts |= {(table.id, c.row, c.column): (c.verdict, c.why) for c in cells.itertuples()}
+        cells = judge_table(STUDY, table, Numbers(measured, Choice("quick", "synthetic")))
+        verdicts |= {(table.id, c.row, c.column): (c.verdict, c.why) for c in cells}
     for table, row, column in [key for key in verdicts if key[2] in ("params", "macs")]:
         expected = "reproduced" if column[0] in REPRODUCED[table].get(row, "") else "differs"
         expected = "reproduced" if (row, column) == ("trans-nr", "params") else expected

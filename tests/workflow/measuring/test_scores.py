@@ -12,7 +12,7 @@ from base.files import write_rows
 from datasets.card import Card
 from datasets.lifting import load
 from datasets.normalise import normalise_labels
-from datasets.writing import write_split
+from datasets.writing import CapturedSequence, write_split
 from metrics.protocols import METRICS
 from studies.measurements import COLUMNS, Measurement
 from workflow.measuring.lifting_scores import COMPARED, LiftingJudge, protocol_values
@@ -26,21 +26,13 @@ FRAMES, WIDTH, FACTOR, ACTIONS = 81, 1000, 2.0, ["Walking", "Posing", "Posing"]
 def data(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A test split of three sequences of two actions, 2 mm a pixel, its 2D exact."""
     rng = np.random.default_rng(0)
-    n = FRAMES * len(ACTIONS)
-    joints = rng.normal([WIDTH * FACTOR / 2, WIDTH * FACTOR / 2, 0], 200, size=(n, 17, 3))
-    keypoints = np.concatenate([joints[..., :2] / FACTOR, np.ones((n, 17, 1))], axis=-1)
-    frames = pd.DataFrame(
-        {
-            "sequence": np.repeat(["a", "b", "c"], FRAMES),
-            "frame": np.tile(np.arange(FRAMES), len(ACTIONS)),
-            "subject": "S01",
-            "action": np.repeat(ACTIONS, FRAMES),
-            "camera": "ca_01",
-            "width": WIDTH,
-            "height": WIDTH,
-        }
-    )
-    write_split(tmp_path / "test", keypoints, joints, np.full(n, FACTOR), frames, Card(preset=request.param))
+    factor, sequences = np.full(FRAMES, FACTOR), []
+    for name, action in zip("abc", ACTIONS, strict=True):
+        joints = rng.normal([WIDTH * FACTOR / 2, WIDTH * FACTOR / 2, 0], 200, size=(FRAMES, 17, 3))
+        keypoints = np.concatenate([joints[..., :2] / FACTOR, np.ones((FRAMES, 17, 1))], axis=-1)
+        size = (WIDTH, WIDTH)
+        sequences.append(CapturedSequence(name, "S01", action, "ca_01", size, keypoints, joints, factor))
+    write_split(tmp_path / "test", sequences, Card(preset=request.param))
     return tmp_path
 
 

@@ -10,12 +10,11 @@ not run         no measurement; the reason says why
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from reports.measurements import Choice, Summary
+from reports.measurements import Summary
+from reports.tables.cell import DIFFERS, NOT_COMPARABLE, NOT_RUN, REPRODUCED
 from studies.benchmarks import BENCHMARKS
 from studies.printed import Printed, agrees, cut_off
 
-REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN = "reproduced", "differs", "not comparable", "not run"
-VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN)
 ACCURACY_TOLERANCE = 0.5  # in the printed unit (mm, or points of a percentage)
 CONDITIONS = {
     "quick": "scale quick: a shrunken net on {data} motion",
@@ -54,20 +53,19 @@ def judge_efficiency(printed: Printed | None, measured: float, convention: str, 
 def judge_accuracy(
     printed: Printed | None,
     measured: Summary,
-    choice: Choice,
+    scale: str,
     benchmark: str | None,
-    data: str | None = None,
+    data: str,
     departures: Sequence[str] = (),
 ) -> Verdict:
     """Verdict on an error or percentage, in base units: comparable only at scale `paper` on the benchmark's data.
 
-    data: what was measured on, where it is not the configured motion; departures: what was less than the paper's.
+    benchmark: what the printed number is for; data: what was measured on; departures: what was less than the paper's.
     """
-    data = data or choice.dataset
     if printed is None:
         return Verdict(NOT_COMPARABLE, NO_PRINT)
-    if choice.scale != "paper" or data != benchmark:
-        condition = CONDITIONS[choice.scale].format(data=data)
+    if scale != "paper" or data != benchmark:
+        condition = CONDITIONS[scale].format(data=data)
         theirs = BENCHMARKS[benchmark].title if benchmark in BENCHMARKS else "other data"
         return Verdict(NOT_COMPARABLE, f"{condition}; the printed number is for {theirs}")
     if departures:

@@ -1,15 +1,17 @@
-"""A laid-out table as CSV, Markdown, LaTeX, HTML and JSON."""
+"""A laid-out table as CSV, Markdown, LaTeX and JSON."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from base.files import write_csv, write_text
-from reports.layout import CellView, RowView, View
-from reports.pages import render
+from reports.measurements import Choice
+from reports.tables.cell import Cell, frame, of_table, read_cells
+from reports.tables.layout import CellView, RowView, View, make_view
+from studies.load import load_study
 
 LATEX_SYMBOLS = {"reproduced": "=", "differs": r"\neq", "not comparable": r"\diamond", "not run": r"\circ"}
 LATEX_CHARACTERS = {
@@ -52,11 +54,34 @@ LATEX_CHARACTERS = {
 MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]<>|~$#])")
 
 
-def write_view(view: View, cells: pd.DataFrame, stem: Path) -> list[Path]:
-    """Write `<stem>.csv` and `.json` (long form, everything), `.md`, `.tex` and `.html`; returns the paths."""
-    csv = write_csv(_with(stem, "csv"), cells)
-    texts = {"md": markdown(view), "tex": latex(view), "html": render("table_page.html", view=view, stem=stem.name)}
-    texts["json"] = table_json(view, cells)
+def write_tables(
+    studies: Sequence[str | Path], cells_csv: str | Path, folder: str | Path, choice: Choice
+) -> list[Path]:
+    """Write every table of the studies as `<study>-<table>.csv`, `.md`, `.tex` and `.json`, and `all.tex`; their paths.
+
+    `all.tex` is a document of all of them for pdflatex. Raises InputError for cells that are absent or cannot be read.
+    """
+    cells, written = read_cells(cells_csv), []
+    for study in map(load_study, studies):
+        for table in study.tables:
+            own = of_table(cells, study.name, table.id)
+            written += write_view(make_view(study, table, own, choice), own, Path(folder) / f"{study.name}-{table.id}")
+    return [*written, _write_document([path.stem for path in written if path.suffix == ".tex"], Path(folder))]
+
+
+def _write_document(stems: Sequence[str], folder: Path) -> Path:
+    packages = r"\usepackage[landscape,margin=12mm]{geometry}\usepackage{booktabs,graphicx}"
+    # A page a table: LaTeX holds eighteen floats at most.
+    tables = [rf"\input{{{stem}}}\clearpage" for stem in stems]
+    lines = [r"\documentclass{article}", packages, r"\begin{document}", *tables, r"\end{document}", ""]
+    return write_text(folder / "all.tex", "\n".join(lines))
+
+
+def write_view(view: View, cells: Sequence[Cell], stem: Path) -> list[Path]:
+    """Write `<stem>.csv` and `.json` (long form, everything), `.md` and `.tex`; returns the paths."""
+    table = frame(cells)
+    texts = {"md": markdown(view), "tex": latex(view), "json": table_json(view, table)}
+    csv = write_csv(_with(stem, "csv"), table)
     return [csv, *(write_text(_with(stem, kind), text) for kind, text in texts.items())]
 
 
@@ -99,13 +124,13 @@ def latex(view: View) -> str:
 
 def table_json(view: View, cells: pd.DataFrame) -> str:
     """The table as one object: what it is, what its verdicts and conventions mean, and a list of cells without gaps."""
-    known = [
+    records = [
         {key: value for key, value in cell.items() if not (pd.isna(value) or value == "")}
         for cell in cells.astype(object).to_dict("records")
     ]
     about = {"study": view.study, "table": view.table, "heading": view.heading, "caption": view.caption}
     about |= {"footnotes": dict(view.footnotes), "verdicts": {word: meaning for _, word, meaning in view.legend}}
-    about |= {"conventions": dict(view.conventions), "compared": view.compared, "cells": known}
+    about |= {"conventions": dict(view.conventions), "compared": view.compared, "cells": records}
     return json.dumps(about, indent=1, ensure_ascii=False) + "\n"
 
 

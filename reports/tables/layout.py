@@ -1,18 +1,18 @@
-"""From a table in long form to what a page shows: headings, sections, texts, footnotes, reasons, caption.
+"""From the cells of a table to what a page shows: headings, sections, texts, footnotes, reasons, caption.
 
-Nothing here knows a file format; `reports.writers` turns a View into Markdown, LaTeX and HTML.
+Nothing here knows a file format, and nothing is judged: `reports.tables.writers` turns a View into Markdown and LaTeX.
 """
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-import pandas as pd
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from reports.failures import FAILED
 from reports.measurements import HIGHER_IS_BETTER, NO_SUCH_DATA, Choice
-from reports.verdicts import BENCHMARKS, NOT_RUN, VERDICTS
+from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell, count_verdicts
+from studies.benchmarks import BENCHMARKS
 from studies.printed import OUT_OF_MEMORY
 from studies.types import AccuracyColumn, Column, CountColumn, FactColumn, Row, Study, Table, VideoColumn
 
@@ -46,7 +46,6 @@ SELECTIONS = {
     "best_val": "the epoch best on validation",
     "best_test": "the epoch best on the test set, as the papers choose it",
 }
-UNPRINTED_DECIMALS = {"efficiency": 2, "accuracy": 1}  # where the paper prints nothing in the whole column
 NAMED_ROWS = 4  # labels that a reason lists before it counts
 
 
@@ -136,10 +135,10 @@ class View:
         return 1 + sum(2 if heading.paired else 1 for heading in self.headings)
 
 
-def make_view(study: Study, table: Table, cells: pd.DataFrame, choice: Choice) -> View:
-    """Lay out one table (`cells` from `reports.tables.build_table`)."""
+def make_view(study: Study, table: Table, cells: Sequence[Cell], choice: Choice) -> View:
+    """Lay out one table; cells: all of it (`reports.tables.cell.of_table`)."""
     marks = {key: str(i) for i, key in enumerate(table.footnotes, start=1)}
-    judged = judged_cells(cells)
+    counts = count_verdicts(cells)
     return View(
         study=study.name,
         table=table.id,
@@ -151,39 +150,11 @@ def make_view(study: Study, table: Table, cells: pd.DataFrame, choice: Choice) -
         sections=tuple(_sections(cells, table, marks)),
         footnotes=tuple((marks[key], text) for key, text in table.footnotes.items()),
         reasons=tuple(_reasons(cells)),
-        legend=tuple((SYMBOLS[v], v, LEGEND[v]) for v in VERDICTS if v in set(judged["verdict"])),
+        legend=tuple((SYMBOLS[v], v, LEGEND[v]) for v in VERDICTS if counts[v]),
         conventions=tuple(_conventions(cells)),
-        counts=count_verdicts(cells),
+        counts=counts,
         compared=_compared(table, cells),
     )
-
-
-def failed_cells(cells: pd.DataFrame) -> pd.Series:
-    """Whether a cell has no number, or one of fewer seeds, because something failed."""
-    return cells["why"].str.startswith(FAILED, na=False) | cells["seeds_failed"].gt(0)
-
-
-def _notice(cells: pd.DataFrame, choice: Choice) -> str:
-    """What is to be known of all numbers of a table."""
-    parts = [f"Accuracies at scale {choice.scale}: {SCALES[choice.scale]}."] if _data(cells) else []
-    if count := failed_cells(cells).sum():
-        parts.append(f"In {count} cells runs or counts failed: they say so, and the reasons below name the logs.")
-    return " ".join(parts)
-
-
-def judged_cells(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells where the paper prints a number, or that there was no memory for it: those that a verdict is about."""
-    return cells[(cells["kind"] != "fact") & _is_printed(cells)]
-
-
-def _is_printed(cells: pd.DataFrame) -> pd.Series:
-    return cells["printed_value"].notna() | (cells["printed"] == OUT_OF_MEMORY)
-
-
-def count_verdicts(cells: pd.DataFrame) -> dict[str, int]:
-    """How many printed numbers have each verdict, in the order of VERDICTS."""
-    found = judged_cells(cells)["verdict"].value_counts()
-    return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:
@@ -193,21 +164,29 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
     return f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
 
 
-def _heading(column: Column, cells: pd.DataFrame, choice: Choice) -> Heading:
+def _notice(cells: Sequence[Cell], choice: Choice) -> str:
+    """What is to be known of all numbers of a table."""
+    parts = [f"Accuracies at scale {choice.scale}: {SCALES[choice.scale]}."] if _data(cells) else []
+    if count := sum(cell.failed for cell in cells):
+        parts.append(f"In {count} cells runs or counts failed: they say so, and the reasons below name the logs.")
+    return " ".join(parts)
+
+
+def _heading(column: Column, cells: Sequence[Cell], choice: Choice) -> Heading:
     if isinstance(column, FactColumn):
         return Heading(column.label, "", False)
-    own = cells[cells["column"] == column.id]
-    paired, upwards = bool(_is_printed(own).any()), column.metric.startswith(HIGHER_IS_BETTER)
+    own = [cell for cell in cells if cell.column == column.id]
+    paired, upwards = any(cell.is_printed for cell in own), column.metric.startswith(HIGHER_IS_BETTER)
     if isinstance(column, CountColumn):
-        rule, switches = column.convention, bool(own["also_true"].notna().any())
+        rule, switches = column.convention, any(cell.also_true is not None for cell in own)
         return Heading(column.label, f"convention {rule}", paired, rule, switches, upwards)
-    conditions = [column.unit.replace("^2", "²"), *_conditions(column, choice)]
+    data = next((cell.dataset for cell in own if cell.dataset), NO_SUCH_DATA)
+    conditions = [column.unit.replace("^2", "²"), *_conditions(column, data, choice)]
     return Heading(column.label, ", ".join(conditions), paired, upwards=upwards)
 
 
-def _conditions(column: AccuracyColumn, choice: Choice) -> list[str]:
+def _conditions(column: AccuracyColumn, data: str, choice: Choice) -> list[str]:
     """What an accuracy column is measured on: scale and data, and for video whose boxes and which neighbours."""
-    data = choice.column_data(column)
     if not isinstance(column, VideoColumn):
         return [choice.scale, data]
     words = {"detected": "detector boxes", "gt": "true boxes", "unstated": "boxes not stated"}
@@ -216,153 +195,156 @@ def _conditions(column: AccuracyColumn, choice: Choice) -> list[str]:
     return [*where, words[column.boxes], *neighbours.get(column.neighbours, [])]
 
 
-def _sections(cells: pd.DataFrame, table: Table, marks: dict[str, str]) -> Iterator[tuple[str, tuple[RowView, ...]]]:
-    decimals = _column_decimals(cells)
-    paired = set(cells.loc[_is_printed(cells), "column"])
-    runs = (cells["section"] != cells["section"].shift()).cumsum()  # printed order, even where a section comes twice
-    for _, part in cells.groupby(runs, sort=False):
-        views = []
-        for row_id, row_cells in part.groupby("row", sort=False):
-            row = table.row(row_id) or Row(
-                id=row_id, label="", variant=row_id
-            )  # the baselines' are no rows of the study
-            texts = tuple(
-                _cell_view(cell, decimals[cell.column], cell.column in paired, row.variant)
-                for cell in row_cells.itertuples()
-            )
-            row_marks = tuple(marks[key] for key in row.notes)
-            views.append(RowView(row_cells["row_label"].iloc[0], row.cite, row_marks, texts))
-        yield part["section"].iloc[0], tuple(views)
+def _sections(
+    cells: Sequence[Cell], table: Table, marks: Mapping[str, str]
+) -> Iterator[tuple[str, tuple[RowView, ...]]]:
+    """Rows in order, by section; a section comes twice where its rows do not stand together."""
+    decimals = {column.id: _decimals(column, cells) for column in table.columns}
+    paired = {cell.column for cell in cells if cell.is_printed}
+    for section, part in groupby(cells, lambda cell: cell.section):
+        rows = []
+        for row_id, row_cells in groupby(part, lambda cell: cell.row):
+            row = table.row(row_id) or Row(id=row_id, label="", variant=row_id)  # a baseline is in no study's table
+            own = list(row_cells)
+            texts = tuple(_cell_view(c, decimals[c.column], c.column in paired, row.variant) for c in own)
+            rows.append(RowView(own[0].row_label, row.cite, tuple(marks[key] for key in row.notes), texts))
+        yield section, tuple(rows)
 
 
-def _column_decimals(cells: pd.DataFrame) -> dict[str, int]:
-    """Most decimals printed in each column, for cells where nothing is printed."""
-    most = cells.groupby("column").agg(decimals=("decimals", "max"), kind=("kind", "first"))
-    most["decimals"] = most["decimals"].fillna(most["kind"].map(UNPRINTED_DECIMALS)).fillna(0)
-    return most["decimals"].astype(int).to_dict()
+def _decimals(column: Column, cells: Sequence[Cell]) -> int:
+    """Most decimals printed in a column, for cells where nothing is printed."""
+    printed = [cell.decimals for cell in cells if cell.column == column.id and cell.decimals is not None]
+    return max(printed, default=column.unprinted_decimals)
 
 
-def _cell_view(cell: tuple, column_decimals: int, paired: bool, variant: str) -> CellView:
-    if cell.kind == "fact":
+def _cell_view(cell: Cell, column_decimals: int, paired: bool, variant: str) -> CellView:
+    if cell.kind == FactColumn.kind:
         return CellView(cell.printed or "–")
-    is_printed = pd.notna(cell.printed_value)
-    shown = {"verdict": cell.verdict if is_printed else "", "why": cell.why}
-    shown["claim"] = "/".join((cell.study, cell.table, cell.row, cell.column))
-    shown["printed"] = (cell.printed if is_printed else "–") if paired else ""
     if cell.printed == OUT_OF_MEMORY:  # judged by a prediction: its words are the result
         return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why)
-    if pd.isna(cell.measured):
-        return CellView(**shown, measured=FAILED if cell.why.startswith(FAILED) else "–")
-    decimals = int(cell.decimals) if is_printed else column_decimals
-    unit = f" {cell.unit}" if cell.kind == "efficiency" and cell.unit else ""  # an accuracy's is in the heading
-    return CellView(
-        **shown,
+    shown = CellView(
+        printed=(cell.printed if cell.is_printed else "–") if paired else "",
+        measured=FAILED if cell.why.startswith(FAILED) else "–",
+        verdict=cell.verdict if cell.is_printed else "",
+        why=cell.why,
+        claim=cell.claim,
+    )
+    if cell.measured is None:
+        return shown
+    decimals = cell.decimals if cell.is_printed else column_decimals
+    counted = cell.kind == CountColumn.kind
+    unit = f" {cell.unit}" if counted and cell.unit else ""  # an accuracy's is in the heading
+    return replace(
+        shown,
         measured=number(cell.measured, decimals) + unit,
         spread=_spread(cell, decimals),
-        true="" if pd.isna(cell.also_true) else number(cell.also_true, max(decimals, 1)) + unit,
+        true="" if cell.also_true is None else number(cell.also_true, max(decimals, 1)) + unit,
         difference=_difference(cell, decimals),
         outcome=cell.outcome,
         gain=_gain(cell, decimals),
-        runs=tuple(cell.runs.split()) if isinstance(cell.runs, str) else (),
-        counted=variant if cell.kind == "efficiency" else "",
+        runs=tuple(cell.runs.split()),
+        counted=variant if counted else "",
     )
 
 
-def _spread(cell: tuple, decimals: int) -> str:
+def _spread(cell: Cell, decimals: int) -> str:
     """Half the 95 % interval, and of how many seeds it is where some failed."""
-    parts = [] if pd.isna(cell.low) else [f"± {number((cell.high - cell.low) / 2, decimals)}"]
-    if cell.seeds_failed > 0:
-        parts.append(f"({cell.n:.0f} of {cell.n + cell.seeds_failed:.0f} seeds)")
+    parts = [] if cell.half is None else [f"± {number(cell.half, decimals)}"]
+    if cell.seeds_failed:
+        parts.append(f"({cell.n} of {cell.n + cell.seeds_failed} seeds)")
     return " ".join(parts)
 
 
-def _difference(cell: tuple, decimals: int) -> str:
+def _difference(cell: Cell, decimals: int) -> str:
     """The difference where printed and measured may be compared and are not the same."""
-    return number(cell.difference, decimals + 1, signed=True) if cell.verdict == "differs" else ""
+    return number(cell.difference, decimals + 1, signed=True) if cell.verdict == DIFFERS else ""
 
 
-def _gain(cell: tuple, decimals: int) -> str:
+def _gain(cell: Cell, decimals: int) -> str:
     """By how much a number differs from the reference row's, and half the 95 % interval of that."""
     if not cell.outcome:
         return ""
     return f"{number(cell.gain, decimals, signed=True)} ± {number((cell.gain_high - cell.gain_low) / 2, decimals)}"
 
 
-def _compared(table: Table, cells: pd.DataFrame) -> str:
+def _compared(table: Table, cells: Sequence[Cell]) -> str:
     """What the signs of a comparison mean, where the table has one."""
-    references = cells.loc[cells["outcome"] != "", "reference"]
-    if references.empty:
+    reference = next((cell.reference for cell in cells if cell.outcome), "")
+    if not reference:
         return ""
     return (
-        f"Against {table.row(references.iloc[0]).label}, on the same test clips: ▲ better, ▼ worse, ≈ within noise "
+        f"Against {table.row(reference).label}, on the same test clips: ▲ better, ▼ worse, ≈ within noise "
         "(difference ± half its 95 % interval, over seeds and clips; p < 0.05 after Holm over the table)."
     )
 
 
-def _reasons(cells: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+def _reasons(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str]]:
     """Each verdict other than reproduced with its reason and the cells that it is about.
 
     Of cells where nothing is printed, only those of measured columns that stayed empty, and failures, need a reason.
     """
-    own = ~cells["column"].isin(cells.loc[_is_printed(cells), "column"])
-    about = cells[_is_printed(cells) | (own & (cells["verdict"] == NOT_RUN)) | failed_cells(cells)]
+    printed = {cell.column for cell in cells if cell.is_printed}
+    about: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        empty = cell.column not in printed and cell.verdict == NOT_RUN
+        if cell.is_printed or empty or cell.failed:
+            about.setdefault((cell.verdict, cell.why), []).append(cell)
     for verdict in VERDICTS[1:]:
-        for why, part in about[about["verdict"] == verdict].groupby("why", sort=False):
-            yield verdict, str(why), _who(part)
+        yield from ((verdict, why, _who(those)) for (other, why), those in about.items() if other == verdict)
 
 
-def _who(cells: pd.DataFrame) -> str:
+def _who(cells: Sequence[Cell]) -> str:
     """Cells in words, rows with the same columns together: `SasMamba (MACs, P1), 14 rows (P1)`."""
     rows_of: dict[str, list[str]] = {}
-    for _, row in cells.groupby("row", sort=False):
-        columns = ", ".join(dict.fromkeys(row["column_label"]))
-        rows_of.setdefault(columns, []).append(row["row_label"].iloc[0])
+    for _, row in groupby(cells, lambda cell: cell.row):
+        own = list(row)
+        columns = ", ".join(dict.fromkeys(cell.column_label for cell in own))
+        rows_of.setdefault(columns, []).append(own[0].row_label)
     return "; ".join(
         f"{', '.join(rows) if len(rows) <= NAMED_ROWS else f'{len(rows)} rows'} ({columns})"
         for columns, rows in rows_of.items()
     )
 
 
-def _conventions(cells: pd.DataFrame) -> Iterator[tuple[str, str]]:
+def _conventions(cells: Sequence[Cell]) -> Iterator[tuple[str, str]]:
     """Meaning of each counting convention that the table names; `true` stands beside every count."""
-    used = set(cells.loc[cells["kind"] == "efficiency", "convention"])
-    matched = (name for text in cells["matches"].dropna() for name in text.split(", "))
-    used |= {re.split("[/ ]", name)[0] for name in matched}
+    used = {cell.convention for cell in cells if cell.kind == CountColumn.kind}
+    used |= {re.split("[/ ]", name)[0] for cell in cells for name in cell.matches.split(", ") if name}
     for name, meaning in CONVENTIONS.items():
-        if name in used or (name == "true" and used):
+        if name in used or (name == TRUE and used):
             yield name, meaning
 
 
-def _has_accuracy(cells: pd.DataFrame) -> bool:
-    return bool((cells["kind"] == "accuracy").any())
-
-
-def _data(cells: pd.DataFrame) -> list[str]:
+def _data(cells: Sequence[Cell]) -> list[str]:
     """Data sets of a table's accuracies, without the benchmarks of which nothing is measured."""
-    here = cells["measured"].notna() | ~cells["dataset"].isin([*BENCHMARKS, NO_SUCH_DATA])
-    return list(dict.fromkeys(cells.loc[here, "dataset"].dropna()))
+    absent = {*BENCHMARKS, NO_SUCH_DATA}
+    here = [cell.dataset for cell in cells if cell.measured is not None or cell.dataset not in absent]
+    return list(dict.fromkeys(filter(None, here)))
 
 
-def _caption(study: Study, table: Table, cells: pd.DataFrame, choice: Choice) -> str:
+def _caption(study: Study, table: Table, cells: Sequence[Cell], choice: Choice) -> str:
     """What was measured and how, in sentences; a table says by itself at which scale it was made."""
     source = f"{study.title} ({study.venue})" if study.venue else study.title
     parts = [f"{source}, Table {table.number}." if table.number else f"{source}."]
-    measured = cells[(cells["kind"] == "accuracy") & cells["measured"].notna()]
-    if _has_accuracy(cells):
-        seeds = "no run yet" if measured.empty else _seeds(measured["n"])
+    if table.accuracies:
         parts.append(
-            f"Accuracy: scale {choice.scale}, data {', '.join(data)}; {SELECTIONS[choice.selection]}; {seeds}."
+            f"Accuracy: scale {choice.scale}, data {', '.join(data)}; {SELECTIONS[choice.selection]}; {_seeds(cells)}."
             if (data := _data(cells))
             else "Accuracy: as printed; the data are not here."
         )
-    if (cells["kind"] == "efficiency").any():
-        below = "; the true count stands below each number" if cells["also_true"].notna().any() else ""
+    if any(isinstance(column, CountColumn) for column in table.columns):
+        with_true = any(cell.also_true is not None for cell in cells)
+        below = "; the true count stands below each number" if with_true else ""
         parts.append(f"Efficiency: at full paper size, whatever the scale{below}.")
     return " ".join(parts)
 
 
-def _seeds(counts: pd.Series) -> str:
-    low, high = int(counts.min()), int(counts.max())
+def _seeds(cells: Sequence[Cell]) -> str:
+    """Of how many seeds a table's accuracies are the mean."""
+    counts = [cell.n for cell in cells if cell.n is not None]
+    if not counts:
+        return "no run yet"
+    low, high = min(counts), max(counts)
     if high == 1:
         return "one seed, hence no interval"
     return f"mean of {low if low == high else f'{low} to {high}'} seeds ± half its 95 % interval"

@@ -11,15 +11,15 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, **values: object) -> str:
-    """A page from `templates/<template>`; an undefined name in it is an error, not an empty text."""
-    return _environment().get_template(template).render(**values)
+    """A page, or plain text, from `templates/<template>`; an undefined name in it is an error, not an empty text."""
+    return environment().get_template(template).render(**values)
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        autoescape=lambda template: not template.endswith(".txt"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

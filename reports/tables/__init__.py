@@ -1,0 +1,1 @@
+"""Tables: `judge` turns measurements into cells, once; `layout` and `writers` show cells, and judge nothing."""

@@ -1,0 +1,146 @@
+"""A cell of a table, judged: the contract of `cells.csv`, which tables, figures, audit, site and summary read."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, astuple, dataclass, fields
+from pathlib import Path
+
+import pandas as pd
+
+from base.errors import InputError
+from base.files import read_csv, write_csv
+from reports.failures import FAILED
+from studies.printed import OUT_OF_MEMORY, UNITS
+
+REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN = "reproduced", "differs", "not comparable", "not run"
+VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN)
+BASELINE_SECTION = "Baselines (ours)"
+TRUE = "true"  # the convention that counts everything
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One cell: what is printed, what was measured, and what follows. Its fields are the columns of cells.csv.
+
+    kind           of its column: `fact`, `efficiency` or `accuracy`; facts have no verdict
+    unit           of printed_value, measured, sd, low, high, difference (measured less printed) and also_true
+    decimals       of the printed number
+    n              seeds; low, high: 95 % interval of their mean
+    why            the reason for the verdict; matches: other conventions that give the printed digits, `a, b`
+    also_true      the true count beside one under another convention
+    runs           folders of the runs behind the number, separated by blanks; seeds_failed: how many are missing
+    outcome        against the table's reference row: better, worse, within noise; empty where nothing is compared
+    gain           measured less the reference row's, with its 95 % interval, in base units (`studies.printed.UNITS`)
+    """
+
+    study: str
+    table: str
+    row: str
+    row_label: str
+    section: str
+    column: str
+    column_label: str
+    kind: str
+    unit: str = ""
+    printed: str = ""
+    printed_value: float | None = None
+    decimals: int | None = None
+    measured: float | None = None
+    n: int | None = None
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+    difference: float | None = None
+    convention: str = ""
+    scale: str = ""
+    dataset: str = ""
+    device: str = ""
+    verdict: str = ""
+    why: str = ""
+    also_true: float | None = None
+    matches: str = ""
+    runs: str = ""
+    seeds_failed: int | None = None
+    outcome: str = ""
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+    p_holm: float | None = None
+    reference: str = ""
+
+    @property
+    def claim(self) -> str:
+        """Id of its printed number: study/table/row/column."""
+        return f"{self.study}/{self.table}/{self.row}/{self.column}"
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether the paper prints a number, or that there was no memory for it."""
+        return self.printed_value is not None or self.printed == OUT_OF_MEMORY
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a verdict is about it: a printed one that is no fact."""
+        return self.kind != "fact" and self.is_printed
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has no number, or one of fewer seeds, because something failed."""
+        return self.why.startswith(FAILED) or bool(self.seeds_failed)
+
+    @property
+    def half(self) -> float | None:
+        """Half the 95 % interval; None of one seed."""
+        return None if self.low is None else (self.high - self.low) / 2
+
+    @property
+    def printed_base(self) -> float | None:
+        """The printed number in base units."""
+        return None if self.printed_value is None else self.printed_value * UNITS[self.unit][1]
+
+    @property
+    def true_base(self) -> float | None:
+        """The true count in base units; None where nothing was counted."""
+        true = self.measured if self.convention == TRUE else self.also_true
+        return None if true is None else true * UNITS[self.unit][1]
+
+
+COLUMNS = tuple(field.name for field in fields(Cell))
+NUMBERS = {field.name: float for field in fields(Cell) if field.type == float | None}
+NUMBERS |= {field.name: int for field in fields(Cell) if field.type == int | None}
+
+
+def write_cells(cells: Iterable[Cell], path: str | Path) -> Path:
+    """Write cells.csv, a row a cell."""
+    return write_csv(path, pd.DataFrame([astuple(cell) for cell in cells], columns=list(COLUMNS), dtype=object))
+
+
+def read_cells(path: str | Path) -> tuple[Cell, ...]:
+    """Cells of a cells.csv. Raises InputError for a file that is absent, lacks columns or has text for a number."""
+    table = read_csv(path, COLUMNS, dtype=str, keep_default_na=False)
+    columns = {name: list(table[name]) for name in COLUMNS}
+    try:
+        for name, number in NUMBERS.items():
+            columns[name] = [number(text) if text else None for text in columns[name]]
+    except ValueError as error:
+        raise InputError(f"{path}: {name} is no number ({error}); delete it and run `make` again") from None
+    return tuple(Cell(**dict(zip(COLUMNS, values, strict=True))) for values in zip(*columns.values(), strict=True))
+
+
+def of_table(cells: Iterable[Cell], study: str, table: str) -> tuple[Cell, ...]:
+    """The cells of one table. Raises InputError where it was not judged."""
+    own = tuple(cell for cell in cells if (cell.study, cell.table) == (study, table))
+    if not own:
+        raise InputError(f"cells.csv has no cell of {study}, {table}; delete it and run `make` again")
+    return own
+
+
+def count_verdicts(cells: Iterable[Cell]) -> dict[str, int]:
+    """How many printed numbers have each verdict, in the order of VERDICTS."""
+    counts = Counter(cell.verdict for cell in cells if cell.is_judged)
+    return {verdict: counts[verdict] for verdict in VERDICTS}
+
+
+def frame(cells: Sequence[Cell]) -> pd.DataFrame:
+    """Cells as a table, a row a cell, with NaN for numbers that there are not."""
+    return pd.DataFrame([asdict(cell) for cell in cells], columns=list(COLUMNS))

@@ -1,0 +1,267 @@
+"""How a cell of each kind of column is judged: one expression a kind, in JUDGES."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import pandas as pd
+
+from reports.failures import of_counts, of_runs, of_seeds
+from reports.measurements import EFFICIENCY_SCALE, NO_SUCH_DATA, pick, summarise
+from reports.tables.cell import NOT_COMPARABLE, NOT_RUN, TRUE, Cell
+from reports.tables.numbers import Numbers
+from reports.tables.verdicts import (
+    NO_BOXES,
+    NO_DATA,
+    NO_MODEL,
+    NO_ROOM,
+    NOT_BY_ITS_OWN,
+    NOT_FILMED,
+    NOT_THEIRS,
+    Verdict,
+    judge_accuracy,
+    judge_efficiency,
+    judge_memory,
+    judge_missing,
+    same_digits,
+)
+from studies.benchmarks import BENCHMARKS, departures
+from studies.data import PAPER_DETECTORS, Dataset
+from studies.measurements import CONDITION
+from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
+from studies.recipes import PUBLISHED, recipes
+from studies.scales import PAPER
+from studies.types import Column, CountColumn, FactColumn, LiftingColumn, MeasuredColumn, Row, Study, Table, VideoColumn
+from studies.variants import resolve_variants
+
+NOT_SELECTED = "not selected in config"
+MEMORY, PREDICTED = "training_memory", "predicted"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a cell stands: a row and a column of a study's table."""
+
+    study: Study
+    table: Table
+    row: Row
+    column: Column
+
+    @property
+    def text(self) -> str:
+        """What the paper prints there, verbatim."""
+        return self.row.cells.get(self.column.id, "")
+
+    @cached_property
+    def printed(self) -> Printed | None:
+        """The printed number, None where the paper prints none."""
+        return parse_printed(self.text, self.column.unit) if isinstance(self.column, MeasuredColumn) else None
+
+    @property
+    def unit(self) -> str:
+        """Unit of the cell: the printed number's own, else its column's."""
+        return self.printed.unit if self.printed else self.column.unit
+
+    @property
+    def factor(self) -> int:
+        """Base units in one `unit`."""
+        return UNITS[self.unit][1]
+
+    def cell(self, verdict: Verdict, **values: object) -> Cell:
+        """The cell with its verdict; values: other fields of `Cell`."""
+        return Cell(
+            study=self.study.name,
+            table=self.table.id,
+            row=self.row.id,
+            row_label=self.row.label,
+            section=self.row.section,
+            column=self.column.id,
+            column_label=self.column.label,
+            kind=self.column.kind,
+            printed=self.text,
+            verdict=verdict.verdict,
+            why=verdict.why,
+            **values,
+        )
+
+    def numeric(self, verdict: Verdict, measured: float | None = None, **values: object) -> Cell:
+        """The cell of a number; measured: in the cell's unit, None where nothing was measured."""
+        printed = self.printed
+        return self.cell(
+            verdict,
+            unit=self.unit,
+            printed_value=printed.value if printed else None,
+            decimals=printed.decimals if printed else None,
+            measured=measured,
+            difference=None if measured is None or printed is None else measured - printed.value,
+            **values,
+        )
+
+
+def judge_cell(place: Place, numbers: Numbers) -> Cell:
+    """One cell, by the kind of its column; a printed "OOM" is judged by memory, whatever its column."""
+    if place.text == OUT_OF_MEMORY:
+        return memory_cell(place, numbers)
+    return JUDGES[type(place.column)](place, numbers)
+
+
+def fact_cell(place: Place, numbers: Numbers) -> Cell:
+    """A cell that describes the row (frames, year, ...): printed only, no verdict."""
+    return place.cell(Verdict("", ""))
+
+
+def count_cell(place: Place, numbers: Numbers) -> Cell:
+    """A count or timing at full paper size, under the column's convention, with the other conventions beside it."""
+    column, row, printed = place.column, place.row, place.printed
+    about = {"convention": column.convention, "scale": EFFICIENCY_SCALE}
+    if not row.variant:
+        return place.numeric(judge_missing(printed, row.missing or NO_MODEL), **about)
+    counts = numbers.counts(row.variant, column.metric)
+    values = dict(zip(counts["convention"], counts["value"], strict=True))  # base units
+    if column.convention not in values:
+        failure = of_counts(numbers.choice.failed, row.variant, timed=column.convention == "measured")
+        reason = f"{column.metric} not measured under convention `{column.convention}`"
+        return place.numeric(judge_missing(printed, failure.reason if failure else reason), **about)
+    measured, true = values[column.convention], values.get(TRUE) if column.convention != TRUE else None
+    same = same_digits(printed, values | _by_length(place, values), column.convention)
+    return place.numeric(
+        judge_efficiency(printed, measured, column.convention, same),
+        measured / place.factor,
+        also_true=None if true is None else true / place.factor,
+        matches=", ".join(same),
+        device=counts.loc[counts["convention"] == column.convention, "device"].iloc[0],
+        **about,
+    )
+
+
+def _by_length(place: Place, values: Mapping[str, float]) -> dict[str, float]:
+    """Counts that a paper may have meant, which have the clip length in them once too often or too seldom.
+
+    A pass times T; and for a frame, a pass divided by T of a network that answers for one frame, or the paper's own
+    number for a pass, as it is printed, divided by T.
+    """
+    frames = resolve_variants()[place.row.variant].frames
+    if place.column.metric == "macs_per_clip":
+        return {f"{name} x T": value * frames for name, value in values.items()}
+    if place.column.metric != "macs_per_frame":
+        return {}
+    divided = {f"{name}/T": value / frames for name, value in values.items()}
+    whole = parse_printed(place.row.cells.get("macs", ""), "G")
+    return divided | ({"printed MACs/T": whole.value * whole.factor / frames} if whole else {})
+
+
+def accuracy_cell(place: Place, numbers: Numbers) -> Cell:
+    """An error or percentage: mean over seeds, at the chosen scale, data and epoch selection."""
+    row, column, printed, choice = place.row, place.column, place.printed, numbers.choice
+    data, convention = choice.column_data(column), numbers.convention(column)
+    about = {"convention": convention, "scale": choice.scale, "dataset": data}
+    if reason := _never_measured(row, data, choice.scale):
+        return place.numeric(judge_missing(printed, reason), **about)
+    failures = of_runs(choice.failed, data, row.variant, row.recipe)
+    seeds = pick(numbers.experiment(row, column), metric=column.metric, convention=convention)
+    if seeds.empty:
+        missing = judge_missing(printed, of_seeds(failures)) if failures else _why_no_accuracy(place, numbers)
+        return place.numeric(missing, **about)
+    verdict = _judge(place, seeds, numbers)
+    if failures:  # the mean is over the seeds that ended
+        verdict = verdict._replace(why=f"{verdict.why}; {of_seeds(failures)}")
+    shown = summarise(seeds["value"] / place.factor)
+    return place.numeric(
+        verdict,
+        shown.mean,
+        n=shown.n,
+        sd=shown.sd,
+        low=shown.low,
+        high=shown.high,
+        device=seeds["device"].iloc[0],
+        runs=" ".join(seeds["run"]),
+        seeds_failed=len(failures),
+        **about,
+    )
+
+
+def _never_measured(row: Row, data: str, scale: str) -> str:
+    """Why a row has no accuracy whatever is run; empty where it may have one."""
+    if not row.variant:
+        return row.missing or NO_MODEL
+    if not row.recipe:
+        return NO_ROOM if row.out_of_memory else NOT_BY_ITS_OWN
+    if data == NO_SUCH_DATA:
+        return NOT_THEIRS if scale == PAPER else NOT_FILMED
+    return ""
+
+
+def _judge(place: Place, seeds: pd.DataFrame, numbers: Numbers) -> Verdict:
+    """Verdict on an accuracy; seeds: its measurements."""
+    column, choice, video = place.column, numbers.choice, isinstance(place.column, VideoColumn)
+    measured = summarise(seeds["value"])
+    if choice.scale != PAPER:
+        data = choice.column_data(column) if video else choice.dataset
+        return judge_accuracy(place.printed, measured, choice.scale, column.printed_on, data)
+    less = _departures(numbers.experiment(place.row, column), place.row.recipe, column.about)
+    if not video and column.input == "detected" and choice.detector != PAPER_DETECTORS[0]:
+        less.append(f"key points of {choice.detector}")
+    return judge_accuracy(place.printed, measured, choice.scale, column.about, column.about or choice.dataset, less)
+
+
+def _departures(runs: pd.DataFrame, recipe: str, benchmark: str | None) -> list[str]:
+    """What of the paper's data or training is missing behind an experiment's runs, by their rows `condition`."""
+    rows = pick(runs, metric=CONDITION)
+    conditions = {name: int(value) for name, value in zip(rows["convention"], rows["value"], strict=True)}
+    if recipe == PUBLISHED:  # trained elsewhere
+        conditions = {name: value for name, value in conditions.items() if name == "test"}
+    less = departures(str(benchmark), conditions)
+    whole = recipes()[recipe].epochs if recipe in recipes() else 0
+    if conditions.get("epochs", whole) < whole:
+        less.append(f"{conditions['epochs']} of {whole} epochs")
+    return less + ([f"epochs of {conditions['steps']} steps"] if "steps" in conditions else [])
+
+
+def _why_no_accuracy(place: Place, numbers: Numbers) -> Verdict:
+    """Why a variant has no number here: no data, no such split, not selected in the config, or protocol not scored."""
+    column, printed = place.column, place.printed
+    data, convention = numbers.choice.column_data(column), numbers.convention(column)
+    own, on_data = numbers.experiment(place.row, column), numbers.data(data)
+    if on_data.empty and (data in BENCHMARKS or Dataset.parse(data).motion in BENCHMARKS):
+        return judge_missing(printed, NO_DATA)
+    if isinstance(column, VideoColumn) and column.boxes == "unstated":
+        return _either_boxes(place, own, numbers)
+    splits = set(on_data["convention"].str.split("/").str[1])
+    if splits and column.split not in splits:
+        return judge_missing(printed, f"dataset {data} has no split `{column.split}`")
+    if own.empty:
+        return judge_missing(printed, NOT_SELECTED)
+    return judge_missing(printed, f"no {column.metric} measured under `{convention}`")
+
+
+def _either_boxes(place: Place, own: pd.DataFrame, numbers: Numbers) -> Verdict:
+    """A paper that does not say which boxes it used is compared with none; what both kinds give is said."""
+    given = []
+    for words, boxes in {"a detector's boxes": "detected", "true boxes": "gt"}.items():
+        convention = numbers.convention(replace(place.column, boxes=boxes))
+        values = pick(own, metric=place.column.metric, convention=convention)["value"]
+        given += [f"{values.mean():.1f} with {words}"] if len(values) else []
+    if not given:
+        return judge_missing(place.printed, NO_BOXES)
+    return Verdict(NOT_COMPARABLE, f"which boxes is not stated: {' and '.join(given)}")
+
+
+def memory_cell(place: Place, numbers: Numbers) -> Cell:
+    """A printed "OOM": the predicted memory of a training step at full paper size beside the paper's device's."""
+    about = {"convention": PREDICTED, "scale": EFFICIENCY_SCALE}
+    predicted = pick(numbers.counts(place.row.variant, MEMORY), convention=PREDICTED)
+    if predicted.empty:
+        failure = of_counts(numbers.choice.failed, place.row.variant, timed=False)
+        reason = failure.reason if failure else f"{MEMORY} not predicted"
+        return place.cell(Verdict(NOT_RUN, reason), **about)
+    verdict = judge_memory(predicted["value"].iloc[0], parse_printed(place.table.device_memory, "GiB"))
+    return place.cell(verdict, device=predicted["device"].iloc[0], **about)
+
+
+# A new kind of column is a class in studies/types.py, and how its cells are judged is an entry here.
+JUDGES: dict[type[Column], Callable[[Place, Numbers], Cell]] = {
+    FactColumn: fact_cell,
+    CountColumn: count_cell,
+    LiftingColumn: accuracy_cell,
+    VideoColumn: accuracy_cell,
+}

@@ -1,0 +1,52 @@
+"""Measurements as tables ask for them: the counts of a variant, the runs behind a cell."""
+
+import pandas as pd
+
+from reports.measurements import EFFICIENCY_SCALE, Choice, pick
+from studies.scales import PAPER
+from studies.types import AccuracyColumn, Row, VideoColumn
+
+
+class Numbers:
+    """Measurements, looked up by what a cell is about.
+
+    measurements: of `reports.measurements.read_measurements`; choice: which of the accuracies are shown
+    """
+
+    def __init__(self, measurements: pd.DataFrame, choice: Choice) -> None:
+        self.choice, self._none = choice, measurements.iloc[:0]
+        at_scale = measurements[measurements["scale"] == choice.scale]
+        counted = measurements[measurements["scale"] == EFFICIENCY_SCALE]
+        self._counted = dict(iter(counted.groupby("variant", sort=False)))
+        self._data = dict(iter(at_scale.groupby("dataset", sort=False)))
+        self._experiments = dict(iter(at_scale.groupby(["dataset", "variant", "recipe"], sort=False)))
+
+    def counts(self, variant: str, metric: str) -> pd.DataFrame:
+        """A metric of a variant at full paper size, a row a convention."""
+        return pick(self._counted.get(variant, self._none), metric=metric)
+
+    def data(self, dataset: str) -> pd.DataFrame:
+        """All that was measured on a data set."""
+        return self._data.get(dataset, self._none)
+
+    def experiment(self, row: Row, column: AccuracyColumn) -> pd.DataFrame:
+        """All that was measured of the runs behind a cell."""
+        key = (self.choice.column_data(column), row.variant, row.recipe)
+        return self._experiments.get(key, self._none)
+
+    def accuracies(self, row: Row, column: AccuracyColumn) -> pd.DataFrame:
+        """The measurements behind a cell, a row a seed, by seed; empty where nothing was measured."""
+        runs = self.experiment(row, column)
+        return pick(runs, metric=column.metric, convention=self.convention(column)).sort_values("seed")
+
+    def convention(self, column: AccuracyColumn) -> str:
+        """Protocol, split and selection of epochs under which an accuracy column is measured.
+
+        MPI-INF-3DHP's protocol pools all frames, and that is what stands for it on other data.
+        """
+        protocol = column.protocol
+        if isinstance(column, VideoColumn):
+            protocol = f"{protocol}+{column.condition}"
+        elif protocol == "mpi-inf-3dhp" and self.choice.scale != PAPER:
+            protocol = "pooled"
+        return f"{protocol}/{column.split}/{column.selection or self.choice.selection}"
