@@ -52,6 +52,11 @@ class Printed:
         """A measured value, in base units, expressed in the printed unit."""
         return measured / self.factor
 
+    def interval(self, cut: bool = False) -> tuple[Decimal, Decimal]:
+        """The least and the largest number, in base units, that is printed so when it is rounded, or else `cut` off."""
+        value, step = Decimal(str(self.value)), Decimal(1).scaleb(-self.decimals)
+        return (value - step / 2) * self.factor, (value + (step if cut else step / 2)) * self.factor
+
 
 def parse_printed(text: str, unit: str | None = None) -> Printed | None:
     """Parse a cell such as "0.860 M", "41.8" or "22.0*"; None where the paper prints no number ("-", "OOM" or empty).
@@ -75,12 +80,6 @@ def parse_printed(text: str, unit: str | None = None) -> Printed | None:
     return Printed(text, float(cell["number"]), len(cell["fraction"] or ""), own, factor, cell["mark"])
 
 
-def cut_off(printed: Printed, measured: float) -> bool:
-    """Whether a measured value, in base units, has the printed digits if cut off, and would have others if rounded."""
-    steps = math.floor(measured / printed.factor * 10**printed.decimals)
-    return steps == round(printed.value * 10**printed.decimals) and not agrees(printed, measured)
-
-
 def agrees(printed: Printed, measured: float) -> bool:
     """Whether a measured value, in base units, rounds to the printed digits in the printed unit.
 
@@ -88,10 +87,15 @@ def agrees(printed: Printed, measured: float) -> bool:
     comparison is in decimals, on the shortest text of the float, so that 41.85 is a tie although its binary is not.
     A value that is not finite agrees with nothing.
     """
-    if not math.isfinite(measured):
-        return False
-    exact = measured if isinstance(measured, int) else float(measured)  # numpy's numbers print their type
-    # Everything in base units: multiplying is exact where dividing by 10^9 might not be.
-    printed_base = Decimal(str(printed.value)) * printed.factor
-    half_step = Decimal(printed.factor).scaleb(-printed.decimals) / 2
-    return abs(Decimal(str(exact)) - printed_base) <= half_step
+    low, high = printed.interval()
+    return math.isfinite(measured) and low <= _exact(measured) <= high
+
+
+def cut_off(printed: Printed, measured: float) -> bool:
+    """Whether a measured value, in base units, has the printed digits if cut off, and would have others if rounded."""
+    (_, rounded), (_, cut) = printed.interval(), printed.interval(cut=True)
+    return math.isfinite(measured) and rounded < _exact(measured) < cut
+
+
+def _exact(value: float) -> Decimal:
+    return Decimal(str(value if isinstance(value, int) else float(value)))  # numpy's numbers print their type

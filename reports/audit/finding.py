@@ -138,7 +138,8 @@ class ShownFinding(Finding):
     def plain(self) -> dict[str, object]:
         """The finding as JSON has it, with the addresses of code and of threads."""
         code = [asdict(code) | {"link": code.link} for code in self.code]
-        return asdict(self) | {"code": code, "said": [asdict(said) | {"link": said.link} for said in self.said]}
+        said = [asdict(said) | {"link": said.link} for said in self.said]
+        return asdict(self) | {"about": list(self.about), "code": code, "said": said}
 
 
 def show(finding: Finding, material: Material) -> ShownFinding | None:

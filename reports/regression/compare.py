@@ -1,15 +1,26 @@
 """Each watched number against the baseline: what may change by chance, what may not at all, and what did."""
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from base.files import write_csv
-from reports.regression.numbers import ACCURACY, ALLOCATION, COUNT, IDENTITY, LOSS, MEMORY, NETWORK, SPEED
+from reports.regression.numbers import (
+    ACCURACY,
+    ALLOCATION,
+    COUNT,
+    IDENTITY,
+    LOSS,
+    MEMORY,
+    NETWORK,
+    SPEED,
+    Number,
+    as_numbers,
+)
 
-COLUMNS = [*IDENTITY, "unit", "before", "now", "change", "allowed", "status", "since", "reason"]
 AS_BEFORE, WORSE, BETTER, CHANGED = "as before", "worse", "better", "changed"
 MISSING, NEW, UNKNOWN = "missing", "new", "not compared"
 FAILURES = (WORSE, CHANGED, MISSING)
@@ -22,19 +33,70 @@ DIGITS = 6  # significant ones of a printed number that is no count
 ROUNDING = 1e-8  # of fingerprints, numbers of size 1 from float64 arithmetic
 
 
-def compare(now: pd.DataFrame, before: pd.DataFrame, floors: dict[tuple[str, str], float]) -> pd.DataFrame:
-    """A row for each number of either (`reports.regression.numbers`), with COLUMNS, the worst first.
+@dataclass(frozen=True)
+class Compared:
+    """A number against the baseline; since and reason are of the baseline's last change. NaN where there is none."""
 
-    floors: (device, metric) -> how far two runs with the same seed are apart.
+    kind: str
+    name: str
+    dataset: str
+    recipe: str
+    metric: str
+    convention: str
+    unit: str
+    before: float = np.nan
+    now: float = np.nan
+    change: float = np.nan
+    allowed: float = np.nan
+    status: str = UNKNOWN
+    since: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far numbers may move.
+
+    floors  (device, metric) -> how far two runs with the same seed are apart
+    usual   (dataset, metric, convention) -> the usual spread of an accuracy over seeds
+    """
+
+    floors: Mapping[tuple[str, str], float]
+    usual: Mapping[tuple[str, str, str], float]
+
+    def allowed(self, old: Number, new: Number) -> float:
+        """By how much a number may differ from the baseline; nan where that is not known."""
+        kind, value = old.kind, abs(old.value)
+        if kind == ACCURACY:
+            return self._by_seeds(old, new) + self.floors.get((new.device, old.metric), 0.0)
+        if old.metric == "peak_memory":
+            return max(PEAK_SHARE * value, PEAK_LEAST)
+        shares = {MEMORY: MEMORY_SHARE, ALLOCATION: MEMORY_SHARE, SPEED: new.spread}
+        if kind in shares:
+            return shares[kind] * value
+        return ROUNDING * max(1.0, value) if kind in (NETWORK, LOSS) else 0.0
+
+    def _by_seeds(self, old: Number, new: Number) -> float:
+        """DEVIATIONS of the difference of two means over seeds.
+
+        Three seeds may lie close together by chance: the spread is at least the usual one of that metric on that data.
+        """
+        spreads = [old.spread, new.spread, self.usual.get((old.dataset, old.metric, old.convention), np.nan)]
+        if not np.isfinite(spreads).any():
+            return np.nan
+        return DEVIATIONS * np.nanmax(spreads) * float(np.sqrt(1 / old.seeds + 1 / new.seeds))
+
+
+def compare(now: pd.DataFrame, before: pd.DataFrame, floors: Mapping[tuple[str, str], float]) -> pd.DataFrame:
+    """A row for each number of either (`reports.regression.numbers`), a `Compared`, the worst first.
+
+    floors: as of `Tolerance`.
     """
     usual = before[before["kind"] == ACCURACY].groupby(["dataset", "metric", "convention"])["spread"].median()
-    old = {_key(row): row for row in before.to_dict("records")}
-    new = {_key(row): row for row in now.to_dict("records")}
-    rows = []
-    for key in dict.fromkeys([*old, *new]):
-        known = dict(zip(IDENTITY, key, strict=True))
-        rows.append(known | _judge(old.get(key), new.get(key), usual, floors))
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    tolerance = Tolerance(floors, usual.to_dict())
+    old, new = ({number.identity: number for number in as_numbers(rows)} for rows in (before, now))
+    compared = [_compare(old.get(key), new.get(key), tolerance) for key in dict.fromkeys([*old, *new])]
+    table = pd.DataFrame(compared, columns=[field.name for field in fields(Compared)])
     return table.sort_values("status", key=lambda s: s.map(STATUSES.index), kind="stable", ignore_index=True)
 
 
@@ -52,7 +114,8 @@ def failed(table: pd.DataFrame) -> bool:
 def report(table: pd.DataFrame, baseline: str | Path, shown: int = 40) -> list[str]:
     """Lines for the terminal: what is not as before, by how much, since when; then the counts."""
     counts = Counter(table["status"])
-    lines = [_line(row) for row in table[table["status"] != AS_BEFORE].head(shown).itertuples()]
+    moved = table[table["status"] != AS_BEFORE].head(shown)
+    lines = [_line(Compared(*row)) for row in moved.itertuples(index=False)]
     if (left := sum(counts.values()) - counts[AS_BEFORE] - len(lines)) > 0:
         lines.append(f"... and {left} more")
     lines.append(
@@ -63,59 +126,26 @@ def report(table: pd.DataFrame, baseline: str | Path, shown: int = 40) -> list[s
     return lines
 
 
-def write_comparison(table: pd.DataFrame, path: str | Path) -> Path:
-    """Write what `compare` found as CSV."""
-    return write_csv(path, table)
-
-
-def _judge(old: dict | None, new: dict | None, usual: pd.Series, floors: dict) -> dict:
+def _compare(old: Number | None, new: Number | None, tolerance: Tolerance) -> Compared:
     if old is None:
-        return {"unit": new["unit"], "now": new["value"], "status": NEW}
-    found = {"unit": old["unit"], "before": old["value"], "since": old["revision"], "reason": old["reason"]}
+        return Compared(*new.identity, new.unit, now=new.value, status=NEW)
+    known = Compared(*old.identity, old.unit, before=old.value, since=old.revision, reason=old.reason)
     if new is None:
-        return found | {"status": MISSING}
-    change, allowed = new["value"] - old["value"], _allowed(old, new, usual, floors)
-    found |= {"now": new["value"], "change": change, "allowed": allowed}
+        return replace(known, status=MISSING)
+    change, allowed = new.value - old.value, tolerance.allowed(old, new)
+    known = replace(known, now=new.value, change=change, allowed=allowed)
     if np.isnan(change) or np.isnan(allowed):
-        return found | {"status": UNKNOWN}
-    return found | {"status": AS_BEFORE if abs(change) <= allowed else _direction(old, change)}
+        return known
+    return replace(known, status=AS_BEFORE if abs(change) <= allowed else _direction(old, change))
 
 
-def _direction(old: dict, change: float) -> str:
-    if old["kind"] not in (ACCURACY, MEMORY, ALLOCATION, SPEED):
+def _direction(old: Number, change: float) -> str:
+    if old.kind not in (ACCURACY, MEMORY, ALLOCATION, SPEED):
         return CHANGED
-    return BETTER if (change > 0) == (old["metric"] == "ap") else WORSE
+    return BETTER if (change > 0) == (old.metric == "ap") else WORSE
 
 
-def _allowed(old: dict, new: dict, usual: pd.Series, floors: dict) -> float:
-    """How far a number may move; nan where that is not known."""
-    kind, value = old["kind"], abs(old["value"])
-    if kind == ACCURACY:
-        return _by_seeds(old, new, usual) + floors.get((new["device"], old["metric"]), 0.0)
-    if old["metric"] == "peak_memory":
-        return max(PEAK_SHARE * value, PEAK_LEAST)
-    shares = {MEMORY: MEMORY_SHARE, ALLOCATION: MEMORY_SHARE, SPEED: new["spread"]}
-    if kind in shares:
-        return shares[kind] * value
-    return ROUNDING * max(1.0, value) if kind in (NETWORK, LOSS) else 0.0
-
-
-def _by_seeds(old: dict, new: dict, usual: pd.Series) -> float:
-    """DEVIATIONS of the difference of two means over seeds.
-
-    Three seeds may lie close together by chance: the spread is at least the usual one of that metric on that data.
-    """
-    spreads = [old["spread"], new["spread"], usual.get((old["dataset"], old["metric"], old["convention"]), np.nan)]
-    if not np.isfinite(spreads).any():
-        return np.nan
-    return DEVIATIONS * np.nanmax(spreads) * float(np.sqrt(1 / old["seeds"] + 1 / new["seeds"]))
-
-
-def _key(row: dict) -> tuple:
-    return tuple(row[name] for name in IDENTITY)
-
-
-def _line(row: object) -> str:
+def _line(row: Compared) -> str:
     what = " ".join(filter(None, (row.kind, row.name, row.recipe, row.dataset, row.metric, row.convention)))
     since = f"since {row.since}: {row.reason}"
     unit = "" if row.unit in ("", "1") else f" {row.unit}"
@@ -130,7 +160,7 @@ def _line(row: object) -> str:
     return f"{row.status:<12} {what}{says}"
 
 
-def _moved(row: object, unit: str) -> str:
+def _moved(row: Compared, unit: str) -> str:
     """From what to what and by how much: counts exactly, what is measured as a share as well; a speed as a share."""
     share = row.change / abs(row.before) if row.before else np.nan
     if row.kind == SPEED:

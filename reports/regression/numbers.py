@@ -1,5 +1,6 @@
 """The numbers that are watched, a row each: from measurements and fingerprints, and as they stand in the baseline."""
 
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pandas as pd
@@ -8,10 +9,37 @@ from base.errors import InputError
 from base.files import read_csv, write_csv
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick
 
-# value: mean over seeds; spread: their standard deviation, or what is noise of a speed; seeds: how many; revision and
-# reason: of the last change.
-IDENTITY = ["kind", "name", "dataset", "recipe", "metric", "convention"]
-COLUMNS = [*IDENTITY, "unit", "value", "spread", "seeds", "device", "revision", "reason"]
+
+@dataclass(frozen=True)
+class Number:
+    """One watched number; the first six fields say which, and all of them are the columns of a baseline.
+
+    value     mean over seeds, spread: their standard deviation, or what is noise of a speed; seeds: how many
+    revision  and reason of its last change
+    """
+
+    kind: str
+    name: str
+    dataset: str
+    recipe: str
+    metric: str
+    convention: str
+    unit: str
+    value: float
+    spread: float
+    seeds: float
+    device: str
+    revision: str
+    reason: str
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Which number it is."""
+        return tuple(getattr(self, name) for name in IDENTITY)
+
+
+COLUMNS = [field.name for field in fields(Number)]
+IDENTITY = COLUMNS[:6]
 ACCURACY, COUNT, MEMORY, ALLOCATION = "accuracy", "count", "memory", "allocation"
 NETWORK, LOSS, SPEED = "network", "loss", "speed"
 ACCURACIES = ("mpjpe", "p_mpjpe", "mpjve", "acceleration_error", "ap")
@@ -56,14 +84,14 @@ def renew(
     fresh.loc[fresh["kind"] == SPEED, "value"] = 1.0
     if before is None:
         return fresh
-    old = before.set_index(IDENTITY, drop=False)
-    kept = [
-        old.loc[key].to_dict()
-        if (key := tuple(row[name] for name in IDENTITY)) in old.index and key not in changed
-        else row
-        for row in fresh.to_dict("records")
-    ]
+    old = {number.identity: number for number in as_numbers(before)}
+    kept = [n if n.identity in changed else old.get(n.identity, n) for n in as_numbers(fresh)]
     return _typed(pd.DataFrame(kept, columns=COLUMNS))
+
+
+def as_numbers(rows: pd.DataFrame) -> list[Number]:
+    """Rows with COLUMNS, each a Number."""
+    return [Number(*row) for row in rows[COLUMNS].itertuples(index=False, name=None)]
 
 
 def write_baseline(rows: pd.DataFrame, path: str | Path) -> Path:

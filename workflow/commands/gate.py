@@ -14,11 +14,11 @@ from pathlib import Path
 import pandas as pd
 
 from base.errors import InputError
-from base.files import write_rows
+from base.files import write_csv, write_rows
 from base.git import git
 from reports.comparisons import read_floors
 from reports.measurements import Choice, pick, read_measurements
-from reports.regression.compare import changed, compare, failed, report, write_comparison
+from reports.regression.compare import changed, compare, failed, report
 from reports.regression.numbers import ALLOCATION, LOSS, NETWORK, SPEED, read_baseline, renew, watched, write_baseline
 from studies import places
 from studies.scales import QUICK, scale_named
@@ -46,7 +46,7 @@ def numbers_now(measurements: Path | None, fingerprints: Path, speeds: Path) -> 
 def check(measurements: Path, fingerprints: Path, speeds: Path, noise: Path, baseline: Path, path: Path) -> bool:
     """Compare, print what is not as before, write all of it to `path`; whether all is well."""
     table = compare(numbers_now(measurements, fingerprints, speeds), read_baseline(baseline), read_floors(noise))
-    write_comparison(table, path)
+    write_csv(path, table)
     print("\n".join(report(table, baseline)))
     return not failed(table)
 

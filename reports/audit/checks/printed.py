@@ -239,8 +239,8 @@ def cost(material: Material, claim: Claim) -> tuple[Claim, int]:
 
 def is_quotient(frame: Printed, whole: Printed, frames: int) -> bool:
     """Whether MACs a frame are those of a pass by T: some number printed as `whole` gives one printed as `frame`."""
-    low, high = (edge / frames for edge in _interval(whole, cut=True))
-    least, most = _interval(frame, cut=True)
+    low, high = (edge / frames for edge in whole.interval(cut=True))
+    least, most = frame.interval(cut=True)
     return max(low, least) <= min(high, most)
 
 
@@ -251,15 +251,8 @@ def _quantity(claim: Claim) -> tuple[str, ...]:
 
 def _one_number(claims: tuple[Claim, ...]) -> bool:
     """Whether one number could be printed as all of them: rounded, and of counts, which papers cut as often, cut."""
-    edges = [_interval(c.number, cut=not c.protocol) for c in claims]
-    return max(low for low, _ in edges) < min(high for _, high in edges) * (1 - 1e-12)
-
-
-def _interval(printed: Printed, cut: bool) -> tuple[float, float]:
-    """Numbers, in base units, that are printed so, rounded or cut."""
-    step = 10.0**-printed.decimals
-    above = step if cut else step / 2
-    return (printed.value - step / 2) * printed.factor, (printed.value + above) * printed.factor
+    edges = [c.number.interval(cut=not c.protocol) for c in claims]
+    return max(low for low, _ in edges) < min(high for _, high in edges)
 
 
 def _rows_by_joint(material: Material) -> Iterator[dict[str, Claim]]:
@@ -276,7 +269,7 @@ def _rows_by_joint(material: Material) -> Iterator[dict[str, Claim]]:
 
 def _is_a_mean(cells: dict[str, Claim]) -> bool:
     """Whether numbers printed as a row's columns, rounded or cut, have a mean printed as its last."""
-    edges = {column: _interval(claim.number, cut=True) for column, claim in cells.items()}
+    edges = {column: claim.number.interval(cut=True) for column, claim in cells.items()}
     for weights in (JOINTS, dict.fromkeys(JOINTS, 1)):
         low, high = (sum(w * edges[c][end] for c, w in weights.items()) / sum(weights.values()) for end in (0, 1))
         if max(low, edges["mean"][0]) <= min(high, edges["mean"][1]):
