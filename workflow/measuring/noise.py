@@ -56,7 +56,7 @@ def floors(first: Path, second: Path, data: Path) -> list[Floor]:
         for folder in (first, second)
     ]
     pairs = [[by_metric[metric] for by_metric in scored] for metric in COMPARED]
-    same = {"protocol": PROTOCOL, "variant": run.variant, "scale": run.scale, "same_bytes": equal}
+    same = {"protocol": PROTOCOL, "variant": run.spec.variant, "scale": run.spec.scale, "same_bytes": equal}
     return [
         Floor(device_name(), a.metric, abs(a.value - b.value), a.unit, **same, revision=revision()) for a, b in pairs
     ]
