@@ -40,7 +40,7 @@ class BuildError(Exception):
 
 @functools.cache
 def library(name: str, sources: tuple[Path, ...], flags: tuple[str, ...]) -> tuple[ctypes.CDLL | None, str | None]:
-    """(library, None), or (None, reason in one line): settled once a process.
+    """(library, None), or (None, reason in one line): decided once a process.
 
     name : what its file's name begins with; sources : the file to compile, then what it includes; flags : the
     compiler's, all but OpenMP's, which is left out where the compiler does not have it.
@@ -73,10 +73,10 @@ def compiler() -> list[str]:
         if shutil.which(named[0]):
             return named
         raise BuildError(f"CXX names {named[0]}, which is not a program (correct or unset CXX)")
-    found = next(filter(shutil.which, ("c++", "g++", "clang++")), None)
-    if found is None:
+    program = next(filter(shutil.which, ("c++", "g++", "clang++")), None)
+    if program is None:
         raise BuildError("no C++ compiler found (set CXX)")
-    return [found]
+    return [program]
 
 
 def run(command: list[str]) -> str:

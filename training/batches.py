@@ -73,16 +73,14 @@ def shuffled(count: int, batch: int, steps: int | None, seed: int, epoch: int) -
 
 def model_inputs(split: Split, in_channels: int) -> Tensor:
     """Normalised keypoints (N, J, in_channels) float32: x, y and, as a third channel, the confidence."""
-    width, height = split.frames["width"].to_numpy(), split.frames["height"].to_numpy()
-    keypoints = normalise_keypoints(np.asarray(split.keypoints), width, height)
+    keypoints = normalise_keypoints(np.asarray(split.keypoints), split.width, split.height)
     return torch.from_numpy(np.ascontiguousarray(keypoints[..., :in_channels]))
 
 
 def model_labels(split: Split) -> Tensor:
     """Root-relative poses (N, J, 3) float32 in normalised image units."""
-    width, height = split.frames["width"].to_numpy(), split.frames["height"].to_numpy()
     arrays = np.asarray(split.joints), np.asarray(split.factor)
-    return torch.from_numpy(normalise_labels(*arrays, width, height, split.skeleton.root))
+    return torch.from_numpy(normalise_labels(*arrays, split.width, split.height, split.skeleton.root))
 
 
 def mirror(poses: Tensor, flip_order: tuple[int, ...] = FLIP_ORDER) -> Tensor:

@@ -6,6 +6,7 @@ with.
 
 import pickle
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from base.zips import fault_of_zip
 CHECKSUM = "crc32"  # its key in the metadata of a file of weights
 
 
-def save_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
+def save_weights(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
     """Write a state dict as safetensors, with a checksum: no code is run by whoever reads it."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     metadata = {CHECKSUM: checksum(contiguous)}
@@ -40,7 +41,7 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
-def checksum(weights: dict[str, torch.Tensor]) -> str:
+def checksum(weights: Mapping[str, torch.Tensor]) -> str:
     """CRC-32 of names, types, shapes and bytes of contiguous tensors, whatever their order."""
     total = 0
     for name, tensor in sorted(weights.items()):
@@ -58,7 +59,7 @@ def checksum_of_file(path: Path) -> str:
     return f"{total:08x}"
 
 
-def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays as an uncompressed npz; the same arrays give the same bytes."""
 
     def write(temporary: Path) -> None:

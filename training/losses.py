@@ -4,7 +4,7 @@ Both papers' code computes further terms (bone lengths, angles) with weight 0; t
 Poses are (B, T, J, 3): predicted and true, root-relative, in normalised image units.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -53,7 +53,7 @@ TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def weighted_terms(weights: dict[str, float]) -> tuple[str, ...]:
+def weighted_terms(weights: Mapping[str, float]) -> tuple[str, ...]:
     """Names of the terms that a recipe gives a weight.
 
     Raises InputError for a term that does not exist, or where no term has a weight.
@@ -65,7 +65,7 @@ def weighted_terms(weights: dict[str, float]) -> tuple[str, ...]:
     return tuple(name for name, weight in weights.items() if weight)
 
 
-def weighted_loss(prediction: Tensor, target: Tensor, weights: dict[str, float]) -> tuple[Tensor, dict[str, float]]:
+def weighted_loss(prediction: Tensor, target: Tensor, weights: Mapping[str, float]) -> tuple[Tensor, dict[str, float]]:
     """Weighted sum of the recipe's terms, and each term's own value. Raises InputError as `weighted_terms`."""
     terms = {name: TERMS[name](prediction, target) for name in weighted_terms(weights)}
     total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()

@@ -7,7 +7,7 @@ its own `forward`, which is all that it watches.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -35,8 +35,8 @@ class Team:
         """
         pieces = self.size * accumulate
         edges = [-(-count * i // pieces) for i in range(pieces + 1)]
-        mine = range(self.rank * accumulate, (self.rank + 1) * accumulate)
-        return [slice(edges[i], edges[i + 1]) for i in mine if edges[i] < edges[i + 1]]
+        own = range(self.rank * accumulate, (self.rank + 1) * accumulate)
+        return [slice(edges[i], edges[i + 1]) for i in own if edges[i] < edges[i + 1]]
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace each gradient by its sum over all processes; where none has one for a parameter, none gets one."""
@@ -51,10 +51,10 @@ class Team:
         for parameter, gradient, any_has in zip(trained, gradients, having.tolist(), strict=True):
             parameter.grad = gradient.view_as(parameter) if any_has else None
 
-    def sum_numbers(self, numbers: dict[str, float], device: torch.device) -> dict[str, float]:
+    def sum_numbers(self, numbers: Mapping[str, float], device: torch.device) -> dict[str, float]:
         """Each number summed over all processes, which must name the same ones."""
         if self.size == 1:
-            return numbers
+            return dict(numbers)
         total = torch.tensor(list(numbers.values()), dtype=torch.float64, device=device)
         torch.distributed.all_reduce(total)
         return dict(zip(numbers, total.tolist(), strict=True))

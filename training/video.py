@@ -5,7 +5,7 @@ training and selects (`best_val`) where there is more than one epoch; the benchm
 show, and what `best_test` selects on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,7 +135,7 @@ class Video:
         return Images(persons) if self.folder is None else Features(self.folder, name, self.clip, copies)
 
 
-def take_pretrained(model: ClipModel, weights: dict[str, Tensor]) -> None:
+def take_pretrained(model: ClipModel, weights: Mapping[str, Tensor]) -> None:
     """Copy a ViTPose's encoder, and its deconvolutions where the model has the same, into `model`.
 
     Raises InputError where the encoders differ.

@@ -88,20 +88,20 @@ class UpliftUpsample(LiftingModel):
         x = self.embedding(keypoints[:, self.seen_frames]) + self.joint_table  # (B, seen, J, joint_width)
         for block in self.joint_blocks:
             x = block(x)
-        known = self.to_token(self.joint_norm(x).flatten(2))
+        seen = self.to_token(self.joint_norm(x).flatten(2))
         tokens = self.unseen.expand(len(x), len(self.seen), -1).clone()
-        tokens[:, self.seen_tokens] = known
+        tokens[:, self.seen_tokens] = seen
         return tokens
 
 
 def steps(tokens: int) -> list[tuple[int, int, int]]:
     """Tokens before, taps and stride of each strided block, until one token is left: 71 -> 23 -> 3 -> 1 as released."""
-    strides, found = iter((3, 10, 3) if tokens == 71 else ()), []
+    strides, layers = iter((3, 10, 3) if tokens == 71 else ()), []
     while tokens > 1:
         taps, stride = min(TAPS, tokens), next(strides, 3)
-        found.append((tokens, taps, stride))
+        layers.append((tokens, taps, stride))
         tokens = (tokens - taps) // stride + 1
-    return found
+    return layers
 
 
 class StridedBlock(nn.Module):

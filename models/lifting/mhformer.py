@@ -18,7 +18,7 @@ BLOCKS = 4  # of each transformer over tracks
 
 def _from_one(text: str) -> Callable[[re.Match], str]:
     """A replacement that counts hypotheses from 1, where ours count from 0: {0} is what was matched, {1} the number."""
-    return lambda found: text.format(found[1], int(found[2]) + 1)
+    return lambda match: text.format(match[1], int(match[2]) + 1)
 
 
 RENAMED = (

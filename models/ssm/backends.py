@@ -87,8 +87,8 @@ def describe_backend(name: str = "auto", device: str = "cpu") -> str:
     used, candidates = backend_in_use(name, device), list(FASTEST.get(device, {}))
     faster = candidates[: candidates.index(used)] if used in candidates else candidates
     reasons = {x: _passed_over(x) for x in faster} if name == "auto" else {}
-    told = [f"{x}: {reason}" if len(candidates) > 1 else reason for x, reason in reasons.items() if reason]
-    return f"{used} ({'; '.join(told)})" if told else used
+    passed_over = [f"{x}: {reason}" if len(candidates) > 1 else reason for x, reason in reasons.items() if reason]
+    return f"{used} ({'; '.join(passed_over)})" if passed_over else used
 
 
 def _known(name: str, what: str) -> str:

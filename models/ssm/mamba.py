@@ -60,8 +60,8 @@ def backward(
     given = [x for x in leaves if x is not None]
     with torch.enable_grad():
         y = _scan(leaves, delta_softplus)
-    found = iter(torch.autograd.grad(y, given, _in_visiting_order(grad_y.unsqueeze(1), inputs, E).flatten(1, 2)))
-    du, ddelta, dA, dB, dC, dD, dbias = (None if x is None else next(found) for x in leaves)
+    gradients = iter(torch.autograd.grad(y, given, _in_visiting_order(grad_y.unsqueeze(1), inputs, E).flatten(1, 2)))
+    du, ddelta, dA, dB, dC, dD, dbias = (None if x is None else next(gradients) for x in leaves)
     du, ddelta = (_to_grid(x.unflatten(1, (K, E)), inputs.orders) for x in (du, ddelta))
     dB, dC = (_to_grid(x, inputs.orders) for x in (dB, dC))
     dA, dD, dbias = (x if x is None else x.unflatten(0, (K, E)) for x in (dA, dD, dbias))

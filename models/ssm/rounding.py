@@ -70,7 +70,7 @@ def _terms(inputs: ScanInputs, steps: _Steps, grad_y: Tensor, blur: float, least
     adjoints = adjoints.flip(2)
     drive, exponents = (adjoints * B).sum(-1), adjoints * remembered
     by_step = on_grid((drive * u + (exponents * rates[:, None]).sum(-1)) * walked(steps.slope + blur * steps.off))
-    found = {
+    sizes = {
         "y": on_grid((states * C).sum(-1) + D[:, None] * u).sum(1),
         "u": on_grid(drive * step + D[:, None] * grad_y).sum(1),
         "delta": by_step if dt_proj is None else by_step @ dt_proj,
@@ -81,7 +81,7 @@ def _terms(inputs: ScanInputs, steps: _Steps, grad_y: Tensor, blur: float, least
         "delta_bias": by_step.sum((0, 2)),
         "dt_proj": None if dt_proj is None else (by_step.mT @ delta).sum(0),
     }
-    return {name: x for name, x in found.items() if name == "y" or getattr(inputs, name) is not None}
+    return {name: x for name, x in sizes.items() if name == "y" or getattr(inputs, name) is not None}
 
 
 def _run(decay: Tensor, inflow: Tensor) -> tuple[Tensor, Tensor]:

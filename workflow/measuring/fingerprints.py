@@ -4,8 +4,8 @@ Besides, what training steps allocate, which is exact where the memory of a proc
 
     python -m workflow.measuring.fingerprints        # prints them
 
-A network with settled weights, drawn and kept in float64, reads a settled clip. Kept are its output and the gradient at
-its input, each projected on a settled direction and divided by its length: numbers of size 1 that any other scan order,
+A network with fixed weights, drawn and kept in float64, reads a fixed clip. Kept are its output and the gradient at
+its input, each projected on a fixed direction and divided by its length: numbers of size 1 that any other scan order,
 any layer more or less, any other gradient would change, on any machine, far beyond rounding.
 """
 
@@ -71,13 +71,13 @@ def network_fingerprint(name: str, hyper: dict) -> dict[str, float]:
 
 
 def loss_rows() -> Iterator[Fingerprint]:
-    """The loss of every recipe for settled predictions and targets."""
+    """The loss of every recipe for fixed predictions and targets."""
     for name, recipe in recipes().items():
         yield Fingerprint(LOSS, name, "loss", loss_fingerprint(recipe))
 
 
 def loss_fingerprint(recipe: Recipe) -> float:
-    """The recipe's loss of settled poses (2, 9, 17, 3), or of settled heatmaps (2, 15, 6, 4) for video."""
+    """The recipe's loss of fixed poses (2, 9, 17, 3), or of fixed heatmaps (2, 15, 6, 4) for video."""
     random = torch.Generator().manual_seed(0)
     if isinstance(recipe, VideoRecipe):
         shapes = ((2, 15, 6, 4), (2, 15, 6, 4), (2, 15))
@@ -131,7 +131,7 @@ def _shake(net: nn.Module, random: torch.Generator) -> None:
 
 
 def _projection(x: Tensor, random: torch.Generator) -> float:
-    """x on a settled direction, divided by its own length."""
+    """x on a fixed direction, divided by its own length."""
     x = x.detach()
     direction = torch.randn(x.shape, generator=random, dtype=torch.float64)
     return float((x * direction).sum() / x.norm())

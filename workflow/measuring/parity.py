@@ -120,8 +120,8 @@ def table() -> str:
     for name, device, dtype in product(BACKENDS, devices, (torch.float64, torch.float32)):
         try:
             backend(name)
-            found = [errors(case(), name, dtype, device) for case in CASES.values()]
-            cells = [f"{max(e[column] for e in found if column in e):.0e}" for column in columns]
+            by_case = [errors(case(), name, dtype, device) for case in CASES.values()]
+            cells = [f"{max(e[column] for e in by_case if column in e):.0e}" for column in columns]
         except (InputError, ValueError, RuntimeError) as error:
             cells = [str(error).splitlines()[0]]
         lines.append(" | ".join([f"| {name}, {device}, {str(dtype)[6:]}", *cells]) + " |")
