@@ -120,8 +120,11 @@ def check_schema(data: object, schema: str, file: str | Path) -> None:
     """
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
+    from referencing import Registry, Resource
 
-    errors = list(Draft202012Validator(read_yaml(SCHEMAS / f"{schema}.schema.yaml")).iter_errors(data))
+    schemas = Registry(retrieve=lambda name: Resource.from_contents(read_yaml(SCHEMAS / name)))
+    described = read_yaml(SCHEMAS / f"{schema}.schema.yaml")
+    errors = list(Draft202012Validator(described, registry=schemas).iter_errors(data))
     if errors:
         # A misspelt key is both unknown and missing, a misspelt kind makes every key wrong: the misspelling says more.
         misspelt = [e for word in ("additionalProperties", "enum") for e in errors if e.validator == word]

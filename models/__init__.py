@@ -30,7 +30,7 @@ def build(name: str, **overrides: object) -> PoseModel:
     torch.Size([1, 27, 17, 3])
     """
     model = _model_class(name)
-    return model(**checked_arguments(name, model, variant(name)["hyper"] | overrides))
+    return model(**checked_arguments(name, model, variant(name).hyper | overrides))
 
 
 def scan_arguments(name: str, backend: str) -> dict[str, str]:
@@ -53,5 +53,5 @@ def load_published(model: PoseModel, source: str | Path | dict[str, Tensor]) -> 
 
 
 def _model_class(name: str) -> type[PoseModel]:
-    module, _, attribute = variant(name)["model"].rpartition(".")
-    return getattr(import_module(module), attribute)
+    chosen = variant(name)
+    return getattr(import_module(chosen.module), chosen.model.rpartition(".")[2])

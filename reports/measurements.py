@@ -12,9 +12,10 @@ from base.files import read_csv
 from reports.failures import Failure
 from studies.benchmarks import BENCHMARKS
 from studies.measurements import COLUMNS
-from studies.paper import PAPER
 from studies.plan import BASELINES, dataset_of
+from studies.scales import PAPER
 from studies.types import AccuracyColumn, VideoColumn
+from studies.variants import resolve_variants
 
 NO_SUCH_DATA = "no data"  # the data set of a column that the scale has no data for
 HIGHER_IS_BETTER = ("ap", "pck", "auc", "throughput")  # how the names of such metrics begin
@@ -56,9 +57,15 @@ class Choice:
 
     def column_data(self, column: AccuracyColumn) -> str:
         """Data set of an accuracy column: prepared key points, videos, or a benchmark of which there are none."""
-        found = dataset_of(column, vars(self))
+        dataset = dataset_of(column, self.scale == PAPER, self.dataset, self.detector)
         theirs = isinstance(column, VideoColumn) and column.benchmark in BENCHMARKS and self.scale != PAPER
-        return found or (column.benchmark if theirs else NO_SUCH_DATA)
+        return str(dataset or (column.benchmark if theirs else NO_SUCH_DATA))
+
+
+def label_of(variant: str) -> str:
+    """A variant's label; its name where studies/variants.yaml has it no more."""
+    known = resolve_variants().get(variant)
+    return known.label if known else variant
 
 
 @dataclass(frozen=True)

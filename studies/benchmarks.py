@@ -1,16 +1,36 @@
 """The data sets that papers print numbers for: their names, and how much of them, and of our own, there is."""
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from studies.data import PAPER_DETECTORS, TRUE_KEYPOINTS, Dataset
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A data set that papers print numbers for.
+
+    module    : reads the papers' own files, and is imported only for them; `conversion` (datasets/papers/convert.py)
+                says what those of lifted poses become, `convert` converts videos
+    detectors : whose keypoints there are; none: these are videos
+    """
+
+    title: str
+    module: str
+    detectors: tuple[str, ...] = ()
+
+
 BENCHMARKS = {
-    "human36m": "Human3.6M",
-    "mpi-inf-3dhp": "MPI-INF-3DHP",
-    "posetrack17": "PoseTrack2017",
-    "posetrack18": "PoseTrack2018",
-    "posetrack21": "PoseTrack21",
-    "jhmdb": "Sub-JHMDB",
+    "human36m": Benchmark("Human3.6M", "datasets.papers.human36m_convert", (TRUE_KEYPOINTS, *PAPER_DETECTORS)),
+    "mpi-inf-3dhp": Benchmark("MPI-INF-3DHP", "datasets.papers.mpi_inf_3dhp_convert", (TRUE_KEYPOINTS,)),
+    "posetrack17": Benchmark("PoseTrack2017", "datasets.papers.posetrack_convert"),
+    "posetrack18": Benchmark("PoseTrack2018", "datasets.papers.posetrack_convert"),
+    "posetrack21": Benchmark("PoseTrack21", "datasets.papers.posetrack_convert"),
+    "jhmdb": Benchmark("Sub-JHMDB", "datasets.papers.jhmdb_convert"),
 }
+STANDARD = "human36m"  # what is meant where a table or a figure does not name its data set
+VIDEO_STANDS_FOR = "posetrack17"  # what the columns of our rendered videos are measured on at scale paper
 # Frames (of the PoseTracks: videos) to train on and to be judged by, as the papers have them; several numbers where
 # published files differ (docs/papers-data.md). Anything else is not the papers' data.
 AMOUNTS: dict[str, dict[str, tuple[int, ...]]] = {
@@ -20,6 +40,11 @@ AMOUNTS: dict[str, dict[str, tuple[int, ...]]] = {
     "posetrack18": {"train": (593,), "test": (170, 74)},
     "posetrack21": {"train": (593,), "test": (170,)},
 }
+
+
+def paper_data() -> list[Dataset]:
+    """Data that are made of the papers' own files: `human36m-sh`, `video-jhmdb`, ..."""
+    return [Dataset(name, d) for name, benchmark in BENCHMARKS.items() for d in benchmark.detectors or (None,)]
 
 
 def departures(benchmark: str, found: dict[str, int]) -> list[str]:
@@ -61,22 +86,19 @@ SIZES: dict[str, dict[str, Size]] = {
     "human36m": {"train": Size(1_559_752, 600), "test": Size(566_920, 236)},
     "mpi-inf-3dhp": {"train": Size(1_052_736, 128, every=9), "test": Size(2_929, 6, centred=True)},
 }
-# Annotated persons of rendered videos, train and val, as they are once prepared.
-PERSONS = {"video-synthetic": (1_700, 183), "video-cmu": (2_430, 850), "video-cmu-small": (45, 6)}
+# Annotated persons of videos by their motion, train and val, as they are once prepared.
+PERSONS = {
+    "synthetic": (1_700, 183),
+    "cmu": (2_430, 850),
+    "cmu-small": (45, 6),
+    "jhmdb": (8_400, 2_800),  # of 11,200 frames, about a quarter of them in a test split
+}
 PERSONS_A_VIDEO = 30 * 2.4  # of PoseTrack: labelled frames, persons in one of them
-JHMDB_PERSONS = (8_400, 2_800)  # of Sub-JHMDB's 11,200 frames, about a quarter of them in a test split
 
 
-def video_persons(dataset: str) -> tuple[float, float]:
-    """Persons to train on and to judge of a data set of videos, about as many as there will be; 0 where unknown."""
-    if dataset in PERSONS:
-        return PERSONS[dataset]
-    if dataset == "video-jhmdb":
-        return JHMDB_PERSONS
-    videos = AMOUNTS.get(dataset.removeprefix("video-"), {"train": (0,), "test": (0,)})
+def video_persons(motion: str) -> tuple[float, float]:
+    """Persons to train on and to judge of videos of a motion, about as many as there will be; 0 where unknown."""
+    if motion in PERSONS:
+        return PERSONS[motion]
+    videos = AMOUNTS.get(motion, {"train": (0,), "test": (0,)})
     return videos["train"][0] * PERSONS_A_VIDEO, videos["test"][0] * PERSONS_A_VIDEO
-
-
-def lifting_sizes(dataset: str) -> dict[str, Size]:
-    """Sizes of the splits of a lifting data set (`cmu-small-gt`) by what it is made of; none where unknown."""
-    return next((SIZES[base] for base in sorted(SIZES, key=len, reverse=True) if dataset.startswith(f"{base}-")), {})

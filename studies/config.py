@@ -1,74 +1,147 @@
-"""The config at the door: checked against its schema and against what exists, before anything is planned."""
+"""The config at the door: checked against its schema and against what exists, then a `Config`.
 
+Imported while Snakemake parses the workflow: nothing heavy may be imported here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from base.errors import InputError
-from base.reading import check_schema, nearest, read_yaml
-from studies.benchmarks import BENCHMARKS
+from base.reading import check_schema, nearest, read_yaml, with_choices
+from studies.benchmarks import BENCHMARKS, STANDARD
+from studies.data import OUR_DETECTORS, PAPER_DETECTORS
 from studies.load import study_names
 from studies.motions import CATALOGUE, motions
-from studies.motions import DETECTORS as OUR_DETECTORS
-from studies.paper import COCO, DATASET, DETECTORS, PAPER, WEIGHTED, paper_rule
+from studies.scales import PAPER, Scale, scale_named, scale_names
 from studies.variants import resolve_variants
 
+FILE = "config.yaml"
 LISTS = ("studies", "variants", "seeds", "benchmarks")
+ALL = "all"
+COCO = "coco"  # in `weights`: encoders that networks for video start from
+WEIGHTED = ("human36m-sh", "human36m-cpn", "human36m-gt", "mpi-inf-3dhp-gt")  # data sets that weights may be for
 
 
-def checked_config(config: dict) -> dict:
-    """A checked copy of a config; lists may come from the command line as `a,b` or as one value.
+@dataclass(frozen=True)
+class Budget:
+    """What the runs that are still to do may cost; None: no limit."""
+
+    hours: float | None
+    disk_gib: float | None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Which variants are timed, how often, after how many warm-up passes, on how many threads."""
+
+    variants: list[str]
+    runs: int
+    warmup: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to run, as config.yaml explains it; `auto` is replaced by what it stands for.
+
+    scale : with what `override` changes of it
+    motion : to train and test on (`dataset` in the file); at scale `paper` the data set that stands for all
+    variants, benchmarks : None: all
+    weights : published files by data set and variant; forms: of the papers' data; sources: settings of fetching by name
+    """
+
+    scale: Scale
+    motion: str
+    studies: list[str]
+    variants: list[str] | None
+    benchmarks: list[str] | None
+    seeds: list[int]
+    detector: str
+    selection: str
+    weights: Mapping[str, Mapping[str, str]]
+    processes: int
+    budget: Budget
+    backend: str
+    forms: Mapping[str, str]
+    sources: Mapping[str, Mapping[str, object]]
+    timing: Timing
+
+    @property
+    def paper(self) -> bool:
+        """Whether all is as the papers have it: their networks, schedules and data."""
+        return self.scale.name == PAPER
+
+    @property
+    def seeds_of_a_job(self) -> int:
+        """How many runs of an experiment are trained by one process."""
+        return len(self.seeds) if self.scale.seeds_together else 1
+
+
+def read_config(choices: Sequence[str] | Mapping[str, object] = ()) -> Config:
+    """config.yaml with what the command line chose (`base.reading.with_choices`), checked."""
+    return checked_config(with_choices(read_yaml(FILE), choices))
+
+
+def checked_config(written: dict) -> Config:
+    """A config of what was written; lists may come from the command line as `a,b` or as one value.
 
     Raises InputError, one line that names the key or the value and the nearest known one.
     """
-    config = config | {key: _as_list(config[key]) for key in LISTS if config.get(key) not in (None, "all")}
-    check_schema(config, "config", "config.yaml")
-    _known([config["dataset"]], list(motions()), "value", "dataset")
-    _known(config["studies"], study_names(), "study", "studies")
-    if config["variants"] != "all":
-        _known(config["variants"], list(resolve_variants()), "variant", "variants")
-    if config["benchmarks"] != "all":
-        _known(config["benchmarks"], list(BENCHMARKS), "data set", "benchmarks")
-    _known(config["timing"]["variants"], list(resolve_variants()), "variant", "timing.variants")
-    _known(list(config["sources"]), list(read_yaml(CATALOGUE)), "source", "sources")
-    for dataset, files in config["weights"].items():
+    said = written | {key: _as_list(written[key]) for key in LISTS if written.get(key) not in (None, ALL)}
+    check_schema(said, "config", FILE)
+    variants = list(resolve_variants())
+    _known([said["scale"]], scale_names(), "value", "scale")
+    _known([said["dataset"]], list(motions()), "value", "dataset")
+    _known(said["studies"], study_names(), "study", "studies")
+    said |= {key: None for key in ("variants", "benchmarks") if said[key] == ALL}
+    _known(said["variants"] or (), variants, "variant", "variants")
+    _known(said["benchmarks"] or (), list(BENCHMARKS), "data set", "benchmarks")
+    _known(said["timing"]["variants"], variants, "variant", "timing.variants")
+    _known(said["sources"], list(read_yaml(CATALOGUE)), "source", "sources")
+    for dataset, files in said["weights"].items():
         _known([dataset], [*WEIGHTED, COCO], "data set", "weights")
-        _known(list(files), list(resolve_variants()), "variant", f"weights.{dataset}")
-    return _as_meant(config)
+        _known(files, variants, "variant", f"weights.{dataset}")
+    return _as_meant(said)
 
 
-def _as_meant(config: dict) -> dict:
-    """`auto` replaced by what it stands for, and scale `paper` in the form of the others."""
-    paper = config["scale"] == PAPER
-    rules = config["scales"] | {PAPER: paper_rule(config["scales"][PAPER])}
-    selections = "best_val" if not paper or rules[PAPER]["hold_out"] else "best_test"
-    meant = {"detector": DETECTORS[0] if paper else OUR_DETECTORS[0], "selection": selections}
-    chosen = {key: value for key, value in meant.items() if config[key] == "auto"}
-    config = config | chosen | {"scales": rules} | ({"dataset": DATASET} if paper else {})
-    if (config["detector"] in DETECTORS) != paper:
-        wanted = "sh or cpn" if paper else "sh-like or hard"
+def _as_meant(said: dict) -> Config:
+    """`auto` replaced by what it stands for."""
+    scale = scale_named(said.pop("scale"), said.pop("override"))
+    paper, motion = scale.name == PAPER, said.pop("dataset")
+    detectors = PAPER_DETECTORS if paper else OUR_DETECTORS
+    meant = {"detector": detectors[0], "selection": "best_val" if scale.hold_out else "best_test"}
+    said |= {key: value for key, value in meant.items() if said[key] == "auto"}
+    said |= {"budget": Budget(**said["budget"]), "timing": Timing(**said["timing"])}
+    config = Config(scale=scale, motion=STANDARD if paper else motion, **said)
+    if config.detector not in detectors:
+        wanted = " or ".join(detectors)
+        raise InputError(f"{FILE}: detector: {config.detector!r} is not for scale {scale.name}; say {wanted}")
+    if config.selection == "best_val" and not scale.hold_out:
         raise InputError(
-            f"config.yaml: detector: {config['detector']!r} is not for scale {config['scale']}; say {wanted}"
-        )
-    if paper and config["selection"] == "best_val" and not rules[PAPER]["hold_out"]:
-        raise InputError(
-            "config.yaml: selection: best_val needs scales.paper.hold_out: true; the papers train on all their "
-            "training data and select on test (best_test)"
+            f"{FILE}: selection: best_val needs override.hold_out: true; the papers train on all their training data "
+            "and select on test (best_test)"
         )
     if paper:
-        for dataset, files in config["weights"].items():
-            for variant, file in files.items():
-                if not Path(file).is_file():
-                    raise InputError(f"config.yaml: weights.{dataset}.{variant}: {file} is no file; check the path")
+        _check_files(config.weights)
     return config
+
+
+def _check_files(weights: Mapping[str, Mapping[str, str]]) -> None:
+    for dataset, files in weights.items():
+        for variant, file in files.items():
+            if not Path(file).is_file():
+                raise InputError(f"{FILE}: weights.{dataset}.{variant}: {file} is no file; check the path")
 
 
 def _as_list(value: object) -> list:
     """`a,b` -> [a, b]; 0 -> [0]. Digits become numbers: Snakemake leaves those of a list as text."""
-    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
-    texts = [part.strip() if isinstance(part, str) else part for part in parts if part != ""]
-    return [int(part) if isinstance(part, str) and part.isdigit() else part for part in texts]
+    items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+    texts = [item.strip() if isinstance(item, str) else item for item in items if item != ""]
+    return [int(item) if isinstance(item, str) and item.isdigit() else item for item in texts]
 
 
-def _known(names: list[str], known: list[str], what: str, key: str) -> None:
+def _known(names: Sequence[str] | Mapping[str, object], known: list[str], what: str, key: str) -> None:
     for name in names:
         if name not in known:
-            raise InputError(f"config.yaml: {key}: unknown {what} {name!r}{nearest(name, known)}")
+            raise InputError(f"{FILE}: {key}: unknown {what} {name!r}{nearest(name, known)}")

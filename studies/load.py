@@ -5,33 +5,28 @@ Imported while Snakemake parses the workflow: nothing heavy may be imported here
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from copy import deepcopy
 from dataclasses import MISSING, fields
-from functools import cache
 from pathlib import Path
 
 from base.errors import InputError
 from base.foreign import data_files
 from base.reading import ROOT, check_schema, display, nearest, place, read_yaml
-from studies.paper import VIDEO_STANDS_FOR
+from studies.benchmarks import VIDEO_STANDS_FOR
 from studies.printed import OUT_OF_MEMORY, parse_printed
+from studies.recipes import recipes
 from studies.types import COLUMN_KINDS, Column, Figure, LiftingColumn, MeasuredColumn, Row, Study, Table, VideoColumn
 from studies.variants import resolve_variants
 
-__all__ = ["check_all", "check_schema", "load_study", "nearest", "recipe_named", "recipes", "study_names"]
-
 STUDIES = ROOT / "studies"
-VARIANTS = STUDIES / "variants.yaml"
-RECIPES = STUDIES / "recipes.yaml"
 CLAIMS = STUDIES / "claims.yaml"  # what papers say in their text; read by reports/audit
 FINDINGS = STUDIES / "findings.yaml"  # what the audit says; read by studies/findings.py
 OUR_VIDEO = "video"  # in a column's benchmark: the videos that we render
-NO_STUDIES = (VARIANTS, RECIPES, CLAIMS, FINDINGS)
+NO_STUDIES = ("variants", "recipes", "scales", "claims", "findings")
 
 
 def study_names() -> list[str]:
     """Names of the studies in `studies/`, sorted."""
-    return sorted(path.stem for path in data_files(STUDIES, "*.yaml") if path not in NO_STUDIES)
+    return sorted(path.stem for path in data_files(STUDIES, "*.yaml") if path.stem not in NO_STUDIES)
 
 
 def load_study(name_or_path: str | Path) -> Study:
@@ -94,19 +89,6 @@ def _with_tuples(content: dict) -> dict:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
 
 
-def recipes(path: str | Path = RECIPES) -> dict[str, dict]:
-    """Every recipe by name, `like` resolved: a mapping given again replaces the inherited one key by key.
-
-    Raises InputError for an unknown or missing key, an unknown recipe behind `like`, or a circle of them.
-    """
-    return deepcopy(_resolved_recipes(Path(path)))
-
-
-def recipe_named(name: str) -> dict:
-    """One of `recipes`."""
-    return deepcopy(_resolved_recipes(RECIPES)[name])
-
-
 def check_all() -> None:
     """Check every study, variant and recipe; raises the first mistake as InputError."""
     resolve_variants()
@@ -124,26 +106,6 @@ def _study_path(name_or_path: str | Path) -> Path:
         known = nearest(name_or_path, study_names())
         raise InputError(f"studies: unknown study {str(name_or_path)!r}{known}")
     return STUDIES / f"{name_or_path}.yaml"
-
-
-@cache
-def _resolved_recipes(path: Path) -> dict[str, dict]:
-    written = read_yaml(path)
-    check_schema(written, "recipes", path)
-    return {name: _resolve(name, written, path, ()) for name in written}
-
-
-def _resolve(name: str, written: dict[str, dict], path: Path, above: tuple[str, ...]) -> dict:
-    """One recipe with what it inherits; `above`: the recipes that are waiting for it."""
-    if name in above:
-        raise InputError(f"{display(path)}: {above[0]}.like: goes round in a circle ({' -> '.join([*above, name])})")
-    if name not in written:
-        raise InputError(f"{display(path)}: {above[-1]}.like: unknown recipe {name!r}{nearest(name, written)}")
-    own = {key: value for key, value in written[name].items() if key != "like"}
-    if "like" not in written[name]:
-        return own
-    inherited = _resolve(written[name]["like"], written, path, (*above, name))
-    return inherited | own | {"loss": inherited["loss"] | own.get("loss", {})}
 
 
 # Mistakes that a schema cannot see: each is a place (keys and indices) and what is wrong there.
@@ -186,7 +148,7 @@ def _table_mistakes(where: tuple, table: Table) -> Iterator[Mistake]:
 
 def _row_mistakes(where: tuple, row: Row, table: Table) -> Iterator[Mistake]:
     yield from _unknown(where, "variant", row.variant, resolve_variants())
-    yield from _unknown(where, "recipe", row.recipe, _resolved_recipes(RECIPES))
+    yield from _unknown(where, "recipe", row.recipe, recipes())
     untrained = row.variant and not row.recipe and row.trained and not row.out_of_memory
     if table.accuracies and untrained:
         yield (
@@ -234,7 +196,7 @@ def _figure_mistakes(where: tuple, figure: Figure, tables: Sequence[Table]) -> I
     yield from _unknown(where, "variant", figure.variant, resolve_variants())
     for name in figure.variants:
         yield from _unknown(where, "variants", name, resolve_variants())
-    yield from _unknown(where, "recipe", figure.recipe, _resolved_recipes(RECIPES))
+    yield from _unknown(where, "recipe", figure.recipe, recipes())
     for key, names in (("table", filter(None, [figure.table])), ("tables", figure.tables)):
         for name in names:
             if name not in by_id:
@@ -259,7 +221,7 @@ def _untrained(where: tuple, figure: Figure, tables: Sequence[Table]) -> Iterato
     asking = [t for t in tables if any(isinstance(c, LiftingColumn) and c.input == figure.input for c in t.columns)]
     runs = {(row.variant, row.recipe) for table in asking for row in table.rows}
     for variant in figure.variants or (figure.variant,):
-        baseline = resolve_variants()[variant]["family"] == "baselines"
+        baseline = resolve_variants()[variant].family == "baselines"
         if (variant, figure.recipe) not in runs and not baseline:
             yield (
                 where,

@@ -10,12 +10,10 @@ from functools import cache
 from base.errors import InputError
 from base.reading import ROOT, check_schema, nearest, read_yaml
 from studies.benchmarks import BENCHMARKS
+from studies.data import OUR_DETECTORS, TRUE_KEYPOINTS, VIDEOS, Dataset
 
 FILE = ROOT / "datasets/motions.yaml"
 CATALOGUE = ROOT / "datasets/catalogue.yaml"
-DETECTORS = ("sh-like", "hard")  # presets of datasets.motion.detector that add a detector's noise
-TRUE_KEYPOINTS = "gt"
-FILM = "video-"  # what the names of rendered videos begin with
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -44,20 +42,19 @@ def motions() -> dict[str, Source]:
     return found
 
 
-def lifting_data() -> dict[str, Source]:
-    """Prepared data with key points and poses by name (`cmu-gt`, `cmu-sh-like`), and the motion each is made of."""
-    presets = (TRUE_KEYPOINTS, *DETECTORS)
-    return {f"{name}-{preset}": motion for name, motion in motions().items() for preset in presets}
+def lifting_data() -> list[Dataset]:
+    """Data with keypoints and poses that are made of the motions: `cmu-gt`, `cmu-sh-like`, ..."""
+    return [Dataset(name, detector) for name in motions() for detector in (TRUE_KEYPOINTS, *OUR_DETECTORS)]
 
 
-def video_data() -> dict[str, Source]:
-    """Rendered videos by name (`video-cmu`), and the motion each is made of."""
-    return {FILM + name: motion for name, motion in motions().items() if motion.filmed}
+def video_data() -> list[Dataset]:
+    """Videos that are rendered from the motions: `video-cmu`, ..."""
+    return [Dataset(motion.name) for motion in motions().values() if motion.filmed]
 
 
 def _check(motion: Source, sources: list[str]) -> None:
     where = f"datasets/motions.yaml: {motion.name}"
-    taken = motion.name.startswith((FILM, *BENCHMARKS))
+    taken = motion.name.startswith((VIDEOS, *BENCHMARKS))
     if taken or not NAME.fullmatch(motion.name):
         why = "begins like another kind of data set" if taken else "may hold small letters, digits and single hyphens"
         raise InputError(f"{where}: the name {why}; choose another")

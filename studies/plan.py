@@ -4,41 +4,19 @@ Imported while Snakemake parses the workflow: nothing heavy may be imported here
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
 
-from studies.load import load_study, recipe_named
+from studies.benchmarks import BENCHMARKS
+from studies.config import COCO, Config
+from studies.data import LIFTING, TRUE_KEYPOINTS, VIDEO, Boxes, Dataset, Experiment
+from studies.load import OUR_VIDEO, load_study
 from studies.motions import motions
-from studies.paper import COCO, PAPER, PUBLISHED
+from studies.recipes import BASELINE_RECIPE, PRETRAINING, PUBLISHED, FeaturesSpec, RunSpec, recipes
 from studies.types import AccuracyColumn, CountColumn, Figure, LiftingColumn, Study, VideoColumn
 from studies.variants import resolve_variants
-from studies.video import (
-    AUGMENTING,
-    PRETRAINED_SEED,
-    PRETRAINING,
-    TABLES_BY,
-    conditions,
-    encoder_of,
-    on_video,
-    reads_features,
-    video_hyper,
-    video_recipe,
-)
 
 BASELINES = ("mean-pose", "mlp")
-BASELINE_RECIPE = "baseline"
-SCALED = {"depth": "depth", "width": "width", "frames": "frames"}
-SCALED |= dict.fromkeys(("central", "coefficients", "stride_in", "stride_out"), "frames")
-DROPPED = ("dropout", "drop_path", "part_drop")
-ONLY_PRESET = {"mpi-inf-3dhp": "gt"}  # of data sets without a detector's keypoints
-
-
-@dataclass(frozen=True, order=True)
-class Experiment:
-    """A variant trained by a recipe on a data set (`synthetic-sh-like`, `cmu-gt`, ...)."""
-
-    dataset: str
-    variant: str
-    recipe: str
+PRETRAINED_SEED = 0  # one encoder for all seeds, as a published file is
+TABLES_BY = Boxes("gt")  # what `best_test` selects by, whatever tables show
 
 
 @dataclass(frozen=True)
@@ -50,14 +28,23 @@ class Plan:
     families    family of models -> the variants of it that the studies name (for efficiency)
     """
 
-    config: dict
+    config: Config
     studies: dict[str, Study]
     experiments: tuple[Experiment, ...]
     families: dict[str, list[str]]
 
     @property
-    def datasets(self) -> list[str]:
-        return sorted({e.dataset for e in self.experiments})
+    def datasets(self) -> list[Dataset]:
+        """Of all experiments, by name."""
+        return sorted({e.dataset for e in self.experiments}, key=str)
+
+    @property
+    def runs(self) -> list[tuple[Experiment, int]]:
+        """Every run with its seed, the pretraining of encoders among them."""
+        asked = [(e, seed) for e in self.experiments if e.recipe != PRETRAINING for seed in self.config.seeds]
+        encoders = [e for e in self.experiments if e.recipe == PRETRAINING]
+        encoders += [start for e in self.experiments if (start := self.pretraining(e))]
+        return asked + [(e, PRETRAINED_SEED) for e in dict.fromkeys(encoders)]
 
     def shown(self, metric: str) -> list[str]:
         """Variants of tables with a column of that efficiency metric."""
@@ -65,179 +52,134 @@ class Plan:
         showing = [t for t in tables if any(isinstance(c, CountColumn) and c.metric == metric for c in t.columns)]
         return list(dict.fromkeys(row.variant for table in showing for row in table.rows if row.variant))
 
-    @property
-    def rule(self) -> dict:
-        """What the configured scale changes."""
-        return self.config["scales"][self.config["scale"]]
+    def dataset_of(self, item: AccuracyColumn | Figure) -> Dataset | None:
+        """Data set that fills an accuracy column, or that a figure is drawn from; None where there is none."""
+        return dataset_of(item, self.config.paper, self.config.motion, self.config.detector)
 
-    def spec(self, experiment: Experiment, seed: int) -> dict:
+    def spec(self, experiment: Experiment, seed: int | None) -> RunSpec:
         """Resolved description of one run: what training needs and what `run.json` keeps."""
-        scaled = self._video_spec(experiment) if on_video(experiment.dataset) else self._lifting_spec(experiment)
-        return {
-            "scale": self.config["scale"],
-            "dataset": experiment.dataset,
-            "variant": experiment.variant,
-            "recipe_name": experiment.recipe,
-            "seed": seed,
-            "backend": self.config["backend"],
-            **scaled,
-        }
+        scale, recipe = self.config.scale, recipes()[experiment.recipe]
+        hyper, conditions = scale.hyper(resolve_variants()[experiment.variant]), ()
+        if experiment.dataset.kind == VIDEO:
+            recipe = scale.video_recipe(experiment.recipe, recipe)
+            conditions = self._conditions(experiment)
+        else:
+            hyper |= {"in_channels": recipe.channels} if recipe.channels else {}  # the same input for all
+            recipe = scale.lifting_recipe(recipe, hyper["frames"])
+        names = (scale.name, experiment.dataset, experiment.variant, experiment.recipe)
+        return RunSpec(*names, seed, self.config.backend, hyper, recipe, conditions)
 
     def pretraining(self, experiment: Experiment) -> Experiment | None:
-        """The experiment whose network a video network starts from; None for that one itself."""
-        if experiment.recipe == PRETRAINING:
+        """The experiment whose network a video network starts from; None for that one itself, and where none is."""
+        if experiment.dataset.kind == LIFTING or experiment.recipe == PRETRAINING:
             return None
-        encoder = encoder_of(resolve_variants()[experiment.variant]["hyper"])
-        return Experiment(experiment.dataset, encoder, PRETRAINING)
+        encoder = resolve_variants()[experiment.variant].hyper["encoder"]
+        return Experiment(experiment.dataset, f"vitpose-{encoder}", PRETRAINING)
 
     def reads_features(self, experiment: Experiment) -> bool:
-        """Whether a video network reads what its frozen encoder has seen already."""
+        """Whether a network reads what its frozen encoder has seen already, instead of images."""
+        if experiment.dataset.kind == LIFTING:
+            return False
         spec = self.spec(experiment, PRETRAINED_SEED)
-        return reads_features(spec["hyper"], spec["recipe"])
+        frozen = spec.hyper.get("freeze_encoder", True)
+        return bool(spec.recipe.draws) and frozen and spec.recipe.neighbours != "shuffled"
 
     def published(self, experiment: Experiment) -> str | None:
         """The published file whose weights a run judges, or that the pretraining of an encoder starts from."""
-        dataset = {PUBLISHED: experiment.dataset, PRETRAINING: COCO}.get(experiment.recipe)
-        paper = self.config["scale"] == PAPER
-        return self.config["weights"].get(dataset, {}).get(experiment.variant) if paper else None
+        dataset = {PUBLISHED: str(experiment.dataset), PRETRAINING: COCO}.get(experiment.recipe)
+        return self.config.weights.get(dataset, {}).get(experiment.variant) if self.config.paper else None
 
     @property
     def published_variants(self) -> dict[str, list[str]]:
         """Data set -> variants of which published weights are judged on it."""
         judged = [e for e in self.experiments if e.recipe == PUBLISHED]
-        return {e.dataset: [other.variant for other in judged if other.dataset == e.dataset] for e in judged}
+        return {str(e.dataset): [other.variant for other in judged if other.dataset == e.dataset] for e in judged}
 
-    def features(self, dataset: str, encoder: str) -> dict:
+    def features(self, dataset: Dataset, encoder: str) -> FeaturesSpec:
         """Description of an encoder's features: its pretraining, and all that the networks which read them need."""
-        readers = [e for e in self.experiments if e.dataset == dataset and self._reads(e, encoder)]
+        start = Experiment(dataset, encoder, PRETRAINING)
+        readers = [e for e in self.experiments if self.pretraining(e) == start and self.reads_features(e)]
         specs = [self.spec(e, PRETRAINED_SEED) for e in readers]
-        spec = self.spec(Experiment(dataset, encoder, PRETRAINING), PRETRAINED_SEED)
-        return spec | {
-            "recipe": {key: specs[0]["recipe"][key] for key in AUGMENTING},
-            "frames": max(s["hyper"]["frames"] for s in specs),
-            "conditions": sorted({TABLES_BY, *(c for s in specs for c in s["conditions"])}),
-            "selects": specs[0]["recipe"]["epochs"] > 1,
-        }
+        return FeaturesSpec(
+            encoder=self.spec(start, PRETRAINED_SEED),
+            crops=specs[0].recipe.crops,
+            frames=max(spec.frames for spec in specs),
+            conditions=tuple(sorted({TABLES_BY, *(boxes for spec in specs for boxes in spec.conditions)}, key=str)),
+            selects=specs[0].recipe.epochs > 1,
+        )
 
-    def _reads(self, experiment: Experiment, encoder: str) -> bool:
-        start = self.pretraining(experiment)
-        return start is not None and start.variant == encoder and self.reads_features(experiment)
-
-    def _lifting_spec(self, experiment: Experiment) -> dict:
-        recipe = recipe_named(experiment.recipe)
-        hyper = scaled_hyper(resolve_variants()[experiment.variant]["hyper"], self.rule)
-        if "channels" in recipe:  # the same input for all
-            hyper["in_channels"] = recipe["channels"]
-        return {"hyper": hyper, "recipe": scaled_recipe(recipe, self.rule, hyper["frames"])}
-
-    def _video_spec(self, experiment: Experiment) -> dict:
-        rule = self.rule["video"]
-        changes = rule | rule["pretraining"] if experiment.recipe == PRETRAINING else rule
-        return {
-            "hyper": video_hyper(resolve_variants()[experiment.variant], rule),
-            "recipe": video_recipe(recipe_named(experiment.recipe), changes),
-            "conditions": conditions(self.studies.values(), experiment, lambda column: dataset_of(column, self.config)),
-        }
+    def _conditions(self, experiment: Experiment) -> tuple[Boxes, ...]:
+        """Boxes and neighbours that tables show of an experiment on video; both kinds where none is stated."""
+        asked = (experiment.variant, experiment.recipe)
+        columns = [
+            column
+            for study in self.studies.values()
+            for table in study.tables
+            if any((row.variant, row.recipe) == asked for row in table.rows)
+            for column in table.columns
+            if isinstance(column, VideoColumn) and self.dataset_of(column) == experiment.dataset
+        ]
+        kinds = {"unstated": ("detected", "gt")}
+        shown = {Boxes(kind, c.neighbours) for c in columns for kind in kinds.get(c.boxes, (c.boxes,))}
+        return tuple(sorted(shown, key=str))
 
 
-def make_plan(config: dict) -> Plan:
-    """Derive the plan from a checked config (`studies.config.checked_config`)."""
-    studies = {name: load_study(name) for name in config["studies"]}
+def make_plan(config: Config) -> Plan:
+    """Derive the plan from a checked config."""
+    studies = {name: load_study(name) for name in config.studies}
     wanted = [e for study in studies.values() for e in study_experiments(study, config)]
     return Plan(config, studies, tuple(dict.fromkeys(wanted)), _families(studies))
 
 
-def study_experiments(study: Study, config: dict) -> list[Experiment]:
+def study_experiments(study: Study, config: Config) -> list[Experiment]:
     """Experiments behind the accuracy cells of one study; where poses are lifted, the two baselines on the same data.
 
     A variant without a recipe is one that does not fit into memory: it is not trained.
     """
-    found = []
+    asked = []
     for table in study.tables:
-        columns = {dataset_of(column, config): column for column in table.accuracies}
-        for dataset, column in columns.items():
+        filled = (dataset_of(column, config.paper, config.motion, config.detector) for column in table.accuracies)
+        for dataset in dict.fromkeys(filled):
             if dataset is None or not _chosen(dataset, config):
                 continue
-            lifting = isinstance(column, LiftingColumn)
-            found += [Experiment(dataset, name, BASELINE_RECIPE) for name in BASELINES if lifting]
-            found += [Experiment(dataset, row.variant, row.recipe) for row in table.rows if row.recipe]
-            given = config["weights"].get(dataset, {})
-            named = [row.variant for row in table.rows if row.variant in given]
-            found += [Experiment(dataset, variant, PUBLISHED) for variant in named]
-    left_out = config["scales"].get(config["scale"], {}).get("video", {}).get("leave_out", ())
-    found = [e for e in found if e.variant not in left_out]
-    return [e for e in found if config["variants"] == "all" or e.variant in config["variants"]]
+            asked += [Experiment(dataset, name, BASELINE_RECIPE) for name in BASELINES if dataset.kind == LIFTING]
+            asked += [Experiment(dataset, row.variant, row.recipe) for row in table.rows if row.recipe]
+            given = config.weights.get(str(dataset), {})
+            asked += [Experiment(dataset, row.variant, PUBLISHED) for row in table.rows if row.variant in given]
+    asked = [e for e in asked if e.variant not in config.scale.video.leave_out]
+    return [e for e in asked if config.variants is None or e.variant in config.variants]
 
 
-def benchmark_of(dataset: str) -> str:
-    """What prepared data were made of: posetrack17 of video-posetrack17, human36m of human36m-sh."""
-    return dataset.removeprefix("video-") if on_video(dataset) else dataset.rpartition("-")[0]
-
-
-def _chosen(dataset: str, config: dict) -> bool:
+def _chosen(dataset: Dataset, config: Config) -> bool:
     """Whether the config asks for runs on a data set; it may leave out some of the papers'."""
-    chosen = config["benchmarks"]
-    return config["scale"] != PAPER or chosen == "all" or benchmark_of(dataset) in chosen
+    return not config.paper or config.benchmarks is None or dataset.motion in config.benchmarks
 
 
-def dataset_of(item: AccuracyColumn | Figure, config: dict) -> str | None:
+def dataset_of(item: AccuracyColumn | Figure, paper: bool, motion: str, detector: str) -> Dataset | None:
     """Data set that fills an accuracy column, or that a figure is drawn from; None where the scale has none.
 
+    paper, motion, detector : whether the scale is `paper`, and the configured ones
     Of lifted poses: ground-truth keypoints, or those of the configured detector, of the configured motion; at scale
     `paper` of what the column is about. Of video: videos rendered from the configured motion, where it is filmed; at
     scale `paper` those that the column is about.
     """
-    paper = config["scale"] == PAPER
     if isinstance(item, VideoColumn):
         if paper:
-            return f"video-{item.about}" if item.about else None
-        ours = item.benchmark == "video" and motions()[config["dataset"]].filmed
-        return f"video-{config['dataset']}" if ours else None
-    base = item.about if paper and isinstance(item, LiftingColumn) else config["dataset"]
-    preset = "gt" if "gt" in (item.input, ONLY_PRESET.get(base)) else config["detector"]
-    return base and f"{base}-{preset}"
-
-
-def scaled_hyper(hyper: dict, rule: dict) -> dict:
-    """Hyper-parameters at a scale: sizes times the rule's fraction, at least 1; drop rates times `drop`."""
-    factors = {key: Fraction(rule[of]) for key, of in SCALED.items() if key in hyper}
-    sizes = {key: max(1, int(hyper[key] * factor + Fraction(1, 2))) for key, factor in factors.items()}
-    return hyper | sizes | {key: hyper[key] * rule["drop"] for key in DROPPED if key in hyper}
-
-
-def scaled_variants(rule: dict) -> dict[str, dict]:
-    """Hyper-parameters at a scale of every variant that there is, for video or not, by name."""
-    return {
-        name: video_hyper(variant, rule["video"])
-        if variant["family"] in rule["video"]["families"]
-        else scaled_hyper(variant["hyper"], rule)
-        for name, variant in resolve_variants().items()
-    }
-
-
-def scaled_recipe(recipe: dict, rule: dict, frames: int) -> dict:
-    """Recipe at a scale: its epochs, steps, learning rate and batch of clips; the whole decay is the recipe's own."""
-    epochs, batch_frames = rule["epochs"] or recipe["epochs"], rule["batch_frames"]
-    own = {key: rule[key] for key in ("hold_out",) if key in rule}
-    return (
-        recipe
-        | own
-        | {
-            "batch": max(1, batch_frames // frames) if batch_frames else recipe["batch"],
-            "epochs": epochs,
-            "steps": rule["steps"],
-            "learning_rate": recipe["learning_rate"] * rule["learning_rate"],
-            "decay": recipe["decay"] ** (recipe["epochs"] / epochs),
-            "schedule": rule["schedule"],
-        }
-    )
+            return Dataset(item.about) if item.about else None
+        return Dataset(motion) if item.benchmark == OUR_VIDEO and motions()[motion].filmed else None
+    motion = item.about if paper and isinstance(item, LiftingColumn) else motion
+    if not motion:
+        return None
+    known = BENCHMARKS[motion].detectors if motion in BENCHMARKS else (detector,)
+    detected = item.input != TRUE_KEYPOINTS and detector in known
+    return Dataset(motion, detector if detected else TRUE_KEYPOINTS)
 
 
 def _families(studies: dict[str, Study]) -> dict[str, list[str]]:
     """Variants that the studies name, and the baselines, grouped by family."""
     variants = resolve_variants()
-    named = [row.variant for s in studies.values() for table in s.tables for row in table.rows if row.variant]
+    named = [row.variant for study in studies.values() for t in study.tables for row in t.rows if row.variant]
     families: dict[str, list[str]] = {}
     for name in dict.fromkeys([*BASELINES, *named]):
-        families.setdefault(variants[name]["family"], []).append(name)
+        families.setdefault(variants[name].family, []).append(name)
     return families

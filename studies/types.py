@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from base.errors import InputError
+from studies.data import Boxes
 from studies.printed import OUT_OF_MEMORY
 
 
@@ -89,12 +90,12 @@ class VideoColumn(AccuracyColumn):
 
     benchmark   the data set that the paper names, or `video`: ours, which is rendered
     boxes       around whom frames are cropped: `detected`, `gt` or `unstated`
-    neighbours  what stands for the frames beside the judged one: `copies` of it, or `shuffled` ones; empty: themselves
+    neighbours  what stands for the frames beside the judged one: `copies` of it, or `shuffled` ones; or the `real` ones
     """
 
     benchmark: str
     boxes: str
-    neighbours: str = ""
+    neighbours: str = "real"
     split: str = "val"
 
     @property
@@ -105,7 +106,7 @@ class VideoColumn(AccuracyColumn):
     @property
     def condition(self) -> str:
         """Boxes and neighbours in one word: `gt-boxes+copies`."""
-        return "+".join(filter(None, [f"{self.boxes}-boxes", self.neighbours]))
+        return Boxes(self.boxes, self.neighbours).in_split
 
 
 # A kind of column is one of these, the first of its `kind` that has all keys it needs.

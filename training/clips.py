@@ -1,6 +1,7 @@
 """Clips of persons in videos: whose they are, and where they come from, images or what a frozen encoder saw of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,44 +16,40 @@ from datasets.video.instances import Shape, TopDown
 from datasets.video.joints import JHMDB
 from datasets.video.videos import Videos
 from models.video.clips import ClipModel
+from studies.data import Boxes
+from studies.recipes import Crops
 from training.checkpoints import CHECKSUM, checksum_of_file
 from training.scoring import person_pck, video_ap
 
 AT_ONCE = 32  # clips of a batch at evaluation
 STRIDE = 4  # pixels of the crop to one of the heatmap
 IMAGES_KEPT = 2000  # decoded images in memory, a quarter of a megabyte each at 320x240
-SELECT_ON = "dev+gt-boxes"
-TABLES_SHOW = "val+gt-boxes"
+TAUGHT, SELECT_ON, TABLES_SHOW = (Boxes("gt", split=split) for split in ("train", "dev", "val"))
 
 
 class Persons:
-    """The persons of one split, by one kind of boxes, among one kind of neighbours.
+    """The persons of one split, by one kind of boxes, among one kind of neighbours."""
 
-    condition : `<split>+<boxes>-boxes`, and `+copies` or `+shuffled` for other than true neighbours; the splits are
-        train and dev (parts of the data's own training split) and val; boxes are gt or detected
-    """
-
-    def __init__(self, videos: Videos, condition: str, recipe: dict, image: tuple[int, int], frames: int) -> None:
-        split, boxes, *neighbours = condition.split("+")
+    def __init__(self, videos: Videos, boxes: Boxes, recipe: Crops, image: tuple[int, int], frames: int) -> None:
         self.recipe, self.joints = recipe, videos.joints
-        self.sequences, self.instances = videos.sequences(split), videos.persons(split, boxes)
-        shape = Shape(image[1], image[0], STRIDE, recipe["sigma"], recipe["enlarge"])
+        self.sequences, self.instances = videos.sequences(boxes.split), videos.persons(boxes.split, boxes.kind)
+        shape = Shape(image[1], image[0], STRIDE, recipe.sigma, recipe.enlarge)
         self.crops = TopDown(
             [s.images for s in self.sequences],
             self.instances,
             videos.joints,
             shape,
             frames,
-            neighbours[0] if neighbours else "real",
+            boxes.neighbours,
             IMAGES_KEPT,
-            recipe["joint_weights"],
+            recipe.joint_weights,
         )
 
     @property
     def augmentation(self) -> Augmentation:
         """What the recipe does to a training crop."""
         r = self.recipe
-        return Augmentation(r["rotation"], r["rotation_chance"], r["scaling"], r["half_body"], flip_chance=r["flip"])
+        return Augmentation(r.rotation, r.rotation_chance, r.scaling, r.half_body, flip_chance=r.flip)
 
     def score(self, joints: np.ndarray, scores: np.ndarray) -> dict[str, float]:
         """AP, or PCK of Sub-JHMDB, of predictions (N, 15, 2) in image pixels with scores (N, 15)."""
@@ -135,6 +132,11 @@ def _as_written(path: Path) -> Path:
     if fault:
         raise InputError(f"{path}: {fault}; delete {path.parent} and run `make` again")
     return path
+
+
+def seen_as(boxes: Boxes) -> Boxes:
+    """Whose features serve: copies of the middle frame need none of their own."""
+    return replace(boxes, neighbours="real") if boxes.copies else boxes
 
 
 def chunks(count: int) -> list[np.ndarray]:

@@ -17,47 +17,47 @@ from base.files import write_text
 from base.folders import whole_folder
 from datasets.video.videos import Videos
 from models.video.clips import ClipModel
+from studies.data import Boxes
+from studies.recipes import FeaturesSpec
 from training.checkpoints import CHECKSUM, checksum_of_file, load_weights
-from training.clips import SELECT_ON, Images, Persons, chunks
+from training.clips import SELECT_ON, TAUGHT, Images, Persons, chunks
 from training.run import build_model
 from training.video import take_pretrained
 
 
-def write_features(spec: dict, data: Path, weights: Path, folder: Path) -> None:
+def write_features(spec: FeaturesSpec, data: Path, weights: Path, folder: Path) -> None:
     """Write the features (N, T, C, h, w) float16 of all conditions into a folder that appears whole or not at all.
 
-    spec : of the pretrained network (`studies.plan.Plan.features`), with `frames`, the most that a network looks at,
-        the `recipe` that augments, the `conditions` to predict on, and whether one of several epochs is selected
-    `train.npy` has the recipe's `draws` variations of each person, one after the other, and `train.joints.npz` where
+    `train.npy` has the `draws` variations of each person, one after the other, and `train.joints.npz` where
     their joints are (places (N, J, 2) in heatmap pixels, present (N, J)). `card.json` has each file's checksum.
     """
-    model = build_model(spec)
+    model = build_model(spec.encoder)
     take_pretrained(model, load_weights(weights))
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    shown = [f"val+{condition}" for condition in spec["conditions"] if not condition.endswith("+copies")]
+    shown = [boxes for boxes in spec.conditions if not boxes.copies]
     videos = Videos(data)
     with whole_folder(folder) as part:
-        for condition in [SELECT_ON] * spec["selects"] + shown:
-            source = _images(spec, videos, condition, model)
+        for boxes in [SELECT_ON] * spec.selects + shown:
+            source = _images(spec, videos, boxes, model)
             clips = (source.unchanged(rows) for rows in chunks(len(source)))
-            np.save(part / f"{condition}.npy", _encoded(model, clips))
-        np.save(part / "train.npy", _training(spec, model, _images(spec, videos, "train+gt-boxes", model), part))
+            np.save(part / f"{boxes}.npy", _encoded(model, clips))
+        np.save(part / "train.npy", _training(spec, model, _images(spec, videos, TAUGHT, model), part))
         sums = {file.name: checksum_of_file(file) for file in sorted(part.glob("*.np[yz]"))}
-        write_text(part / "card.json", json.dumps({"spec": spec, CHECKSUM: sums}, indent=1) + "\n")
+        write_text(part / "card.json", json.dumps({"spec": spec.as_json(), CHECKSUM: sums}, indent=1) + "\n")
 
 
-def _images(spec: dict, videos: Videos, condition: str, model: ClipModel) -> Images:
-    return Images(Persons(videos, condition, spec["recipe"], model.image, spec["frames"]))
+def _images(spec: FeaturesSpec, videos: Videos, boxes: Boxes, model: ClipModel) -> Images:
+    return Images(Persons(videos, boxes, spec.crops, model.image, spec.frames))
 
 
-def _training(spec: dict, model: ClipModel, source: Images, part: Path) -> np.ndarray:
+def _training(spec: FeaturesSpec, model: ClipModel, source: Images, part: Path) -> np.ndarray:
     """Features of all draws; writes where the joints are."""
     places, present = [], []
 
     def drawn() -> Iterable[Tensor]:
-        for draw in range(spec["recipe"]["draws"]):
+        for draw in range(spec.crops.draws):
             for rows in chunks(len(source)):
-                clips, *joints = source.training(rows, spec["seed"], draw)
+                clips, *joints = source.training(rows, spec.encoder.seed, draw)
                 places.append(joints[0])
                 present.append(joints[1])
                 yield clips

@@ -2,8 +2,7 @@
 
     torchrun --standalone --nproc-per-node 2 -m training.launch job.json
 
-The file has the arguments of `training.lifting.train_lifting` or, with "task": "video", of
-`training.video.train_video`.
+The file has the arguments of `training.lifting.train_lifting` or, on video, of `training.video.train_video`.
 """
 
 import json
@@ -16,19 +15,24 @@ import torch
 
 from base.errors import InputError
 from base.files import write_text
+from studies.data import LIFTING, VIDEO
+from studies.recipes import RunSpec
 from training.team import team
 
 PATHS = ("data", "run", "state", "weights", "features", "published")
-TASKS = {"lifting": ("training.lifting", "train_lifting"), "video": ("training.video", "train_video")}
+TASKS = {LIFTING: ("training.lifting", "train_lifting"), VIDEO: ("training.video", "train_video")}
 
 
 def train_job(job: dict) -> None:
     """Train what a job describes, as a member of the team that this process is in."""
-    module, function = TASKS[job["task"]]
+    spec = RunSpec.from_json(job["spec"])
+    module, function = TASKS[spec.dataset.kind]
     torch.set_num_threads(job.get("threads", 1))
     arguments = {key: Path(job[key]) for key in PATHS if job.get(key)}
     with team() as mine:
-        getattr(import_module(module), function)(job["spec"], sources=job.get("sources", ()), team=mine, **arguments)
+        getattr(import_module(module), function)(
+            RunSpec.from_json(job["spec"]), sources=job.get("sources", ()), team=mine, **arguments
+        )
 
 
 def launch(job: dict, processes: int) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
+from studies.recipes import Recipe
 from training.batches import seed_step
 from training.checkpoints import load_state, save_state
 from training.finite import Diverged, gradient_fault, loss_fault, tensor_fault
@@ -84,7 +85,7 @@ class Trainer:
         self,
         model: nn.Module,
         task: Task,
-        recipe: dict,
+        recipe: Recipe,
         seed: int,
         state_dir: Path,
         fingerprint: str,
@@ -109,7 +110,7 @@ class Trainer:
             return self
         self.optimiser = Optimiser(self.model.parameters(), self.recipe)
         self._restore()
-        while len(self.history) < self.recipe["epochs"] and not self._impatient():
+        while len(self.history) < self.recipe.epochs and not self._impatient():
             self._epoch(len(self.history) + 1)
         return self
 
@@ -133,17 +134,17 @@ class Trainer:
         The papers': `decay` an epoch (PoseMamba, SasMamba), `milestone_decay` after each milestone (GLSMamba).
         """
         recipe = self.recipe
-        if recipe["schedule"] == "linear":
-            return recipe["learning_rate"] * (1 - self.step / (recipe["epochs"] * self.steps))
-        passed = sum(epoch > milestone for milestone in recipe.get("milestones", ()))
-        return recipe["learning_rate"] * recipe["decay"] ** (epoch - 1) * recipe.get("milestone_decay", 1) ** passed
+        if recipe.schedule == "linear":
+            return recipe.learning_rate * (1 - self.step / (recipe.epochs * self.steps))
+        passed = sum(epoch > milestone for milestone in recipe.milestones)
+        return recipe.learning_rate * recipe.decay ** (epoch - 1) * recipe.milestone_decay**passed
 
     def _train_step(self, rows: Tensor, learning_rate: float) -> None:
         started = time.monotonic()
         seed_step(self.seed, self.step, self.team.rank)
         self.model.train()
         terms = dict.fromkeys(("loss", *self.task.terms), 0.0)  # all of them, though this process may have no rows
-        for part in self.team.parts(len(rows), self.recipe.get("accumulate", 1)):
+        for part in self.team.parts(len(rows), self.recipe.accumulate):
             share = (part.stop - part.start) / len(rows)
             for name, value in self._backward(rows, part, share).items():
                 terms[name] += share * value
@@ -160,7 +161,7 @@ class Trainer:
 
     def _backward(self, rows: Tensor, part: slice, share: float) -> dict[str, float]:
         """Add the gradients of a part of a batch; the loss and its terms."""
-        precision = PRECISIONS[self.recipe.get("precision", "float32")]
+        precision = PRECISIONS[self.recipe.precision]
         mixed = precision is not torch.float32
         with torch.autocast(self._device().type, precision, enabled=mixed):
             loss, terms = self.task.loss(self.model, rows, self.seed, self.step, part)
@@ -174,7 +175,7 @@ class Trainer:
         remedies = [f"lower the recipe's learning_rate ({learning_rate:.3g} here)", "leave out a term of its loss"]
         if not self.step:  # no step was taken, so that none was too long
             remedies = ["look at the data and at the weights that it starts from"]
-        if self.recipe.get("precision", "float32") != "float32":
+        if self.recipe.precision != "float32":
             remedies.append("train in float32")
         raise Diverged(f"step {step}: {fault}; {', or '.join(remedies)}")
 
@@ -191,13 +192,13 @@ class Trainer:
         self.history.append(row | dict(zip(self.task.columns, (found.val, found.test), strict=True)))
         self.losses = {}
         self._keep("last", found.test, epoch, found, always=True)
-        if found.val is not None or self.recipe["epochs"] == 1:  # the only epoch is the best one
+        if found.val is not None or self.recipe.epochs == 1:  # the only epoch is the best one
             self._keep("best_val", found.val, epoch, found)
         self._keep("best_test", found.test, epoch, found)
-        left = self.seconds / epoch * (self.recipe["epochs"] - epoch)
+        left = self.seconds / epoch * (self.recipe.epochs - epoch)
         if self.team.leads:
             shown = self.task.describe(found)
-            self.report(f"epoch {epoch}/{self.recipe['epochs']}  {shown}  about {left / 60:.0f} min of training left")
+            self.report(f"epoch {epoch}/{self.recipe.epochs}  {shown}  about {left / 60:.0f} min of training left")
 
     def _agreed(self, found: Evaluation) -> list[float | None]:
         """The leader's numbers: all processes stop at the same epoch."""
@@ -214,11 +215,11 @@ class Trainer:
 
     def _impatient(self) -> bool:
         """SasMamba's rule: more than `patience` epochs went by without a better test error."""
-        patience = self.recipe["patience"]
+        patience = self.recipe.patience
         return bool(patience and self.history) and len(self.history) - self.best["best_test"]["epoch"] > patience
 
     def _save(self) -> None:
-        self._refuse(tensor_fault(self.model.state_dict()), self.recipe["learning_rate"], self.step)
+        self._refuse(tensor_fault(self.model.state_dict()), self.recipe.learning_rate, self.step)
         if not self.team.leads:
             return
         state = {key: getattr(self, key) for key in ("fingerprint", "step", "seconds", "history", "losses", "best")}

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 
+from studies.recipes import Recipe
+
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
@@ -18,12 +20,12 @@ class Optimiser:
     """AdamW (PoseMamba, SasMamba on Human3.6M, GLSMamba) or Adam with amsgrad (MPI-INF-3DHP), by the recipe.
 
     parameters : those that are not frozen are trained; all of them decay
-    recipe : with the keys optimiser ("adamw" or "adam-amsgrad") and weight_decay
+    recipe : names the optimiser ("adamw" or "adam-amsgrad") and the weight decay
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], recipe: dict) -> None:
+    def __init__(self, parameters: Iterable[nn.Parameter], recipe: Recipe) -> None:
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
-        self.amsgrad, self.weight_decay = recipe["optimiser"] == "adam-amsgrad", recipe["weight_decay"]
+        self.amsgrad, self.weight_decay = recipe.optimiser == "adam-amsgrad", recipe.weight_decay
         self.steps = [torch.zeros((), device=p.device) for p in self.parameters]
         # Moving means of gradients and of their squares; with amsgrad the largest of the latter as well.
         self.moments = [[torch.zeros_like(p) for p in self.parameters] for _ in range(2 + self.amsgrad)]

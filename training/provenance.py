@@ -4,11 +4,11 @@ import platform
 import subprocess
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 
 from base import ROOT
+from base.machine import cpu_name
 
 
 def provenance() -> dict:
@@ -24,13 +24,6 @@ def provenance() -> dict:
 def device_name() -> str:
     """Name of the device that models run on."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name()
-
-
-def cpu_name() -> str:
-    """Processor as Linux names it."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 @cache

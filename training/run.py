@@ -14,6 +14,7 @@ import models
 from base.errors import InputError
 from base.files import write_text, write_whole
 from models import ssm
+from studies.recipes import RunSpec
 from training.batches import seed_step
 from training.checkpoints import save_arrays, save_weights
 from training.loop import SELECTIONS, Task, Trainer
@@ -23,31 +24,32 @@ from training.team import ALONE, Team
 WEIGHT_FILES = {"last": "weights.safetensors"} | {s: f"weights-{s}.safetensors" for s in SELECTIONS[1:]}
 
 
-def start(spec: dict) -> torch.nn.Module:
+def start(spec: RunSpec) -> torch.nn.Module:
     """The untrained model of a run, with every random number that follows settled by its seed."""
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms, without loading torch.compile
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
-    seed_step(spec["seed"], 0)
+    seed_step(spec.seed, 0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    print(f"selective scan: {ssm.describe_backend(spec['backend'], device)}")
+    print(f"selective scan: {ssm.describe_backend(spec.backend, device)}")
     return build_model(spec).to(device)
 
 
-def train(spec: dict, model: torch.nn.Module, task: Task, state: Path, fingerprint: str, team: Team = ALONE) -> Trainer:
+def train(
+    spec: RunSpec, model: torch.nn.Module, task: Task, state: Path, fingerprint: str, team: Team = ALONE
+) -> Trainer:
     """Train to the end; a killed training goes on from its state in the folder `state`.
 
     Raises InputError naming the run, and what it says of its step, where a number is NaN or infinite.
     """
     try:
-        return Trainer(model, task, spec["recipe"], spec["seed"], state, fingerprint, team=team).run()
+        return Trainer(model, task, spec.recipe, spec.seed, state, fingerprint, team=team).run()
     except InputError as error:
-        run = f"{spec['variant']} on {spec['dataset']}, recipe {spec['recipe_name']}, seed {spec['seed']}"
-        raise type(error)(f"{run}: {error}") from None
+        raise type(error)(f"{spec}: {error}") from None
 
 
 def write_run(
     run: Path,
-    spec: dict,
+    spec: RunSpec,
     trainer: Trainer,
     predictions: dict[str, np.ndarray],
     frames: dict[str, int],
@@ -66,9 +68,9 @@ def write_run(
     write_text(run / "run.json", json.dumps(summary, indent=2) + "\n")
 
 
-def build_model(spec: dict) -> torch.nn.Module:
+def build_model(spec: RunSpec) -> torch.nn.Module:
     """The untrained model of a run."""
-    return models.build(spec["variant"], **spec["hyper"], **models.scan_arguments(spec["variant"], spec["backend"]))
+    return models.build(spec.variant, **spec.hyper, **models.scan_arguments(spec.variant, spec.backend))
 
 
 def digests(files: Iterable[Path], sources: Sequence[str | Path]) -> dict[str, dict[str, str]]:
@@ -82,27 +84,27 @@ def digests(files: Iterable[Path], sources: Sequence[str | Path]) -> dict[str, d
     }
 
 
-def fingerprint(spec: dict, inputs: dict[str, dict[str, str]]) -> str:
+def fingerprint(spec: RunSpec, inputs: dict[str, dict[str, str]]) -> str:
     """One digest of the specification and of `digests`: an old training state of another one is useless."""
-    return hashlib.sha256(json.dumps([spec, inputs], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([spec.as_json(), inputs], sort_keys=True).encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def _summary(spec: dict, trainer: Trainer, frames: dict[str, int], seconds: float) -> dict:
+def _summary(spec: RunSpec, trainer: Trainer, frames: dict[str, int], seconds: float) -> dict:
     metric = trainer.task.metric
     selected = {s: {"epoch": kept["epoch"], metric: kept["score"]} for s, kept in trainer.best.items()}
     return {
-        "spec": spec,
+        "spec": spec.as_json(),
         "selected": selected,  # of the split to select by for best_val, of the split that tables show for the others
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
         "frames": frames,
         "steps": trainer.step,
         "processes": trainer.team.size,
         "seconds": {"training": round(trainer.seconds, 2), "whole": round(seconds, 2)},
-        "backend": ssm.backend_in_use(spec["backend"], next(iter(trainer.model.state_dict().values())).device.type),
+        "backend": ssm.backend_in_use(spec.backend, next(iter(trainer.model.state_dict().values())).device.type),
         **provenance(),
     }
 

@@ -7,6 +7,7 @@ show, and what `best_test` selects on.
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from base.errors import InputError
 from datasets.video.joints import JHMDB
 from datasets.video.videos import Videos
 from models.video.clips import ClipModel
+from studies.data import Boxes
+from studies.recipes import RunSpec, VideoRecipe
 from training.batches import shuffled
 from training.checkpoints import load_weights
-from training.clips import SELECT_ON, TABLES_SHOW, Features, Images, Persons, chunks
+from training.clips import SELECT_ON, TABLES_SHOW, TAUGHT, Features, Images, Persons, chunks, seen_as
 from training.loop import WHOLE, Evaluation, Trainer
 from training.losses import heatmap_loss
 from training.run import digests, fingerprint, start, train, write_run
@@ -30,7 +33,7 @@ from training.team import ALONE, Team
 class Video:
     """Trains on augmented persons of the training videos (`training.loop.Task`).
 
-    conditions : on what to predict for the tables (`Persons`), without the split: `gt-boxes`, `detected-boxes+copies`
+    conditions : boxes that tables show
     features : folder of the frozen encoder's features, or None to run the encoder
     """
 
@@ -43,28 +46,28 @@ class Video:
         self,
         model: ClipModel,
         data: Path,
-        recipe: dict,
-        conditions: Sequence[str],
+        recipe: VideoRecipe,
+        conditions: Sequence[Boxes],
         features: Path | None,
         seed: int = 0,
     ) -> None:
         self.recipe, self.frames, self.folder = recipe, model.frames, features
-        hold_out = recipe.get("hold_out", True)
+        hold_out = recipe.hold_out
         videos = Videos(data, hold_out, seed)
         self.key = "pck" if videos.joints is JHMDB else "ap"
-        shown = [f"val+{condition}" for condition in conditions if videos.boxed(condition)]
-        selecting = [SELECT_ON] if hold_out and recipe["epochs"] > 1 else []
+        shown = [boxes for boxes in conditions if videos.boxed(boxes.kind)]
+        selecting = [SELECT_ON] if hold_out and recipe.epochs > 1 else []
         self.persons = {
-            condition: Persons(videos, condition, recipe, model.image, model.frames)
-            for condition in dict.fromkeys([*selecting, TABLES_SHOW, *shown])
+            boxes: Persons(videos, boxes, recipe, model.image, model.frames)
+            for boxes in dict.fromkeys([*selecting, TABLES_SHOW, *shown])
         }
-        taught = _among("train+gt-boxes", recipe["neighbours"])
+        taught = replace(TAUGHT, neighbours=recipe.neighbours)
         self.taught = Persons(videos, taught, recipe, model.image, model.frames)
-        self.source = self._source(self.taught, "train", copies=recipe["neighbours"] == "copies")
+        self.source = self._source(self.taught, "train", taught.copies)
 
     def epoch(self, seed: int, epoch: int) -> list[Tensor]:
         """Rows (B,) of each step."""
-        return list(shuffled(len(self.source), self.recipe["batch"], self.recipe["steps"], seed, epoch))
+        return list(shuffled(len(self.source), self.recipe.batch, self.recipe.steps, seed, epoch))
 
     def loss(
         self, model: ClipModel, rows: Tensor, seed: int, step: int, part: slice = WHOLE
@@ -76,16 +79,16 @@ class Video:
         value = heatmap_loss(
             self.source.heatmaps(model, inputs.to(device)).float(), targets.to(device), weights.to(device)
         )
-        return self.recipe["loss"]["heatmap"] * value, {"heatmap": value.item()}
+        return self.recipe.loss["heatmap"] * value, {"heatmap": value.item()}
 
     def evaluate(self, model: ClipModel) -> Evaluation:
         """AP with true boxes, on the videos that select and on those that tables show; predictions for the latter."""
-        answers = {condition: self.predict(model, condition) for condition in self.persons}
-        ap = {c: self.persons[c].score(*answers[c])[self.key] for c in (SELECT_ON, TABLES_SHOW) if c in answers}
-        kept = {condition: answer for condition, answer in answers.items() if condition != SELECT_ON}
+        answers = {boxes: self.predict(model, boxes) for boxes in self.persons}
+        ap = {b: self.persons[b].score(*answers[b])[self.key] for b in (SELECT_ON, TABLES_SHOW) if b in answers}
         tensors = {
-            f"{condition}/{name}": torch.from_numpy(array)
-            for condition, answer in kept.items()
+            f"{boxes}/{name}": torch.from_numpy(array)
+            for boxes, answer in answers.items()
+            if boxes != SELECT_ON
             for name, array in zip(("joints", "scores"), answer, strict=True)
         }
         return Evaluation(ap.get(SELECT_ON), ap[TABLES_SHOW], tensors)
@@ -96,16 +99,15 @@ class Video:
         return f"AP{chosen} {found.test:.1f} in tables"
 
     @torch.no_grad()
-    def predict(self, model: ClipModel, condition: str) -> tuple[np.ndarray, np.ndarray]:
-        """Joints (N, 15, 2) in image pixels and their scores (N, 15), float32, for all persons of a condition."""
+    def predict(self, model: ClipModel, boxes: Boxes) -> tuple[np.ndarray, np.ndarray]:
+        """Joints (N, 15, 2) in image pixels and their scores (N, 15), float32, for all persons in these boxes."""
         model.eval()
         device = next(model.parameters()).device
-        persons = self.persons[condition]
-        copies = condition.endswith("+copies")
-        source = self._source(persons, condition.removesuffix("+copies"), copies)
+        persons = self.persons[boxes]
+        source = self._source(persons, str(seen_as(boxes)), boxes.copies)
         joints, scores = [np.zeros((0, 15, 2))], [np.zeros((0, 15))]
         for rows in chunks(len(source)):
-            heatmaps = source.heatmaps(model, source.unchanged(rows).to(device), self.recipe["flip_test"])
+            heatmaps = source.heatmaps(model, source.unchanged(rows).to(device), self.recipe.flip_test)
             places, maxima = persons.crops.located(rows, heatmaps.cpu().numpy())
             joints.append(places)
             scores.append(maxima)
@@ -117,7 +119,7 @@ class Video:
 
 
 def train_video(
-    spec: dict,
+    spec: RunSpec,
     data: Path,
     run: Path,
     state: Path,
@@ -143,13 +145,12 @@ def train_video(
         take_pretrained(model, load_weights(weights))
     if published is not None:
         models.load_published(model, published)
-    task = Video(model, data, spec["recipe"], spec["conditions"], features, spec["seed"])
+    task = Video(model, data, spec.recipe, spec.conditions, features, spec.seed)
     inputs = digests([data / "card.json", *(path for path in (weights, published) if path)], sources)
     trainer = train(spec, model, task, state, fingerprint(spec, inputs), team)
     if not team.leads:
         return
-    crops = {"train+gt-boxes": len(task.taught.instances)}
-    crops |= {name: len(persons.instances) for name, persons in task.persons.items()}
+    crops = {str(boxes): len(persons.instances) for boxes, persons in {TAUGHT: task.taught, **task.persons}.items()}
     write_run(run, spec, trainer, _predictions(trainer), crops, inputs, began)
 
 
@@ -173,7 +174,3 @@ def _predictions(trainer: Trainer) -> dict[str, np.ndarray]:
         for selection, kept in trainer.best.items()
         for name, tensor in kept["predictions"].items()
     }
-
-
-def _among(condition: str, neighbours: str) -> str:
-    return condition if neighbours == "real" else f"{condition}+{neighbours}"

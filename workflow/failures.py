@@ -29,7 +29,7 @@ LOGS = Path("results/logs")
 # Rules that can do without some of their inputs, and those whose jobs are tried once more in pieces.
 GATHERING = {"score", "heatmaps", "measurements", "comparisons", "figures", "tables", "audit", "site"}
 GATHERING |= {"crate", "regression"}
-APART = {"train_run", "train_video"}
+APART = {"train_run"}
 LENIENT = {"evidence", "fingerprints", "speed_ratios", "figures", "heatmaps"}
 STARTED = time.time()
 

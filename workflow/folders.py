@@ -5,12 +5,6 @@ from pathlib import Path
 
 from base.errors import InputError
 
-# The folders in them as well: another user may have made those, as root did in a run with sudo. Raw data are only read.
-WRITTEN = (
-    *("results", "results/runs", "results/logs", "results/.state", "data"),
-    *(".snakemake", *(f".snakemake/{name}" for name in ("locks", "metadata", "incomplete", "log", "scripts", "runs"))),
-)
-
 
 def check_folders(*folders: str | Path) -> None:
     """Raises InputError naming the first of `folders` that is no folder, or cannot be made or written."""

@@ -1,41 +1,45 @@
 """How long what is still to do will take: one forecast for plan, bill, budget and the progress of a run.
 
-A run's seconds come from runs like it that this checkout has seen on this processor (their run.json), else from counted
+A run takes as long as one with the same description took on this processor (its run.json). Any other takes its counted
 work (`workflow.work`: operators called, bytes moved, multiply-accumulates; of training steps, passes over the data that
-judge, images cut) times the speed of this device, measured once in seconds. No torch in here: reading what was counted
-and measured before takes a fraction of a second.
+judge, images cut) times the speed of this device, measured once in seconds. Where runs of the same network ended here,
+it is corrected by what they took beyond their counted work. No torch in here: reading what was counted and measured
+before takes a fraction of a second.
 """
 
 import base64
 import hashlib
 import json
 import math
-import platform
+import pickle
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
 
 from base.closure import ROOT, closure
 from base.errors import InputError
-from studies.benchmarks import Size, lifting_sizes, video_persons
-from studies.paper import PUBLISHED
-from studies.plan import Experiment, Plan
+from base.machine import cpu_name
+from studies.benchmarks import SIZES, Size, video_persons
+from studies.data import VIDEO, Dataset, Experiment
+from studies.places import FEATURES, FORECAST, PREPARED_DATA, RUNS, SNAKEMAKE, Places, run_of
+from studies.plan import TABLES_BY, Plan
+from studies.recipes import PUBLISHED, RunSpec
 from studies.variants import resolve_variants
-from studies.video import PRETRAINED_SEED, PRETRAINING, TABLES_BY, on_video
 
-RUNS, PREPARED, METADATA = Path("results/runs"), Path("data/prepared"), Path(".snakemake/metadata")
-KEPT = Path("results/forecast")
-TRAINING = ("train_run", "train_video", "pretrain")
+METADATA = Path(SNAKEMAKE, "metadata")
+NETWORKS, SPEEDS = Path(FORECAST, "networks.json"), Path(FORECAST, "speed.json")
+TRAIN, PRETRAIN = "train_run", "pretrain"  # rules that train
+TRAINING = (TRAIN, PRETRAIN)
 # Measured on an AMD EPYC (Zen 5), one thread, and the same for every device: the processor does these.
 SECONDS_TO_START = 4.0  # a process that trains: imports, the data set
 SECONDS_OF_A_JOB = 5.0  # one of a rule that has never run here: its imports, most of all
 SECONDS_TO_CUT, SECONDS_A_PIXEL = 1e-4, 1.5e-8  # one image of a clip: reading, cropping, turning
-AT_ONCE = {False: 1024, True: 32}  # of a batch that is judged: frames of lifted clips, clips of video
+FRAMES_AT_ONCE, CLIPS_AT_ONCE = 1024, 32  # of a batch that is judged: frames of lifted clips, clips of video
 HELD_OUT = 1 / 8  # of training videos
 SPLITS = ("train", "val", "test", "new")
 
@@ -66,7 +70,8 @@ class Speed:
     mac: float
 
     def seconds(self, work: Work) -> float:
-        return self.call * work.calls + self.byte * work.bytes + self.mac * work.macs
+        """Of a piece of work."""
+        return work.calls * self.call + work.bytes * self.byte + work.macs * self.mac
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,33 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Training:
+    """A run, whatever its seed, as one of its processes trains it.
+
+    clips : that it sees at a time; features: whether it reads what an encoder has seen
+    """
+
+    spec: RunSpec
+    clips: int
+    features: bool = False
+
+    @property
+    def key(self) -> str:
+        """Of what decides the work of its network: definition, what it learns from, and the code that it is made of."""
+        spec, model = self.spec, resolve_variants()[self.spec.variant]
+        decisive = [model.model, spec.hyper, spec.backend, spec.recipe.loss, spec.recipe.accumulate]
+        decisive += [self.clips, self.features, _sources(model.module)]
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:20]
+
+
+@cache
+def _sources(module: str) -> str:
+    """A digest of the code of a model and of the counting."""
+    files = (ROOT / path for path in closure(module, "workflow.work"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+@dataclass(frozen=True)
 class Amounts:
     """How much of it a run does: training steps, clips that are judged in so many batches, images cut for both."""
 
@@ -98,13 +130,119 @@ class Amounts:
     images: float = 0.0
 
 
+def amounts(spec: RunSpec, centre: bool, features: bool = False) -> Amounts:
+    """How much a run does, by its description and its data, prepared or as they will be.
+
+    centre : whether the network answers for one frame of a clip; features: whether it reads an encoder's features
+    """
+    return _video_amounts(spec, features) if spec.dataset.kind == VIDEO else _lifting_amounts(spec, centre)
+
+
+def _lifting_amounts(spec: RunSpec, centre: bool) -> Amounts:
+    recipe, sizes = spec.recipe, _sizes(spec.dataset)
+    taught = [sizes[name] for name in ("train", "val")[: 1 if recipe.hold_out else 2] if name in sizes]
+    stride = max(1, round(spec.frames * Fraction(recipe.stride)))
+    clips = sum(size.clips(spec.frames, stride) for size in taught)
+    steps = recipe.epochs * (recipe.steps or math.ceil(clips / recipe.batch))
+    windows = {name: size.windows(spec.frames, centre) for name, size in sizes.items()}
+    judged = recipe.epochs * sum(windows.get(name, 0) for name in ("val", "test")[0 if recipe.hold_out else 1 :])
+    judged += windows.get("new", 0) * min(recipe.epochs, 2)  # by the last and the best, mostly
+    passes = 1 + recipe.flip_test
+    batch = max(1, FRAMES_AT_ONCE // spec.frames)
+    return Amounts(0 if spec.recipe_name == PUBLISHED else steps, passes * judged, passes * judged / batch)
+
+
+def _video_amounts(spec: RunSpec, features: bool) -> Amounts:
+    recipe, (train, shown) = spec.recipe, _persons(spec.dataset)
+    taught = train * (1 - HELD_OUT * recipe.hold_out) * (recipe.draws if features else 1)
+    steps = recipe.epochs * (recipe.steps or math.ceil(taught / recipe.batch))
+    judged = shown * len({TABLES_BY, *spec.conditions}) + train * HELD_OUT * (recipe.hold_out and recipe.epochs > 1)
+    judged *= recipe.epochs * (1 + recipe.flip_test)
+    images = 0 if features else spec.frames * (steps * recipe.batch + judged)
+    return Amounts(steps, judged, judged / CLIPS_AT_ONCE, images)
+
+
+def judged_rows(spec: RunSpec) -> float:
+    """Poses that a run keeps of each selection."""
+    if spec.dataset.kind == VIDEO:
+        return _persons(spec.dataset)[1] * len({TABLES_BY, *spec.conditions})
+    return sum(size.frames for name, size in _sizes(spec.dataset).items() if name in ("test", "new"))
+
+
+def _sizes(dataset: Dataset) -> dict[str, Size]:
+    """Sizes of the splits of a data set, as prepared, or as it will be."""
+    folder = Path(PREPARED_DATA, str(dataset))
+    prepared = {name: size for name in SPLITS if (size := _size(folder / name))}
+    return prepared or SIZES.get(dataset.motion, {})
+
+
+def _size(split: Path) -> Size | None:
+    card = read_kept(split / "card.json")
+    if not card:
+        return None
+    counts, every = card["counts"], card.get("training_clips", {}).get("every")
+    return Size(counts["frames"], counts["sequences"], every, card.get("windows") == "centred")
+
+
+def _persons(dataset: Dataset) -> tuple[float, float]:
+    """Persons to train on and persons to judge, as prepared, or as there will be."""
+    counts = read_kept(Path(PREPARED_DATA, str(dataset), "card.json")).get("counts", {})
+    expected = zip(("train", "val"), video_persons(dataset.motion), strict=True)
+    return tuple(float(counts.get(split, {}).get("persons", guess)) for split, guess in expected)
+
+
 @dataclass(frozen=True)
 class Record:
     """A run that ended here: its description less the seed, how many processes trained it, seconds that it took."""
 
-    spec: dict
+    spec: RunSpec
     processes: int
     seconds: float
+
+
+def history() -> dict[str, list[Record]]:
+    """Runs that ended on this processor, by variant."""
+    records: dict[str, list[Record]] = defaultdict(list)
+    for path in sorted(Path(RUNS).glob("*/*/*/*/seed*/run.json")):
+        try:
+            run = json.loads(path.read_text(encoding="utf-8"))
+            spec = replace(RunSpec.from_json(run["spec"]), seed=None)
+            record = Record(spec, run["processes"], run["seconds"]["whole"])
+            here = run["hardware"]["cpu"] == cpu_name()
+        except (OSError, ValueError, KeyError, TypeError, InputError):
+            continue  # what is wrong with a run is told by whoever reads its numbers
+        if here:
+            records[spec.variant].append(record)
+    return records
+
+
+class Kept:
+    """What was counted of networks and measured of this machine (`workflow.work`), in results/forecast."""
+
+    @cached_property
+    def networks(self) -> dict[str, dict]:
+        """By `Training.key`, as JSON has them."""
+        return read_kept(NETWORKS)
+
+    @cached_property
+    def speed(self) -> Speed | None:
+        """Of the device that was measured last beside this processor."""
+        kept = read_kept(SPEEDS).get(cpu_name())
+        return kept and Speed(*(kept[field.name] for field in fields(Speed)))
+
+    def network(self, training: Training) -> Network | None:
+        """What is known of the network of a run."""
+        kept = self.networks.get(training.key)
+        return kept and Network(**kept | {name: Work(**kept[name]) for name in ("step", "judged")})
+
+
+def read_kept(path: Path) -> dict:
+    """A JSON file of ours; a missing or damaged one is empty, and made again."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -115,144 +253,6 @@ class Estimate:
     history: bool
 
 
-def amounts(spec: dict, centre: bool, features: bool = False) -> Amounts:
-    """How much a run does, by its description (`Plan.spec`) and its data, prepared or as they will be.
-
-    centre : whether the network answers for one frame of a clip; features: whether it reads an encoder's features
-    """
-    return _video_amounts(spec, features) if on_video(spec["dataset"]) else _lifting_amounts(spec, centre)
-
-
-def _lifting_amounts(spec: dict, centre: bool) -> Amounts:
-    recipe, frames, sizes = spec["recipe"], spec["hyper"].get("frames", 1), _sizes(spec["dataset"])
-    held_out = recipe.get("hold_out", True)
-    taught = [sizes[name] for name in ("train", "val")[: 1 if held_out else 2] if name in sizes]
-    stride = max(1, round(frames * Fraction(recipe["stride"])))
-    clips = sum(size.clips(frames, stride) for size in taught)
-    steps = recipe["epochs"] * (recipe["steps"] or math.ceil(clips / recipe["batch"]))
-    windows = {name: size.windows(frames, centre) for name, size in sizes.items()}
-    judged = recipe["epochs"] * sum(windows.get(name, 0) for name in ("val", "test")[0 if held_out else 1 :])
-    judged += windows.get("new", 0) * min(recipe["epochs"], 2)  # by the last and the best, mostly
-    passes = 1 + recipe["flip_test"]
-    batch = max(1, AT_ONCE[False] // frames)
-    return Amounts(0 if spec["recipe_name"] == PUBLISHED else steps, passes * judged, passes * judged / batch)
-
-
-def _video_amounts(spec: dict, features: bool) -> Amounts:
-    recipe, frames = spec["recipe"], spec["hyper"].get("frames", 1)
-    train, shown = _persons(spec["dataset"])
-    held_out = recipe.get("hold_out", True)
-    taught = train * (1 - HELD_OUT * held_out) * (recipe["draws"] if features else 1)
-    steps = recipe["epochs"] * (recipe["steps"] or math.ceil(taught / recipe["batch"]))
-    judged = shown * len({TABLES_BY, *spec["conditions"]}) + train * HELD_OUT * (held_out and recipe["epochs"] > 1)
-    judged *= recipe["epochs"] * (1 + recipe["flip_test"])
-    images = 0 if features else frames * (steps * recipe["batch"] + judged)
-    return Amounts(steps, judged, judged / AT_ONCE[True], images)
-
-
-def _sizes(dataset: str) -> dict[str, Size]:
-    """Sizes of the splits of a data set, as prepared, or as it will be."""
-    cards = {name: _card(PREPARED / dataset / name) for name in SPLITS}
-    prepared = {
-        name: Size(
-            card["counts"]["frames"],
-            card["counts"]["sequences"],
-            card.get("training_clips", {}).get("every"),
-            card.get("windows") == "centred",
-        )
-        for name, card in cards.items()
-        if card
-    }
-    return prepared or lifting_sizes(dataset)
-
-
-def judged_rows(spec: dict) -> float:
-    """Poses that a run keeps of each selection."""
-    if on_video(spec["dataset"]):
-        return _persons(spec["dataset"])[1] * len({TABLES_BY, *spec["conditions"]})
-    return sum(size.frames for name, size in _sizes(spec["dataset"]).items() if name in ("test", "new"))
-
-
-def _persons(dataset: str) -> tuple[float, float]:
-    """Persons to train on and persons to judge."""
-    counts = _card(PREPARED / dataset).get("counts", {})
-    known = [counts.get(split, {}).get("persons") for split in ("train", "val")]
-    guessed = video_persons(dataset)
-    return tuple(float(guess if count is None else count) for count, guess in zip(known, guessed, strict=True))
-
-
-def _card(folder: Path) -> dict:
-    return read_kept(folder / "card.json")
-
-
-def cpu_name() -> str:
-    """Processor as Linux names it."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def history() -> dict[str, list[Record]]:
-    """Runs that ended on this processor, by variant."""
-    records: dict[str, list[Record]] = defaultdict(list)
-    for path in sorted(RUNS.glob("*/*/*/*/seed*/run.json")):
-        try:
-            run = json.loads(path.read_text(encoding="utf-8"))
-            spec = run["spec"] | {"seed": None}
-            record = Record(spec, run["processes"], run["seconds"]["whole"])
-            here = run["hardware"]["cpu"] == cpu_name()
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # what is wrong with a run is told by whoever reads its numbers
-        if here:
-            records[spec["variant"]].append(record)
-    return records
-
-
-class Kept:
-    """What was counted of networks and measured of this machine (`workflow.work`), in results/forecast."""
-
-    @cached_property
-    def networks(self) -> dict[str, dict]:
-        """By `network_key`, as JSON has them."""
-        return read_kept(KEPT / "networks.json")
-
-    @cached_property
-    def speed(self) -> Speed | None:
-        """Of the device that was measured last beside this processor."""
-        kept = read_kept(KEPT / "speed.json").get(cpu_name())
-        return kept and Speed(*(kept[field.name] for field in fields(Speed)))
-
-    def network(self, spec: dict, clips: int, features: bool) -> Network | None:
-        """What is known of the network of a run that sees so many clips at a time, or features of them."""
-        kept = self.networks.get(network_key(spec, clips, features))
-        works = kept and [Work(**kept[name]) for name in ("step", "judged")]
-        return kept and Network(*works, *(kept[name] for name in ("weights", "trained", "memory", "centre")))
-
-
-def network_key(spec: dict, clips: int, features: bool) -> str:
-    """What decides the work of a network: its definition, what it learns from, and the code that it is made of."""
-    recipe, model = spec["recipe"], resolve_variants()[spec["variant"]]["model"]
-    parts = [model, spec["hyper"], spec["backend"], recipe["loss"], recipe.get("accumulate"), clips, features]
-    module = model.rpartition(".")[0]
-    return hashlib.sha256(json.dumps([*parts, _sources(module)], sort_keys=True).encode()).hexdigest()[:20]
-
-
-@cache
-def _sources(module: str) -> str:
-    """A digest of the code of a model and of the counting."""
-    files = (ROOT / path for path in closure(module, "workflow.work"))
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def read_kept(path: Path) -> dict:
-    """A JSON file of `KEPT`; a missing or damaged one is empty, and made again."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 class Forecast:
     """Seconds of the runs and jobs of a plan, by what is kept of networks and of this machine."""
 
@@ -261,81 +261,94 @@ class Forecast:
 
     def run(self, experiment: Experiment) -> Estimate | None:
         """Seconds of one run, without the start of its process; None where nothing is known of it."""
-        spec, features = self.plan.spec(experiment, None), self._features(experiment)
-        mine = [r for r in self.records.get(spec["variant"], ()) if r.processes == self.plan.config["processes"]]
-        if same := [r.seconds for r in mine if r.spec == spec]:
+        training, processes = self.training(experiment), self.plan.config.processes
+        ended = [r for r in self.records.get(experiment.variant, ()) if r.processes == processes]
+        if same := [r.seconds for r in ended if r.spec == training.spec]:
             return Estimate(sum(same) / len(same), history=True)
-        counted = self._counted(spec, features)
-        like = [(r.seconds, s) for r in mine if _alike(r.spec, spec) and (s := self._counted(r.spec, features))]
+        counted = self._counted(training)
         if counted is None:
             return None
-        if like:  # the same network, trained for longer or less long
-            ratio = sum(whole for whole, _ in like) / sum(seconds for _, seconds in like)
-            return Estimate(counted * ratio, history=True)
-        return Estimate(counted, history=False)
+        alike = [r for r in ended if _alike(r.spec, training.spec)]  # trained for longer or less long
+        foreseen = sum(self._counted(replace(training, spec=r.spec)) for r in alike)
+        if not foreseen:
+            return Estimate(counted, history=False)
+        return Estimate(counted * sum(r.seconds for r in alike) / foreseen, history=True)
 
     def network(self, experiment: Experiment) -> Network | None:
         """What is known of the network of an experiment."""
-        return self.kept.network(*self.asked(experiment))
+        return self.kept.network(self.training(experiment))
 
-    def asked(self, experiment: Experiment) -> tuple[dict, int, bool]:
-        """The arguments of `Kept.network` for the network of an experiment."""
+    def training(self, experiment: Experiment) -> Training:
+        """How a process trains an experiment."""
         spec = self.plan.spec(experiment, None)
-        return spec, self._clips(spec), self._features(experiment)
+        clips = math.ceil(spec.recipe.batch / (self.plan.config.processes * spec.recipe.accumulate))
+        return Training(spec, clips, self.plan.reads_features(experiment))
 
-    def features(self, dataset: str, encoder: str) -> float | None:
+    def features(self, dataset: Dataset, encoder: str) -> float | None:
         """Seconds of an encoder's look at all images of a data set."""
         spec = self.plan.features(dataset, encoder)
-        network, speed = self.network(Experiment(dataset, encoder, PRETRAINING)), self.kept.speed
+        network, speed = self.network(spec.encoder.experiment), self.kept.speed
         if network is None or speed is None:
             return None
         train, shown = _persons(dataset)
-        sets = sum(not condition.endswith("+copies") for condition in spec["conditions"])
-        images = spec["frames"] * (train * (spec["recipe"]["draws"] + HELD_OUT * spec["selects"]) + shown * sets)
-        return speed.seconds(network.judged.times(images / AT_ONCE[True], images)) + _cutting(spec, images)
+        sets = sum(not boxes.copies for boxes in spec.conditions)
+        images = spec.frames * (train * (spec.crops.draws + HELD_OUT * spec.selects) + shown * sets)
+        return speed.seconds(network.judged.times(images / CLIPS_AT_ONCE, images)) + _cutting(spec.encoder, images)
 
-    def _features(self, experiment: Experiment) -> bool:
-        return on_video(experiment.dataset) and self.plan.reads_features(experiment)
-
-    def _clips(self, spec: dict) -> int:
-        """Clips that a process sees at a time."""
-        return math.ceil(
-            spec["recipe"]["batch"] / (self.plan.config["processes"] * spec["recipe"].get("accumulate", 1))
-        )
-
-    def _counted(self, spec: dict, features: bool) -> float | None:
+    def _counted(self, training: Training) -> float | None:
         """Seconds by counted work."""
-        network, speed = self.kept.network(spec, self._clips(spec), features), self.kept.speed
+        network, speed = self.kept.network(training), self.kept.speed
         if network is None or speed is None:
             return None
-        todo = amounts(spec, network.centre, features)
+        todo = amounts(training.spec, network.centre, training.features)
         work = network.step.times(todo.steps) + network.judged.times(todo.batches, todo.judged)
-        return speed.seconds(work) + _cutting(spec, todo.images)
+        return speed.seconds(work) + _cutting(training.spec, todo.images)
 
     def job(self, rule: str, output: str) -> float | None:
         """Seconds of a job that trains or computes features, its start included; None for others."""
-        parts = Path(output).parts
-        if rule == "video_features" and parts[:2] == ("results", "features"):
-            seconds = self.features(parts[3], parts[4])
+        if rule == "video_features" and output.startswith(FEATURES):
+            dataset, encoder = Path(output).parts[3:5]
+            seconds = self.features(Dataset.parse(dataset), encoder)
             return None if seconds is None else SECONDS_TO_START + seconds
-        if rule not in TRAINING or parts[:2] != ("results", "runs"):
+        if rule not in TRAINING or not (run := run_of(output)):
             return None
-        together = rule != "pretrain" and self.plan.rule["seeds_together"]
-        estimate = self.run(Experiment(*parts[3:6]))
-        runs = len(self.plan.config["seeds"]) if together else 1
+        estimate = self.run(run[0])
+        runs = 1 if rule == PRETRAIN else self.plan.config.seeds_of_a_job
         return None if estimate is None else SECONDS_TO_START + runs * estimate.seconds
 
 
-def _alike(one: dict, other: dict) -> bool:
+def _alike(one: RunSpec, other: RunSpec) -> bool:
     """Whether two runs train the same network by steps of the same size on the same kind of input."""
-    kinds = [(s["hyper"], s["recipe"]["batch"], s["recipe_name"], s["backend"], s["dataset"]) for s in (one, other)]
+    kinds = [(s.experiment, s.hyper, s.recipe.batch, s.backend) for s in (one, other)]
     return kinds[0] == kinds[1]
 
 
-def _cutting(spec: dict, images: float) -> float:
-    hyper = spec["hyper"]
-    pixels = hyper.get("image_height", 256) * hyper.get("image_width", 192)
+def _cutting(spec: RunSpec, images: float) -> float:
+    pixels = spec.hyper.get("image_height", 256) * spec.hyper.get("image_width", 192)
     return images * (SECONDS_TO_CUT + SECONDS_A_PIXEL * pixels)
+
+
+def wall_seconds(jobs: Iterable[tuple[float, bool]], cores: int) -> float:
+    """Seconds until the last of some jobs ends: of each how long it takes, and whether it takes all cores.
+
+    The others share the cores; it is not less than the longest of all takes.
+    """
+    jobs = list(jobs)
+    shared = sum(seconds for seconds, alone in jobs if not alone) / cores
+    return max([shared + sum(seconds for seconds, alone in jobs if alone), *(seconds for seconds, _ in jobs)])
+
+
+def duration(seconds: float) -> str:
+    """About how long, to a sensible digit: `about 40 s`, `about 14 min`, `about 3 h 20 min`, `about 2 days`."""
+    if seconds < 55:
+        return f"about {max(5, 5 * round(seconds / 5))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"about {minutes} min"
+    hours, minutes = divmod(10 * round(minutes / 10), 60)
+    if hours < 48:
+        return f"about {hours} h" + (f" {minutes} min" if minutes else "")
+    return f"about {round(hours / 24)} days"
 
 
 def trust(seen: float, whole: float, processes: int) -> str:
@@ -357,26 +370,23 @@ def complete_forecast(plan: Plan) -> Forecast:
     forecast = Forecast(plan, Kept())
     if all(forecast.run(e) and forecast.network(e) for e in dict.fromkeys(e for e, _ in unfinished(plan))):
         return forecast
-    print("foretelling how long it will take: networks are counted, a few steps are timed", file=sys.stderr)
+    print("forecasting how long it will take: networks are counted, a few steps are timed", file=sys.stderr)
     counting = [sys.executable, "-m", "workflow.work"]
-    done = subprocess.run(counting, input=json.dumps(plan.config), capture_output=True, text=True, check=False)
+    done = subprocess.run(counting, input=pickle.dumps(plan.config), capture_output=True, check=False)
     if done.returncode:
-        raise InputError(done.stderr.strip().rpartition("\n")[2].removeprefix("error: "))
+        complaint = done.stderr.decode(errors="replace").strip()
+        raise InputError(complaint.rpartition("\n")[2].removeprefix("error: "))
     return Forecast(plan, Kept())
 
 
 def unfinished(plan: Plan) -> list[tuple[Experiment, int]]:
     """Runs without results, the pretraining of encoders among them."""
-    wanted = [(e, seed) for e in plan.experiments if e.recipe != PRETRAINING for seed in plan.config["seeds"]]
-    starts = [plan.pretraining(e) for e in plan.experiments if on_video(e.dataset)]
-    wanted += [(start, PRETRAINED_SEED) for start in starts if start]
-    wanted += [(e, PRETRAINED_SEED) for e in plan.experiments if e.recipe == PRETRAINING]
-    folders = {(e, s): Path(RUNS, plan.config["scale"], e.dataset, e.variant, e.recipe, f"seed{s}") for e, s in wanted}
-    return [run for run, folder in folders.items() if not (folder / "run.json").is_file()]
+    places = Places(plan.config.scale.name, plan.config.motion)
+    return [run for run in plan.runs if not Path(places.of_run(*run)).is_file()]
 
 
 def job_seconds(plan: Plan, jobs: Iterable[tuple[str, str]], forecast: Forecast | None = None) -> list[float]:
-    """Expected wall seconds of jobs (rule, one of its outputs; "" for any job of the rule), in their order.
+    """Expected wall seconds of jobs (rule, one of its outputs), in their order.
 
     Trainings by a forecast (`forecast`, or from what is kept on disk); other jobs, and trainings of which nothing is
     known, as long as the same output took here before, else as the rule's jobs did here, else SECONDS_OF_A_JOB.
@@ -385,22 +395,10 @@ def job_seconds(plan: Plan, jobs: Iterable[tuple[str, str]], forecast: Forecast 
 
     @cache
     def seconds(rule: str, output: str) -> float:
-        if output:
-            known = [forecast.job(rule, output), past.of_output.get(output)]
-        else:
-            foretold = [s for o in _outputs(plan, rule) if (s := forecast.job(rule, o)) is not None]
-            known = [sum(foretold) / len(foretold) if foretold else None]
-        return next((s for s in [*known, past.of_rule.get(rule)] if s is not None), SECONDS_OF_A_JOB)
+        known = (forecast.job(rule, output), past.of_output.get(output), past.of_rule.get(rule))
+        return next((s for s in known if s is not None), SECONDS_OF_A_JOB)
 
     return [seconds(rule, output) for rule, output in jobs]
-
-
-def _outputs(plan: Plan, rule: str) -> list[str]:
-    """An output of each training of a rule that the plan has."""
-    runs = dict.fromkeys(e for e, _ in unfinished(plan))
-    kinds = {e: "pretrain" if e.recipe == PRETRAINING else TRAINING[on_video(e.dataset)] for e in runs}
-    folder = RUNS / plan.config["scale"]
-    return [f"{folder}/{e.dataset}/{e.variant}/{e.recipe}/seed0/run.json" for e in runs if kinds[e] == rule]
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from studies.places import experiment_of
 from studies.plan import Plan
-from workflow.forecast import TRAINING, complete_forecast, job_seconds
+from workflow.forecast import TRAINING, complete_forecast, duration, job_seconds, wall_seconds
 
 REFRESH = 1.0  # seconds from one picture of the moving line to the next
 STEP = 10  # per cent of the jobs, from one printed line to the next
@@ -51,7 +52,7 @@ class Progress:
     running: dict[int, tuple[Job, float]] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)
     worked: float = 0.0  # seconds that ended jobs took, and what they were expected to take
-    foretold: float = 0.0
+    expected_of_them: float = 0.0
 
     def begin(self, number: int, rule: str, output: str, now: float) -> None:
         """A job has begun."""
@@ -64,22 +65,19 @@ class Progress:
             self.failed.add(number)
         elif job and job.seconds:
             self.worked += now - began
-            self.foretold += job.seconds
+            self.expected_of_them += job.seconds
 
     def left(self, now: float) -> float | None:
         """Seconds until the last job ends, or None where nothing is known of the jobs.
 
-        The work of the jobs that are left, shared by the cores but for jobs that run alone, and corrected by what ended
-        jobs took beyond what they were expected to take; not less than the longest of the running ones.
+        The work of the jobs that are left, corrected by what ended jobs took beyond what they were expected to take.
         """
         jobs = [(job, 0.0) for job in self.expected.values()]
         jobs += [(job, now - began) for job, began in self.running.values()]
         if not any(job.seconds for job, _ in jobs):
             return None
-        pace = (self.worked + TRUST) / (self.foretold + TRUST)
-        rest = [(max(pace * job.seconds - spent, 0.0), job.alone) for job, spent in jobs]
-        shared = sum(seconds for seconds, alone in rest if not alone) / self.cores
-        return max(shared + sum(seconds for seconds, alone in rest if alone), max(seconds for seconds, _ in rest))
+        pace = (self.worked + TRUST) / (self.expected_of_them + TRUST)
+        return wall_seconds([(max(pace * job.seconds - spent, 0.0), job.alone) for job, spent in jobs], self.cores)
 
     def line(self, now: float) -> str:
         """`12 of 215 jobs  count peers-mixste, score mlp  about 14 min left`."""
@@ -92,23 +90,9 @@ class Progress:
 
 def label(rule: str, output: str) -> str:
     """A job in a word or two: its rule, and the folder or file that tells it from others of that rule."""
-    parts = [part for part in output.split("/") if not part.startswith("seed")]
-    if "runs" in parts[:2]:  # results/runs/<scale>/<dataset>/<variant>/<recipe>
-        return f"{rule} {parts[4]}" if len(parts) > 4 else rule
-    return f"{rule} {parts[-1].partition('.')[0]}" if output else rule
-
-
-def duration(seconds: float) -> str:
-    """About how long, to a sensible digit: `about 40 s`, `about 14 min`, `about 3 h 20 min`, `about 2 days`."""
-    if seconds < 55:
-        return f"about {max(5, 5 * round(seconds / 5))} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"about {minutes} min"
-    hours, minutes = divmod(10 * round(minutes / 10), 60)
-    if hours < 48:
-        return f"about {hours} h" + (f" {minutes} min" if minutes else "")
-    return f"about {round(hours / 24)} days"
+    if experiment := experiment_of(output):
+        return f"{rule} {experiment.variant}"
+    return f"{rule} {Path(output).name.partition('.')[0]}" if output else rule
 
 
 class LogHandler(LogHandlerBase):

@@ -4,6 +4,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,13 @@ def logged(log: str | Path) -> Iterator[None]:
             raise
 
 
-def jobs_of_rule(task: str, snakemake: Any) -> Iterator[dict]:
-    """What `training.launch.launch` trains in a job: a `task` for each folder `seed<number>` of its outputs."""
+def jobs_of_rule(snakemake: Any) -> Iterator[dict]:
+    """What `training.launch.launch` trains in a job: a run for each folder `seed<number>` of its outputs."""
     given = {key: str(value) for key in OPTIONAL if (value := snakemake.input.get(key))}
     threads = max(1, snakemake.threads // snakemake.params.processes)
     for folder in dict.fromkeys(Path(output).parent for output in snakemake.output):
         yield given | {
-            "task": task,
-            "spec": snakemake.params.spec | {"seed": int(folder.name.removeprefix("seed"))},
+            "spec": replace(snakemake.params.spec, seed=int(folder.name.removeprefix("seed"))).as_json(),
             "data": str(snakemake.input.data),
             "run": str(folder),
             "state": str(Path(snakemake.params.state, folder.name)),

@@ -7,12 +7,12 @@ a few networks of different make; docs/forecasts.md has what came of it.
 
 import json
 import os
+import pickle
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, astuple, dataclass
-from itertools import starmap
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, astuple, dataclass, replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -25,23 +25,26 @@ from torch.utils.flop_counter import flop_registry
 
 import models
 from base.files import write_text
+from base.machine import cpu_name
 from base.terminal import command
 from metrics.efficiency import predict_memory
 from models.ssm import backend_in_use
-from studies.load import recipes
+from studies.data import LIFTING, TRUE_KEYPOINTS, VIDEO, Dataset
 from studies.plan import Plan, make_plan
-from studies.variants import resolve_variants
+from studies.recipes import Recipe, RunSpec, VideoRecipe, recipes
+from studies.variants import variant
 from training.losses import TERMS
 from training.optimiser import Optimiser
-from training.provenance import cpu_name, device_name
-from workflow.forecast import KEPT, Forecast, Kept, Network, Speed, Work, network_key, read_kept, unfinished
+from training.provenance import device_name
+from training.run import build_model
+from workflow.forecast import NETWORKS, SPEEDS, Forecast, Kept, Network, Speed, Training, Work, read_kept, unfinished
 from workflow.measuring.efficiency import on_meta
 
 OPTIMISER_BYTES = 7 * 4  # of a weight: AdamW reads four numbers and writes three
 DEPTHS = (1, 2)  # at which deeper stacks are counted; what a block more does, each further block does
 LEAST_CLIPS = 2  # batch normalisation refuses to train on one frame
 # Whose steps are timed, with so many clips: many operators on little, few on much, many products, many weights. They
-# foretell the steps of all other networks best (docs/forecasts.md), and none takes longer than half a second here.
+# predict the steps of all other networks best (docs/forecasts.md), and none takes longer than half a second here.
 SMALL_CROPS = {"encoder": "tiny", "image_height": 64, "image_width": 48, "deconv_width": 32}
 TIMED: tuple[tuple[str, dict, int], ...] = (
     ("hdformer-81", {"frames": 9, "width": 4}, 6),
@@ -53,6 +56,7 @@ TIMED: tuple[tuple[str, dict, int], ...] = (
     ("mhformer-81", {}, 2),
     ("mlp", {}, 108),
 )
+RECIPES = {LIFTING: ("posemamba", Dataset("synthetic", TRUE_KEYPOINTS)), VIDEO: ("glsmamba", Dataset("synthetic"))}
 STEPS, SECONDS_FOR_STEPS = 6, 0.2  # at most, and no more once so long was spent on one network
 Objective = Callable[[nn.Module, Tensor], Tensor]
 
@@ -96,34 +100,33 @@ def count(plan: Plan, workers: int = 1) -> None:
     workers : processes that count at once; they are forked, so only a program without threads may want several
     """
     kept = Kept()
-    asked = map(Forecast(plan, kept).asked, dict.fromkeys(e for e, _ in unfinished(plan)))
-    missing = {key: each for each in asked if (key := network_key(*each)) not in kept.networks}
+    trainings = map(Forecast(plan, kept).training, dict.fromkeys(e for e, _ in unfinished(plan)))
+    missing = {training.key: training for training in trainings if training.key not in kept.networks}
     if missing:
-        networks = kept.networks | {key: asdict(n) for key, n in zip(missing, _counted(missing, workers), strict=True)}
-        write_text(KEPT / "networks.json", json.dumps(networks) + "\n")
+        counted = map(asdict, _counted(list(missing.values()), workers))
+        write_text(NETWORKS, json.dumps(kept.networks | dict(zip(missing, counted, strict=True))) + "\n")
     if kept.speed is None:
         speed = asdict(measure_speed()) | {"device": device_name()}
-        write_text(KEPT / "speed.json", json.dumps(read_kept(KEPT / "speed.json") | {cpu_name(): speed}) + "\n")
+        write_text(SPEEDS, json.dumps(read_kept(SPEEDS) | {cpu_name(): speed}) + "\n")
 
 
-def _counted(missing: dict[str, tuple[dict, int, bool]], workers: int) -> list[Network]:
-    first, *rest = missing.values()
-    found = [count_network(*first)]  # what it imports, no worker has to
+def _counted(trainings: list[Training], workers: int) -> list[Network]:
+    first, *rest = trainings
+    networks = [count_network(first)]  # what it imports, no worker has to
     if workers == 1 or not rest:
-        return found + list(starmap(count_network, rest))
+        return networks + list(map(count_network, rest))
     with get_context("fork").Pool(workers) as pool:
-        return found + pool.starmap(count_network, rest, chunksize=1)
+        return networks + pool.map(count_network, rest, chunksize=1)
 
 
-def count_network(spec: dict, clips: int, features: bool = False) -> Network:
-    """Count a network as a run (`Plan.spec`) trains it, so many clips at a time.
-
-    features : whether it reads what its encoder has seen
-    """
-    depth = spec["hyper"].get("depth", 0)
+def count_network(training: Training) -> Network:
+    """Count a network as a run trains it."""
+    hyper = training.spec.hyper
+    depth = hyper.get("depth", 0)
     if depth <= DEPTHS[1]:
-        return _count(spec, clips, features)
-    low, high = (_count(spec | {"hyper": spec["hyper"] | {"depth": d}}, clips, features) for d in DEPTHS)
+        return _count(training)
+    specs = (replace(training.spec, hyper=hyper | {"depth": shallow}) for shallow in DEPTHS)
+    low, high = (_count(replace(training, spec=spec)) for spec in specs)
     return _line(low, high, (depth - DEPTHS[0]) / (DEPTHS[1] - DEPTHS[0]))
 
 
@@ -140,28 +143,29 @@ def _line(low: Network, high: Network, there: float) -> Network:
     return Network(works(low.step, high.step), works(low.judged, high.judged), *numbers, low.centre)
 
 
-def _count(spec: dict, clips: int, features: bool) -> Network:
-    backend = backend_in_use() if spec["backend"] == "auto" else spec["backend"]
-    model, clip = on_meta(spec["variant"], **spec["hyper"], **models.scan_arguments(spec["variant"], backend))
+def _count(training: Training) -> Network:
+    spec, clips = training.spec, training.clips
+    backend = backend_in_use() if spec.backend == "auto" else spec.backend
+    model, clip = on_meta(spec.variant, **spec.hyper, **models.scan_arguments(spec.variant, backend))
     weights = sum(tensor.numel() for tensor in model.state_dict().values())
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     if not trained:  # the mean pose
         return Network(Work(), Work(1), weights, 0, 0.0, False)
     batch = clip.new_empty((max(LEAST_CLIPS, clips), *clip.shape[1:]))
-    if features:
+    if training.features:
         with torch.no_grad():
             batch = model.encode(batch.flatten(0, 1)).unflatten(0, batch.shape[:2])
     tally, forward = _Tally(), []
 
     def objective(model: nn.Module, inputs: Tensor) -> Tensor:
-        outputs = [model.decode(inputs)] if features else model.outputs(inputs)
+        outputs = [model.decode(inputs)] if training.features else model.outputs(inputs)
         forward.append(tally.work)
-        return _loss(outputs, spec["recipe"])
+        return _loss(outputs, spec.recipe)
 
     with tally:
         memory = predict_memory(model, batch, training=True, fused=False, objective=objective).total
     size = clips / len(batch)
-    pieces = spec["recipe"].get("accumulate", 1)
+    pieces = spec.recipe.accumulate
     return Network(
         tally.work.times(pieces, pieces * size) + Work(bytes=OPTIMISER_BYTES * trained),
         Work(forward[0].calls, forward[0].bytes / len(batch), forward[0].macs / len(batch)),
@@ -172,11 +176,11 @@ def _count(spec: dict, clips: int, features: bool) -> Network:
     )
 
 
-def _loss(outputs: Iterable[Tensor], recipe: dict) -> Tensor:
+def _loss(outputs: Iterable[Tensor], recipe: Recipe) -> Tensor:
     """The recipe's loss, against nothing: its terms for poses, the square for heatmaps."""
-    if recipe.get("task") == "video":
+    if isinstance(recipe, VideoRecipe):
         return sum(x.square().mean((2, 3)).mean() for x in outputs)
-    terms = [(TERMS[name], weight) for name, weight in recipe["loss"].items() if weight]
+    terms = [(TERMS[name], weight) for name, weight in recipe.loss.items() if weight]
     return torch.stack([w * term(x, torch.ones_like(x)) for x in outputs for term, w in terms]).sum()
 
 
@@ -186,8 +190,8 @@ def measure_speed() -> Speed:
     torch.set_num_threads(1)
     torch.set_deterministic_debug_mode("error")  # as in training
     try:
-        specs = [_spec(*timed) for timed in TIMED]
-        rows = [(count_network(s, s["recipe"]["batch"]).step, step_seconds(s, s["recipe"]["batch"])) for s in specs]
+        trainings = [timed_training(*timed) for timed in TIMED]
+        rows = [(count_network(training).step, step_seconds(training)) for training in trainings]
     finally:
         torch.set_num_threads(threads)
         torch.set_deterministic_debug_mode(deterministic)
@@ -196,26 +200,26 @@ def measure_speed() -> Speed:
     return Speed(*units.tolist())
 
 
-def _spec(variant: str, changes: dict, batch: int) -> dict:
-    """Description of a network to time, as far as counting and timing read it."""
-    hyper = resolve_variants()[variant]["hyper"] | changes
-    recipe = recipes()["glsmamba" if "encoder" in hyper else "posemamba"] | {"batch": batch}
-    return {"variant": variant, "hyper": hyper, "recipe": recipe, "backend": "auto"}
+def timed_training(name: str, changes: Mapping[str, object], clips: int) -> Training:
+    """A training of a variant with other hyper-parameters on so many clips, as far as counting and timing read it."""
+    chosen = variant(name)
+    recipe, dataset = RECIPES[chosen.kind]
+    hyper = chosen.hyper | changes
+    return Training(RunSpec("", dataset, name, recipe, None, "auto", hyper, recipes()[recipe]), clips)
 
 
-def step_seconds(spec: dict, clips: int) -> float:
-    """Seconds of a training step of a network on so many clips of random numbers, the median of a few after the first.
+def step_seconds(training: Training) -> float:
+    """Seconds of a training step of a network on clips of random numbers, the median of a few after the first.
 
     On a processor the seconds that this process computed, so that others do not count.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = models.build(spec["variant"], **spec["hyper"], **models.scan_arguments(spec["variant"], spec["backend"]))
-    model.to(device).train()
-    inputs = torch.randn((clips, *model.example_shape[1:]), device=device)
-    optimiser, times = Optimiser(model.parameters(), spec["recipe"]), []
+    device, spec = "cuda" if torch.cuda.is_available() else "cpu", training.spec
+    model = build_model(spec).to(device).train()
+    inputs = torch.randn((training.clips, *model.example_shape[1:]), device=device)
+    optimiser, times = Optimiser(model.parameters(), spec.recipe), []
     while len(times) < STEPS and (len(times) < 3 or sum(times) < SECONDS_FOR_STEPS):
         began = _clock(device)
-        _loss(model.outputs(inputs), spec["recipe"]).backward()
+        _loss(model.outputs(inputs), spec.recipe).backward()
         optimiser.step(0.0)
         times.append(_clock(device) - began)
     return statistics.median(times[1:])
@@ -229,9 +233,9 @@ def _clock(device: str) -> float:
 
 
 def main(_: list[str]) -> None:
-    """Count what the plan of a checked config needs, which stands in the standard input as JSON."""
-    count(make_plan(json.load(sys.stdin)), os.cpu_count() or 1)
+    """Count what the plan of a config needs, which `workflow.forecast` writes into the standard input."""
+    count(make_plan(pickle.load(sys.stdin.buffer)), os.cpu_count() or 1)
 
 
 if __name__ == "__main__":
-    command(main, "python -m workflow.work < config.json    what workflow.forecast asks for")
+    command(main, "python -m workflow.work    counts what workflow.forecast asks for")

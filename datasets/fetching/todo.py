@@ -68,7 +68,7 @@ def get_data(
             print("\n".join(_todo(benchmark, ways, raw)))
             continue
         place = whole.sources[0].entry.place(raw)
-        print(f"{BENCHMARKS[benchmark]}: there{f' ({whole.name})' if whole.name else ''}, in {place}")
+        print(f"{BENCHMARKS[benchmark].title}: there{f' ({whole.name})' if whole.name else ''}, in {place}")
         for line in (line for source in whole.sources for line in _reported(source.entry, raw)):
             print(f"  {line}")
     return incomplete
@@ -119,7 +119,7 @@ def _fetch_ways(ways: Sequence[Way], raw: Path, catalogue_file: Path) -> Way | N
 
 
 def _todo(benchmark: str, ways: Sequence[Way], raw: Path) -> Iterator[str]:
-    yield f"\n{BENCHMARKS[benchmark]}: TO DO" + (f", one of {len(ways)} ways" if len(ways) > 1 else "")
+    yield f"\n{BENCHMARKS[benchmark].title}: TO DO" + (f", one of {len(ways)} ways" if len(ways) > 1 else "")
     for number, way in enumerate(ways, 1):
         if len(ways) > 1:
             yield f"  way {number}"

@@ -8,14 +8,14 @@ import numpy as np
 
 from base.errors import InputError
 from base.folders import code_stamp, whole_folder
-from base.reading import nearest
 from datasets.card import Card, Units
 from datasets.lifting import SPACE
 from datasets.motion.cameras import image_space, subject_cameras
 from datasets.motion.detector import PRESETS, Detector, detect
 from datasets.motion.takes import Motion, Take, check_motion
 from datasets.writing import CapturedSequence, write_split
-from studies.motions import Source, lifting_data
+from studies.data import one_of
+from studies.motions import Source, lifting_data, motions
 
 
 def prepare(name: str, out_dir: str | Path, *, raw_dir: str | Path | None = None, seed: int = 0) -> None:
@@ -26,7 +26,8 @@ def prepare(name: str, out_dir: str | Path, *, raw_dir: str | Path | None = None
     preset. The folder appears whole or not at all. Raises InputError for an unknown name, missing or damaged raw files,
     a folder that cannot be written or is not ours.
     """
-    source, preset = split_name(name)
+    dataset = one_of(lifting_data(), name)
+    source, preset = motions()[dataset.motion], dataset.detector
     terms = PRESETS[preset]
     motion = _motion(source, None if raw_dir is None else Path(raw_dir), seed)
     card = Card(
@@ -45,14 +46,6 @@ def prepare(name: str, out_dir: str | Path, *, raw_dir: str | Path | None = None
         for split, takes in motion.splits.items():
             sequences = (_observed(take, camera, terms, seed) for take in takes for camera in take.cameras)
             write_split(folder / split, sequences, replace(card, split=split))
-
-
-def split_name(name: str) -> tuple[Source, str]:
-    """Motion and preset of a data set's name. Raises InputError with the nearest known name."""
-    known = lifting_data()
-    if name not in known:
-        raise InputError(f"unknown data set {name!r}{nearest(name, known)}")
-    return known[name], name.removeprefix(f"{known[name].name}-")
 
 
 def _motion(source: Source, raw_dir: Path | None, seed: int) -> Motion:

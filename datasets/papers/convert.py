@@ -19,9 +19,10 @@ from base.folders import code_stamp, whole_folder
 from base.reading import nearest
 from datasets.card import Card, RawFiles
 from datasets.fetching.downloads import digest
-from datasets.papers import MODULES, PRESETS
 from datasets.papers.report import describe
 from datasets.writing import CapturedSequence, SplitWriter
+from studies.benchmarks import BENCHMARKS, paper_data
+from studies.data import one_of
 
 SPEAK = 5.0  # seconds between lines of progress
 
@@ -39,15 +40,16 @@ class Conversion:
 
 
 def convert(name: str, out_dir: str | Path, raw_dir: str | Path, form: str = "auto") -> None:
-    """Write `out_dir/{train,val,test}` and `out_dir/report.md` for a data set of PRESETS.
+    """Write `out_dir/{train,val,test}` and `out_dir/report.md` for a data set of lifted poses (`paper_data`).
 
     raw_dir: the folder with a folder of files for each source (`data/raw`); form: which of several forms to read, or
     the best that is there. Train and val together are what the papers train on; val is one person of it, to select
     epochs by where a config asks for that. The same files give the same bytes. The folder appears whole or not at all.
     Raises InputError: unknown names, files that are missing, damaged or not what they should be.
     """
-    base, preset = split_name(name)
-    raw, module = Path(raw_dir) / base, MODULES[base]
+    dataset = one_of(paper_data(), name)
+    base, preset = dataset.motion, dataset.detector
+    raw, module = Path(raw_dir) / base, BENCHMARKS[base].module
     made = importlib.import_module(module).conversion(preset, raw, form)
     origin = RawFiles(base, sha256={path.relative_to(raw).as_posix(): digest(path) for path in made.files})
     code = code_stamp("datasets.papers.convert", module)
@@ -84,14 +86,6 @@ def chosen_form(source: str, asked: str, forms: Sequence[Form], advice: str) -> 
 def certain(keypoints: np.ndarray) -> np.ndarray:
     """(T, 17, 2) with a confidence of 1: (T, 17, 3) float32."""
     return np.concatenate([keypoints, np.ones((*keypoints.shape[:2], 1))], -1).astype(np.float32)
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """Base and preset of a data set's name. Raises InputError with the nearest known name."""
-    known = {f"{base}-{preset}": (base, preset) for base, presets in PRESETS.items() for preset in presets}
-    if name not in known:
-        raise InputError(f"unknown data set {name!r}{nearest(name, known)}")
-    return known[name]
 
 
 def _write(folder: Path, views: Iterator[CapturedSequence], card: Card) -> bool:

@@ -15,13 +15,13 @@ from base.errors import InputError
 from base.files import write_text
 from base.folders import code_stamp, whole_folder
 from base.foreign import data_files
-from base.reading import nearest
 from datasets.fetching.downloads import digest
 from datasets.papers.posetrack_2017 import read_any_year
 from datasets.video.annotations import Video
 from datasets.video.boxes import Detections, read_boxes
 from datasets.video.writing import write_boxes, write_merged, write_sequence
 from studies.benchmarks import BENCHMARKS, departures
+from studies.data import Dataset, one_of
 
 YEARS = ("posetrack17", "posetrack18", "posetrack21")
 BOXES = "boxes/val.json"
@@ -37,9 +37,7 @@ def convert(name: str, out_dir: str | Path, raw_dir: str | Path) -> None:
     at any depth, and the frames under the names that they give. Raises InputError: an unknown name, no annotations, a
     frame that is missing, whatever `read_any_year` refuses.
     """
-    year = name.removeprefix("video-")
-    if year not in YEARS:
-        raise InputError(f"unknown data set {name!r}{nearest(name, [f'video-{known}' for known in YEARS])}")
+    year = one_of(map(Dataset, YEARS), name).motion
     raw = Path(raw_dir) / year
     files = {split: annotation_files(raw, split) for split in ("train", "val")}
     every = [path for paths in files.values() for path in paths]
@@ -76,11 +74,12 @@ def annotation_files(raw: Path, split: str) -> list[Path]:
 
 def _describe(year: str, counts: dict[str, dict[str, int]], boxes: str) -> str:
     """Markdown for a person to read before training."""
-    lines = [f"# video-{year}", "", f"{BENCHMARKS[year]} ({LICENCE}).", ""]
+    lines = [f"# video-{year}", "", f"{BENCHMARKS[year].title} ({LICENCE}).", ""]
     lines += ["| split | videos | frames | labelled | persons | joints | hidden | head boxes |", "|---" * 8 + "|"]
     lines += ["| " + " | ".join([split, *(f"{n:,}" for n in row.values())]) + " |" for split, row in counts.items()]
     missing = departures(year, {"train": counts["train"]["videos"], "test": counts["val"]["videos"]})
-    whole = f"That is all of {BENCHMARKS[year]}." if not missing else f"**Not the papers' data**: {', '.join(missing)}."
+    title = BENCHMARKS[year].title
+    whole = f"That is all of {title}." if not missing else f"**Not the papers' data**: {', '.join(missing)}."
     return "\n".join([*lines, "", whole, "", f"Detector's boxes: {boxes}.", ""])
 
 

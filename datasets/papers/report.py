@@ -61,11 +61,11 @@ def _some(values) -> str:
 def _amounts(protocol: str, splits: Sequence[Split]) -> list[str]:
     wanted, missing = AMOUNTS[protocol], departures(protocol, amounts(splits))
     if not missing:
-        return [f"That is all of {BENCHMARKS[protocol]}."]
+        return [f"That is all of {BENCHMARKS[protocol].title}."]
     parts = " and ".join(missing)
     return [
-        f"**Not the papers' {BENCHMARKS[protocol]}**: {parts}. No table will say of a number made with this that it "
-        f"reproduces a printed one (wanted: {', '.join(f'{split} {n[0]:,}' for split, n in wanted.items())})."
+        f"**Not the papers' {BENCHMARKS[protocol].title}**: {parts}. No table will say of a number made with this "
+        f"that it reproduces a printed one (wanted: {', '.join(f'{split} {n[0]:,}' for split, n in wanted.items())})."
     ]
 
 

@@ -47,16 +47,16 @@ class Videos:
         return [s for i, s in enumerate(videos, 1) if (i % EVERY_EIGHTH == 0) == (split == "dev")]
 
     def persons(self, split: str, boxes: str) -> Instances:
-        """Persons of a split, by "gt-boxes" as annotated or by "detected-boxes"."""
+        """Persons of a split, by boxes as annotated ("gt") or as "detected"."""
         if (split, boxes) not in self._persons:
-            sequences, found = self.sequences(split), self.data / "boxes" / f"{self._folder(split)}.json"
-            true = boxes == "gt-boxes"
-            self._persons[split, boxes] = annotated_boxes(sequences) if true else detected_boxes(sequences, found)
+            sequences, detections = self.sequences(split), self.data / "boxes" / f"{self._folder(split)}.json"
+            true = boxes == "gt"
+            self._persons[split, boxes] = annotated_boxes(sequences) if true else detected_boxes(sequences, detections)
         return self._persons[split, boxes]
 
-    def boxed(self, condition: str) -> bool:
-        """Whether the data has the boxes of a condition (`training.clips.Persons`, without the split)."""
-        return condition.startswith("gt-boxes") or (self.data / "boxes/val.json").is_file()
+    def boxed(self, kind: str) -> bool:
+        """Whether the data has boxes of a kind, "gt" or "detected"."""
+        return kind == "gt" or (self.data / "boxes/val.json").is_file()
 
     def _read(self, folder: str) -> list[Video]:
         if self.joints is POSETRACK:

@@ -32,7 +32,7 @@ def ssm_map(study: types.Study, figure: types.Figure, sources: Sources) -> tuple
     left.set(xlabel="joint that is read", ylabel="joint that reads")
     right.set(xlabel="frame that is read", ylabel="frame that reads")
     return drawn, (
-        f"How much the last spatio-temporal block of {resolve_variants()[figure.variant]['label']} lets each joint "
+        f"How much the last spatio-temporal block of {resolve_variants()[figure.variant].label} lets each joint "
         f"(left) and frame (right) draw on the others. Scale {sources.choice.scale}, {data}, recipe "
         f"{figure.recipe}, first seed."
     )

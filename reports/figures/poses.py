@@ -93,7 +93,7 @@ def _outputs(figure: types.Figure, run: Path, split: Split, sources: Sources) ->
 def _panel(variant: str, outputs: np.ndarray, split: Split, truth: np.ndarray) -> Panel:
     sizes = (split.frames[key].to_numpy() for key in ("width", "height"))
     predicted = image_millimetres(outputs, split.factor, *sizes)
-    return Panel(resolve_variants()[variant]["label"], predicted, mpjpe(predicted, truth))
+    return Panel(resolve_variants()[variant].label, predicted, mpjpe(predicted, truth))
 
 
 def _rooted(poses: np.ndarray) -> np.ndarray:
@@ -144,7 +144,7 @@ def _frame_label(split: Split, quantile: float, frame: int) -> str:
 
 def _caption(figure: types.Figure, sources: Sources, panels: list[Panel]) -> str:
     quantiles = ", ".join(f"{q:.0%}" for q in QUANTILES)
-    missing = [v for v in figure.variants if resolve_variants()[v]["label"] not in {p.label for p in panels}]
+    missing = [v for v in figure.variants if resolve_variants()[v].label not in {p.label for p in panels}]
     absent = f" Not run: {', '.join(missing)}." if missing else ""
     return (
         f"Scale {sources.choice.scale}, {sources.choice.data(figure.input)}, split {figure.split}, recipe "

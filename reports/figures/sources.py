@@ -8,7 +8,8 @@ import pandas as pd
 from reports.arrays import NotThere, read_array, read_arrays
 from reports.measurements import Choice, pick
 from reports.tables.cell import Cell, of_table
-from studies.plan import BASELINE_RECIPE, BASELINES
+from studies.plan import BASELINES
+from studies.recipes import BASELINE_RECIPE
 from studies.types import Study
 
 __all__ = ["NotDrawn", "Sources", "read_array", "read_arrays", "recipe_of"]

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from base.errors import InputError
 from base.files import write_text
 from reports.audit.write import SAYS
-from reports.measurements import EFFICIENCY_SCALE, Choice, pick, read_measurements
+from reports.measurements import EFFICIENCY_SCALE, Choice, label_of, pick, read_measurements
 from reports.site.charts import Chart, learning_curves, run_curves
 from reports.site.guide import DOCS, GUIDE, guide, pictures
 from reports.site.pages import TEMPLATES, render, script_json
@@ -142,8 +142,7 @@ def _write_pages(site: Site) -> None:
     if site.experiments:
         _write(site, "curves.html", "curves.html", charts=_curve_charts(site))
     if any(page.file == "runs.html" for page in site.pages):
-        labels = {name: variant["label"] for name, variant in resolve_variants().items()}
-        _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links, labels=labels)
+        _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links, label_of=label_of)
     for experiment in site.experiments:
         values = {"experiment": experiment, "chart_data": run_curves(experiment), "numbers": numbers(experiment)}
         values["groups"] = experiment.groups(site.choice.selection)
@@ -257,8 +256,8 @@ def counts(site: Site) -> list[Counted]:
             convention: dict(zip(part["metric"], part["value"], strict=True))
             for convention, part in rows.groupby("convention")
         }
-        known = resolve_variants().get(name, {"label": name, "family": ""})
-        counted.append(Counted(name, known["label"], known["family"], by))
+        known = resolve_variants().get(name)
+        counted.append(Counted(name, label_of(name), known.family if known else "", by))
     return counted
 
 
@@ -266,12 +265,11 @@ def timings(site: Site) -> list[tuple[str, ...]]:
     """Times and memory at full paper size, by variant: (label, what, value, how it was measured, device)."""
     measured = pick(site.measurements, scale=EFFICIENCY_SCALE)
     spreads = measured[measured["metric"] == "latency_iqr"].set_index(["variant", "convention", "device"])["value"]
-    labels = {name: variant["label"] for name, variant in resolve_variants().items()}
     rows = []
     for row in measured[measured["metric"].isin(TIMINGS)].itertuples():
         spread = spreads.get((row.variant, row.convention, row.device)) if row.metric == "latency" else None
         value = f"{row.value:,.1f} {row.unit}" + ("" if spread is None else f" (interquartile range {spread:,.1f})")
-        rows.append((labels.get(row.variant, row.variant), TIMINGS[row.metric], value, row.convention, row.device))
+        rows.append((label_of(row.variant), TIMINGS[row.metric], value, row.convention, row.device))
     return rows
 
 

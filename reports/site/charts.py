@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.site.runs import Experiment
+from studies.data import VIDEO, Dataset
 from studies.plan import BASELINES
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -109,7 +110,7 @@ def _score(history: pd.DataFrame) -> str:
 
 
 def _score_name(found: Sequence[Experiment]) -> str:
-    if found[0].dataset.startswith("video-"):
+    if Dataset.parse(found[0].dataset).kind == VIDEO:
         return "AP"
     selecting = any(_score(run.history) == "val_mpjpe" for experiment in found for run in experiment.runs)
     return "Validation P1 (mm)" if selecting else "Test P1 (mm)"

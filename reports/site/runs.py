@@ -9,9 +9,9 @@ import pandas as pd
 
 from base.errors import InputError
 from base.files import read_csv
-from studies.paper import PAPER
-from studies.plan import benchmark_of
-from studies.variants import resolve_variants
+from reports.measurements import label_of
+from studies.data import VIDEO, Dataset
+from studies.scales import PAPER
 
 RETRAIN = "train its run again (`make resume`)"
 
@@ -32,13 +32,12 @@ class Run:
     @property
     def command(self) -> str:
         """What makes this run again, from a clone at its revision."""
-        spec = self.record.get("spec", {})
-        data = spec.get("dataset", "")
-        motion = data.removeprefix("video-").split("-")[0]
-        scale = spec.get("scale", "quick")
-        where = f"benchmarks={benchmark_of(data)}" if scale == PAPER else f"dataset={motion}"
-        choices = f"scale={scale} {where}" if spec else ""
-        return f"make train {choices} variants={spec.get('variant', '')} seeds={self.seed}"
+        spec = self.record.get("spec")
+        if not spec:
+            return f"make train  variants= seeds={self.seed}"
+        where = "benchmarks" if spec["scale"] == PAPER else "dataset"
+        motion = Dataset.parse(spec["dataset"]).motion
+        return f"make train scale={spec['scale']} {where}={motion} variants={spec['variant']} seeds={self.seed}"
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,11 @@ def experiments(measurements: pd.DataFrame, scale: str) -> list[Experiment]:
     Raises InputError for a `run.json` that is no JSON.
     """
     mine = measurements[(measurements["run"] != "") & (measurements["scale"] == scale)]
-    labels = {name: variant["label"] for name, variant in resolve_variants().items()}
     found = []
     for key, numbers in mine.groupby(["dataset", "variant", "recipe"], sort=False):
         runs = tuple(_runs(numbers))
-        found.append(Experiment(*key, labels.get(key[1], key[1]), runs, numbers))
-    return sorted(found, key=lambda e: (e.dataset.startswith("video-"), e.dataset))
+        found.append(Experiment(*key, label_of(key[1]), runs, numbers))
+    return sorted(found, key=lambda e: (Dataset.parse(e.dataset).kind == VIDEO, e.dataset))
 
 
 def run_links(found: list[Experiment], prefix: str = "") -> dict[str, str]:

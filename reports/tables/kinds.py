@@ -26,11 +26,11 @@ from reports.tables.verdicts import (
     same_digits,
 )
 from studies.benchmarks import BENCHMARKS, departures
-from studies.load import recipes
+from studies.data import PAPER_DETECTORS, Dataset
 from studies.measurements import CONDITION
-from studies.paper import DETECTORS, PAPER, PUBLISHED
-from studies.plan import benchmark_of
 from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
+from studies.recipes import PUBLISHED, recipes
+from studies.scales import PAPER
 from studies.types import Column, CountColumn, FactColumn, LiftingColumn, MeasuredColumn, Row, Study, Table, VideoColumn
 from studies.variants import resolve_variants
 
@@ -140,7 +140,7 @@ def _by_length(place: Place, values: Mapping[str, float]) -> dict[str, float]:
     A pass times T; and for a frame, a pass divided by T of a network that answers for one frame, or the paper's own
     number for a pass, as it is printed, divided by T.
     """
-    frames = resolve_variants()[place.row.variant]["hyper"]["frames"]
+    frames = resolve_variants()[place.row.variant].frames
     if place.column.metric == "macs_per_clip":
         return {f"{name} x T": value * frames for name, value in values.items()}
     if place.column.metric != "macs_per_frame":
@@ -199,7 +199,7 @@ def _judge(place: Place, seeds: pd.DataFrame, numbers: Numbers) -> Verdict:
         data = choice.column_data(column) if video else choice.dataset
         return judge_accuracy(place.printed, measured, choice.scale, column.printed_on, data)
     less = _departures(numbers.experiment(place.row, column), place.row.recipe, column.about)
-    if not video and column.input == "detected" and choice.detector != DETECTORS[0]:
+    if not video and column.input == "detected" and choice.detector != PAPER_DETECTORS[0]:
         less.append(f"key points of {choice.detector}")
     return judge_accuracy(place.printed, measured, choice.scale, column.about, column.about or choice.dataset, less)
 
@@ -211,7 +211,7 @@ def _departures(runs: pd.DataFrame, recipe: str, benchmark: str | None) -> list[
     if recipe == PUBLISHED:  # trained elsewhere
         conditions = {name: value for name, value in conditions.items() if name == "test"}
     less = departures(str(benchmark), conditions)
-    whole = recipes().get(recipe, {}).get("epochs", 0)
+    whole = recipes()[recipe].epochs if recipe in recipes() else 0
     if conditions.get("epochs", whole) < whole:
         less.append(f"{conditions['epochs']} of {whole} epochs")
     return less + ([f"epochs of {conditions['steps']} steps"] if "steps" in conditions else [])
@@ -222,7 +222,7 @@ def _why_no_accuracy(place: Place, numbers: Numbers) -> Verdict:
     column, printed = place.column, place.printed
     data, convention = numbers.choice.column_data(column), numbers.convention(column)
     own, on_data = numbers.experiment(place.row, column), numbers.data(data)
-    if on_data.empty and (data in BENCHMARKS or benchmark_of(data) in BENCHMARKS):
+    if on_data.empty and (data in BENCHMARKS or Dataset.parse(data).motion in BENCHMARKS):
         return judge_missing(printed, NO_DATA)
     if isinstance(column, VideoColumn) and column.boxes == "unstated":
         return _either_boxes(place, own, numbers)

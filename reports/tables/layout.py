@@ -191,7 +191,7 @@ def _conditions(column: AccuracyColumn, data: str, choice: Choice) -> list[str]:
         return [choice.scale, data]
     words = {"detected": "detector boxes", "gt": "true boxes", "unstated": "boxes not stated"}
     neighbours = {"copies": ["neighbours: copies"], "shuffled": ["neighbours: other videos"]}
-    where = [BENCHMARKS[data]] if data in BENCHMARKS else [choice.scale, data]
+    where = [BENCHMARKS[data].title] if data in BENCHMARKS else [choice.scale, data]
     return [*where, words[column.boxes], *neighbours.get(column.neighbours, [])]
 
 

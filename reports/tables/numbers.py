@@ -3,7 +3,7 @@
 import pandas as pd
 
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick
-from studies.paper import PAPER
+from studies.scales import PAPER
 from studies.types import AccuracyColumn, Row, VideoColumn
 
 

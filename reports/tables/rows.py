@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from reports.measurements import Choice
 from reports.tables.cell import BASELINE_SECTION
-from studies.paper import PUBLISHED
-from studies.plan import BASELINE_RECIPE
+from studies.recipes import BASELINE_RECIPE, PUBLISHED
 from studies.types import Row, Table
 from studies.variants import resolve_variants
 
@@ -17,7 +16,7 @@ def baseline_rows(table: Table, choice: Choice) -> list[Row]:
     return [
         Row(
             id=name,
-            label=resolve_variants()[name]["label"],
+            label=resolve_variants()[name].label,
             variant=name,
             recipe=BASELINE_RECIPE,
             section=BASELINE_SECTION,

@@ -66,9 +66,8 @@ def judge_accuracy(
         return Verdict(NOT_COMPARABLE, NO_PRINT)
     if scale != "paper" or data != benchmark:
         condition = CONDITIONS[scale].format(data=data)
-        return Verdict(
-            NOT_COMPARABLE, f"{condition}; the printed number is for {BENCHMARKS.get(benchmark, 'other data')}"
-        )
+        theirs = BENCHMARKS[benchmark].title if benchmark in BENCHMARKS else "other data"
+        return Verdict(NOT_COMPARABLE, f"{condition}; the printed number is for {theirs}")
     if departures:
         return Verdict(NOT_COMPARABLE, f"scale paper, but with {', '.join(departures)}")
     near = abs(printed.from_base(measured.mean) - printed.value) <= ACCURACY_TOLERANCE

@@ -190,7 +190,7 @@ def test_the_genuine_sample_converts(shared: Path, tmp_path: Path) -> None:
     convert_posetrack("video-posetrack18", tmp_path / "out", tmp_path / "raw")
     # 5 of its 45 joints are not annotated: one that is submitted there is a false positive.
     assert ap_of_the_truth(tmp_path / "out") == pytest.approx(90)
-    assert not Videos(tmp_path / "out").boxed("detected-boxes")
+    assert not Videos(tmp_path / "out").boxed("detected")
 
 
 def test_what_is_missing_of_posetrack_is_named(raw: Path, tmp_path: Path) -> None:
@@ -325,7 +325,7 @@ def test_faults_of_the_toolboxes_form_are_named_by_their_own_file(jhmdb: Path, t
 def test_jhmdb_scores_by_the_persons_size(jhmdb: Path, tmp_path: Path) -> None:
     convert_jhmdb("video-jhmdb", tmp_path / "out", jhmdb)
     videos = Videos(tmp_path / "out", seed=0)
-    persons = videos.persons("val", "gt-boxes")
+    persons = videos.persons("val", "gt")
     assert len(persons) == 15
     clip = videos.sequences("val")[0]
     points = loadmat(next((jhmdb / "jhmdb/joint_positions").rglob(f"{clip.name}/*.mat")))["pos_img"]

@@ -64,7 +64,7 @@ def test_third_party_size():
 def test_every_variant_maps_clips_to_poses_or_heatmaps(name):
     with torch.device("meta"), torch.no_grad():
         model = models.build(name)
-        if ".video." in variants.variant(name)["model"]:
+        if ".video." in variants.variant(name).model:
             assert model(torch.empty(2, model.frames, 3, 256, 192)).shape == (2, 15, 64, 48)
         else:
             poses = model(torch.empty(2, model.frames, 17, model.in_channels))
@@ -80,12 +80,13 @@ def test_unknown_names_are_answered_with_the_nearest():
 
 def test_inheritance():
     resolved = variants.resolve_variants()
-    assert resolved["posemamba-s-27-exact"] == {
-        "label": "PoseMamba-S, T=27, exact gradient",
-        "model": "models.lifting.posemamba.PoseMamba",
-        "family": "posemamba",
-        "hyper": resolved["posemamba-s"]["hyper"] | {"frames": 27, "gradient": "exact"},
-    }
+    assert resolved["posemamba-s-27-exact"] == variants.Variant(
+        name="posemamba-s-27-exact",
+        label="PoseMamba-S, T=27, exact gradient",
+        model="models.lifting.posemamba.PoseMamba",
+        family="posemamba",
+        hyper=resolved["posemamba-s"].hyper | {"frames": 27, "gradient": "exact"},
+    )
     assert set(resolved) == set(models.variants())
 
 

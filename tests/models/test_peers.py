@@ -1,5 +1,6 @@
 """The peers: what they cost to the last digit, what they compute, and that published weights fit them."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from models.lifting import graphs
 from models.lifting.official import official_weights
 from reports.audit.closed_forms import einfalt, macs
 from studies.claims import Form
-from studies.plan import scaled_hyper
+from studies.scales import Scale
 from studies.variants import resolve_variants, variant
 
 SCAN = {"hgmamba": 4, "stampose": 2}  # scans a layer: each costs 2 MACs a channel and state besides `plain`
@@ -59,8 +60,8 @@ PLAIN_ELSEWHERE = [
     ("tcpformer", {"frames": 81}, 39_062_912_256),
 ]
 PEERS = list(COUNTS)
-FAMILIES = {variant(name)["family"]: name for name in reversed(PEERS)}
-SMALL = {"depth": "1/10", "width": "1/4", "frames": "1/9", "drop": 0}
+FAMILIES = {variant(name).family: name for name in reversed(PEERS)}
+SMALL = Scale("small", depth=Fraction(1, 10), width=Fraction(1, 4), frames=Fraction(1, 9), drop=0)
 # T is in the weights of the others; shorter clips than T fit those that have a table of positions alone.
 ANY_LENGTH = {"stcformer", "hdformer"}
 SHORTER = {"mixste", "motionbert", "stampose-s"}
@@ -78,7 +79,7 @@ def on_meta(name: str, **overrides) -> tuple[nn.Module, Tensor]:
 def small(name: str, **overrides) -> nn.Module:
     """A shrunken network in float64 whose layers all say something."""
     torch.manual_seed(0)
-    hyper = scaled_hyper(variant(name)["hyper"], SMALL) | {"frames": 9} | overrides
+    hyper = SMALL.hyper(variant(name)) | {"frames": 9} | overrides
     hyper |= {"central": 3, "coefficients": 5} if name == "poseformerv2" else {}
     net = models.build(name, **hyper).double().eval()
     with torch.no_grad():
@@ -93,7 +94,7 @@ def clips(net: nn.Module, count: int = 2) -> Tensor:
 
 def scanned(name: str) -> int:
     """MACs of the scans alone."""
-    hyper, family = variant(name)["hyper"], variant(name)["family"]
+    hyper, family = variant(name).hyper, variant(name).family
     return hyper.get("depth", 0) * SCAN.get(family, 0) * 2 * hyper["frames"] * 17 * 2 * hyper["width"] * 16
 
 
@@ -197,9 +198,9 @@ def test_single_precision_is_enough(name):
 
 @pytest.mark.parametrize("name", ["mixste", "motionbert", "motionagformer-b", "stcformer", "stampose-s", "hgmamba-s"])
 def test_closed_forms_are_the_operator_counter(name):
-    hyper = {k: v for k, v in variant(name)["hyper"].items() if k in ("width", "depth")}
-    form = Form(name=variant(name)["family"], **hyper)
-    for frames in (27, variant(name)["hyper"]["frames"]):
+    hyper = {k: v for k, v in variant(name).hyper.items() if k in ("width", "depth")}
+    form = Form(name=variant(name).family, **hyper)
+    for frames in (27, variant(name).frames):
         counted = count_under(("true", "paper"), *on_meta(name, frames=frames))
         assert macs(form, frames) == (counted["true"].macs, counted["paper"].macs)
 
@@ -234,8 +235,8 @@ def test_scaled_graphs_are_the_published_ones_for_less():
 
 def test_every_peer_can_be_shrunken():
     for name in resolve_variants():
-        if variant(name)["family"] in FAMILIES:
-            hyper = scaled_hyper(variant(name)["hyper"], SMALL)
+        if variant(name).family in FAMILIES:
+            hyper = SMALL.hyper(variant(name))
             assert on_meta(name, **hyper)[0].frames == hyper["frames"]
 
 

@@ -123,7 +123,7 @@ def write_run(folder: Path, row: dict, level: float, labels: np.ndarray, random:
     frame_map = np.exp(-np.abs(np.subtract.outer(range(27), range(27))) / 6)
     np.savez(folder / "ssm_maps.npz", joint_map=joint_map, frame_map=frame_map)
     record = {
-        "spec": {"variant": row["variant"], "seed": row["seed"]},
+        "spec": {key: row[key] for key in ("scale", "dataset", "variant", "seed")},
         "seconds": {"whole": 12.5},
         "versions": {"python": "3.11.2", "torch": "2.13.0", "numpy": "2.4.0"},
         "hardware": {"device": "some CPU", "cpu": "some CPU", "threads": 1},

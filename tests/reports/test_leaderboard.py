@@ -6,13 +6,12 @@ import pandas as pd
 import pytest
 from demo_results import judged
 
-from base.reading import read_yaml
 from reports.figures.leaderboard import Place, front
 from reports.tables.verdicts import same_digits
 from studies.load import load_study
 from studies.measurements import COLUMNS
-from studies.plan import scaled_variants
 from studies.printed import cut_off, parse_printed
+from studies.scales import QUICK, scale_named
 from workflow.measuring.efficiency import count_all, evaluated_rows
 
 
@@ -62,7 +61,6 @@ def test_digits_that_were_cut_off_are_told_from_rounded_ones() -> None:
 
 
 def test_every_variant_shrinks_to_what_its_class_takes() -> None:
-    rule = read_yaml("config.yaml")["scales"]["quick"]
-    hyper = scaled_variants(rule)
+    hyper = scale_named(QUICK).hyper_of_all()
     assert (hyper["poseformerv2"]["frames"], hyper["poseformerv2"]["central"]) == (27, 3)
     assert hyper["stcformer"]["part_drop"] == 0

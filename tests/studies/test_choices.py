@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,15 @@ from snakemake.common import dict_to_key_value_args
 
 from base.errors import InputError
 from base.reading import read_yaml, with_choices
-from studies.config import checked_config
+from studies.config import Budget, Timing, checked_config
 from workflow.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Choices, and what the checked config then says at a place in it.
 MEANT: list[tuple[list[str], tuple[str, ...], object]] = [
-    (["scale=open"], ("scale",), "open"),
-    (["scale='open'"], ("scale",), "open"),
-    (["scale=open", "scale=long"], ("scale",), "long"),
+    (["scale=open"], ("scale", "name"), "open"),
+    (["scale='open'"], ("scale", "name"), "open"),
+    (["scale=open", "scale=long"], ("scale", "name"), "long"),
     (["seeds=0"], ("seeds",), [0]),
     (["seeds=0,1"], ("seeds",), [0, 1]),
     (["seeds=[0,1]"], ("seeds",), [0, 1]),
@@ -29,18 +30,20 @@ MEANT: list[tuple[list[str], tuple[str, ...], object]] = [
     (["variants=mlp, posemamba-s"], ("variants",), ["mlp", "posemamba-s"]),
     (["variants=[mlp, 'posemamba-s']"], ("variants",), ["mlp", "posemamba-s"]),
     (["processes=2"], ("processes",), 2),
-    (["budget={hours: 3}"], ("budget",), {"hours": 3, "disk_gib": None}),
+    (["budget={hours: 3}"], ("budget",), Budget(3, None)),
     (["budget={hours: 1.5}"], ("budget", "hours"), 1.5),
     (["budget={hours: 1e3}"], ("budget", "hours"), 1000),
-    (['budget={"hours": 3, "disk_gib": null}'], ("budget",), {"hours": 3, "disk_gib": None}),
-    (["budget={hours: 3}", "budget={disk_gib: 5}"], ("budget",), {"hours": 3, "disk_gib": 5}),
+    (['budget={"hours": 3, "disk_gib": null}'], ("budget",), Budget(3, None)),
+    (["budget={hours: 3}", "budget={disk_gib: 5}"], ("budget",), Budget(3, 5)),
     (["budget={hours: 3}", "budget={hours: ~}"], ("budget", "hours"), None),
     (["budget={hours: '3'}"], ("budget", "hours"), 3),
     (["timing={runs: 5}"], ("timing", "runs"), 5),
-    (["timing={variants: [mlp]}"], ("timing",), {"variants": ["mlp"], "runs": 3, "warmup": 1, "threads": 1}),
-    (["scales={quick: {video: {pretraining: {steps: 5}}}}"], ("scales", "quick", "video", "pretraining", "steps"), 5),
-    (["scales={paper: {hold_out: true, epochs: 2}}"], ("scales", "paper", "hold_out"), True),
-    (["scales={quick: {depth: 1/5}}"], ("scales", "quick", "depth"), "1/5"),
+    (["timing={variants: [mlp]}"], ("timing",), Timing(["mlp"], runs=3, warmup=1, threads=1)),
+    (["override={video: {pretraining: {steps: 5}}}"], ("scale", "video", "pretraining", "steps"), 5),
+    (["scale=paper", "override={hold_out: true, epochs: 2}"], ("scale", "hold_out"), True),
+    (["scale=paper", "override={hold_out: true, epochs: 2}"], ("scale", "video", "pretraining", "epochs"), 2),
+    (["override={steps: 5}"], ("scale", "video", "steps"), 30),
+    (["override={depth: 1/5}"], ("scale", "depth"), Fraction(1, 5)),
     (["sources={cmu: {accept: yes}}"], ("sources", "cmu"), {"mirror": None, "accept": True}),
     (["sources={cmu: {mirror: 'http://a:80/b,c d'}}"], ("sources", "cmu", "mirror"), "http://a:80/b,c d"),
     (["weights={human36m-sh: {mlp: a/b c.bin}}"], ("weights", "human36m-sh", "mlp"), "a/b c.bin"),
@@ -78,11 +81,11 @@ def test_both_ways_to_read_a_choice_give_the_same_config(choices: list[str], whe
     mine = checked_config(with_choices(config(), choices))
     assert checked_config(with_choices(config(), parse_config(choices))) == mine
     assert checked_config(with_choices(config(), handed_on(choices))) == mine
-    part = mine
+    said: object = mine
     for key in where:
-        part = part[key]
-    assert part == value
-    assert type(part) is type(value) or isinstance(value, int)
+        said = said[key] if isinstance(said, dict) else getattr(said, key)
+    assert said == value
+    assert type(said) is type(value) or isinstance(value, int)
 
 
 @pytest.mark.parametrize(("choices", "complaint"), REFUSED, ids=str)

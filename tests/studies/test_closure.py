@@ -25,7 +25,7 @@ def test_a_run_depends_on_engine_losses_and_metrics_but_not_on_reports_or_other_
 def test_an_edit_of_the_unpickler_concerns_no_training_that_starts_from_no_official_weights() -> None:
     readers = {"models/reading.py", "models/checkpoints.py", "models/lifting/official.py", "models/video/official.py"}
     for variant in resolve_variants().values():
-        module = variant["model"].rpartition(".")[0]
+        module = variant.module
         files = closure(module, f"training.{module.split('.')[1]}")
         assert not readers & set(files), module
     assert "models/reading.py" in closure("models.lifting.official")

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from base.errors import InputError
-from base.reading import nearest, read_yaml
-from studies.load import check_all, check_schema, load_study, recipes, study_names
+from base.reading import check_schema, nearest, read_yaml
+from studies.load import check_all, load_study, study_names
+from studies.recipes import VideoRecipe, recipes
 from studies.types import CountColumn, FactColumn, LiftingColumn
 
 STUDY = """
@@ -186,20 +188,17 @@ def test_unknown_study_and_unreadable_files(tmp_path):
 
 def test_recipes_inherit_key_by_key():
     resolved = recipes()
-    assert resolved["posemamba-mpjpe-scale"] == resolved["posemamba"] | {
-        "label": "MPJPE + scale loss",
-        "loss": {"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 0.0, "temporal_consistency": 0.0},
-    }
+    assert resolved["posemamba-mpjpe-scale"] == replace(
+        resolved["posemamba"],
+        label="MPJPE + scale loss",
+        loss={"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 0.0, "temporal_consistency": 0.0},
+    )
     # Two steps up: the data's own optimiser, SasMamba's rate and epochs, PoseMamba's decay.
     recipe = resolved["mpi-inf-3dhp"]
-    assert (recipe["optimiser"], recipe["learning_rate"], recipe["decay"]) == ("adam-amsgrad", 5e-4, 0.99)
-    assert recipe["loss"] == {"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 20.0, "temporal_consistency": 0.0}
-    assert all("like" not in recipe for recipe in resolved.values())
-
-
-def test_recipes_are_the_callers_own():
-    recipes()["posemamba"]["loss"]["velocity"] = -1.0
-    assert recipes()["posemamba"]["loss"]["velocity"] == 20.0
+    assert (recipe.optimiser, recipe.learning_rate, recipe.decay) == ("adam-amsgrad", 5e-4, 0.99)
+    assert recipe.loss == {"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 20.0, "temporal_consistency": 0.0}
+    assert isinstance(resolved["pretraining"], VideoRecipe)
+    assert resolved["pretraining"].milestones == (170, 200)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,11 @@ from studies.motions import lifting_data, motions, video_data
 
 
 def test_every_preset_of_the_detector_is_prepared_of_every_motion() -> None:
-    assert sorted(lifting_data()) == sorted(f"{name}-{preset}" for name in motions() for preset in PRESETS)
-    assert lifting_data()["cmu-small-sh-like"].name == "cmu-small"
+    assert set(map(str, lifting_data())) == {f"{name}-{preset}" for name in motions() for preset in PRESETS}
 
 
 def test_a_motion_is_filmed_where_there_is_a_film_of_it() -> None:
-    assert set(video_data()) == set(FILMS)
+    assert set(map(str, video_data())) == set(FILMS)
 
 
 def test_listing_them_loads_nothing_heavy() -> None:

@@ -7,7 +7,9 @@ import yaml
 
 from base.errors import InputError
 from studies.config import checked_config
-from studies.plan import Experiment, make_plan, scaled_hyper
+from studies.data import Boxes, Dataset, Experiment
+from studies.plan import make_plan
+from studies.scales import scale_named
 from studies.variants import resolve_variants
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -20,7 +22,7 @@ def config(**changes: object) -> dict:
 def test_a_run_that_several_tables_share_is_one_run() -> None:
     experiments = make_plan(checked_config(config())).experiments
     assert len(set(experiments)) == len(experiments)
-    shared = Experiment("synthetic-sh-like", "posemamba-s", "posemamba")  # Tables 1, 4, 5, 6 and SasMamba's
+    shared = Experiment.named("synthetic-sh-like", "posemamba-s", "posemamba")  # Tables 1, 4, 5, 6 and SasMamba's
     assert experiments.count(shared) == 1
 
 
@@ -29,89 +31,92 @@ def test_baselines_come_with_every_data_set_that_a_study_uses() -> None:
     for dataset in plan.datasets:
         assert Experiment(dataset, "mean-pose", "baseline") in plan.experiments
         assert Experiment(dataset, "mlp", "baseline") in plan.experiments
-    assert plan.datasets == ["synthetic-gt", "synthetic-sh-like"]
+    assert list(map(str, plan.datasets)) == ["synthetic-gt", "synthetic-sh-like"]
 
 
 def test_selected_variants_are_the_only_ones_to_run_but_all_are_counted() -> None:
     plan = make_plan(checked_config(config(variants="mlp,sasmamba", dataset="cmu", detector="hard")))
     assert {e.variant for e in plan.experiments} == {"mlp", "sasmamba"}
-    assert plan.datasets == ["cmu-gt", "cmu-hard"]
+    assert list(map(str, plan.datasets)) == ["cmu-gt", "cmu-hard"]
     assert "posemamba-x" in plan.families["posemamba"]
 
 
 def test_open_runs_have_the_papers_size_and_quick_ones_keep_the_order_of_sizes() -> None:
     variants = resolve_variants()
-    rules = config()["scales"]
+    whole, quick = scale_named("open", {"drop": 1}), scale_named("quick")
     for name, variant in variants.items():
-        assert scaled_hyper(variant["hyper"], rules["open"] | {"drop": 1}) == variant["hyper"], name
-    small, large = (scaled_hyper(variants[f"posemamba-{v}"]["hyper"], rules["quick"]) for v in ("s", "x"))
-    assert all(1 <= small[key] < variants["posemamba-s"]["hyper"][key] for key in ("depth", "width", "frames"))
+        assert whole.hyper(variant) == variant.hyper, name
+    small, large = (quick.hyper(variants[f"posemamba-{v}"]) for v in ("s", "x"))
+    assert all(1 <= small[key] < variants["posemamba-s"].hyper[key] for key in ("depth", "width", "frames"))
     assert large["depth"] > small["depth"]
     assert large["width"] > small["width"]
 
 
 def test_the_whole_decay_of_the_learning_rate_is_the_recipes_own() -> None:
     plan = make_plan(checked_config(config()))
-    recipe = plan.spec(Experiment("synthetic-sh-like", "sasmamba", "sasmamba"), 0)["recipe"]
-    assert recipe["decay"] ** recipe["epochs"] == pytest.approx(0.99**300)  # SasMamba's recipe
+    recipe = plan.spec(Experiment.named("synthetic-sh-like", "sasmamba", "sasmamba"), 0).recipe
+    assert recipe.decay**recipe.epochs == pytest.approx(0.99**300)  # SasMamba's recipe
 
 
 def test_videos_are_rendered_from_the_configured_motion_and_benchmarks_that_are_not_here_start_nothing() -> None:
     plan = make_plan(checked_config(config(studies=["glsmamba", "open-video"])))
-    assert plan.datasets == ["video-synthetic"]
-    assert Experiment("video-synthetic", "glsmamba-b", "glsmamba") in plan.experiments
+    assert list(map(str, plan.datasets)) == ["video-synthetic"]
+    assert Experiment.named("video-synthetic", "glsmamba-b", "glsmamba") in plan.experiments
     assert "trans-hr" not in {e.variant for e in plan.experiments}  # out of memory: counted, not trained
     assert "mlp" not in {e.variant for e in plan.experiments}  # which lifts poses
 
 
 def test_video_keeps_its_frames_and_the_fractions_of_its_schedule_at_every_scale() -> None:
     plan = make_plan(checked_config(config(studies=["glsmamba"])))
-    spec = plan.spec(Experiment("video-synthetic", "glsmamba-b", "glsmamba"), 0)
-    assert spec["hyper"]["frames"] == 5
-    epochs = spec["recipe"]["epochs"]
-    assert spec["recipe"]["milestones"] == [max(1, round(epochs * 6 / 20)), max(1, round(epochs * 12 / 20))]
-    assert spec["recipe"]["decay"] == 1
+    spec = plan.spec(Experiment.named("video-synthetic", "glsmamba-b", "glsmamba"), 0)
+    assert spec.hyper["frames"] == 5
+    epochs = spec.recipe.epochs
+    assert spec.recipe.milestones == (max(1, round(epochs * 6 / 20)), max(1, round(epochs * 12 / 20)))
+    assert spec.recipe.decay == 1
 
 
 def test_video_networks_shrink_but_keep_what_a_row_is_about() -> None:
     plan = make_plan(checked_config(config(studies=["glsmamba", "open-video"])))
     whole = resolve_variants()
     for experiment in plan.experiments:
-        hyper = plan.spec(experiment, 0)["hyper"]
-        assert hyper["frames"] == whole[experiment.variant]["hyper"]["frames"]
+        hyper = plan.spec(experiment, 0).hyper
+        assert hyper["frames"] == whole[experiment.variant].frames
         assert hyper["encoder"] == "tiny"
-    backbone = plan.spec(Experiment("video-synthetic", "glsmamba-b-backbone", "glsmamba"), 0)["hyper"]
+    backbone = plan.spec(Experiment.named("video-synthetic", "glsmamba-b-backbone", "glsmamba"), 0).hyper
     assert (backbone["global_blocks"], backbone["local_blocks"]) == (0, 0)
     assert "glsmamba-h" not in {e.variant for e in plan.experiments}  # shrunken, it is glsmamba-b
     full = make_plan(checked_config(config(studies=["glsmamba"], scale="open")))
-    spec = full.spec(Experiment("video-synthetic", "glsmamba-h", "glsmamba"), 0)
-    assert spec["hyper"] == whole["glsmamba-h"]["hyper"]
-    assert (spec["recipe"]["epochs"], spec["recipe"]["milestones"], spec["recipe"]["batch"]) == (20, [6, 12], 8)
+    spec = full.spec(Experiment.named("video-synthetic", "glsmamba-h", "glsmamba"), 0)
+    assert spec.hyper == whole["glsmamba-h"].hyper
+    assert (spec.recipe.epochs, spec.recipe.milestones, spec.recipe.batch) == (20, (6, 12), 8)
 
 
 def test_frozen_encoders_are_pretrained_once_and_look_once() -> None:
     plan = make_plan(checked_config(config(studies=["glsmamba", "open-video"])))
-    start = Experiment("video-synthetic", "vitpose-b", "pretraining")
+    start = Experiment.named("video-synthetic", "vitpose-b", "pretraining")
     assert {plan.pretraining(e) for e in plan.experiments} == {start}
     assert plan.pretraining(start) is None
     readers = {e.variant for e in plan.experiments if plan.reads_features(e)}
     assert "glsmamba-b" in readers
     assert "vitpose-b" not in readers  # its encoder is trained
-    features = plan.features("video-synthetic", "vitpose-b")
-    assert features["frames"] == 5
-    assert {"gt-boxes", "detected-boxes", "detected-boxes+shuffled"} <= set(features["conditions"])
-    assert "learning_rate" not in features["recipe"]  # another rate needs no other features
+    features = plan.features(Dataset("synthetic"), "vitpose-b")
+    assert features.frames == 5
+    assert {Boxes("gt"), Boxes("detected"), Boxes("detected", "shuffled")} <= set(features.conditions)
+    rated = make_plan(
+        checked_config(config(studies=["glsmamba", "open-video"], override={"video": {"learning_rate": 1}}))
+    )
+    assert rated.features(Dataset("synthetic"), "vitpose-b") == features  # another rate needs no others
 
 
 def test_a_run_is_judged_on_what_its_tables_show() -> None:
     plan = make_plan(checked_config(config(studies=["glsmamba", "open-video"])))
 
-    def shown(variant: str) -> list[str]:
-        return plan.spec(Experiment("video-synthetic", variant, "glsmamba"), 0)["conditions"]
+    def shown(variant: str) -> tuple[Boxes, ...]:
+        return plan.spec(Experiment.named("video-synthetic", variant, "glsmamba"), 0).conditions
 
-    assert shown("glsmamba-b-lrm-only") == ["detected-boxes"]
-    assert shown("trans-lr") == ["detected-boxes", "gt-boxes"]
-    assert "detected-boxes+copies" in shown("glsmamba-b-1")
+    assert shown("glsmamba-b-lrm-only") == (Boxes("detected"),)
+    assert shown("trans-lr") == (Boxes("detected"), Boxes("gt"))
+    assert Boxes("detected", "copies") in shown("glsmamba-b-1")
 
 
 def test_memory_is_predicted_for_the_rows_that_show_it() -> None:
@@ -127,6 +132,8 @@ def test_memory_is_predicted_for_the_rows_that_show_it() -> None:
         ({"variants": "posemamba-z"}, "unknown variant 'posemamba-z'; did you mean 'posemamba-"),
         ({"studies": "posemama"}, "unknown study 'posemama'; did you mean 'posemamba'?"),
         ({"seeds": "zero"}, "seeds"),
+        ({"scale": "qick"}, "scale: unknown value 'qick'; did you mean 'quick'?"),
+        ({"override": {"stpes": 5}}, "override: unknown key 'stpes'; did you mean 'steps'?"),
         ({"scale": "paper", "detector": "hard"}, "detector: 'hard' is not for scale paper; say sh or cpn"),
         (
             {"scale": "paper", "weights": {"human36m-sh": {"posemamba-s": "nowhere.bin"}}},
@@ -136,7 +143,7 @@ def test_memory_is_predicted_for_the_rows_that_show_it() -> None:
         ({"benchmarks": "human36"}, "benchmarks: unknown data set 'human36'; did you mean 'human36m'?"),
         ({"sources": {"cmuu": {}}}, "sources: unknown source 'cmuu'; did you mean 'cmu'?"),
         ({"detector": "cpn"}, "detector: 'cpn' is not for scale quick; say sh-like or hard"),
-        ({"scale": "paper", "selection": "best_val"}, "best_val needs scales.paper.hold_out: true"),
+        ({"scale": "paper", "selection": "best_val"}, "best_val needs override.hold_out: true"),
     ],
 )
 def test_mistakes_in_the_config_end_in_one_line(changes: dict, words: str) -> None:
@@ -148,12 +155,14 @@ def test_mistakes_in_the_config_end_in_one_line(changes: dict, words: str) -> No
 
 def test_at_scale_paper_columns_are_measured_on_what_they_are_about():
     """Each paper's tables on its own data; our own studies, which no paper prints, on nothing."""
-    asked = checked_config(config() | {"scale": "paper", "studies": ["posemamba", "glsmamba"]})
-    datasets = make_plan(asked).datasets
-    assert datasets == [
+    asked = {"scale": "paper", "studies": ["posemamba", "glsmamba"]}
+
+    def datasets(**changes: object) -> list[str]:
+        return list(map(str, make_plan(checked_config(config(**asked | changes))).datasets))
+
+    assert datasets() == [
         "human36m-gt", "human36m-sh", "mpi-inf-3dhp-gt",
         "video-jhmdb", "video-posetrack17", "video-posetrack18", "video-posetrack21",
     ]  # fmt: skip
-    assert make_plan(asked | {"benchmarks": ["human36m"]}).datasets == ["human36m-gt", "human36m-sh"]
-    ours = checked_config(config() | {"scale": "paper", "studies": ["open-motion", "open-video"]})
-    assert make_plan(ours).experiments == ()
+    assert datasets(benchmarks=["human36m"]) == ["human36m-gt", "human36m-sh"]
+    assert datasets(studies=["open-motion", "open-video"]) == []

@@ -129,7 +129,7 @@ def test_posemamba_counts_agree_with_the_closed_form(table_id):
     for row in ours:
         for column in table.columns:
             if isinstance(column, CountColumn) and column.metric in ("params", "macs_per_clip"):
-                hyper = resolve_variants()[row.variant]["hyper"]
+                hyper = resolve_variants()[row.variant].hyper
                 printed = parse_printed(row.cells[column.id], column.unit)
                 assert agrees(printed, profiler_counts(hyper)[column.metric]), (row.id, column.id)
                 checked += 1
@@ -143,5 +143,5 @@ def test_facts_are_those_of_the_variant(name, table_id):
     for row in tables(name)[table_id].rows:
         for fact in facts.keys() & row.cells.keys():
             if row.variant:
-                hyper = resolve_variants()[row.variant]["hyper"]
+                hyper = resolve_variants()[row.variant].hyper
                 assert row.cells[fact] == str(facts[fact](hyper)), (row.id, fact)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from base.errors import InputError
 from datasets.motion.prepare import prepare
+from studies.recipes import RunSpec
 from tests.training.test_run import spec_of
 from training.finite import Diverged
 from training.lifting import Lifting, train_lifting
@@ -30,11 +32,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def spec() -> dict:
+def spec() -> RunSpec:
     return spec_of("posemamba-s", "posemamba")
 
 
-def stopped(spec: dict, data: Path, folder: Path) -> str:
+def stopped(spec: RunSpec, data: Path, folder: Path) -> str:
     """What a training says that diverges; it leaves no results and no state to go on from."""
     with pytest.raises(Diverged) as error:
         train_lifting(spec, data, folder / "run", folder / "state")
@@ -68,22 +70,24 @@ def test_the_case_says_run_step_and_remedy(shared: Path, data: Path, tmp_path: P
     assert "\n" not in line
 
 
-def test_an_infinite_gradient_of_a_finite_loss(spec: dict, data: Path, tmp_path: Path, monkeypatch) -> None:
+def test_an_infinite_gradient_of_a_finite_loss(spec: RunSpec, data: Path, tmp_path: Path, monkeypatch) -> None:
     change_loss(monkeypatch, lambda value: value + (value - value.detach()).abs().sqrt(), step=4)  # slope: 0 / 0
     said = stopped(spec, data, tmp_path)
     assert said.startswith(f"{RUN}: step 4: the norm of the gradient is nan while the loss is finite; lower")
 
 
-def test_before_the_first_step_the_learning_rate_is_not_to_blame(spec: dict, data: Path, tmp_path: Path, monkeypatch):
+def test_before_the_first_step_the_learning_rate_is_not_to_blame(
+    spec: RunSpec, data: Path, tmp_path: Path, monkeypatch
+):
     change_loss(monkeypatch, lambda value: value * torch.inf, step=1)
     said = stopped(spec, data, tmp_path)
     assert f"{RUN}: step 1: the loss is inf" in said
     assert said.endswith("; look at the data and at the weights that it starts from")
 
 
-def test_mixed_precision_is_named_where_it_is_used(spec: dict, data: Path, tmp_path: Path) -> None:
-    spec["recipe"] |= {"precision": "bfloat16", "learning_rate": 1e30}
-    assert stopped(spec, data, tmp_path).endswith("or train in float32")
+def test_mixed_precision_is_named_where_it_is_used(spec: RunSpec, data: Path, tmp_path: Path) -> None:
+    recipe = replace(spec.recipe, precision="bfloat16", learning_rate=1e30)
+    assert stopped(replace(spec, recipe=recipe), data, tmp_path).endswith("or train in float32")
 
 
 def test_statistics_of_norms_are_looked_at_before_an_evaluation(data: Path, tmp_path: Path, monkeypatch) -> None:
@@ -101,14 +105,14 @@ def test_statistics_of_norms_are_looked_at_before_an_evaluation(data: Path, tmp_
     assert "running_var is NaN or infinite" in said
 
 
-def test_predictions_that_are_none_name_the_run(spec: dict, data: Path, tmp_path: Path, monkeypatch) -> None:
+def test_predictions_that_are_none_name_the_run(spec: RunSpec, data: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("training.lifting.predict", lambda _m, split, _f: np.full((len(split.frames), 17, 3), np.nan))
     with pytest.raises(InputError, match=f"{RUN}: predictions are NaN or infinite"):
         train_lifting(spec, data, tmp_path / "run", tmp_path / "state")
 
 
 @pytest.mark.parametrize("where", ["model", "optimiser"])
-def test_a_state_with_nan_is_not_gone_on_from(spec: dict, data: Path, tmp_path: Path, where: str) -> None:
+def test_a_state_with_nan_is_not_gone_on_from(spec: RunSpec, data: Path, tmp_path: Path, where: str) -> None:
     train_lifting(spec, data, tmp_path / "run", tmp_path / "state")
     path = tmp_path / "state/state.pt"
     state = torch.load(path, weights_only=True)
@@ -119,7 +123,7 @@ def test_a_state_with_nan_is_not_gone_on_from(spec: dict, data: Path, tmp_path: 
         train_lifting(spec, data, tmp_path / "again", tmp_path / "state")
 
 
-def test_what_was_saved_before_stays_to_go_on_from(spec: dict, data: Path, tmp_path: Path, monkeypatch) -> None:
+def test_what_was_saved_before_stays_to_go_on_from(spec: RunSpec, data: Path, tmp_path: Path, monkeypatch) -> None:
     change_loss(monkeypatch, lambda value: value * torch.nan, step=8)  # in the second epoch
     with pytest.raises(Diverged, match="step 8: "):
         train_lifting(spec, data, tmp_path / "run", tmp_path / "state")

@@ -1,5 +1,6 @@
 """The peers in training: networks that answer for one frame, the input that a recipe fixes, and what is not judged."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,14 @@ from torch import Tensor
 
 import models
 from base.errors import InputError
-from base.reading import read_yaml
 from datasets.lifting import load
 from datasets.motion.prepare import prepare
 from models.lifting.official import official_weights
 from models.lifting.parts import LiftingModel
-from studies.config import checked_config
-from studies.load import recipes
-from studies.plan import Experiment, make_plan
+from studies.config import read_config
+from studies.data import Experiment
+from studies.plan import make_plan
+from studies.recipes import recipes
 from tests.training.test_run import spec_of
 from training.batches import model_inputs
 from training.evaluate import predict
@@ -47,9 +48,9 @@ def test_a_network_that_answers_for_one_frame_goes_from_frame_to_frame(data: Pat
 def test_both_heads_learn(data: Path) -> None:
     spec = spec_of("stridedformer-81", "equal")
     task = Lifting(
-        models.build("stridedformer-81", **spec["hyper"]), {n: load(data / n) for n in ("train", "val")}, spec["recipe"]
+        models.build("stridedformer-81", **spec.hyper), {n: load(data / n) for n in ("train", "val")}, spec.recipe
     )
-    net = models.build("stridedformer-81", **spec["hyper"]).eval()
+    net = models.build("stridedformer-81", **spec.hyper).eval()
     rows = task.epoch(0, 0)[0]
     whole, terms = task.loss(net, rows, 0, 0)
     whole.backward()
@@ -64,26 +65,26 @@ def test_both_heads_learn(data: Path) -> None:
 
 @pytest.mark.parametrize("variant", ["gla-gcn-81", "poseformerv2-81", "p-stmo-s-81"])
 def test_one_frame_networks_train_to_the_end(data: Path, tmp_path: Path, variant: str) -> None:
-    train_lifting(spec_of(variant, "equal", width="1/4"), data, tmp_path / "run", tmp_path / "state")
+    train_lifting(spec_of(variant, "equal", width=Fraction(1, 4)), data, tmp_path / "run", tmp_path / "state")
     found = np.load(tmp_path / "run/predictions.npz")
     assert {f"{selection}/test/joints" for selection in ("last", "best_val", "best_test")} <= set(found.files)
     assert all(np.isfinite(found[name]).all() for name in found.files)
 
 
 def test_the_recipe_fixes_loss_and_input() -> None:
-    found = recipes()
-    loss = {name: weight for name, weight in found["equal"]["loss"].items() if weight}
+    equal = recipes()["equal"]
+    loss = {name: weight for name, weight in equal.loss.items() if weight}
     assert loss == {"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 20.0}
-    assert (found["equal"]["optimiser"], found["equal"]["decay"], found["equal"]["channels"]) == ("adamw", 0.99, 2)
-    plan = make_plan(checked_config(read_yaml("config.yaml")))
+    assert (equal.optimiser, equal.decay, equal.channels) == ("adamw", 0.99, 2)
+    plan = make_plan(read_config())
     for recipe, channels in (("equal", 2), ("equal-confidence", 3)):
         for variant in ("motionagformer-xs-81", "posemamba-s-81"):
-            assert plan.spec(Experiment("synthetic-gt", variant, recipe), 0)["hyper"]["in_channels"] == channels
+            assert plan.spec(Experiment.named("synthetic-gt", variant, recipe), 0).hyper["in_channels"] == channels
 
 
 def test_weights_that_answer_in_another_space_are_not_judged(data: Path, tmp_path: Path) -> None:
     spec = spec_of("mixste-81", "published")
-    torch.save({"model_pos": official_weights(models.build("mixste-81", **spec["hyper"]))}, tmp_path / "mixste.bin")
+    torch.save({"model_pos": official_weights(models.build("mixste-81", **spec.hyper))}, tmp_path / "mixste.bin")
     with pytest.raises(InputError, match=r"mixste\.bin: MixSTE was published to answer in metres of camera space"):
-        train_lifting(spec, data, tmp_path / "run", tmp_path / "state", weights=tmp_path / "mixste.bin")
+        train_lifting(spec, data, tmp_path / "run", tmp_path / "state", published=tmp_path / "mixste.bin")
     assert not (tmp_path / "run").exists()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from base.errors import InputError
-from studies.load import recipes
+from studies.recipes import recipes
 from training.losses import TEMPORAL_WEIGHT, TERMS, weighted_loss
 
 B, T, J = 2, 4, 17
@@ -58,7 +58,7 @@ def test_recipes_weigh_the_terms_of_table_5() -> None:
     }
     expected["posemamba"] = expected["sasmamba"] + 0.5 * value["temporal_consistency"]
     for recipe, total in expected.items():
-        assert weighted_loss(prediction, target, recipes()[recipe]["loss"])[0].item() == pytest.approx(total)
+        assert weighted_loss(prediction, target, recipes()[recipe].loss)[0].item() == pytest.approx(total)
 
 
 def test_clips_of_one_frame_have_no_velocity() -> None:

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -18,29 +20,32 @@ import models
 from base.errors import InputError
 from datasets.lifting import load
 from datasets.motion.prepare import prepare
-from studies.load import recipes
-from studies.plan import scaled_hyper, scaled_recipe
-from studies.variants import resolve_variants
+from studies.data import Dataset
+from studies.recipes import RunSpec, recipes
+from studies.scales import Scale
+from studies.variants import variant
 from training.checkpoints import load_state
 from training.lifting import Lifting, train_lifting
 
-RULE = {"depth": "1/10", "width": "1/8", "frames": "1/27", "epochs": 2, "steps": 6, "learning_rate": 5}
-RULE |= {"batch_frames": 36, "drop": 1, "schedule": "decay"}
+TINY = Scale(
+    "quick",
+    depth=Fraction(1, 10),
+    width=Fraction(1, 8),
+    frames=Fraction(1, 27),
+    epochs=2,
+    steps=6,
+    learning_rate=5,
+    batch_frames=36,
+    hold_out=True,
+)
 
 
-def spec_of(variant: str, recipe: str, seed: int = 0, **rule: object) -> dict:
-    """A run specification as the plan makes it, at a tiny scale."""
-    rule = RULE | rule
-    return {
-        "scale": "quick",
-        "dataset": "synthetic-gt",
-        "variant": variant,
-        "recipe_name": recipe,
-        "seed": seed,
-        "hyper": (hyper := scaled_hyper(resolve_variants()[variant]["hyper"], rule)),
-        "recipe": scaled_recipe(recipes()[recipe], rule, hyper["frames"]),
-        "backend": "auto",
-    }
+def spec_of(name: str, recipe: str, seed: int = 0, **changes: object) -> RunSpec:
+    """A run specification as the plan makes it, at a tiny scale; changes: of that scale."""
+    scale = replace(TINY, **changes)
+    hyper = scale.hyper(variant(name))
+    scaled = scale.lifting_recipe(recipes()[recipe], hyper["frames"])
+    return RunSpec(scale.name, Dataset.parse("synthetic-gt"), name, recipe, seed, "auto", hyper, scaled)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +89,7 @@ def test_a_linear_schedule_comes_down_to_zero(data: Path, tmp_path: Path) -> Non
     spec = spec_of("mlp", "baseline", schedule="linear")
     train_lifting(spec, data, tmp_path / "run", tmp_path / "state")
     rates = pd.read_csv(tmp_path / "run" / "history.csv")["learning_rate"]  # of the step after each epoch
-    assert list(rates) == [spec["recipe"]["learning_rate"] / 2, 0]
+    assert list(rates) == [spec.recipe.learning_rate / 2, 0]
 
 
 def test_results_are_complete_and_consistent(data: Path, finished: Path) -> None:
@@ -115,9 +120,10 @@ CHILD = """
 import json, sys
 from pathlib import Path
 import training.loop
+from studies.recipes import RunSpec
 from training.lifting import Lifting, train_lifting
 training.loop.SECONDS_BETWEEN_SAVES = 0  # save after every step
-spec, data, run, state = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
+spec, data, run, state = RunSpec.from_json(json.loads(sys.argv[1])), *map(Path, sys.argv[2:])
 train_lifting(spec, data, run, state)
 """
 
@@ -126,7 +132,7 @@ train_lifting(spec, data, run, state)
 def test_killed_and_resumed_ends_with_the_same_bytes(data: Path, tmp_path: Path) -> None:
     spec = spec_of("sasmamba", "sasmamba", epochs=3, steps=40)
     train_lifting(spec, data, tmp_path / "whole", tmp_path / "state-whole")
-    arguments = [json.dumps(spec), str(data), str(tmp_path / "killed"), str(tmp_path / "state")]
+    arguments = [json.dumps(spec.as_json()), str(data), str(tmp_path / "killed"), str(tmp_path / "state")]
     child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments])
     step = _wait_for_step(tmp_path / "state/state.pt", child)
     os.kill(child.pid, signal.SIGKILL)
@@ -171,7 +177,7 @@ def test_predictions_of_a_full_disk_leave_nothing_behind(data: Path, tmp_path: P
 def test_nothing_is_held_out_where_the_recipe_says_so(data: Path, tmp_path: Path) -> None:
     """As the papers train: on all training data, without a best epoch on validation."""
     spec = spec_of("posemamba-s", "posemamba")
-    spec["recipe"] |= {"hold_out": False}
+    spec = replace(spec, recipe=replace(spec.recipe, hold_out=False))
     train_lifting(spec, data, tmp_path / "run", tmp_path / "state")
     record = json.loads((tmp_path / "run/run.json").read_text(encoding="utf-8"))
     assert set(record["selected"]) == {"last", "best_test"}
@@ -179,9 +185,9 @@ def test_nothing_is_held_out_where_the_recipe_says_so(data: Path, tmp_path: Path
     history = pd.read_csv(tmp_path / "run/history.csv")
     assert history["val_mpjpe"].isna().all()
     splits = {name: load(data / name) for name in ("train", "val", "test")}
-    model = models.build("posemamba-s", **spec["hyper"])
-    whole = Lifting(model, splits, spec["recipe"]).clips
-    kept = Lifting(model, splits, spec["recipe"] | {"hold_out": True}).clips
+    model = models.build("posemamba-s", **spec.hyper)
+    whole = Lifting(model, splits, spec.recipe).clips
+    kept = Lifting(model, splits, replace(spec.recipe, hold_out=True)).clips
     assert len(whole.inputs) == len(kept.inputs) + len(splits["val"].frames)
     with pytest.raises(InputError, match="no split 'val' to select epochs by"):
-        Lifting(model, {"train": splits["train"], "test": splits["test"]}, spec["recipe"] | {"hold_out": True})
+        Lifting(model, {"train": splits["train"], "test": splits["test"]}, replace(spec.recipe, hold_out=True))

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 import models
 from base.errors import InputError
 from datasets.motion.prepare import prepare
+from studies.recipes import RunSpec
 from tests.training.test_run import spec_of
 from training.launch import launch
 from training.lifting import train_lifting
@@ -27,10 +29,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def spec(**recipe: object) -> dict:
+def spec(**changes: object) -> RunSpec:
     # drop: random masks are those of a process
-    found = spec_of("posemamba-s", "posemamba", drop=0)
-    return found | {"recipe": found["recipe"] | recipe}
+    whole = spec_of("posemamba-s", "posemamba", drop=0)
+    return replace(whole, recipe=replace(whole.recipe, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def same(run: Path, other: Path, rtol: float) -> None:
 
 @pytest.mark.slow
 def test_two_processes_are_as_one_with_the_same_batch(data: Path, alone: Path, tmp_path: Path) -> None:
-    job = {"task": "lifting", "spec": spec(), "data": str(data), "run": str(tmp_path / "run")}
+    job = {"spec": spec().as_json(), "data": str(data), "run": str(tmp_path / "run")}
     launch(job | {"state": str(tmp_path / "state")}, processes=2)
     same(tmp_path / "run", alone, rtol=1e-3)
     record = json.loads((tmp_path / "run/run.json").read_text(encoding="utf-8"))
@@ -66,7 +68,7 @@ def test_two_processes_are_as_one_with_the_same_batch(data: Path, alone: Path, t
 
 @pytest.mark.slow
 def test_a_process_that_fails_is_told_in_one_line(data: Path, tmp_path: Path) -> None:
-    job = {"task": "lifting", "spec": spec(loss={"nonsense": 1.0}), "data": str(data), "run": str(tmp_path / "run")}
+    job = {"spec": spec(loss={"nonsense": 1.0}).as_json(), "data": str(data), "run": str(tmp_path / "run")}
     script = (
         "import sys, json; from training.launch import launch; from base.errors import InputError\n"
         "try: launch(json.loads(sys.argv[1]), 2)\nexcept InputError as error: print('one line:', error)"
@@ -112,12 +114,12 @@ def test_official_weights_are_judged_as_they_are(data: Path, tmp_path: Path) -> 
     from models.lifting.official import official_weights
 
     found = spec_of("posemamba-s", "published")
-    model = models.build("posemamba-s", **found["hyper"])
+    model = models.build("posemamba-s", **found.hyper)
     state = model.state_dict()
     theirs = {f"module.{key}": tensor for key, tensor in official_weights(model).items()}
     path = tmp_path / "published.bin"
     torch.save({"model_pos": theirs, "epoch": 3}, path)
-    train_lifting(found, data, tmp_path / "run", tmp_path / "state", weights=path)
+    train_lifting(found, data, tmp_path / "run", tmp_path / "state", published=path)
     kept = load_file(tmp_path / "run/weights.safetensors")
     assert all(torch.equal(kept[name], tensor) for name, tensor in state.items())
     record = json.loads((tmp_path / "run/run.json").read_text(encoding="utf-8"))
@@ -125,4 +127,4 @@ def test_official_weights_are_judged_as_they_are(data: Path, tmp_path: Path) -> 
     assert "published.bin" in " ".join(record["inputs"]["data"])
     torch.save({"model_pos": {**theirs, "module.head.1.bias": torch.zeros(5)}}, path)
     with pytest.raises(InputError, match=r"head\.1\.bias is \(5,\)"):
-        train_lifting(found, data, tmp_path / "again", tmp_path / "state", weights=path)
+        train_lifting(found, data, tmp_path / "again", tmp_path / "state", published=path)

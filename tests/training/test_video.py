@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from base.errors import InputError
 from datasets.rendered.prepare import prepare_video
 from datasets.video.videos import Videos
 from studies.config import checked_config
-from studies.load import recipes
-from studies.plan import Experiment, make_plan
-from training.clips import Features, Images, Persons
+from studies.data import Boxes, Dataset, Experiment
+from studies.plan import make_plan
+from studies.recipes import FeaturesSpec, RunSpec, recipes
+from training.clips import TAUGHT, Features, Images, Persons, seen_as
 from training.features import write_features
 from training.run import build_model
 from training.video import Video, take_pretrained, train_video
@@ -25,26 +27,19 @@ from workflow.measuring.scores import Run, scores
 from workflow.measuring.video_scores import VideoJudge
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CONDITIONS = ["detected-boxes", "detected-boxes+copies", "detected-boxes+shuffled", "gt-boxes"]
+CONDITIONS = (Boxes("detected"), Boxes("detected", "copies"), Boxes("detected", "shuffled"), Boxes("gt"))
 SIZE = {"encoder": "tiny", "image_height": 64, "image_width": 48, "deconv_width": 16}
 SCANS = SIZE | {"width": 16, "global_blocks": 1, "local_blocks": 1, "deform_groups": 2}
 SCANS |= {"window_height": 4, "window_width": 3}
 
 
-def spec_of(variant: str, hyper: dict, seed: int = 0, **recipe: object) -> dict:
-    """A run specification as the plan makes it, at a tiny scale."""
-    small = {"epochs": 1, "steps": 3, "batch": 4, "schedule": "linear", "sigma": 1.0, "draws": 2, "milestones": [1]}
-    return {
-        "scale": "quick",
-        "dataset": "video-synthetic",
-        "variant": variant,
-        "recipe_name": "glsmamba",
-        "seed": seed,
-        "hyper": {"frames": 3} | hyper,
-        "recipe": recipes()["glsmamba"] | small | recipe,
-        "backend": "auto",
-        "conditions": CONDITIONS,
-    }
+def spec_of(variant: str, hyper: dict, seed: int = 0, **changes: object) -> RunSpec:
+    """A run specification as the plan makes it, at a tiny scale; changes: of the recipe."""
+    small = {"epochs": 1, "steps": 3, "batch": 4, "schedule": "linear", "sigma": 1.0, "draws": 2, "milestones": (1,)}
+    recipe = replace(recipes()["glsmamba"], **small | changes)
+    return RunSpec(
+        "quick", Dataset("synthetic"), variant, "glsmamba", seed, "auto", {"frames": 3} | hyper, recipe, CONDITIONS
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +60,8 @@ def pretrained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def features(data: Path, pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("features") / "vitpose-b"
-    spec = spec_of("vitpose-b", SIZE | {"frames": 1}) | {"frames": 5, "selects": True}
-    write_features(spec, data, pretrained, folder)
+    encoder = spec_of("vitpose-b", SIZE | {"frames": 1})
+    write_features(FeaturesSpec(encoder, encoder.recipe.crops, 5, CONDITIONS, selects=True), data, pretrained, folder)
     return folder
 
 
@@ -78,17 +73,17 @@ def test_features_give_what_the_images_give(data: Path, pretrained: Path, featur
     spec = spec_of("glsmamba-b", SCANS)
     model = build_model(spec).eval()
     take_pretrained(model, load_file(pretrained))
-    recipe, rows = spec["recipe"], np.arange(3)
-    for condition in ("val+gt-boxes", "val+detected-boxes+copies", "val+detected-boxes+shuffled"):
-        images = Images(Persons(Videos(data), condition, recipe, model.image, model.frames))
-        seen = Features(features, condition.removesuffix("+copies"), 3, condition.endswith("+copies"))
+    recipe, rows = spec.recipe, np.arange(3)
+    for boxes in (Boxes("gt"), Boxes("detected", "copies"), Boxes("detected", "shuffled")):
+        images = Images(Persons(Videos(data), boxes, recipe, model.image, model.frames))
+        seen = Features(features, str(seen_as(boxes)), 3, boxes.copies)
         with torch.no_grad():
             direct = images.heatmaps(model, images.unchanged(rows))
             cached = seen.heatmaps(model, seen.unchanged(rows))
-        if "shuffled" not in condition:  # whose strangers are drawn for a window of five
+        if boxes.neighbours != "shuffled":  # whose strangers are drawn for a window of five
             torch.testing.assert_close(cached, direct, atol=2e-3 * direct.abs().max().item(), rtol=0)
         assert cached.shape == (3, 15, 16, 12)
-    taught = Images(Persons(Videos(data), "train+gt-boxes", recipe, model.image, 5))
+    taught = Images(Persons(Videos(data), TAUGHT, recipe, model.image, 5))
     kept = Features(features, "train", 5, copies=False)
     assert len(kept) == 2 * len(taught)
     clips, places, present = taught.training(rows, 0, 1)  # the second draw
@@ -132,7 +127,7 @@ def test_runs_repeat_and_their_predictions_score(
     found = scores(Run.read(tmp_path / "one"), VideoJudge(data))
     scored = {(score.metric, score.convention): score.value for score in found}
     assert scored["ap", "poseval+gt-boxes/val/last"] == pytest.approx(record["selected"]["last"]["ap"], abs=1e-6)
-    assert {c for _, c in scored} == {f"poseval+{c}/val/{s}" for c in CONDITIONS for s in record["selected"]}
+    assert {c for _, c in scored} == {f"poseval+{c.in_split}/val/{s}" for c in CONDITIONS for s in record["selected"]}
     assert ("ap_wrist", "poseval+detected-boxes+shuffled/val/best_val") in scored
     state = load_file(tmp_path / "one/weights.safetensors")
     start = load_file(pretrained)
@@ -148,7 +143,7 @@ def test_heatmaps_on_the_page_are_those_that_were_scored(data: Path, pretrained:
     arrays = np.load(tmp_path / "heatmaps.npz")
     with np.load(run / "predictions.npz") as predictions:
         scored = predictions["last/val+gt-boxes/joints"]
-    known = Videos(data).persons("val", "gt-boxes").keypoints
+    known = Videos(data).persons("val", "gt").keypoints
     for clip in CLIPS:
         joints = arrays[f"{clip}/joints"]
         annotated = np.flatnonzero(joints.any((1, 2)))
@@ -161,10 +156,10 @@ def test_heatmaps_on_the_page_are_those_that_were_scored(data: Path, pretrained:
 
 def test_copies_teach_without_neighbours(data: Path, pretrained: Path, features: Path) -> None:
     """Trained on copies, from features or images, a clip is its middle frame again and again."""
-    recipe = spec_of("glsmamba-b", SCANS, neighbours="copies")["recipe"]
+    recipe = spec_of("glsmamba-b", SCANS, neighbours="copies").recipe
     model = build_model(spec_of("glsmamba-b", SCANS))
     for folder in (features, None):
-        task = Video(model, data, recipe, ["gt-boxes"], folder)
+        task = Video(model, data, recipe, [Boxes("gt")], folder)
         inputs, _, _ = task.source.training(np.arange(2), 0, 0)
         assert (inputs == inputs[:, 1:2]).all()
 
@@ -174,7 +169,7 @@ def test_heatmaps_are_learned(data: Path, pretrained: Path, features: Path) -> N
     spec = spec_of("glsmamba-b", SCANS)
     model = build_model(spec)
     take_pretrained(model, load_file(pretrained))
-    task = Video(model, data, spec["recipe"], ["gt-boxes"], features)
+    task = Video(model, data, spec.recipe, [Boxes("gt")], features)
     optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=3e-3)
     losses = []
     for _ in range(12):
@@ -199,6 +194,6 @@ def test_the_plan_says_all_that_training_asks_for(data: Path, scale: str) -> Non
     plan = make_plan(checked_config(config))
     for recipe in ("glsmamba", "glsmamba-copies", "pretraining"):
         variant = "vitpose-b" if recipe == "pretraining" else "glsmamba-b"
-        recipe = plan.spec(Experiment("video-synthetic", variant, recipe), 0)["recipe"]
-        Persons(Videos(data), "train+gt-boxes", recipe, (64, 48), 1)
-        assert {"epochs", "steps", "batch", "schedule", "loss", "flip_test", "draws", "patience"} <= set(recipe)
+        spec = plan.spec(Experiment.named("video-synthetic", variant, recipe), 0)
+        Persons(Videos(data), TAUGHT, spec.recipe, (64, 48), 1)
+        assert RunSpec.from_json(json.loads(json.dumps(spec.as_json()))) == spec

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import yaml
 
-from workflow.commands.plan import jobs
-from workflow.forecast import KEPT, Speed, cpu_name
+from base.machine import cpu_name
+from workflow.commands.plan import Job, jobs
+from workflow.forecast import SPEEDS, Speed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
@@ -23,9 +24,8 @@ STUDIES = [
     for name in ("mini.yaml", "mini-video.yaml", "mini-paper.yaml", "mini-paper-video.yaml")
 ]
 PROFILE = ["--workflow-profile", "workflow/profiles/default", "--cores", "2"]
-TINY = {"depth": "1/10", "width": "1/8", "frames": "1/9", "epochs": 2, "steps": 3, "learning_rate": 10}
-TINY |= {"seeds_together": False}
-TINY_VIDEO = {"steps": 3, "batch": 2, "draws": 1}
+TINY_VIDEO = {"steps": 3, "batch": 2, "draws": 1, "pretraining": {"steps": 3, "batch": 2}}
+TINY = {"width": "1/8", "steps": 3, "seeds_together": False, "video": TINY_VIDEO}
 
 
 class Checkout:
@@ -96,7 +96,7 @@ class Checkout:
         (environment / ".ready").touch()
         return self.run("make", f"VENV={environment}", *arguments)
 
-    def todo(self) -> list[dict[str, str]]:
+    def todo(self) -> list[Job]:
         """Jobs that a dry run lists: `workflow.commands.plan.jobs`."""
         result = self.run(BIN / "snakemake", "--dry-run", "all")
         assert result.returncode == 0, result.stdout
@@ -110,8 +110,8 @@ class Checkout:
 
 def measured(folder: Path) -> Path:
     """A folder, as if its device had been measured there."""
-    (folder / KEPT).mkdir(parents=True)
-    (folder / KEPT / "speed.json").write_text(json.dumps({cpu_name(): asdict(Speed(1e-5, 1e-10, 1e-11))}))
+    (folder / SPEEDS).parent.mkdir(parents=True)
+    (folder / SPEEDS).write_text(json.dumps({cpu_name(): asdict(Speed(1e-5, 1e-10, 1e-11))}))
     return folder
 
 
@@ -133,7 +133,5 @@ def _files() -> list[str]:
 
 def _tiny(config: dict) -> None:
     config |= {"studies": ["mini"], "seeds": [0]}
-    config["scales"]["quick"] |= TINY
-    config["scales"]["quick"]["video"] |= TINY_VIDEO
-    config["scales"]["quick"]["video"]["pretraining"] |= {"steps": 3, "batch": 2}
+    config["override"] = TINY
     config["timing"] |= {"variants": ["mlp", "sasmamba-27-xy"], "runs": 1}

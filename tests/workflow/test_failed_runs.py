@@ -16,9 +16,9 @@ REPORT = "results/quick/synthetic"
 RUNS = "results/runs/quick/synthetic-sh-like"
 MODEL, TRAINING = "models/lifting/sasmamba.py", "training/lifting.py"
 START = "    began = time.monotonic()\n"
-BAD_DAYS = """    if (spec["variant"], spec["seed"]) == ("mlp", 1):
+BAD_DAYS = """    if (spec.variant, spec.seed) == ("mlp", 1):
         raise InputError("a bad seed")
-    if spec["variant"] == "mean-pose":
+    if spec.variant == "mean-pose":
         __import__("os").kill(__import__("os").getpid(), 9)
 """
 
@@ -57,7 +57,7 @@ def failed(new_checkout: Callable[[], Checkout]) -> Iterator[Failed]:
 
 def _two_seeds_in_one_job(config: dict) -> None:
     config |= {"seeds": [0, 1]}
-    config["scales"]["quick"]["seeds_together"] = True
+    config["override"]["seeds_together"] = True
     config["timing"]["variants"] = ["mlp"]
 
 
@@ -123,7 +123,7 @@ def test_mended_only_what_failed_and_the_report_are_made_again(failed: Failed) -
     assert "Nothing to be done" in checkout.snakemake().stdout
 
 
-PRETRAINING = (START, START + '    if spec["recipe_name"] == "pretraining":\n        raise InputError("no encoder")\n')
+PRETRAINING = (START, START + '    if spec.recipe_name == "pretraining":\n        raise InputError("no encoder")\n')
 RENDERING = ("def prepare_video(", "def prepared_video(")
 
 

@@ -13,31 +13,34 @@ from checkout import ROOT
 
 import models
 from base.errors import InputError
+from base.machine import cpu_name
 from base.reading import read_yaml, with_choices
 from datasets.motion.prepare import prepare
 from studies.benchmarks import SIZES, Size
 from studies.config import checked_config
-from studies.load import recipes
-from studies.plan import Experiment, Plan, make_plan
+from studies.data import Boxes, Experiment
+from studies.places import Places
+from studies.plan import Plan, make_plan
 from studies.variants import resolve_variants
 from workflow import work
 from workflow.forecast import (
-    KEPT,
+    NETWORKS,
     SECONDS_OF_A_JOB,
     SECONDS_TO_START,
+    SPEEDS,
     Forecast,
     Kept,
     Speed,
+    Training,
     Work,
     amounts,
     complete_forecast,
-    cpu_name,
     job_seconds,
     unfinished,
 )
 
-MLP = Experiment("synthetic-sh-like", "mlp", "baseline")
-POSEMAMBA = Experiment("synthetic-sh-like", "posemamba-s", "posemamba")
+MLP = Experiment.named("synthetic-sh-like", "mlp", "baseline")
+POSEMAMBA = Experiment.named("synthetic-sh-like", "posemamba-s", "posemamba")
 
 
 def plan(*choices: str) -> Plan:
@@ -46,10 +49,13 @@ def plan(*choices: str) -> Plan:
 
 def keep_run(mine: Plan, experiment: Experiment, seconds: float, seed: int = 0, cpu: str | None = None) -> None:
     """A finished run, as far as a forecast reads it."""
-    e = experiment
-    path = Path("results/runs", mine.config["scale"], e.dataset, e.variant, e.recipe, f"seed{seed}/run.json")
+    path = Path(Places(mine.config.scale.name, "").of_run(experiment, seed))
     path.parent.mkdir(parents=True)
-    run = {"spec": mine.spec(e, seed), "processes": 1, "seconds": {"training": seconds, "whole": seconds}}
+    run = {
+        "spec": mine.spec(experiment, seed).as_json(),
+        "processes": 1,
+        "seconds": {"training": seconds, "whole": seconds},
+    }
     path.write_text(json.dumps(run | {"hardware": {"cpu": cpu or cpu_name()}}))
 
 
@@ -63,18 +69,18 @@ def test_seconds_are_the_sum_of_what_work_costs() -> None:
 def test_the_papers_schedules_are_counted_as_they_are(elsewhere: Path) -> None:
     """PoseMamba-S on Human3.6M: 120 epochs of every third clip, and of all test clips, mirrored ones as well."""
     mine = plan("scale=paper", "studies=posemamba")
-    found = amounts(mine.spec(Experiment("human36m-sh", "posemamba-s", "posemamba"), 0), centre=False)
+    found = amounts(mine.spec(Experiment.named("human36m-sh", "posemamba-s", "posemamba"), 0), centre=False)
     assert found.steps == pytest.approx(120 * 1_559_752 / 81 / 4, rel=0.1)
     assert found.judged == pytest.approx(120 * 2 * 566_920 / 243, rel=0.05)
-    shown = amounts(mine.spec(Experiment("human36m-sh", "posemamba-s", "published"), 0), centre=False)
+    shown = amounts(mine.spec(Experiment.named("human36m-sh", "posemamba-s", "published"), 0), centre=False)
     assert (shown.steps, shown.judged) == (0, pytest.approx(2 * 566_920 / 243, rel=0.05))
-    windows = amounts(mine.spec(Experiment("mpi-inf-3dhp-gt", "posemamba-s-27", "mpi-inf-3dhp"), 0), centre=False)
+    windows = amounts(mine.spec(Experiment.named("mpi-inf-3dhp-gt", "posemamba-s-27", "mpi-inf-3dhp"), 0), centre=False)
     assert windows.steps == pytest.approx(300 * 117_024 / 16, rel=0.01)
     assert windows.judged == 300 * 2 * 2_929
 
 
 def test_a_network_that_answers_for_one_frame_is_judged_frame_by_frame(elsewhere: Path) -> None:
-    spec = plan("scale=open", "dataset=cmu").spec(Experiment("cmu-sh-like", "einfalt-81", "equal"), 0)
+    spec = plan("scale=open", "dataset=cmu").spec(Experiment.named("cmu-sh-like", "einfalt-81", "equal"), 0)
     whole, single = (amounts(spec, centre) for centre in (False, True))
     assert single.judged == 2 * (6 * (10_200 + 22_436) + 2 * 6_520)
     assert 70 < single.judged / whole.judged < 81
@@ -83,13 +89,13 @@ def test_a_network_that_answers_for_one_frame_is_judged_frame_by_frame(elsewhere
 
 def test_videos_are_counted_by_persons(elsewhere: Path) -> None:
     mine = plan("studies=glsmamba")
-    spec = mine.spec(Experiment("video-synthetic", "glsmamba-b", "glsmamba"), 0)
+    spec = mine.spec(Experiment.named("video-synthetic", "glsmamba-b", "glsmamba"), 0)
     read, seen = amounts(spec, False), amounts(spec, False, features=True)
     assert read.steps == seen.steps == 30
     assert seen.images == 0
     assert read.images == 5 * (30 * 8 + read.judged)
-    assert read.judged == 183 * len({"gt-boxes", *spec["conditions"]})
-    long = plan("scale=open", "dataset=cmu").spec(Experiment("video-cmu", "glsmamba-b", "glsmamba"), 0)
+    assert read.judged == 183 * len({Boxes("gt"), *spec.conditions})
+    long = plan("scale=open", "dataset=cmu").spec(Experiment.named("video-cmu", "glsmamba-b", "glsmamba"), 0)
     assert amounts(long, False).steps == 20 * -(-2_430 * 7 // 8 // 8)
 
 
@@ -98,7 +104,7 @@ def test_what_is_prepared_counts_as_it_is(elsewhere: Path) -> None:
         (elsewhere / f"data/prepared/synthetic-gt/{split}").mkdir(parents=True)
         card = {"counts": {"frames": frames, "sequences": 2}}
         (elsewhere / f"data/prepared/synthetic-gt/{split}/card.json").write_text(json.dumps(card))
-    spec = plan().spec(Experiment("synthetic-gt", "mlp", "baseline"), 0)
+    spec = plan().spec(Experiment.named("synthetic-gt", "mlp", "baseline"), 0)
     assert amounts(spec, centre=False).judged == 2 * 2 * (10 + 20)
 
 
@@ -126,7 +132,7 @@ def test_another_seed_foretells_a_run_on_this_processor_only(elsewhere: Path) ->
 
 
 def test_a_shorter_run_foretells_a_longer_one_by_counted_work(elsewhere: Path) -> None:
-    short, long = (plan("variants=mlp,posemamba-s", f"scales={{quick: {{steps: {n}}}}}") for n in (1000, 4000))
+    short, long = (plan("variants=mlp,posemamba-s", f"override={{steps: {n}}}") for n in (1000, 4000))
     work.count(short)
     counted = {n: Forecast(p, Kept()).run(POSEMAMBA).seconds for n, p in (("short", short), ("long", long))}
     keep_run(short, POSEMAMBA, 3 * counted["short"])
@@ -156,7 +162,7 @@ def test_what_cannot_be_counted_is_told_in_one_line(elsewhere: Path, monkeypatch
 def test_damage_among_what_is_kept_is_no_news(elsewhere: Path) -> None:
     mine = plan()
     keep_run(mine, MLP, 10.0)
-    for path in (KEPT / "speed.json", KEPT / "networks.json", Path("results/runs/quick/a/b/c/seed0/run.json")):
+    for path in (SPEEDS, NETWORKS, Path("results/runs/quick/a/b/c/seed0/run.json")):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{")
     assert Forecast(mine, Kept()).run(MLP).seconds == 10.0
@@ -165,7 +171,7 @@ def test_damage_among_what_is_kept_is_no_news(elsewhere: Path) -> None:
 
 def test_seconds_of_jobs_come_from_what_ran_here(elsewhere: Path) -> None:
     mine = plan()
-    assert job_seconds(mine, [("tables", ""), ("train_run", ""), ("no-such", "x")]) == [SECONDS_OF_A_JOB] * 3
+    assert job_seconds(mine, [("tables", ""), ("train_run", "x"), ("no-such", "x")]) == [SECONDS_OF_A_JOB] * 3
     folder = elsewhere / ".snakemake/metadata"
     folder.mkdir(parents=True)
     for output, seconds in (("results/a", 10), ("results/b", 20)):
@@ -191,22 +197,21 @@ def test_jobs_are_foretold_without_torch(elsewhere: Path) -> None:
     assert time.process_time() - began < 0.5
 
 
-def spec_of(name: str) -> dict:
-    """A variant as a run describes it, with clips of 27 frames where it can have them, as far as counting reads it."""
-    hyper = resolve_variants()[name]["hyper"]
-    hyper = hyper | ({"frames": 27} if hyper["frames"] in (81, 243) and "central" not in hyper else {})
-    recipe = recipes()["glsmamba" if "encoder" in hyper else "posemamba"]
-    return {"variant": name, "hyper": hyper, "recipe": recipe, "backend": "auto"}
+def training_of(name: str) -> Training:
+    """A variant on two clips, of 27 frames where it can have them, as far as counting reads it."""
+    hyper = resolve_variants()[name].hyper
+    shorter = {"frames": 27} if hyper["frames"] in (81, 243) and "central" not in hyper else {}
+    return work.timed_training(name, shorter, 2)
 
 
-DEEP = [name for name in models.variants() if resolve_variants()[name]["hyper"].get("depth", 0) > 2]
+DEEP = [name for name in models.variants() if resolve_variants()[name].hyper.get("depth", 0) > 2]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DEEP)
 def test_a_deep_stack_is_counted_from_two_shallow_ones(name: str) -> None:
     """Exactly, but for memory: where the peak lies depends on the depth a little."""
-    line, whole = (count(spec_of(name), 2, False) for count in (work.count_network, work._count))
+    line, whole = (count(training_of(name)) for count in (work.count_network, work._count))
     assert replace(line, memory=0) == replace(whole, memory=0)
     assert line.memory == pytest.approx(whole.memory, rel=0.02)
 
@@ -214,7 +219,7 @@ def test_a_deep_stack_is_counted_from_two_shallow_ones(name: str) -> None:
 @pytest.mark.parametrize("name", ["posemamba-s-27", "hgmamba-xs"])
 def test_a_count_is_the_same_each_time(name: str) -> None:
     """Whether tables are kept from an earlier step, and however a network's coins would fall."""
-    assert work._count(spec_of(name), 2, False) == work._count(spec_of(name), 2, False)
+    assert work._count(training_of(name)) == work._count(training_of(name))
 
 
 @pytest.mark.slow
@@ -227,13 +232,13 @@ def test_forecasts_are_within_a_factor_of_two_of_what_happens(
 
     monkeypatch.chdir(tmp_path)
     prepare("synthetic-sh-like", tmp_path / "data/prepared/synthetic-sh-like")
-    mine = plan("variants=mlp,posemamba-s,motionagformer-xs-81,poseformerv2-81", "scales={quick: {steps: 150}}")
+    mine = plan("variants=mlp,posemamba-s,motionagformer-xs-81,poseformerv2-81", "override={steps: 150}")
     forecast = complete_forecast(mine)
     ratios = {}
-    for e in (e for e, seed in unfinished(mine) if seed == 0 and e.dataset == "synthetic-sh-like"):
+    for e in (e for e, seed in unfinished(mine) if seed == 0 and e.dataset == MLP.dataset):
         began = time.process_time()
         train_lifting(
-            mine.spec(e, 0), Path("data/prepared", e.dataset), tmp_path / e.variant, tmp_path / "state" / e.variant
+            mine.spec(e, 0), Path("data/prepared", str(e.dataset)), tmp_path / e.variant, tmp_path / "state" / e.variant
         )
         ratios[e.variant, e.recipe] = forecast.run(e).seconds / (time.process_time() - began)
     assert len(ratios) >= 4

@@ -25,7 +25,7 @@ PATIENCE = 300  # seconds to wait for what must happen
 def configured(folder: Path) -> Checkout:
     checkout = Checkout(folder)
     checkout.configure(lambda config: config.update(variants=["sasmamba-27-xy"]))
-    checkout.configure(lambda config: config["scales"]["quick"].update(epochs=EPOCHS, steps=STEPS))
+    checkout.configure(lambda config: config["override"].update(epochs=EPOCHS, steps=STEPS))
     return checkout
 
 

@@ -17,7 +17,7 @@ CHOICES = ["--config", "scale=paper", "studies=mini-paper"]
 def paper(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Checkout:
     """A finished run over the miniature sets, an epoch of two steps each."""
     checkout = Checkout(tmp_path_factory.mktemp("paper") / "copy")
-    checkout.configure(lambda config: config["scales"]["paper"].update(epochs=2, steps=2))
+    checkout.configure(lambda config: config.update(override={"epochs": 2, "steps": 2}))
     checkout.configure(lambda config: config.update(weights={"human36m-sh": {"posemamba-s-27": "weights.bin"}}))
     write_published(checkout / "weights.bin")
     raw = checkout / "data/raw"

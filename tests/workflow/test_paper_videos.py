@@ -21,7 +21,7 @@ SMALL = {"train": 1, "val": 1, "frames": 3, "middle": 1, "middle_val": 1, "size"
 def paper(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Checkout:
     folder = tmp_path_factory.mktemp("paper")
     checkout = Checkout(folder / "copy")
-    checkout.configure(lambda config: config["scales"]["paper"].update(epochs=1))
+    checkout.configure(lambda config: config.update(override={"epochs": 1}))
     checkout.configure(lambda config: config.update(weights={"coco": {"vitpose-b": "vitpose.pth"}}))
     torch.save({"state_dict": coco_weights()}, checkout / "vitpose.pth")
     prepare_video("video-synthetic", folder / "rendered", options=SMALL)

@@ -12,9 +12,10 @@ import pytest
 from checkout import Checkout, only_error
 
 from base.errors import InputError
+from studies.places import WRITTEN
 from workflow import place
 from workflow.commands import doctor
-from workflow.folders import WRITTEN, check_folders
+from workflow.folders import check_folders
 
 BASE = Path(sys.base_prefix, "bin/python3")
 PACKAGES = sysconfig.get_path("purelib")

@@ -13,16 +13,17 @@ from checkout import ROOT, Checkout, measured
 
 import studies.plan
 from base.errors import InputError
-from base.reading import read_yaml, with_choices
+from base.reading import read_yaml
 from models.ssm import backend_in_use
 from studies.benchmarks import BENCHMARKS
-from studies.config import checked_config
+from studies.config import WEIGHTED, read_config
 from studies.load import load_study, study_names
 from studies.motions import motions
-from studies.paper import PAPER, WEIGHTED
+from studies.places import Places
 from studies.plan import Plan, make_plan
+from studies.scales import PAPER
 from workflow.commands import bill, data, doctor
-from workflow.commands.plan import preview
+from workflow.commands.plan import Job, preview
 from workflow.forecast import Forecast, Kept
 from workflow.work import count
 
@@ -38,8 +39,8 @@ CHOICES: list[tuple[str, ...]] = [
     ("timing={variants: [], threads: 2}",),
     ("variants=mean-pose",),
     ("seeds=0,1,2",),
-    ("scales={paper: {epochs: 1, steps: 1, hold_out: true}}",),
-    ("scales={quick: {seeds_together: false, steps: 1}}",),
+    ("override={epochs: 1, steps: 1, hold_out: true}",),
+    ("override={seeds_together: false, steps: 1}",),
     ("weights={coco: {vitpose-b: weights.bin}}",),
     *((f"weights={{{name}: {{posemamba-s: {WEIGHTS}}}}}",) for name in WEIGHTED),
     *((f"studies={name}",) for name in study_names()),
@@ -84,7 +85,7 @@ def test_every_choice_is_answered(empty: Path, scale: str, dataset: str, capsys:
     number = PLACES.index((scale, dataset))
     whole = _plan_command([*here, *_one_of_each(list(allowed), number)], empty)
     for choice, plan in allowed.items():
-        if reason := _cannot_run(plan.config["backend"]):
+        if reason := _cannot_run(plan.config.backend):
             with pytest.raises(InputError, match=reason):
                 count(plan)
         else:
@@ -98,7 +99,7 @@ def test_every_choice_is_answered(empty: Path, scale: str, dataset: str, capsys:
 def _allowed(choices: list[str]) -> Plan | None:
     """The plan of these choices, or None where the config refuses them at that scale: a detector, a selection."""
     try:
-        return make_plan(checked_config(with_choices(read_yaml("config.yaml"), choices)))
+        return make_plan(read_config(choices))
     except InputError as refused:
         if not str(refused).startswith(("config.yaml: detector: ", "config.yaml: selection: ")):
             raise
@@ -133,16 +134,12 @@ def _answers(plan: Plan, choices: list[str], capsys: pytest.CaptureFixture) -> N
     """What the four commands say, their `main` less what reads the config."""
     count(plan)  # what a process of its own does otherwise
     costs = bill.bill(plan)
-    assert ("times: " if costs else "nothing is left") in bill.describe(costs, plan.config["processes"], 0.0)
+    assert ("times: " if costs else "nothing is left") in bill.describe(costs, plan.config.processes, 0.0)
     assert all(cost.hours >= 0 and cost.disk > 0 for cost in costs)
-    jobs = [{"rule": "train_run", "reason": "", "output": _run_file(plan, cost)} for cost in costs]
+    places = Places(plan.config.scale.name, plan.config.motion)
+    jobs = [Job("train_run", (places.of_run(cost.experiment, cost.seed),), "") for cost in costs]
     assert ("times: " if costs else "nothing to do") in preview(plan, jobs, Forecast(plan, Kept()))
     assert doctor.report(doctor.examine(plan)).splitlines()[-1]
     missing = data.main(choices)
     printed = capsys.readouterr().out
     assert "TO DO" in printed if missing else "nothing to get" in printed
-
-
-def _run_file(plan: Plan, cost: bill.Cost) -> str:
-    e = cost.experiment
-    return f"results/runs/{plan.config['scale']}/{e.dataset}/{e.variant}/{e.recipe}/seed{cost.seed}/run.json"

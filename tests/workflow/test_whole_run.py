@@ -124,7 +124,7 @@ def made(checkout: Checkout) -> dict[str, set[str]]:
     """What a dry run would make, by rule: the first output of each job."""
     found: dict[str, set[str]] = {}
     for job in checkout.todo():
-        found.setdefault(job["rule"], set()).add(job["output"].split(", ")[0])
+        found.setdefault(job.rule, set()).add(job.outputs[0])
     return found
 
 
@@ -195,7 +195,7 @@ def test_another_seed_adds_its_runs_and_keeps_the_first(whole: tuple[Checkout, C
 def test_seeds_in_one_job_are_the_runs_of_two(whole: tuple[Checkout, CompletedProcess], tmp_path: Path) -> None:
     checkout, _ = whole
     together = Checkout(tmp_path / "together")
-    together.configure(lambda config: config["scales"]["quick"].update(seeds_together=True))
+    together.configure(lambda config: config["override"].update(seeds_together=True))
     together.configure(lambda config: config.update(seeds=[0, 1]))
     target = f"{RUNS}/mlp/baseline/seed1/run.json"
     result = together.snakemake(target)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 from base.errors import InputError
 from base.reading import nearest
@@ -12,15 +11,16 @@ from reports.audit.write import gather
 from reports.measurements import Choice
 from reports.site.pages import render
 from reports.tables.cell import read_cells
+from studies.places import Places
 
-REPORT = Path("results/quick/synthetic")
 CHOICE = Choice("quick", "synthetic")
+PLACES = Places(CHOICE.scale, CHOICE.dataset)
 
 
 def main(wanted: list[str]) -> None:
     """Make every experiment and check again and print the wanted findings; all titles where none is named."""
-    studies = list(dict.fromkeys(cell.study for cell in read_cells(REPORT / "cells.csv")))
-    audit = gather(studies, REPORT, _experiments(wanted), CHOICE)
+    studies = list(dict.fromkeys(cell.study for cell in read_cells(PLACES.cells)))
+    audit = gather(studies, PLACES.report, _experiments(wanted), CHOICE)
     texts = {finding.id: _text(finding) for finding in audit.findings}
     texts |= {finding.id: f"{finding.title}\n  withdrawn: {finding.why}" for finding in audit.withdrawn}
     for name in wanted:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from base.errors import InputError
-from base.reading import read_yaml, with_choices
-from studies.config import checked_config
-from studies.plan import Experiment, Plan, make_plan
-from studies.video import on_video
+from studies.config import Budget, read_config
+from studies.data import VIDEO, Experiment
+from studies.plan import Plan, make_plan
 from workflow.forecast import Forecast, complete_forecast, judged_rows, trust, unfinished
 
 GIBIBYTE = 2**30
@@ -47,19 +46,19 @@ def bill(plan: Plan) -> list[Cost]:
 def _cost(forecast: Forecast, experiment: Experiment) -> tuple[float, float, float, bool]:
     """Hours, disk, memory, and whether from history."""
     estimate, network = forecast.run(experiment), forecast.network(experiment)
-    kept = 2 + forecast.plan.rule.get("hold_out", True)  # weights and predictions: the last, and the best by each rule
+    kept = 2 + forecast.plan.config.scale.hold_out  # weights and predictions: the last, and the best by each rule
     saved = network.weights * (2 * kept + 1) + network.trained * MOMENTS  # as results, and in the training state
-    pose = JOINTS_AND_SCORES if on_video(experiment.dataset) else POSE
+    pose = JOINTS_AND_SCORES if experiment.dataset.kind == VIDEO else POSE
     predicted = pose * judged_rows(forecast.plan.spec(experiment, None)) * 2 * kept
     return estimate.seconds / 3600, NUMBER * (saved + predicted), network.memory, estimate.history
 
 
-def over_budget(costs: list[Cost], budget: dict) -> str | None:
-    """In words by how much the runs are above the budget (hours, disk_gib; null: no limit), or None."""
-    needed = {"hours": sum(c.hours for c in costs), "disk_gib": sum(c.disk for c in costs) / GIBIBYTE}
-    for key, value in needed.items():
-        if budget[key] is not None and not value <= budget[key]:
-            return f"budget.{key}: these runs need about {value:,.1f}, the budget is {budget[key]:,}"
+def over_budget(costs: list[Cost], budget: Budget) -> str | None:
+    """In words by how much the runs are above the budget, or None."""
+    hours, disk = sum(c.hours for c in costs), sum(c.disk for c in costs) / GIBIBYTE
+    for key, needed, limit in (("hours", hours, budget.hours), ("disk_gib", disk, budget.disk_gib)):
+        if limit is not None and not needed <= limit:
+            return f"budget.{key}: these runs need about {needed:,.1f}, the budget is {limit:,}"
     return None
 
 
@@ -71,7 +70,7 @@ def describe(costs: list[Cost], processes: int, free: float) -> str:
     for cost in costs:
         by_experiment[cost.experiment].append(cost)
     lines = [
-        f"{_sums(many)}  {e.variant} on {e.dataset}, recipe {e.recipe}, {len(many)} run{'s' * (len(many) > 1)}"
+        f"{_sums(many)}  {e}, {len(many)} run{'s' * (len(many) > 1)}"
         for e, many in sorted(by_experiment.items(), key=lambda item: -sum(c.hours for c in item[1]))
     ]
     each = f", each on {processes} devices" if processes > 1 else ""
@@ -95,19 +94,19 @@ def _sums(costs: list[Cost]) -> str:
 
 def main(arguments: list[str]) -> None:
     """Print the bill of the config with `key=value` overrides; raises InputError above its budget."""
-    plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
+    plan = make_plan(read_config(arguments))
     costs = bill(plan)
-    print(describe(costs, plan.config["processes"], shutil.disk_usage(Path.cwd()).free))
-    _refuse_above(costs, plan.config["budget"])
+    print(describe(costs, plan.config.processes, shutil.disk_usage(Path.cwd()).free))
+    _refuse_above(costs, plan.config.budget)
 
 
 def keep_to_budget(plan: Plan) -> None:
     """Raise InputError, with the remedy, if the runs that are still to do cost more than the config's budget."""
-    if any(limit is not None for limit in plan.config["budget"].values()):
-        _refuse_above(bill(plan), plan.config["budget"])
+    if plan.config.budget != Budget(None, None):
+        _refuse_above(bill(plan), plan.config.budget)
 
 
-def _refuse_above(costs: list[Cost], budget: dict) -> None:
+def _refuse_above(costs: list[Cost], budget: Budget) -> None:
     if above := over_budget(costs, budget):
         remedy = "choose fewer variants, studies or seeds, or raise the budget in config.yaml"
         raise InputError(f"{above}; {remedy}")

@@ -19,18 +19,17 @@ import psutil
 
 from base.errors import InputError
 from base.foreign import data_files
-from base.reading import read_yaml, with_choices
 from datasets import lifting
 from datasets.fetching.sources import catalogue
 from datasets.fetching.todo import is_there
 from studies.benchmarks import BENCHMARKS
-from studies.config import checked_config
-from studies.paper import COCO, PAPER
+from studies.config import COCO, read_config
+from studies.data import VIDEO
+from studies.places import PREPARED_DATA, RAW, WRITTEN
 from studies.plan import Plan, make_plan
-from studies.video import on_video
-from workflow.commands.data import RAW, wanted
+from workflow.commands.data import wanted
 from workflow.commands.resume import earlier_run, in_the_way
-from workflow.folders import WRITTEN, check_folders
+from workflow.folders import check_folders
 from workflow.place import home_cache, obstacle, temporary_folder, unspeakable
 
 GIBIBYTE = 2**30
@@ -47,7 +46,7 @@ class Finding(NamedTuple):
     found: str
 
 
-def examine(plan: Plan, raw: Path = RAW, prepared: Path = Path("data/prepared")) -> list[Finding]:
+def examine(plan: Plan, raw: Path = Path(RAW), prepared: Path = Path(PREPARED_DATA)) -> list[Finding]:
     """All findings, in the order in which a run would meet them."""
     checks = (
         _environment(),
@@ -86,7 +85,7 @@ def _device(plan: Plan) -> Iterator[Finding]:
     yield Finding("ok" if memory >= LEAST_MEMORY else "note", "processor", cpu)
     count = torch.cuda.device_count()
     if not count:
-        slow = plan.config["scale"] == PAPER
+        slow = plan.config.paper
         advice = (
             "none; `make bill scale=paper` says how long the papers' schedules take without one" if slow else "none"
         )
@@ -94,8 +93,8 @@ def _device(plan: Plan) -> Iterator[Finding]:
     for i in range(count):
         gpu = torch.cuda.get_device_properties(i)
         yield Finding("ok", f"GPU {i}", f"{gpu.name}, {gpu.total_memory / GIBIBYTE:.0f} GiB")
-    if plan.config["processes"] > max(count, os.cpu_count() or 1):
-        yield Finding("note", "processes", f"{plan.config['processes']} are more than there are devices; say fewer")
+    if plan.config.processes > max(count, os.cpu_count() or 1):
+        yield Finding("note", "processes", f"{plan.config.processes} are more than there are devices; say fewer")
 
 
 def _kernels(plan: Plan) -> Iterator[Finding]:
@@ -106,10 +105,10 @@ def _kernels(plan: Plan) -> Iterator[Finding]:
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        told = ssm.describe_backend(plan.config["backend"], device)
+        told = ssm.describe_backend(plan.config.backend, device)
         batch = {"u": (1, 5, 2), "delta": (1, 1, 5, 2), "A": (1, 2, 3), "B": (1, 1, 5, 3), "C": (1, 1, 5, 3)}
         tensors = {name: -torch.rand(shape, device=device) for name, shape in batch.items()}
-        ran = ssm.selective_scan(**tensors, backend=plan.config["backend"])
+        ran = ssm.selective_scan(**tensors, backend=plan.config.backend)
         close = torch.allclose(ran, ssm.selective_scan(**tensors, backend="reference"), atol=1e-5)
     except (InputError, RuntimeError) as error:
         yield Finding("WRONG", "selective scan", str(error))
@@ -169,17 +168,16 @@ def _kept() -> Iterator[Finding]:
 
 def _weights(plan: Plan) -> Iterator[Finding]:
     """Published weights that the config names and no run uses: nothing else would say so."""
-    starts = {start.variant for e in plan.experiments if on_video(e.dataset) and (start := plan.pretraining(e))}
+    starts = {start.variant for e in plan.experiments if (start := plan.pretraining(e))}
     used = plan.published_variants | {COCO: sorted(starts)}
-    for dataset, files in plan.config["weights"].items():
+    for dataset, files in plan.config.weights.items():
         for variant in files:
             if variant not in used.get(dataset, ()):
-                told = f"not used: no selected table asks for {variant} on it at scale {plan.config['scale']}"
+                told = f"not used: no selected table asks for {variant} on it at scale {plan.config.scale.name}"
                 yield Finding("note", f"weights.{dataset}", told)
 
 
 def _raw(plan: Plan, raw: Path) -> Iterator[Finding]:
-    paper = plan.config["scale"] == PAPER
     entries = catalogue().values()
     for benchmark in wanted(plan.config):
         mine = [entry for entry in entries if entry.benchmark == benchmark]
@@ -188,32 +186,32 @@ def _raw(plan: Plan, raw: Path) -> Iterator[Finding]:
         whole = [way for way in ways if all(is_there(e, raw) for e in mine if e.way in ("", way))]
         if whole:
             yield Finding(
-                "ok", BENCHMARKS[benchmark], f"raw files are there ({', '.join(filter(None, whole)) or 'all'})"
+                "ok", BENCHMARKS[benchmark].title, f"raw files are there ({', '.join(filter(None, whole)) or 'all'})"
             )
-        elif paper:
+        elif plan.config.paper:
             yield Finding(
-                "WRONG", BENCHMARKS[benchmark], f"raw files are missing: `make data of={benchmark}` lists them"
+                "WRONG", BENCHMARKS[benchmark].title, f"raw files are missing: `make data of={benchmark}` lists them"
             )
         else:
-            told = f"{len(have)} of {len(mine)} sources; scale {plan.config['scale']} needs none"
-            yield Finding("ok", BENCHMARKS[benchmark], told)
+            told = f"{len(have)} of {len(mine)} sources; scale {plan.config.scale.name} needs none"
+            yield Finding("ok", BENCHMARKS[benchmark].title, told)
 
 
 def _prepared(plan: Plan, prepared: Path) -> Iterator[Finding]:
     for dataset in plan.datasets:
-        folder = prepared / dataset
+        folder, name = prepared / str(dataset), str(dataset)
         if not folder.is_dir():
-            yield Finding("ok", dataset, "not prepared yet; the run does it")
+            yield Finding("ok", name, "not prepared yet; the run does it")
             continue
         try:
-            frames = 0 if on_video(dataset) else _opened(folder)
+            frames = 0 if dataset.kind == VIDEO else _opened(folder)
         except InputError as error:
-            yield Finding("WRONG", dataset, str(error))
+            yield Finding("WRONG", name, str(error))
             continue
         report = folder / "report.md"
         less = report.is_file() and "**Not the papers'" in report.read_text(encoding="utf-8")
         told = f"prepared{f', {frames:,} frames' if frames else ''}" + (f"; less than the papers', see {report}" * less)
-        yield Finding("note" if less else "ok", dataset, told)
+        yield Finding("note" if less else "ok", name, told)
 
 
 def _opened(folder: Path) -> int:
@@ -232,7 +230,6 @@ def report(findings: list[Finding]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Exit status: 1 if something stops the configured run."""
-    plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
-    findings = examine(plan)
+    findings = examine(make_plan(read_config(arguments)))
     print(report(findings))
     return int(any(finding.state == "WRONG" for finding in findings))

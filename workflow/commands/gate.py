@@ -16,19 +16,17 @@ import pandas as pd
 from base.errors import InputError
 from base.files import write_csv, write_rows
 from base.git import git
-from base.reading import read_yaml
 from reports.comparisons import read_floors
 from reports.measurements import Choice, pick, read_measurements
 from reports.regression.compare import changed, compare, failed, report
 from reports.regression.numbers import ALLOCATION, LOSS, NETWORK, SPEED, read_baseline, renew, watched, write_baseline
-from studies.config import checked_config
-from studies.plan import scaled_variants
+from studies import places
+from studies.scales import QUICK, scale_named
 
-BASELINE = Path("baselines/quick-cpu.csv")
+BASELINE = Path(places.BASELINE)
 CHOICE = Choice(scale="quick", dataset="synthetic")
-REPORT = Path("results/quick/synthetic")
-FINGERPRINTS, SPEEDS = Path("results/efficiency/fingerprints.csv"), Path("results/efficiency/speed-ratios.csv")
-NOISE = Path("results/noise.csv")
+MEASUREMENTS = Path(places.Places(CHOICE.scale, CHOICE.dataset).measurements)
+FINGERPRINTS, SPEEDS, NOISE = map(Path, (places.FINGERPRINTS, places.SPEED_RATIOS, places.NOISE))
 FAST = (NETWORK, LOSS, ALLOCATION, SPEED)
 
 
@@ -62,7 +60,7 @@ def check_fast(kinds: Sequence[str], baseline: Path = BASELINE) -> bool:
     before = read_baseline(baseline)
     before = before[before["kind"].isin(kinds)]
     with tempfile.TemporaryDirectory() as folder:
-        hyper = scaled_variants(checked_config(read_yaml("config.yaml"))["scales"]["quick"])
+        hyper = scale_named(QUICK).hyper_of_all()
         computed = write_rows(Path(folder, "fingerprints.csv"), Fingerprint, fingerprints(hyper, kinds))
         revisions = speed_revisions(before)  # empty where speed is not asked for
         speeds = write_speed_ratios(revisions, device_name(), Path(folder, "speeds.csv"))
@@ -84,7 +82,7 @@ def accept(reason: str, baseline: Path = BASELINE) -> None:
     if _edited():
         raise InputError("commit your changes first: a baseline names the revision that it was measured at")
     before = read_baseline(baseline) if baseline.is_file() else None
-    now = numbers_now(REPORT / "measurements.csv", FINGERPRINTS, SPEEDS)
+    now = numbers_now(MEASUREMENTS, FINGERPRINTS, SPEEDS)
     differs = set() if before is None else changed(compare(now, before, read_floors(NOISE)))
     write_baseline(renew(now, before, differs, revision().removesuffix("+changes"), reason.strip()), baseline)
     print(f"{baseline}: {len(now)} numbers, {len(now) if before is None else len(differs)} of them new or changed")

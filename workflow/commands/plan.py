@@ -11,46 +11,52 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from base.errors import InputError
-from base.reading import read_yaml, with_choices
-from studies.config import checked_config
-from studies.plan import Experiment, Plan, make_plan
+from studies.config import read_config
+from studies.data import Experiment
+from studies.places import run_of
+from studies.plan import Plan, make_plan
 from workflow.commands.resume import earlier_run, in_the_way
-from workflow.forecast import TRAINING, Forecast, complete_forecast, job_seconds, trust
+from workflow.forecast import TRAINING, Forecast, complete_forecast, duration, job_seconds, trust, wall_seconds
 
 ALONE = ("speed", "speed_ratios", "scaling_length", "scaling_tokens")  # rules whose jobs ask for all cores
-LONG = 2 * 3600  # seconds that are told in hours
-RUN = re.compile(r"results/runs/\w+/(?P<dataset>[^/]+)/(?P<variant>[^/]+)/(?P<recipe>[^/]+)/seed(?P<seed>\d+)/")
 
 
-def jobs(text: str) -> list[dict[str, str]]:
-    """Jobs in the text of a dry run, each with `rule`, `output` and `reason`; targets without output are left out."""
-    found = []
+@dataclass(frozen=True)
+class Job:
+    """A job of a dry run: its rule, the files that it makes, and why it would run."""
+
+    rule: str
+    outputs: tuple[str, ...]
+    reason: str
+
+    @property
+    def runs(self) -> list[tuple[Experiment, int]]:
+        """Experiment and seed of each run that it trains."""
+        return list(dict.fromkeys(filter(None, map(run_of, self.outputs)))) if self.rule in TRAINING else []
+
+    def __str__(self) -> str:
+        """One line: its rule, what it makes, and the cause in short."""
+        made = self.outputs[0]
+        if self.runs:
+            seeds = ", ".join(str(seed) for _, seed in self.runs)
+            made = f"{self.runs[0][0]}, seed{'s' * (len(self.runs) > 1)} {seeds}"
+        clauses = [_shorten(clause) for clause in self.reason.split("; ")]
+        return f"  {self.rule:<13} {made}  ({'; '.join(clauses)})"
+
+
+def jobs(text: str) -> list[Job]:
+    """Jobs in the text of a dry run; targets without output are left out."""
+    listed = []
     for block in re.split(r"^\[.*\]\n", text, flags=re.MULTILINE)[1:]:
         lines = dict(re.findall(r"^    (output|reason): (.*)$", block, flags=re.MULTILINE))
         rule = re.match(r"(?:local)?(?:rule|checkpoint) (\w+):", block)
         if rule and "output" in lines:
-            found.append({"rule": rule.group(1), "output": lines["output"], "reason": lines.get("reason", "")})
-    return found
-
-
-def describe(job: dict[str, str]) -> str:
-    """One line of a job: its rule, what it makes, and the cause in short."""
-    made = job["output"].split(", ")[0]
-    if runs := runs_of(job):
-        experiment, seeds = runs[0][0], ", ".join(str(seed) for _, seed in runs)
-        made = f"{experiment.variant} on {experiment.dataset}, recipe {experiment.recipe}, "
-        made += f"seed{'s' * (len(runs) > 1)} {seeds}"
-    clauses = [_shorten(clause) for clause in job["reason"].split("; ")]
-    return f"  {job['rule']:<13} {made}  ({'; '.join(clauses)})"
-
-
-def runs_of(job: dict[str, str]) -> list[tuple[Experiment, int]]:
-    """Experiment and seed of each run that a job trains."""
-    found = dict.fromkeys(match.group("dataset", "variant", "recipe", "seed") for match in RUN.finditer(job["output"]))
-    return [(Experiment(*names), int(seed)) for *names, seed in found] if job["rule"] in TRAINING else []
+            listed.append(Job(rule.group(1), tuple(lines["output"].split(", ")), lines.get("reason", "")))
+    return listed
 
 
 def _shorten(clause: str) -> str:
@@ -62,39 +68,29 @@ def _shorten(clause: str) -> str:
     return cause[:1].lower() + cause[1:]
 
 
-def preview(plan: Plan, todo: list[dict[str, str]], forecast: Forecast) -> str:
+def preview(plan: Plan, todo: list[Job], forecast: Forecast) -> str:
     """All lines: a line a job, counts a rule, and how long it will take."""
     if not todo:
         return "nothing to do: everything is up to date"
-    counts = Counter(job["rule"] for job in todo)
-    named = [(job["rule"], job["output"].split(", ")[0]) for job in todo]
-    seconds = job_seconds(plan, named, forecast)
-    cores = os.cpu_count() or 1
-    trained = [run for job in todo for run in runs_of(job)]
+    counts, cores = Counter(job.rule for job in todo), os.cpu_count() or 1
+    seconds = job_seconds(plan, [(job.rule, job.outputs[0]) for job in todo], forecast)
+    timed = zip(seconds, (job.rule in ALONE for job in todo), strict=True)
+    trained = [run for job in todo for run in job.runs]
     estimates = [forecast.run(experiment) for experiment, _ in trained]
     whole, seen = (sum(e.seconds for e in estimates if e and e.history >= history) / 3600 for history in (0, 1))
-    timed = list(zip(named, seconds, strict=True))
     return "\n".join(
         [
-            *map(describe, todo),
+            *map(str, todo),
             f"{len(todo)} jobs: " + ", ".join(f"{n} {rule}" for rule, n in counts.most_common()),
-            f"about {duration(timed, cores)} on {cores} core{'s' * (cores > 1)}",
-            *([trust(seen, whole, plan.config["processes"])] if trained else []),
+            f"{duration(wall_seconds(timed, cores))} on {cores} core{'s' * (cores > 1)}",
+            *([trust(seen, whole, plan.config.processes)] if trained else []),
         ]
     )
 
 
-def duration(jobs: list[tuple[tuple[str, str], float]], cores: int) -> str:
-    """In words how long jobs take beside each other, those alone that take all cores."""
-    alone = sum(seconds for (rule, _), seconds in jobs if rule in ALONE)
-    rest = [seconds for (rule, _), seconds in jobs if rule not in ALONE]
-    seconds = alone + max(sum(rest) / cores, *rest, 0.0)
-    return f"{seconds / 3600:,.1f} h" if seconds >= LONG else f"{max(1, round(seconds / 60))} min"
-
-
 def main(arguments: list[str]) -> None:
     """Print the preview of the config with `key=value` overrides; raises InputError for what Snakemake refuses."""
-    plan = make_plan(checked_config(with_choices(read_yaml("config.yaml"), arguments)))
+    plan = make_plan(read_config(arguments))
     with tempfile.TemporaryFile("w+") as printed:
         snakemake = subprocess.Popen(_dry_run(arguments), stdout=printed, stderr=subprocess.STDOUT)
         forecast = complete_forecast(plan)  # meanwhile

@@ -115,7 +115,7 @@ def _lifting(contestant: str, frames: int, backend: str) -> nn.Module:
     """With PoseMamba-S's width and depth; no paths are dropped."""
     if contestant not in STACKS:
         return models.build("posemamba-s", frames=frames, drop_path=0.0, backend=backend)
-    hyper = variant("posemamba-s")["hyper"]
+    hyper = variant("posemamba-s").hyper
     return MixSTE(frames, hyper["width"], hyper["depth"], STACKS[contestant], drop_path=0.0)
 
 

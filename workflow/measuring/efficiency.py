@@ -40,7 +40,7 @@ def count_all(variants: Sequence[str], conventions: Sequence[str] = tuple(CONVEN
     counted = []
     for name in variants:
         model, clip = on_meta(name)
-        chosen = [c for c in conventions if c != "fvcore" or variant(name)["family"] in TRACED]
+        chosen = [c for c in conventions if c != "fvcore" or variant(name).family in TRACED]
         frames = model.emitted_frames
         counted += [Counted(name, count, frames) for count in count_under(chosen, model, clip).values()]
     return counted
@@ -84,7 +84,7 @@ def memory_rows(variants: Sequence[str]) -> Iterator[Measurement]:
     """
     for name in variants:
         model, clip = on_meta(name, **models.scan_arguments(name, backend_in_use()))
-        trained = variant(name)["family"] in ATTENTIVE
+        trained = variant(name).family in ATTENTIVE
         readings = {key: fused for key, fused in PREDICTED.items() if trained or not fused}
         for convention, fused in readings.items() if model.kind == "video" else ():
             needed = predict_memory(model, clip, training=True, fused=fused).total

@@ -20,11 +20,9 @@ from torch import Tensor, nn
 
 import models
 from base.errors import left_out
-from base.reading import read_yaml
 from metrics.efficiency import MEBIBYTE, predict_memory
-from studies.config import checked_config
-from studies.load import recipes
-from studies.plan import scaled_variants
+from studies.recipes import Recipe, VideoRecipe, recipes
+from studies.scales import QUICK, scale_named
 from training.losses import heatmap_loss, weighted_loss
 from workflow.measuring.efficiency import on_meta
 
@@ -46,7 +44,7 @@ class Fingerprint:
 
 
 def network_rows(hyper: Mapping[str, Mapping], lenient: bool = False) -> Iterator[Fingerprint]:
-    """Fingerprints of variants with the hyper-parameters given by name (shrunken: `studies.plan.scaled_variants`).
+    """Fingerprints of variants with the hyper-parameters given by name (shrunken: `studies.scales.Scale.hyper_of_all`).
 
     lenient : leave out a variant that fails
     """
@@ -78,14 +76,14 @@ def loss_rows() -> Iterator[Fingerprint]:
         yield Fingerprint(LOSS, name, "loss", loss_fingerprint(recipe))
 
 
-def loss_fingerprint(recipe: dict) -> float:
+def loss_fingerprint(recipe: Recipe) -> float:
     """The recipe's loss of settled poses (2, 9, 17, 3), or of settled heatmaps (2, 15, 6, 4) for video."""
     random = torch.Generator().manual_seed(0)
-    if recipe.get("task") == "video":
+    if isinstance(recipe, VideoRecipe):
         shapes = ((2, 15, 6, 4), (2, 15, 6, 4), (2, 15))
-        return recipe["loss"]["heatmap"] * float(heatmap_loss(*(_uniform(shape, random) for shape in shapes)))
+        return recipe.loss["heatmap"] * float(heatmap_loss(*(_uniform(shape, random) for shape in shapes)))
     prediction, target = (_uniform((2, 9, 17, 3), random) for _ in range(2))
-    return float(weighted_loss(prediction, target, recipe["loss"])[0])
+    return float(weighted_loss(prediction, target, recipe.loss)[0])
 
 
 def allocation_rows(lenient: bool = False) -> Iterator[Fingerprint]:
@@ -144,5 +142,4 @@ def _uniform(shape: tuple[int, ...], random: torch.Generator) -> Tensor:
 
 
 if __name__ == "__main__":
-    rule = checked_config(read_yaml("config.yaml"))["scales"]["quick"]
-    pd.DataFrame(fingerprints(scaled_variants(rule))).to_csv(sys.stdout, index=False)
+    pd.DataFrame(fingerprints(scale_named(QUICK).hyper_of_all())).to_csv(sys.stdout, index=False)

@@ -11,6 +11,7 @@ from datasets.video.annotations import Video
 from datasets.video.instances import GROUND_TRUTH, Instances, Shape, TopDown
 from datasets.video.joints import POSETRACK
 from datasets.video.videos import Videos
+from studies.recipes import RunSpec
 from training.checkpoints import load_weights, save_arrays
 from training.clips import STRIDE
 from training.run import build_model
@@ -19,7 +20,7 @@ FRAMES = 24  # of a clip, at most
 CLIPS = ("alone", "in company")  # a person of the video with the fewest others, and of the one with the most
 
 
-def write_heatmaps(networks: Sequence[tuple[dict, Path]], data: Path, path: Path, lenient: bool = False) -> None:
+def write_heatmaps(networks: Sequence[tuple[RunSpec, Path]], data: Path, path: Path, lenient: bool = False) -> None:
     """Write the heatmaps of networks, each (specification, weights), on the same clips of the validation videos.
 
     Arrays by clip (CLIPS), F frames: `<clip>/images` (F,) paths, `<clip>/box` (F, 4) x, y, width, height of the crop in
@@ -31,16 +32,16 @@ def write_heatmaps(networks: Sequence[tuple[dict, Path]], data: Path, path: Path
     chosen = {name: videos[number] for name, number in zip(CLIPS, pick_videos(videos), strict=True)}
     arrays = {}
     for spec, weights in networks:
-        with left_out(f"the heatmaps of {spec['variant']}", lenient):
+        with left_out(f"the heatmaps of {spec.variant}", lenient):
             arrays |= _seen(spec, weights, chosen)
     save_arrays(path, arrays)
 
 
-def _seen(spec: dict, weights: Path, chosen: Mapping[str, Video]) -> dict[str, np.ndarray]:
+def _seen(spec: RunSpec, weights: Path, chosen: Mapping[str, Video]) -> dict[str, np.ndarray]:
     """The arrays of one network; chosen: videos by the names of clips."""
     model, arrays = build_model(spec).eval(), {}
     model.load_state_dict(load_weights(weights))
-    shape = Shape(model.image[1], model.image[0], STRIDE, spec["recipe"]["sigma"], spec["recipe"]["enlarge"])
+    shape = Shape(model.image[1], model.image[0], STRIDE, spec.recipe.sigma, spec.recipe.enlarge)
     for name, video in chosen.items():
         person = longest_track(video)
         crops = TopDown([video.images], person, POSETRACK, shape, model.frames)
@@ -51,8 +52,8 @@ def _seen(spec: dict, weights: Path, chosen: Mapping[str, Video]) -> dict[str, n
             f"{name}/images": np.array([str(video.images[frame]) for frame in person.frame]),
             f"{name}/box": np.concatenate([crops.center - crops.size / 2, crops.size], axis=1),
             f"{name}/joints": person.keypoints,
-            f"{name}/{spec['variant']}/heatmaps": np.round(255 * heatmaps.clip(0, 1)).astype(np.uint8),
-            f"{name}/{spec['variant']}/joints": crops.located(rows, heatmaps)[0].astype(np.float32),
+            f"{name}/{spec.variant}/heatmaps": np.round(255 * heatmaps.clip(0, 1)).astype(np.uint8),
+            f"{name}/{spec.variant}/joints": crops.located(rows, heatmaps)[0].astype(np.float32),
         }
     return arrays
 

@@ -14,6 +14,7 @@ from models.lifting.lifter import Lifter
 from models.lifting.scan import ScanOperator
 from models.ssm.attention import scan_attention
 from models.ssm.inputs import ScanInputs
+from studies.recipes import RunSpec
 from training.batches import model_inputs
 from training.checkpoints import load_weights, save_arrays
 from training.run import build_model
@@ -21,7 +22,7 @@ from training.run import build_model
 CLIPS = 8  # averaged over: one clip is an anecdote
 
 
-def write_ssm_maps(spec: dict, weights: Path, data: Path, path: Path) -> None:
+def write_ssm_maps(spec: RunSpec, weights: Path, data: Path, path: Path) -> None:
     """Write `joint_map` (J, J) and `frame_map` (T, T), means over clips spread evenly over the test split."""
     model = build_model(spec)
     model.load_state_dict(load_weights(weights))

@@ -12,6 +12,7 @@ import numpy as np
 
 from base.files import read_arrays, write_rows
 from studies.predictions import FILE
+from studies.recipes import RunSpec
 from training.lifting import train_lifting
 from training.provenance import device_name, revision
 from workflow.measuring.lifting_scores import COMPARED, LiftingJudge
@@ -35,7 +36,7 @@ class Floor:
     revision: str
 
 
-def write_noise(spec: dict, data: Path, path: Path) -> None:
+def write_noise(spec: RunSpec, data: Path, path: Path) -> None:
     """Train the run that `spec` describes twice on prepared data and write the differences, a row a metric."""
     with tempfile.TemporaryDirectory() as folder:
         runs = [Path(folder, name, "seed0") for name in ("first", "second")]

@@ -13,8 +13,8 @@ import numpy as np
 
 from base.files import write_arrays, write_rows
 from studies.measurements import CONDITION, Measurement
-from studies.paper import PAPER
 from studies.predictions import read_predictions
+from studies.scales import PAPER
 
 
 class Group(NamedTuple):

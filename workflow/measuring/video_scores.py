@@ -7,6 +7,7 @@ import numpy as np
 
 from datasets.video.joints import JHMDB
 from datasets.video.videos import Videos, fold_of
+from studies.data import Boxes
 from studies.predictions import JOINTS, SCORES
 from training.scoring import person_pck, video_ap
 from workflow.measuring.scores import Run, Score
@@ -28,15 +29,15 @@ class VideoJudge:
 
     def judge(self, run: Run, judged: str, answers: Mapping[str, np.ndarray]) -> list[Score]:
         """Every metric of persons in the boxes that `judged` names."""
-        videos, (split, _, boxes) = self.videos(run), judged.partition("+")
-        sequences, persons = videos.sequences(split), videos.persons(split, boxes.partition("+")[0])
+        videos, boxes = self.videos(run), Boxes.parse(judged)
+        sequences, persons = videos.sequences(boxes.split), videos.persons(boxes.split, boxes.kind)
         if videos.joints is JHMDB:
             protocol, arrays = "jhmdb-person", (persons, answers[JOINTS])
             scored = person_pck(*arrays, resampled=True)
         else:
             protocol, arrays = "poseval", (sequences, persons, answers[JOINTS], answers[SCORES])
             scored = video_ap(*arrays, resampled=True)
-        convention = f"{protocol}+{boxes}/{split}"
+        convention = f"{protocol}+{boxes.in_split}/{boxes.split}"
         return [
             Score(metric, score.value, "%", convention, resamples=score.resamples, clusters=len(sequences))
             for metric, score in scored.items()

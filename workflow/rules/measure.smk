@@ -1,14 +1,24 @@
+rule efficiency:
+    input:
+        EFFICIENCY,
+    localrule: True
+
+
+def score_runs(experiment):
+    return made(runs_of(experiment))
+
+
 rule score:
     input:
-        runs=score_runs,
-        data="data/prepared/{dataset}",
-        sources=score_sources,
+        runs=of_experiment(score_runs),
+        data=PREPARED,
+        sources=of_data(lambda d: closure(f"workflow.measuring.{d.kind}_scores")),
     output:
-        scores=SCORES,
-        resamples=RESAMPLES,
-        groups=f"{EXPERIMENT}/groups.csv",
+        scores=PLACES.scores,
+        resamples=PLACES.resamples,
+        groups=PLACES.groups,
     log:
-        "results/logs/score-{dataset}-{variant}-{recipe}.log",
+        f"{LOGS}/score-{{dataset}}-{{variant}}-{{recipe}}.log",
     resources:
         mem_mb=2000,
         runtime=10,
@@ -16,15 +26,20 @@ rule score:
         "../scripts/score.py"
 
 
+def family_definitions(wildcards):
+    """What studies/variants.yaml says of a family: counted again where that changes."""
+    return [variant(name) for name in PLAN.families[wildcards.family]]
+
+
 # One process a family: importing torch costs more than counting a model.
 rule count:
     input:
-        sources=family_sources,
+        sources=lambda wildcards: inputs.family_sources(PLAN, wildcards.family),
     output:
-        counts="results/efficiency/{family}-counts.csv",
-        excluded="results/efficiency/{family}-excluded.csv",
+        counts=COUNTS,
+        excluded=EXCLUDED,
     log:
-        "results/logs/count-{family}.log",
+        f"{LOGS}/count-{{family}}.log",
     resources:
         mem_mb=2000,
         runtime=20,
@@ -41,15 +56,16 @@ rule parts:
     input:
         sources=closure("workflow.measuring.parts"),
     output:
-        multiext("results/efficiency/parts", ".csv", ".md"),
+        PARTS,
+        PARTS.replace(".csv", ".md"),
     log:
-        "results/logs/parts.log",
+        f"{LOGS}/parts.log",
     resources:
         mem_mb=2000,
         runtime=10,
     params:
         variant="glsmamba-b",
-        definition=resolve_variants()["glsmamba-b"],
+        definition=variant("glsmamba-b"),
     script:
         "../scripts/count_parts.py"
 
@@ -57,11 +73,11 @@ rule parts:
 # Timed alone: it asks for more cores than there are, gets all of them, and so nothing else runs beside it.
 rule speed:
     input:
-        sources=family_sources,
+        sources=lambda wildcards: inputs.family_sources(PLAN, wildcards.family),
     output:
-        "results/efficiency/{family}-speed.csv",
+        SPEED,
     log:
-        "results/logs/time-{family}.log",
+        f"{LOGS}/time-{{family}}.log",
     threads: 256
     resources:
         mem_mb=8000,
@@ -69,11 +85,11 @@ rule speed:
     params:
         variants=lookup("{family}", within=TIMED),
         definitions=family_definitions,
-        runs=PLAN.config["timing"]["runs"],
-        warmup=PLAN.config["timing"]["warmup"],
-        wanted=PLAN.config["timing"]["threads"],
-        weighed=PLAN.config["timing"]["variants"],
-        backend=PLAN.config["backend"],
+        runs=CONFIG.timing.runs,
+        warmup=CONFIG.timing.warmup,
+        wanted=CONFIG.timing.threads,
+        weighed=CONFIG.timing.variants,
+        backend=CONFIG.backend,
     script:
         "../scripts/measure_speed.py"
 
@@ -82,9 +98,9 @@ rule scan_orders:
     input:
         sources=closure("models.ssm.orders"),
     output:
-        "results/efficiency/scan_orders.npz",
+        SCAN_ORDERS,
     log:
-        "results/logs/scan_orders.log",
+        f"{LOGS}/scan_orders.log",
     resources:
         mem_mb=1000,
         runtime=5,
@@ -94,18 +110,20 @@ rule scan_orders:
 
 rule ssm_maps:
     input:
-        data="data/prepared/{dataset}",
-        weights=f"{RUN}/{LOOKED_INTO}",
-        sources=map_sources,
+        data=PREPARED,
+        weights=f"{PLACES.run}/{LOOKED_INTO}",
+        sources=lambda wildcards: closure(
+            "workflow.measuring.maps", variant(wildcards.variant).module
+        ),
     output:
-        f"{RUN}/ssm_maps.npz",
+        f"{PLACES.run}/ssm_maps.npz",
     log:
-        f"{RUN}/ssm_maps.log",
+        f"{PLACES.run}/ssm_maps.log",
     resources:
         mem_mb=4000,
         runtime=10,
     params:
-        spec=run_spec,
+        spec=lambda wildcards: PLAN.spec(experiment_of(wildcards), int(wildcards.seed)),
     script:
         "../scripts/ssm_maps.py"
 
@@ -113,20 +131,21 @@ rule ssm_maps:
 # What trained networks see in two clips, for the page that plays them: one process for all.
 rule heatmaps:
     input:
-        data=collect("data/prepared/{dataset}", dataset={e.dataset for e in SEEN}),
-        weights=[f"{run_folder(e, SEEDS[0])}/{LOOKED_INTO}" for e in SEEN],
+        data=collect(PREPARED, dataset={e.dataset for e in WATCHED}),
+        weights=[PLACES.of_run(e, SEEDS[0], LOOKED_INTO) for e in WATCHED],
         sources=closure(
-            "workflow.measuring.heatmaps", *{model_module(e.variant) for e in SEEN}
+            "workflow.measuring.heatmaps",
+            *{variant(e.variant).module for e in WATCHED},
         ),
     output:
-        f"{REPORT}/heatmaps.npz",
+        PLACES.heatmaps,
     log:
-        f"results/logs/heatmaps-{SCALE}-{DATASET}.log",
+        PLACES.log("heatmaps"),
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        specs=[PLAN.spec(e, SEEDS[0]) for e in SEEN],
+        specs=[PLAN.spec(e, SEEDS[0]) for e in WATCHED],
         lenient=lenient,
     script:
         "../scripts/heatmaps.py"
@@ -134,13 +153,13 @@ rule heatmaps:
 
 rule measurements:
     input:
-        scores=scored(SCORES),
+        scores=scored(PLACES.scores),
         efficiency=EFFICIENCY,
         sources=closure("workflow.measuring.measurements"),
     output:
-        f"{REPORT}/measurements.csv",
+        PLACES.measurements,
     log:
-        f"results/logs/measurements-{SCALE}-{DATASET}.log",
+        PLACES.log("measurements"),
     resources:
         mem_mb=1000,
         runtime=5,
@@ -151,14 +170,14 @@ rule measurements:
 # Twice the same net with the same seed: what a device cannot tell apart. Once a device, whatever the scale.
 rule noise:
     input:
-        data=f"data/prepared/{NOISE_EXPERIMENT.dataset}",
+        data=PREPARED.format(dataset=NOISE_EXPERIMENT.dataset),
         sources=closure(
-            "workflow.measuring.noise", model_module(NOISE_EXPERIMENT.variant)
+            "workflow.measuring.noise", variant(NOISE_EXPERIMENT.variant).module
         ),
     output:
         NOISE,
     log:
-        "results/logs/noise.log",
+        f"{LOGS}/noise.log",
     threads: 1
     resources:
         mem_mb=2000,
@@ -171,15 +190,19 @@ rule noise:
 
 rule comparisons:
     input:
-        measurements=f"{REPORT}/measurements.csv",
-        resamples=scored(RESAMPLES),
+        measurements=PLACES.measurements,
+        resamples=scored(PLACES.resamples),
         noise=made([NOISE]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         sources=closure("reports.comparisons"),
     output:
-        report(COMPARISONS, caption="../report/comparisons.rst", category="Comparisons"),
+        report(
+            PLACES.comparisons,
+            caption="../report/comparisons.rst",
+            category="Comparisons",
+        ),
     log:
-        f"results/logs/comparisons-{SCALE}-{DATASET}.log",
+        PLACES.log("comparisons"),
     resources:
         mem_mb=1000,
         runtime=5,

@@ -1,8 +1,5 @@
 # The gate: today's numbers against baselines/quick-cpu.csv. For the configuration as committed, at scale quick.
-BASELINE = "baselines/quick-cpu.csv"
-FINGERPRINTS = "results/efficiency/fingerprints.csv"
-SPEED_RATIOS = "results/efficiency/speed-ratios.csv"
-MODEL_MODULES = sorted({model_module(variant) for variant in resolve_variants()})
+MODEL_MODULES = inputs.all_models()
 
 
 rule fingerprints:
@@ -12,12 +9,12 @@ rule fingerprints:
     output:
         FINGERPRINTS,
     log:
-        "results/logs/fingerprints.log",
+        f"{LOGS}/fingerprints.log",
     resources:
         mem_mb=2000,
         runtime=5,
     params:
-        hyper=scaled_variants(PLAN.config["scales"]["quick"]),
+        hyper=scale_named(QUICK).hyper_of_all(),
         lenient=lenient,
     script:
         "../scripts/fingerprints.py"
@@ -31,7 +28,7 @@ rule speed_ratios:
     output:
         SPEED_RATIOS,
     log:
-        "results/logs/speed-ratios.log",
+        f"{LOGS}/speed-ratios.log",
     threads: 256
     resources:
         mem_mb=4000,
@@ -44,22 +41,23 @@ rule speed_ratios:
 
 rule watched:
     input:
-        f"{REPORT}/measurements.csv",
+        PLACES.measurements,
         NOISE,
         FINGERPRINTS,
         SPEED_RATIOS,
+    localrule: True
 
 
 # Without an output of its own, so that it compares whenever it is asked for. Its table stays when it fails.
 rule regression:
     input:
-        measurements=f"{REPORT}/measurements.csv",
+        measurements=PLACES.measurements,
         fingerprints=FINGERPRINTS,
         speeds=SPEED_RATIOS,
         noise=NOISE,
         baseline=BASELINE,
     log:
-        f"results/logs/regression-{SCALE}-{DATASET}.log",
+        PLACES.log("regression"),
     resources:
         mem_mb=1000,
         runtime=5,

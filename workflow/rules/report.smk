@@ -1,17 +1,15 @@
-CELLS = f"{REPORT}/cells.csv"  # every cell of every table, judged once
-
-
+# Every cell of every table is judged once.
 rule judge:
     input:
-        measurements=f"{REPORT}/measurements.csv",
-        comparisons=made([COMPARISONS]),
+        measurements=PLACES.measurements,
+        comparisons=made([PLACES.comparisons]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         names=NAMES,
         sources=closure("reports.tables.judge"),
     output:
-        CELLS,
+        PLACES.cells,
     log:
-        f"results/logs/judge-{SCALE}-{DATASET}.log",
+        PLACES.log("judge"),
     resources:
         mem_mb=1000,
         runtime=5,
@@ -25,14 +23,14 @@ rule judge:
 # One process for all tables: its imports take longer than writing a table.
 rule tables:
     input:
-        cells=CELLS,
+        cells=PLACES.cells,
         studies=collect("studies/{study}.yaml", study=STUDIES),
         sources=closure("reports.tables.writers"),
     output:
-        reported("table", MADE_TABLES),
+        reported("table", TABLES),
         document=f"{REPORT}/tables/all.tex",
     log:
-        f"results/logs/tables-{SCALE}-{DATASET}.log",
+        PLACES.log("tables"),
     resources:
         mem_mb=1000,
         runtime=5,
@@ -46,22 +44,22 @@ rule tables:
 # One job for all figures as well: its imports take longer than drawing.
 rule figures:
     input:
-        cells=CELLS,
-        measurements=f"{REPORT}/measurements.csv",
-        drawn=made(FIGURE_INPUTS),
+        cells=PLACES.cells,
+        measurements=PLACES.measurements,
+        drawn=made(inputs.figure_inputs(PLAN, PLACES)),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         names=NAMES,
         sources=closure("reports.figures"),
     output:
-        reported("figure", MADE_FIGURES),
+        reported("figure", FIGURES),
     log:
-        f"results/logs/figures-{SCALE}-{DATASET}.log",
+        PLACES.log("figures"),
     threads: 2
     resources:
         mem_mb=1500,
         runtime=10,
     params:
-        figures=[(study, figure.id) for study, figure in PLANNED_FIGURES],
+        figures=list(dict.fromkeys((study, item.id) for study, item, _ in FIGURES)),
         options=REPORT_OPTIONS,
         lenient=lenient,
     script:
@@ -70,27 +68,27 @@ rule figures:
 
 rule site:
     input:
-        cells=CELLS,
-        measurements=f"{REPORT}/measurements.csv",
-        audit=made(AUDIT),
-        tables=made(TABLES),
-        figures=made(FIGURES),
-        orders=made(["results/efficiency/scan_orders.npz"]),
+        cells=PLACES.cells,
+        measurements=PLACES.measurements,
+        audit=made(PLACES.audit),
+        tables=paths(TABLES),
+        figures=paths(FIGURES),
+        orders=made([SCAN_ORDERS]),
         heatmaps=HEATMAPS,
         names=NAMES,
-        docs=DOCS,
+        docs=["README.md", *inputs.documents()],
         sources=closure("reports.site.build"),
     output:
-        folder=directory(SITE),
+        folder=directory(PLACES.site),
     log:
-        f"results/logs/site-{SCALE}-{DATASET}.log",
+        PLACES.log("site"),
     resources:
         mem_mb=1500,
         runtime=5,
     params:
         studies=STUDIES,
         options=REPORT_OPTIONS,
-        scaling=scaling_drawn,
+        scaling=lambda wildcards: inputs.scaling_drawn(),
     script:
         "../scripts/site.py"
 
@@ -98,17 +96,17 @@ rule site:
 # RO-Crate metadata: what each file of the folder is, for machines.
 rule crate:
     input:
-        cells=CELLS,
-        measurements=f"{REPORT}/measurements.csv",
-        audit=made(AUDIT),
-        tables=made(TABLES),
-        figures=made(FIGURES),
-        site=made([SITE]),
+        cells=PLACES.cells,
+        measurements=PLACES.measurements,
+        audit=made(PLACES.audit),
+        tables=paths(TABLES),
+        figures=paths(FIGURES),
+        site=made([PLACES.site]),
         sources=closure("reports.crate"),
     output:
-        CRATE,
+        PLACES.crate,
     log:
-        f"results/logs/crate-{SCALE}-{DATASET}.log",
+        PLACES.log("crate"),
     resources:
         mem_mb=1000,
         runtime=5,
@@ -119,6 +117,12 @@ rule crate:
         "../scripts/crate.py"
 
 
+EVIDENCE_MODELS = [
+    variant(name).module
+    for name in ("posemamba-s", "sasmamba", "glsmamba-b", "tcpformer")
+]
+
+
 # What the audit finds out by running code: small experiments without data. Torch, hence a job of its own.
 rule evidence:
     input:
@@ -126,7 +130,7 @@ rule evidence:
     output:
         EVIDENCE,
     log:
-        "results/logs/evidence.log",
+        f"{LOGS}/evidence.log",
     resources:
         mem_mb=2000,
         runtime=5,
@@ -138,17 +142,17 @@ rule evidence:
 
 rule audit:
     input:
-        cells=CELLS,
-        measurements=f"{REPORT}/measurements.csv",
+        cells=PLACES.cells,
+        measurements=PLACES.measurements,
         evidence=made([EVIDENCE]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         names=[*NAMES, "studies/claims.yaml", "studies/findings.yaml"],
         sources=closure("reports.audit.write"),
     output:
-        AUDIT[:-1],
-        report(AUDIT[-1], caption="../report/audit.rst", category="Audit"),
+        PLACES.audit[:-1],
+        report(PLACES.audit[-1], caption="../report/audit.rst", category="Audit"),
     log:
-        f"results/logs/audit-{SCALE}-{DATASET}.log",
+        PLACES.log("audit"),
     resources:
         mem_mb=1000,
         runtime=5,

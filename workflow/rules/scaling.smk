@@ -1,21 +1,27 @@
 # How time and memory grow with the size of a clip: its frames (lifting) or its tokens (video). No part of `all`, because
 # it takes minutes; the page shows the curves once they are there. A size is timed alone, as the rule `speed` is.
-TOKENS = "results/efficiency/tokens"
+LENGTHS = [27, 81, 243, 729, 2187, 3888]  # frames of the clips of the scaling curve
 TOKEN_COUNTS = [960, 3840, 15360]  # of the clips of the curve on video
+
+
+rule scaling:
+    input:
+        made([f"{curve}.svg" for curve in (FRAMES_CURVE, TOKENS_CURVE)]),
+    localrule: True
 
 
 rule scaling_length:
     input:
         smaller=lambda wildcards: [
-            f"{SCALING}/{length}.csv"
+            f"{FRAMES_CURVE}/{length}.csv"
             for length in LENGTHS
-            if length < int(wildcards.size)  # from which its cost is foretold
+            if length < int(wildcards.size)  # from which its cost is predicted
         ],
         sources=closure("workflow.measuring.scaling", "models.lifting.posemamba"),
     output:
-        f"{SCALING}/{{size}}.csv",
+        f"{FRAMES_CURVE}/{{size}}.csv",
     log:
-        "results/logs/scaling-{size}.log",
+        f"{LOGS}/scaling-{{size}}.log",
     wildcard_constraints:
         size=r"\d+",
     threads: 256
@@ -24,8 +30,8 @@ rule scaling_length:
         runtime=60,
     params:
         curve="frames",
-        definitions=[resolve_variants()["posemamba-s"]["hyper"]],
-        backend=PLAN.config["backend"],
+        definitions=[variant("posemamba-s").hyper],
+        backend=CONFIG.backend,
     script:
         "../scripts/measure_scaling.py"
 
@@ -33,7 +39,7 @@ rule scaling_length:
 use rule scaling_length as scaling_tokens with:
     input:
         smaller=lambda wildcards: [
-            f"{TOKENS}/{count}.csv"
+            f"{TOKENS_CURVE}/{count}.csv"
             for count in TOKEN_COUNTS
             if count < int(wildcards.size)
         ],
@@ -43,25 +49,23 @@ use rule scaling_length as scaling_tokens with:
             "models.video.transformers",
         ),
     output:
-        f"{TOKENS}/{{size}}.csv",
+        f"{TOKENS_CURVE}/{{size}}.csv",
     log:
-        "results/logs/tokens-{size}.log",
+        f"{LOGS}/tokens-{{size}}.log",
     params:
         curve="tokens",
-        definitions=[
-            resolve_variants()[name]["hyper"] for name in ["glsmamba-b", "trans-hr"]
-        ],
-        backend=PLAN.config["backend"],
+        definitions=[variant(name).hyper for name in ["glsmamba-b", "trans-hr"]],
+        backend=CONFIG.backend,
 
 
 rule scaling_curve:
     input:
-        sizes=[f"{SCALING}/{length}.csv" for length in LENGTHS],
+        sizes=[f"{FRAMES_CURVE}/{length}.csv" for length in LENGTHS],
         sources=closure("reports.scaling"),
     output:
-        multiext(SCALING, ".csv", ".md", ".svg", ".png"),
+        multiext(FRAMES_CURVE, ".csv", ".md", ".svg", ".png"),
     log:
-        "results/logs/scaling.log",
+        f"{LOGS}/scaling.log",
     resources:
         mem_mb=1500,
         runtime=5,
@@ -73,11 +77,11 @@ rule scaling_curve:
 
 use rule scaling_curve as tokens_curve with:
     input:
-        sizes=[f"{TOKENS}/{count}.csv" for count in TOKEN_COUNTS],
+        sizes=[f"{TOKENS_CURVE}/{count}.csv" for count in TOKEN_COUNTS],
         sources=closure("reports.scaling"),
     output:
-        multiext(TOKENS, ".csv", ".md", ".svg", ".png"),
+        multiext(TOKENS_CURVE, ".csv", ".md", ".svg", ".png"),
     log:
-        "results/logs/tokens.log",
+        f"{LOGS}/tokens.log",
     params:
         curve="tokens",

@@ -1,93 +1,95 @@
-# The training state lives in STATES, which is no output: Snakemake would delete it before a restart.
+rule train:
+    input:
+        [path for e in PLAN.experiments for path in made(runs_of(e))],
+    localrule: True
+
+
+def job_runs(template):
+    """A run's files; where all seeds are one job, those of all seeds."""
+    return collect(template, seed=SEEDS, allow_missing=True) if TOGETHER else template
+
+
+def start_weights(experiment):
+    """The weights that a network for video starts from: those of its pretrained encoder."""
+    start = PLAN.pretraining(experiment)
+    weights = RUN_FILES[0]
+    return PLACES.of_run(start, PRETRAINED_SEED, weights) if start else []
+
+
+def encoder_features(experiment):
+    """What a network's frozen encoder has seen; nothing for networks that read images."""
+    if not PLAN.reads_features(experiment):
+        return []
+    encoder = PLAN.pretraining(experiment).variant
+    return PLACES.features.format(dataset=experiment.dataset, encoder=encoder)
+
+
+# The training state is no output: Snakemake would delete it before a restart.
 rule train_run:
     input:
-        data="data/prepared/{dataset}",
-        weights=published_weights,
-        sources=run_sources,
+        data=PREPARED,
+        published=of_experiment(lambda e: PLAN.published(e) or []),
+        weights=of_experiment(start_weights),
+        features=of_experiment(encoder_features),
+        sources=of_experiment(lambda e: inputs.run_sources(PLAN, e)),
     output:
-        [job_runs(f"{RUN}/{file}") for file in RUN_FILES],
+        [job_runs(f"{PLACES.run}/{file}") for file in RUN_FILES],
     log:
-        TRAIN_LOG,
+        f"{PLACES.experiment if TOGETHER else PLACES.run}/train.log",
     wildcard_constraints:
-        dataset=LIFTED,
-    threads: PROCESSES
+        recipe=rf"(?!{PRETRAINING}\b)[\w-]+",
+    threads: CONFIG.processes
     resources:
-        mem_mb=run_memory,
-        runtime=run_minutes,
+        # The states of long, wide clips dominate; minutes are a limit for clusters.
+        mem_mb=10000 if SCALE in ("open", "paper") else 2000,
+        runtime={"quick": 30, "paper": 14 * 24 * 60}.get(SCALE, 24 * 60),
     params:
-        spec=job_spec,
-        state=STATES,
-        processes=PROCESSES,
+        # What the runs of a job have in common. The seeds stand in the names of their folders.
+        spec=of_experiment(lambda experiment: PLAN.spec(experiment, seed=None)),
+        state=PLACES.states,
+        processes=CONFIG.processes,
     script:
         "../scripts/train.py"
 
 
 # A network for video starts from an encoder that was trained on single frames: this run, one for all seeds. What leads
 # to it and to the features goes first (priority), because all the networks for video wait for it.
-rule pretrain:
-    input:
-        data="data/prepared/{dataset}",
-        published=published_weights,
-        sources=run_sources,
+use rule train_run as pretrain with:
     output:
-        collect(f"{PRETRAINED}/{{file}}", file=RUN_FILES, allow_missing=True),
+        collect(
+            f"{PLACES.run}/{{file}}",
+            seed=PRETRAINED_SEED,
+            file=RUN_FILES,
+            allow_missing=True,
+        ),
     log:
-        f"{PRETRAINED}/train.log",
+        f"{PLACES.experiment}/seed{PRETRAINED_SEED}/train.log",
     wildcard_constraints:
-        dataset=FILMED,
+        dataset=inputs.FILMED,
         recipe=PRETRAINING,
     priority: 1
-    threads: PROCESSES
-    resources:
-        mem_mb=run_memory,
-        runtime=run_minutes,
-    params:
-        spec=job_spec,
-        state=STATES,
-        processes=PROCESSES,
-    script:
-        "../scripts/train_video.py"
 
 
 rule video_features:
     input:
-        data="data/prepared/{dataset}",
-        weights=encoder_weights,
+        data=PREPARED,
+        weights=lambda wildcards: PLACES.of_run(
+            Experiment.named(wildcards.dataset, wildcards.encoder, PRETRAINING),
+            PRETRAINED_SEED,
+            RUN_FILES[0],
+        ),
         sources=closure("training.features"),
     output:
-        folder=directory(FEATURES),
+        folder=directory(PLACES.features),
     log:
-        "results/logs/features-{dataset}-{encoder}.log",
+        f"{LOGS}/features-{{dataset}}-{{encoder}}.log",
     priority: 1
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        spec=lambda wildcards: PLAN.features(wildcards.dataset, wildcards.encoder),
+        spec=lambda wildcards: PLAN.features(
+            Dataset.parse(wildcards.dataset), wildcards.encoder
+        ),
     script:
         "../scripts/video_features.py"
-
-
-rule train_video:
-    input:
-        data="data/prepared/{dataset}",
-        weights=pretrained_weights,
-        features=encoder_features,
-        sources=run_sources,
-    output:
-        [job_runs(f"{RUN}/{file}") for file in RUN_FILES],
-    log:
-        TRAIN_LOG,
-    wildcard_constraints:
-        dataset=FILMED,
-        recipe=rf"(?!{PRETRAINING}\b)[\w-]+",
-    threads: PROCESSES
-    resources:
-        mem_mb=run_memory,
-        runtime=run_minutes,
-    params:
-        spec=job_spec,
-        state=STATES,
-        processes=PROCESSES,
-    script:
-        "../scripts/train_video.py"

@@ -1,7 +1,10 @@
 from pathlib import Path
 
-from datasets.motion.prepare import prepare
+from datasets.prepare import prepare
+from studies.data import Dataset
+from studies.places import RAW
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    prepare(snakemake.wildcards.dataset, Path(snakemake.output.folder), raw_dir=Path("data/raw"))
+    dataset, folder = Dataset.parse(snakemake.wildcards.dataset), Path(snakemake.output.folder)
+    prepare(dataset, folder, Path(RAW), snakemake.params.form)

@@ -1,11 +1,11 @@
 from pathlib import Path
 
-from studies.video import on_video
+from studies.data import VIDEO, Dataset
 from workflow.measuring.scores import write_scores
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    if on_video(snakemake.wildcards.dataset):
+    if Dataset.parse(snakemake.wildcards.dataset).kind == VIDEO:
         from workflow.measuring.video_scores import VideoJudge as Judge
     else:
         from workflow.measuring.lifting_scores import LiftingJudge as Judge

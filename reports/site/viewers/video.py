@@ -8,9 +8,8 @@ import numpy as np
 from base.errors import InputError
 from datasets.video.annotations import JOINTS
 from reports.arrays import NotThere, read_arrays
-from reports.measurements import Choice
+from reports.measurements import Choice, label_of
 from reports.site.viewers.viewer import Viewer
-from studies.variants import resolve_variants
 
 BONES = (
     ("head_top", "nose"), ("nose", "head_bottom"), ("head_bottom", "right_shoulder"), ("head_bottom", "left_shoulder"),
@@ -37,7 +36,6 @@ def video_view(report: Path, choice: Choice) -> Viewer | None:
     files = {_name(i, t): path for i, clip in enumerate(clips) for t, path in enumerate(frames[clip])}
     if gone := next((path for path in files.values() if not path.is_file()), None):
         raise InputError(f"{gone}: no such frame; delete {report / 'heatmaps.npz'} and run `make` again")
-    labels = {name: variant["label"] for name, variant in resolve_variants().items()}
     shape = arrays[f"{clips[0]}/{networks[0]}/heatmaps"].shape
     return Viewer(
         name="video",
@@ -58,7 +56,7 @@ def video_view(report: Path, choice: Choice) -> Viewer | None:
             "bones": [[JOINTS.index(a), JOINTS.index(b)] for a, b in BONES],
             "size": list(shape[-2:]),
             "clips": [_clip(i, clip, arrays, len(frames[clip])) for i, clip in enumerate(clips)],
-            "networks": [_network(labels.get(name, name), name, clips, arrays) for name in networks],
+            "networks": [_network(label_of(name), name, clips, arrays) for name in networks],
         },
     )
 

@@ -6,8 +6,9 @@ import pytest
 from checkout import ROOT, Checkout, only_error
 
 from base.reading import read_yaml
-from studies.config import checked_config
-from studies.plan import Experiment, make_plan
+from studies.config import Budget, checked_config
+from studies.data import Experiment
+from studies.plan import make_plan
 from workflow.commands import bill, doctor
 from workflow.commands.bill import Cost, describe, over_budget
 
@@ -35,18 +36,16 @@ def test_weights_that_are_frozen_take_room_as_well(elsewhere: Path) -> None:
 
 
 def test_a_budget_is_kept() -> None:
-    experiment = Experiment("human36m-sh", "posemamba-s", "posemamba")
+    experiment = Experiment.named("human36m-sh", "posemamba-s", "posemamba")
     costs = [Cost(experiment, seed, 30.0, 2**30, 2**30) for seed in (0, 1)]
-    assert over_budget(costs, {"hours": 61, "disk_gib": None}) is None
-    assert over_budget(costs, {"hours": 59, "disk_gib": None}) == (
-        "budget.hours: these runs need about 60.0, the budget is 59"
-    )
-    assert "budget.disk_gib: these runs need about 2.0" in over_budget(costs, {"hours": None, "disk_gib": 1})
-    assert "budget.hours" in over_budget(costs, {"hours": float("nan"), "disk_gib": None})
+    assert over_budget(costs, Budget(61, None)) is None
+    assert over_budget(costs, Budget(59, None)) == ("budget.hours: these runs need about 60.0, the budget is 59")
+    assert "budget.disk_gib: these runs need about 2.0" in over_budget(costs, Budget(None, 1))
+    assert "budget.hours" in over_budget(costs, Budget(float("nan"), None))
 
 
 def test_the_bill_says_what_it_needs_what_there_is_and_how_sure_it_is() -> None:
-    experiment = Experiment("human36m-sh", "posemamba-s", "posemamba")
+    experiment = Experiment.named("human36m-sh", "posemamba-s", "posemamba")
     costs = [Cost(experiment, 0, 30.0, 2**30, 2**30), Cost(experiment, 1, 10.0, 2**30, 50 * 2**30, history=True)]
     lines = describe(costs, 1, 65 * 2**30).splitlines()
     assert "40.00 h" in lines[-3]

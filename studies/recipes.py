@@ -1,0 +1,188 @@
+"""How to train: `studies/recipes.yaml` as types, and the full description of a run that follows from it.
+
+What a trained network reads here decides whether it is trained again: a scale's rule and the plan stand elsewhere.
+Imported while Snakemake parses the workflow: nothing heavy may be imported here.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+
+from base.errors import InputError
+from base.reading import ROOT, check_schema, display, nearest, read_yaml
+from studies.data import VIDEO, Boxes, Dataset, Experiment
+
+FILE = ROOT / "studies" / "recipes.yaml"
+BASELINE_RECIPE = "baseline"
+PUBLISHED = "published"  # of weights that are judged as they are
+PRETRAINING = "pretraining"  # makes the encoders that the other recipes for video start from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What all recipes say, as studies/recipes.yaml explains it.
+
+    loss : weight of each term by its name
+    steps : of an epoch; None: as many as the data has
+    schedule : decay (by the epoch, and after milestones) or linear (down to 0 at the last step)
+    hold_out : whether a part of the training data is kept to select epochs by
+    """
+
+    label: str
+    loss: dict[str, float]
+    optimiser: str
+    learning_rate: float
+    weight_decay: float
+    decay: float
+    epochs: int
+    batch: int
+    flip: float
+    flip_test: bool
+    patience: int | None
+    milestones: tuple[int, ...] = ()
+    milestone_decay: float = 1.0
+    steps: int | None = None
+    schedule: str = "decay"
+    precision: str = "float32"
+    accumulate: int = 1
+    hold_out: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiftingRecipe(Recipe):
+    """To lift poses. stride: from one clip to the next, of its length; channels: of the input, whatever the variant."""
+
+    stride: str
+    channels: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crops:
+    """What of a recipe decides how the clips of a person look, as studies/recipes.yaml explains it.
+
+    draws : variations that a frozen encoder sees of each person; None: new ones in every step
+    """
+
+    flip: float
+    rotation: float
+    rotation_chance: float
+    scaling: float
+    half_body: float
+    enlarge: float
+    sigma: float
+    joint_weights: dict[str, float]
+    draws: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoRecipe(Recipe, Crops):
+    """To find poses in videos. neighbours: real, copies of the middle frame, or shuffled in from other videos."""
+
+    neighbours: str
+
+    @property
+    def crops(self) -> Crops:
+        """That part of it: another rate needs no other features."""
+        return Crops(**{field.name: getattr(self, field.name) for field in fields(Crops)})
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """All that decides a run, as `run.json` keeps it.
+
+    seed : None where a description is of all seeds of an experiment
+    hyper : keyword arguments of the variant's class
+    conditions : boxes and neighbours that a network for video is judged on besides `gt-boxes`
+    """
+
+    scale: str
+    dataset: Dataset
+    variant: str
+    recipe_name: str
+    seed: int | None
+    backend: str
+    hyper: dict[str, object]
+    recipe: LiftingRecipe | VideoRecipe
+    conditions: tuple[Boxes, ...] = ()
+
+    @property
+    def experiment(self) -> Experiment:
+        """What the run is one of."""
+        return Experiment(self.dataset, self.variant, self.recipe_name)
+
+    @property
+    def frames(self) -> int:
+        """Of its network's clips; baselines look at one."""
+        return self.hyper.get("frames", 1)
+
+    def as_json(self) -> dict:
+        """For `run.json`: `from_json` gives it back."""
+        conditions = [boxes.in_split for boxes in self.conditions]
+        return asdict(self) | {"dataset": str(self.dataset), "conditions": conditions}
+
+    @classmethod
+    def from_json(cls, written: dict) -> "RunSpec":
+        """Of a run.json. Raises InputError for a data set's name that none can have, TypeError for unknown keys."""
+        dataset = Dataset.parse(written["dataset"])
+        recipe = _typed(written["recipe"], dataset.kind)
+        conditions = tuple(map(Boxes.parse, written.get("conditions", ())))
+        return cls(**written | {"dataset": dataset, "recipe": recipe, "conditions": conditions})
+
+    def __str__(self) -> str:
+        return f"{self.experiment}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class FeaturesSpec:
+    """All that decides what a frozen encoder sees of a data set.
+
+    encoder : the run that pretrained it; crops: how clips look; frames: the most that a network looks at
+    conditions : boxes and neighbours that networks are judged on; selects: whether one of several epochs is selected
+    """
+
+    encoder: RunSpec
+    crops: Crops
+    frames: int
+    conditions: tuple[Boxes, ...]
+    selects: bool
+
+    def as_json(self) -> dict:
+        """For the card of the features."""
+        conditions = [boxes.in_split for boxes in self.conditions]
+        return asdict(self) | {"encoder": self.encoder.as_json(), "conditions": conditions}
+
+
+def recipes(path: str | Path = FILE) -> dict[str, LiftingRecipe | VideoRecipe]:
+    """Every recipe by name, `like` resolved: a mapping given again replaces the inherited one key by key.
+
+    Raises InputError for an unknown or missing key, an unknown recipe behind `like`, or a circle of them.
+    """
+    return _resolved(Path(path))
+
+
+@cache
+def _resolved(path: Path) -> dict[str, LiftingRecipe | VideoRecipe]:
+    written = read_yaml(path)
+    check_schema(written, "recipes", path)
+    resolved = {name: _inherited(name, written, path, ()) for name in written}
+    return {name: _typed(recipe, recipe.get("task")) for name, recipe in resolved.items()}
+
+
+def _inherited(name: str, written: dict[str, dict], path: Path, children: tuple[str, ...]) -> dict:
+    """What a recipe says with what it inherits; `children` are the recipes on the way to it, to notice a circle."""
+    if name in children:
+        circle = " -> ".join([*children, name])
+        raise InputError(f"{display(path)}: {children[0]}.like: goes round in a circle ({circle})")
+    if name not in written:
+        raise InputError(f"{display(path)}: {children[-1]}.like: unknown recipe {name!r}{nearest(name, written)}")
+    own = {key: value for key, value in written[name].items() if key != "like"}
+    if "like" not in written[name]:
+        return own
+    base = _inherited(written[name]["like"], written, path, (*children, name))
+    return base | own | {"loss": base["loss"] | own.get("loss", {})}
+
+
+def _typed(written: dict, kind: str | None) -> LiftingRecipe | VideoRecipe:
+    said = {key: value for key, value in written.items() if key != "task"}
+    said |= {"milestones": tuple(said["milestones"])} if "milestones" in said else {}
+    return (VideoRecipe if kind == VIDEO else LiftingRecipe)(**said)

@@ -1,0 +1,164 @@
+"""What a scale makes of networks and recipes: `studies/scales.yaml` as a type. Its defaults mean "as the paper has it".
+
+Imported while Snakemake parses the workflow: nothing heavy may be imported here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cache
+
+from base.errors import InputError
+from base.reading import ROOT, check_schema, nearest, read_yaml, with_choices
+from studies.data import VIDEO
+from studies.recipes import PRETRAINING, LiftingRecipe, VideoRecipe
+from studies.variants import Variant, resolve_variants
+
+FILE = ROOT / "studies" / "scales.yaml"
+PAPER, QUICK = "paper", "quick"  # scales that the workflow knows by name
+SCALED = {"depth": "depth", "width": "width", "frames": "frames"}
+SCALED |= dict.fromkeys(("central", "coefficients", "stride_in", "stride_out"), "frames")
+DROPPED = ("dropout", "drop_path", "part_drop")
+BLOCKS = ("depth", "global_blocks", "local_blocks")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How networks for video are trained; None: as the recipe says. learning_rate: times the recipe's."""
+
+    epochs: int | None = None
+    steps: int | None = None
+    batch: int | None = None
+    learning_rate: float = 1
+    schedule: str = "decay"
+
+
+@dataclass(frozen=True)
+class VideoScale(Schedule):
+    """A scale for networks that find poses in videos, as studies/scales.yaml explains it."""
+
+    networks: Mapping[str, object] = field(default_factory=dict)
+    families: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    blocks: Fraction = Fraction(1)
+    leave_out: tuple[str, ...] = ()
+    sigma: float | None = None
+    enlarge: float | None = None
+    draws: int | None = None
+    pretraining: Schedule = Schedule()
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of it to do, as studies/scales.yaml explains it."""
+
+    name: str
+    depth: Fraction = Fraction(1)
+    width: Fraction = Fraction(1)
+    frames: Fraction = Fraction(1)
+    drop: float = 1
+    epochs: int | None = None
+    steps: int | None = None
+    learning_rate: float = 1
+    schedule: str = "decay"
+    batch_frames: int | None = None
+    hold_out: bool = False
+    seeds_together: bool = False
+    video: VideoScale = VideoScale()
+
+    def hyper(self, variant: Variant) -> dict[str, object]:
+        """Hyper-parameters of a variant: sizes times the scale's fractions, at least 1, and drop rates times `drop`.
+
+        On video what the scale says of all networks and of the family, and its fraction of the blocks (0 stays 0).
+        """
+        own = variant.hyper
+        if variant.kind == VIDEO:
+            blocks = {key: max(1, round(own[key] * self.video.blocks)) for key in BLOCKS if own.get(key)}
+            return {**own, **self.video.networks, **self.video.families.get(variant.family, {}), **blocks}
+        fractions = {key: getattr(self, size) for key, size in SCALED.items() if key in own}
+        sizes = {key: max(1, int(own[key] * fraction + Fraction(1, 2))) for key, fraction in fractions.items()}
+        return own | sizes | {key: own[key] * self.drop for key in DROPPED if key in own}
+
+    def hyper_of_all(self) -> dict[str, dict[str, object]]:
+        """Hyper-parameters of every variant by its name."""
+        return {name: self.hyper(variant) for name, variant in resolve_variants().items()}
+
+    def lifting_recipe(self, recipe: LiftingRecipe, frames: int) -> LiftingRecipe:
+        """A recipe for clips of `frames` frames; the whole decay of its learning rate is the recipe's own."""
+        epochs = self.epochs or recipe.epochs
+        return replace(
+            recipe,
+            batch=max(1, self.batch_frames // frames) if self.batch_frames else recipe.batch,
+            epochs=epochs,
+            steps=self.steps,
+            learning_rate=recipe.learning_rate * self.learning_rate,
+            decay=recipe.decay ** (recipe.epochs / epochs),
+            schedule=self.schedule,
+            hold_out=self.hold_out,
+        )
+
+    def video_recipe(self, name: str, recipe: VideoRecipe) -> VideoRecipe:
+        """The recipe of that name; milestones come after the same fractions of the schedule as its own."""
+        pretraining = name == PRETRAINING
+        schedule = self.video.pretraining if pretraining else self.video
+        epochs = schedule.epochs or recipe.epochs
+        return replace(
+            recipe,
+            batch=schedule.batch or recipe.batch,
+            epochs=epochs,
+            milestones=tuple(max(1, round(m * epochs / recipe.epochs)) for m in recipe.milestones),
+            steps=schedule.steps,
+            learning_rate=recipe.learning_rate * schedule.learning_rate,
+            schedule=schedule.schedule,
+            sigma=self.video.sigma or recipe.sigma,
+            enlarge=self.video.enlarge or recipe.enlarge,
+            draws=None if pretraining else self.video.draws,
+            hold_out=self.hold_out,
+        )
+
+
+@cache
+def _written() -> dict[str, dict]:
+    written = read_yaml(FILE)
+    check_schema(written, "scales", FILE)
+    return written
+
+
+def scale_names() -> list[str]:
+    """Names of all scales. Raises InputError for a mistake in the file."""
+    return list(_written())
+
+
+def scale_named(name: str, override: Mapping[str, object] | None = None) -> Scale:
+    """A scale, with single values replaced by those of `override`, which has the same keys.
+
+    Raises InputError for an unknown name, and for `like` that names none or leads back to itself.
+    """
+    return _typed(name, with_choices(_inherited(name, ()), override or {}))
+
+
+def _typed(name: str, said: dict) -> Scale:
+    """A scale of what its entry says; epochs and steps are those of all trainings that do not say their own."""
+    lengths = {key: said[key] for key in ("epochs", "steps") if key in said}
+    video = lengths | said.get("video", {})
+    lengths |= {key: video[key] for key in lengths}
+    pretraining = Schedule(**lengths | video.get("pretraining", {}))
+    video |= {"pretraining": pretraining, "leave_out": tuple(video.get("leave_out", ()))}
+    return Scale(name, **_fractions(said) | {"video": VideoScale(**_fractions(video))})
+
+
+def _fractions(said: dict) -> dict:
+    return said | {key: Fraction(said[key]) for key in ("depth", "width", "frames", "blocks") if key in said}
+
+
+def _inherited(name: str, children: tuple[str, ...]) -> dict:
+    """What a scale says with what it inherits; `children` are the scales on the way to it, to notice a circle."""
+    if name not in _written():
+        where = f"studies/scales.yaml: {children[-1]}.like" if children else "scale"
+        raise InputError(f"{where}: unknown scale {name!r}{nearest(name, _written())}")
+    if name in children:
+        circle = " -> ".join([*children, name])
+        raise InputError(f"studies/scales.yaml: {children[0]}.like: goes round in a circle ({circle})")
+    own = {key: value for key, value in _written()[name].items() if key != "like"}
+    if "like" not in _written()[name]:
+        return own
+    return with_choices(_inherited(_written()[name]["like"], (*children, name)), own)

@@ -1,0 +1,161 @@
+"""What the workflow's rules need of a plan: sources, files, and which networks a page shows.
+
+Imported while Snakemake parses the workflow: nothing heavy may be imported here.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from base.closure import closure
+from base.foreign import data_files
+from studies.benchmarks import BENCHMARKS, paper_data
+from studies.data import VIDEO, Dataset, Experiment
+from studies.motions import lifting_data, motions, video_data
+from studies.places import (
+    COUNTS,
+    FETCHED,
+    FRAMES_CURVE,
+    PARTS,
+    PREPARED,
+    RAW,
+    SCAN_ORDERS,
+    SPEED,
+    TOKENS_CURVE,
+    Places,
+)
+from studies.plan import Plan
+from studies.recipes import PRETRAINING
+from studies.types import Figure
+from studies.variants import resolve_variants, variant
+from workflow.failures import FailedJob, Failures
+
+ANNOTATIONS = {".json", ".mat", ".txt"}  # of videos; their frames are many and do not change
+POSES = {".npz", ".pkl", ".mat", ".cdf", ".xml", ".calibration"}
+FRAMES = ("images", "Rename_Images")
+
+
+def names(datasets: Iterable[Dataset]) -> str:
+    """Those data sets and no others, as the constraint of a wildcard."""
+    return "|".join(map(str, datasets))
+
+
+# Who makes which data: the rules prepare, render and convert.
+OURS, RENDERED, PAPERS = (names(datasets()) for datasets in (lifting_data, video_data, paper_data))
+FILMED = names(d for d in [*video_data(), *paper_data()] if d.kind == VIDEO)
+
+
+def raw_files(dataset: Dataset) -> list[str]:
+    """Raw files that prepared data are made of: what was fetched, or of the papers' data what a person put there.
+
+    Data are prepared again when they change; where there are none, the rule says what to do.
+    """
+    if dataset.motion not in BENCHMARKS:
+        source = motions()[dataset.motion].source
+        return [FETCHED.format(source=source)] if source else []
+    folder, kinds = Path(RAW, dataset.motion), ANNOTATIONS if dataset.kind == VIDEO else POSES
+    tops = (top for top in data_files(folder, "*") if top.name not in FRAMES)
+    files = [path for top in tops for path in (data_files(top, "**/*") if top.is_dir() else [top])]
+    return sorted(str(path) for path in files if path.suffix in kinds)
+
+
+def data_sources(dataset: Dataset) -> list[str]:
+    """Code that prepares a data set."""
+    if dataset.motion in BENCHMARKS:
+        module = BENCHMARKS[dataset.motion].module
+        return closure(module) if dataset.kind == VIDEO else closure("datasets.papers.convert", module)
+    if dataset.kind == VIDEO:
+        return closure("datasets.rendered.prepare")
+    return closure("datasets.motion.prepare", motions()[dataset.motion].module)
+
+
+def run_sources(plan: Plan, experiment: Experiment) -> list[str]:
+    """Code whose edit changes what a run computes; the reader of official weights only where it starts from some."""
+    kind = experiment.dataset.kind
+    reader = [f"models.{kind}.official"] if plan.published(experiment) else []
+    return closure(variant(experiment.variant).module, f"training.{kind}", *reader)
+
+
+def family_sources(plan: Plan, family: str) -> list[str]:
+    """Code by which the variants of a family are counted and timed."""
+    modules = {variant(name).module for name in plan.families[family]}
+    return closure("workflow.measuring.efficiency", *sorted(modules))
+
+
+def all_models() -> list[str]:
+    """Modules of all variants."""
+    return sorted({each.module for each in resolve_variants().values()})
+
+
+def chosen(plan: Plan, names: Iterable[str]) -> dict[str, list[str]]:
+    """Family -> those of its variants that are among some names."""
+    among = set(names)
+    return {family: [name for name in variants if name in among] for family, variants in plan.families.items()}
+
+
+def figure_inputs(plan: Plan, places: Places) -> list[str]:
+    """What figures draw besides measurements: scan orders, parts, the map of one run, or prepared data."""
+    figures = (figure for study in plan.studies.values() for figure in study.figures)
+    return sorted({path for figure in figures for path in _drawn(plan, places, figure)})
+
+
+def _drawn(plan: Plan, places: Places, figure: Figure) -> list[str]:
+    if figure.kind in ("scan-orders", "video-scan-orders"):
+        return [SCAN_ORDERS]
+    if figure.kind == "parts":
+        return [PARTS]
+    dataset = plan.dataset_of(figure) if figure.input else None
+    if figure.kind == "ssm-map":
+        experiment = Experiment(dataset, figure.variant, figure.recipe)
+        maps = places.of_run(experiment, plan.config.seeds[0], "ssm_maps.npz")
+        return [maps] if experiment in plan.experiments else []
+    poses = figure.kind.startswith("poses") and dataset in plan.datasets
+    return [PREPARED.format(dataset=dataset)] if poses else []
+
+
+def documents() -> list[str]:
+    """Pages of docs/ and their pictures."""
+    return sorted(map(str, Path("docs").rglob("*.*")))
+
+
+def scaling_drawn() -> list[int]:
+    """When the scaling curves were drawn, for the page to be made again after that.
+
+    They are no input of the page, or the page would have them measured.
+    """
+    drawings = (Path(f"{curve}.svg") for curve in (FRAMES_CURVE, TOKENS_CURVE))
+    return [path.stat().st_mtime_ns if path.is_file() else 0 for path in drawings]
+
+
+def watched_networks(plan: Plan) -> list[Experiment]:
+    """Of each family on video the planned network with most frames: the page of videos plays their heatmaps."""
+    longest: dict[str, Experiment] = {}
+    for experiment in plan.experiments:
+        network = variant(experiment.variant)
+        if experiment.dataset.kind != VIDEO or experiment.recipe == PRETRAINING:
+            continue
+        if plan.spec(experiment, None).recipe.neighbours != "real":
+            continue
+        best = longest.get(network.family)
+        if best is None or network.frames > variant(best.variant).frames:
+            longest[network.family] = experiment
+    return list(longest.values())
+
+
+def failure_report(plan: Plan, places: Places, failures: Failures, job: FailedJob) -> dict:
+    """A failed job as reports tell of it (`reports.failures.Failure`), with what it left without numbers."""
+    lost = {
+        (str(e.dataset), e.variant, e.recipe, seed)
+        for e in plan.experiments
+        for seed in plan.config.seeds
+        if job in map(failures.cause, (places.of_run(e, seed), places.of_experiment(places.scores, e)))
+    }
+    uncounted = {
+        kind: [
+            name
+            for family, variants in plan.families.items()
+            if failures.cause(template.format(family=family)) == job
+            for name in variants
+        ]
+        for kind, template in (("counts", COUNTS), ("speed", SPEED))
+    }
+    return {"job": job.name, "log": job.log, "why": job.why, "runs": sorted(lost), **uncounted}
