@@ -5,8 +5,7 @@ Targets: all, tables, figures, audit, site, regression, efficiency, scaling, tra
 
 from workflow import hooks
 
-# Snakemake's `config` holds here what was chosen on its command line.
-PLAN = hooks.open_plan(config)
+PLAN = hooks.open_plan(config)  # what was chosen on the command line
 
 
 report: "workflow/report/workflow.rst"

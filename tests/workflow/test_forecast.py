@@ -228,7 +228,8 @@ def test_forecasts_are_within_a_factor_of_two_of_what_happens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
 ) -> None:
     """Short runs of four kinds, by the seconds that this process computes; docs/forecasts.md has runs of minutes."""
-    from training.lifting import train_lifting
+    from training.job import Job
+    from training.run import train
 
     monkeypatch.chdir(tmp_path)
     prepare("synthetic-sh-like", tmp_path / "data/prepared/synthetic-sh-like")
@@ -237,8 +238,13 @@ def test_forecasts_are_within_a_factor_of_two_of_what_happens(
     ratios = {}
     for e in (e for e, seed in unfinished(mine) if seed == 0 and e.dataset == MLP.dataset):
         began = time.process_time()
-        train_lifting(
-            mine.spec(e, 0), Path("data/prepared", str(e.dataset)), tmp_path / e.variant, tmp_path / "state" / e.variant
+        train(
+            Job(
+                mine.spec(e, 0),
+                Path("data/prepared", str(e.dataset)),
+                tmp_path / e.variant,
+                tmp_path / "state" / e.variant,
+            )
         )
         ratios[e.variant, e.recipe] = forecast.run(e).seconds / (time.process_time() - began)
     assert len(ratios) >= 4

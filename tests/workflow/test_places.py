@@ -267,11 +267,11 @@ def test_the_doctor_says_where_caches_and_temporary_files_cannot_go(monkeypatch:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("TMPDIR", "/nonexistent")
     monkeypatch.setattr(tempfile, "tempdir", None)
-    told = {finding.what: finding for finding in doctor._kept()}
-    assert "the home folder cannot be written" in told["home"].found
-    assert "TMPDIR=/nonexistent cannot be written; they go to /" in told["temporary files"].found
+    told = {finding.what: finding for finding in doctor._caches()}
+    assert "the home folder cannot be written" in told["home"].says
+    assert "TMPDIR=/nonexistent cannot be written; they go to /" in told["temporary files"].says
     monkeypatch.setattr(doctor, "temporary_folder", lambda: None)
-    assert {f.what: f.state for f in doctor._kept()}["temporary files"] == "WRONG"
+    assert {f.what: f.state for f in doctor._caches()}["temporary files"] == "WRONG"
 
 
 @pytest.mark.parametrize("folder", [".snakemake/metadata", "results/logs"])

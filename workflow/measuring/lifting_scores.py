@@ -30,14 +30,14 @@ class LiftingJudge:
         split = self.splits[judged]
         return [
             score
-            for protocol, (values, clusters) in protocol_values(answers[JOINTS], split, run.clip).items()
+            for protocol, (values, clusters) in protocol_values(answers[JOINTS], split, run.spec.frames).items()
             for score in _scores(f"{protocol}/{judged}", values, clusters)
         ]
 
     def amounts(self, run: Run) -> tuple[int, int]:
         """Frames."""
         test = self.splits["test"].frames
-        held_out = 0 if run.hold_out else run.frames.get("val", 0)
+        held_out = 0 if run.spec.recipe.hold_out else run.frames.get("val", 0)
         return run.frames["train"] + held_out, int(test["valid"].sum()) if "valid" in test else len(test)
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from base.files import read_arrays, write_rows
 from studies.predictions import FILE
 from studies.recipes import RunSpec
-from training.lifting import train_lifting
+from training.job import Job
 from training.provenance import device_name, revision
+from training.run import train
 from workflow.measuring.lifting_scores import COMPARED, LiftingJudge
 from workflow.measuring.scores import Run, scores
 
@@ -41,7 +42,7 @@ def write_noise(spec: RunSpec, data: Path, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = [Path(folder, name, "seed0") for name in ("first", "second")]
         for run in runs:
-            train_lifting(spec, data, run, run.parent / "state")
+            train(Job(spec, data, run, run.parent / "state"))
         write_rows(path, Floor, floors(*runs, data))
 
 
@@ -55,7 +56,7 @@ def floors(first: Path, second: Path, data: Path) -> list[Floor]:
         for folder in (first, second)
     ]
     pairs = [[by_metric[metric] for by_metric in scored] for metric in COMPARED]
-    same = {"protocol": PROTOCOL, "variant": run.variant, "scale": run.scale, "same_bytes": equal}
+    same = {"protocol": PROTOCOL, "variant": run.spec.variant, "scale": run.spec.scale, "same_bytes": equal}
     return [
         Floor(device_name(), a.metric, abs(a.value - b.value), a.unit, **same, revision=revision()) for a, b in pairs
     ]

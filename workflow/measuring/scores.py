@@ -5,7 +5,7 @@ Each kind of data has a judge: `workflow.measuring.lifting_scores`, `workflow.me
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -13,7 +13,9 @@ import numpy as np
 
 from base.files import write_arrays, write_rows
 from studies.measurements import CONDITION, Measurement
+from studies.places import RUN_JSON
 from studies.predictions import read_predictions
+from studies.recipes import RunSpec
 from studies.scales import PAPER
 
 
@@ -60,52 +62,32 @@ class GroupRow:
 class Run:
     """A finished run, as its `run.json` has it.
 
-    selected : selection -> the epoch that it chose
-    clip : frames of the network's clips; of baselines, which look at one, 1
-    epochs, steps : of its recipe; hold_out : whether data was kept from training to select by
-    frames : how much of each split it saw
+    selected : selection -> the epoch that it chose; frames : how much of each split it saw
     """
 
     folder: Path
-    scale: str
-    dataset: str
-    variant: str
-    recipe: str
-    seed: int
+    spec: RunSpec
+    selected: Mapping[str, int]
+    frames: Mapping[str, int]
     device: str
     revision: str
-    selected: Mapping[str, int]
-    clip: int = 1
-    epochs: int = 0
-    steps: int = 0
-    hold_out: bool = True
-    frames: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> "Run":
         """The run that a folder holds."""
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        spec, recipe = record["spec"], record["spec"].get("recipe", {})
-        return cls(
-            folder,
-            **{key: spec[key] for key in ("scale", "dataset", "variant", "seed")},
-            recipe=spec["recipe_name"],
-            device=record["hardware"]["device"],
-            revision=record["revision"],
-            selected={selection: chosen["epoch"] for selection, chosen in record["selected"].items()},
-            clip=spec.get("hyper", {}).get("frames", 1),
-            **{key: recipe[key] for key in ("epochs", "steps", "hold_out") if key in recipe},
-            frames=record.get("frames", {}),
-        )
+        written = json.loads((folder / RUN_JSON).read_text(encoding="utf-8"))
+        selected = {selection: chosen["epoch"] for selection, chosen in written["selected"].items()}
+        device, revision = written["hardware"]["device"], written["revision"]
+        return cls(folder, RunSpec.from_json(written["spec"]), selected, written["frames"], device, revision)
 
     def measurement(self, metric: str, value: float | None, unit: str, convention: str) -> Measurement:
         """A number of this run."""
         return Measurement(
-            scale=self.scale,
-            dataset=self.dataset,
-            variant=self.variant,
-            recipe=self.recipe,
-            seed=self.seed,
+            scale=self.spec.scale,
+            dataset=str(self.spec.dataset),
+            variant=self.spec.variant,
+            recipe=self.spec.recipe_name,
+            seed=self.spec.seed,
             metric=metric,
             value=value,
             unit=unit,
@@ -139,9 +121,9 @@ def scores(run: Run, judge: Judge) -> Iterator[Score]:
 
 def conditions(run: Run, judge: Judge) -> Iterator[Measurement]:
     """How much data and training was behind a run at scale `paper`: a number made with less is not the paper's."""
-    if run.scale == PAPER:
+    if run.spec.scale == PAPER:
         train, test = judge.amounts(run)
-        amounts = {"train": train, "test": test, "epochs": run.epochs, "steps": run.steps}
+        amounts = {"train": train, "test": test, "epochs": run.spec.recipe.epochs, "steps": run.spec.recipe.steps}
         for convention, value in amounts.items():
             yield run.measurement(CONDITION, value, "", convention)
 
@@ -158,9 +140,11 @@ def write_scores(folders: Sequence[Path], judge: Judge, path: Path) -> None:
     for run in map(Run.read, folders):
         for score in scores(run, judge):
             measurements.append(run.measurement(score.metric, score.value, score.unit, score.convention))
-            groups += [GroupRow(run.seed, score.convention, score.metric, score.unit, *group) for group in score.groups]
+            groups += [
+                GroupRow(run.spec.seed, score.convention, score.metric, score.unit, *group) for group in score.groups
+            ]
             if score.resamples is not None:
-                resamples[f"{run.seed}/{score.convention}/{score.metric}"] = np.float32(score.resamples)
+                resamples[f"{run.spec.seed}/{score.convention}/{score.metric}"] = np.float32(score.resamples)
                 resamples[f"clusters/{score.convention}"] = np.array(score.clusters)
         measurements += conditions(run, judge)
     write_rows(path, Measurement, measurements)

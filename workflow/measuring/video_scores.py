@@ -22,9 +22,9 @@ class VideoJudge:
 
     def videos(self, run: Run) -> Videos:
         """Those of the run's fold."""
-        fold = fold_of(run.seed)
+        fold = fold_of(run.spec.seed)
         if fold not in self._folds:
-            self._folds[fold] = Videos(self.data, seed=run.seed)
+            self._folds[fold] = Videos(self.data, seed=run.spec.seed)
         return self._folds[fold]
 
     def judge(self, run: Run, judged: str, answers: Mapping[str, np.ndarray]) -> list[Score]:

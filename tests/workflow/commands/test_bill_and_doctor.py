@@ -85,10 +85,10 @@ def test_missing_data_and_broken_data_are_wrong_with_a_remedy(monkeypatch: pytes
     findings = doctor.examine(mine, tmp_path / "raw", tmp_path / "prepared")
     found = {finding.what: finding for finding in findings}
     assert found["Human3.6M"].state == "WRONG"
-    assert "make data of=human36m" in found["Human3.6M"].found
+    assert "make data of=human36m" in found["Human3.6M"].says
     assert "MPI-INF-3DHP" not in found
     assert found["human36m-gt"].state == "WRONG"
-    assert "card.json: is missing" in found["human36m-gt"].found
+    assert "card.json: is missing" in found["human36m-gt"].says
     assert "2 to mend first: Human3.6M, human36m-gt" in doctor.report(findings)
     (tmp_path / "raw/human36m/h36m_sh_conf_cam_source_final.pkl").write_bytes(b"x")
     assert states(doctor.examine(mine, tmp_path / "raw", tmp_path / "none"))["Human3.6M"] == "ok"
@@ -100,11 +100,11 @@ def test_weights_that_no_run_uses_are_noted(monkeypatch: pytest.MonkeyPatch, tmp
     (tmp_path / "a").touch()
     mine = plan(scale="paper", studies=["posemamba"], weights=weights)
     notes = [f for f in doctor.examine(mine, tmp_path, tmp_path) if f.what.startswith("weights")]
-    assert [note.found.split(" on ")[0] for note in notes] == ["not used: no selected table asks for glsmamba-b"]
+    assert [note.says.split(" on ")[0] for note in notes] == ["not used: no selected table asks for glsmamba-b"]
 
 
 def test_another_version_than_the_pinned_one_is_noted(elsewhere: Path) -> None:
     (elsewhere / "requirements.txt").write_text("numpy==0.1\nno-such-package==2.0  # why\n")
     found = {finding.what: finding for finding in doctor.examine(plan(), elsewhere, elsewhere)}["packages"]
     assert found.state == "note"
-    assert "(pinned 0.1), no-such-package missing (pinned 2.0)" in found.found
+    assert "(pinned 0.1), no-such-package missing (pinned 2.0)" in found.says

@@ -14,11 +14,14 @@ from datasets.lifting import load
 from datasets.normalise import normalise_labels
 from datasets.writing import CapturedSequence, write_split
 from metrics.protocols import METRICS
+from studies.data import Dataset
 from studies.measurements import COLUMNS, Measurement
+from studies.recipes import RunSpec, recipes
 from workflow.measuring.lifting_scores import COMPARED, LiftingJudge, protocol_values
 from workflow.measuring.measurements import collect_measurements
 from workflow.measuring.scores import Run, scores, write_scores
 
+SPEC = RunSpec("quick", Dataset.parse("synthetic-gt"), "v", "r", 3, "auto", {}, recipes()["posemamba"])
 FRAMES, WIDTH, FACTOR, ACTIONS = 81, 1000, 2.0, ["Walking", "Posing", "Posing"]
 
 
@@ -81,8 +84,9 @@ def run_of(folder: Path, **poses: np.ndarray) -> Path:
     """A run folder; poses: (N, 17, 3) of the test split, by selection."""
     folder.mkdir(parents=True)
     record = {
-        "spec": {"scale": "quick", "dataset": "d", "variant": "v", "seed": 3, "recipe_name": "r"},
+        "spec": SPEC.as_json(),
         "selected": {"last": {"epoch": 2}, "best_val": {"epoch": 1}, "best_test": {"epoch": 2}},
+        "frames": {"train": 1, "test": 1},
         "revision": "abc",
         "hardware": {"device": "cpu"},
     }
@@ -103,7 +107,7 @@ def test_an_experiment_becomes_a_row_a_metric_protocol_and_selection(data: Path,
     assert len(rows) == protocols * 3 * len(METRICS)
     assert set(rows["convention"]) >= {f"human36m/test/{s}" for s in ("last", "best_val", "best_test")}
     identities = rows[["scale", "dataset", "variant", "recipe", "seed", "device", "run", "revision"]].drop_duplicates()
-    assert identities.values.tolist() == [["quick", "d", "v", "r", 3, "cpu", str(run), "abc"]]
+    assert identities.values.tolist() == [["quick", "synthetic-gt", "v", "r", 3, "cpu", str(run), "abc"]]
 
     groups = pd.read_csv(tmp_path / "groups.csv")
     mine = groups[(groups["convention"] == "human36m/test/last") & (groups["metric"] == "mpjpe")]

@@ -1,0 +1,72 @@
+"""Scales: a new one is an entry, what it leaves out is as the paper has it, and mistakes end in one line."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import yaml
+
+from base.errors import InputError
+from studies import scales
+from studies.config import read_config
+from studies.data import Experiment
+from studies.plan import make_plan
+from studies.recipes import recipes
+from studies.scales import Scale, scale_named
+from studies.variants import resolve_variants
+
+NEW = {"like": "quick", "steps": 7, "video": {"draws": 1, "pretraining": {"steps": 9}}}
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of scales with one more entry, `small`."""
+    path = tmp_path / "scales.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(scales.FILE.read_text()) | {"small": NEW}))
+    monkeypatch.setattr(scales, "FILE", path)
+    monkeypatch.setattr(scales, "_written", scales._written.__wrapped__)
+    return path
+
+
+def test_a_new_scale_is_one_entry(written: Path) -> None:
+    plan = make_plan(read_config(["scale=small", "studies=posemamba,glsmamba"]))
+    lifted = plan.spec(Experiment.named("synthetic-gt", "mlp", "baseline"), 0)
+    assert (lifted.scale, lifted.recipe.steps, lifted.recipe.epochs) == ("small", 7, 2)
+    filmed = plan.spec(Experiment.named("video-synthetic", "glsmamba-b", "glsmamba"), 0)
+    assert (filmed.recipe.steps, filmed.recipe.draws, filmed.recipe.batch) == (30, 1, 8)
+    start = plan.spec(plan.pretraining(filmed.experiment), 0)
+    assert (start.recipe.steps, start.recipe.draws, start.recipe.batch) == (9, None, 32)
+
+
+def test_what_a_scale_leaves_out_is_as_the_paper_has_it() -> None:
+    assert scale_named("paper") == Scale("paper")
+    posemamba, video = recipes()["posemamba"], recipes()["glsmamba"]
+    for variant in resolve_variants().values():
+        assert Scale("paper").hyper(variant) == variant.hyper
+    scaled = Scale("paper").lifting_recipe(posemamba, 243)
+    assert (scaled.epochs, scaled.batch, scaled.decay, scaled.learning_rate) == (
+        posemamba.epochs, posemamba.batch, posemamba.decay, posemamba.learning_rate
+    )  # fmt: skip
+    assert Scale("paper").video_recipe("glsmamba", video).milestones == video.milestones
+
+
+def test_a_trial_shortens_every_training_that_says_no_length_of_its_own() -> None:
+    paper, quick = (scale_named(name, {"epochs": 1, "depth": "1/2"}) for name in ("paper", "quick"))
+    assert (paper.epochs, paper.video.epochs, paper.video.pretraining.epochs) == (1, 1, 1)
+    assert (quick.depth, quick.video.steps, quick.video.pretraining.steps) == (Fraction(1, 2), 30, 800)
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"like": "quik"}, "small.like: unknown scale 'quik'; did you mean 'quick'?"),
+        ({"like": "small"}, "small.like: goes round in a circle (small -> small)"),
+        ({"stpes": 1}, "small: unknown key 'stpes'; did you mean 'steps'?"),
+    ],
+)
+def test_mistakes_end_in_one_line(written: Path, entry: dict, words: str) -> None:
+    written.write_text(yaml.safe_dump(yaml.safe_load(written.read_text()) | {"small": entry}))
+    with pytest.raises(InputError) as error:
+        scale_named("small")
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
