@@ -6,8 +6,9 @@ from datasets.skeletons import BONES, JOINTS, STANDING
 from reports.arrays import NotThere, read_arrays
 from reports.measurements import Choice
 from reports.site.viewers.viewer import Viewer
+from studies.places import SCAN_ORDERS
 
-ORDERS = Path("results/efficiency/scan_orders.npz")
+ORDERS = Path(SCAN_ORDERS)
 DIRECTIONS = ("spatial", "temporal", "spatial, reversed", "temporal, reversed")
 # Scan mode -> (networks, names of its four directions, gather that is added to the spatial ones).
 LIFTING = {

@@ -11,10 +11,11 @@ from metrics.lifting import image_millimetres, mpjpe
 from reports.arrays import NotThere, answered, read_array
 from reports.measurements import Choice, pick, read_measurements
 from reports.site.viewers.viewer import Viewer
+from studies.places import PREPARED_DATA
 from studies.plan import BASELINES
 from studies.predictions import Predicted
 
-PREPARED = Path("data/prepared")
+PREPARED = Path(PREPARED_DATA)
 CLIPS = {"typical": 0.5, "hard": 0.9}  # quantiles of the sequences' errors, by the first variant
 FRAMES = 60  # of a clip
 
