@@ -20,9 +20,10 @@ from reports.site.pages import TEMPLATES, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
 from reports.tables.cell import VERDICTS, count_verdicts, of_table, read_cells
-from reports.tables.layout import CONVENTIONS, SCALES, SELECTIONS, SYMBOLS, View, make_view
+from reports.tables.layout import CONVENTIONS, SELECTIONS, SYMBOLS, View, make_view
 from studies.findings import EFFECTS, KINDS
 from studies.load import load_study
+from studies.scales import scale_named
 from studies.types import Study
 from studies.variants import resolve_variants
 
@@ -169,7 +170,7 @@ def _write(site: Site, file: str, template: str, root: str = "", **values: objec
         "choice": site.choice,
         "page": file,
         "root": root,
-        "scale_meaning": SCALES[site.choice.scale],
+        "scale_meaning": scale_named(site.choice.scale).meaning,
     }
     write_text(site.out / file, render(template, **known, **values))
 
