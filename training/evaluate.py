@@ -9,6 +9,7 @@ from metrics.lifting import average_windows
 from metrics.protocols import Frames, human36m, mpi_inf_3dhp
 from models.lifting.parts import LiftingModel
 from training.batches import mirror, model_inputs
+from training.team import of_device
 
 FRAMES_AT_ONCE = 1024  # frames of a batch at evaluation, whatever the clip length
 
@@ -23,7 +24,7 @@ def predict(model: LiftingModel, split: Split, flip_test: bool) -> np.ndarray:
     the prediction and of the mirrored prediction for the mirrored input, as in MotionBERT's `train.py`.
     """
     model.eval()
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    device = of_device(model.parameters())
     centre = model.emits == "centre"
     inputs, order = model_inputs(split, model.in_channels), split.skeleton.flip_order
     windows = torch.from_numpy(np.asarray(split.windows(model.frames, centre)))

@@ -22,6 +22,7 @@ from studies.recipes import FeaturesSpec
 from training.checkpoints import CHECKSUM, checksum_of_file, load_weights
 from training.clips import SELECT_ON, TAUGHT, Images, Persons, chunks
 from training.run import build_model
+from training.team import of_device
 from training.video import take_pretrained
 
 
@@ -70,7 +71,7 @@ def _training(spec: FeaturesSpec, model: ClipModel, source: Images, part: Path) 
 @torch.no_grad()
 def _encoded(model: ClipModel, clips: Iterable[Tensor]) -> np.ndarray:
     """Features of clips (B, T, 3, H, W), all batches one after the other; raises InputError where float16 has none."""
-    device = next(model.parameters()).device
+    device = of_device(model.parameters())
     seen = (model.encode(batch.flatten(0, 1).to(device)).unflatten(0, batch.shape[:2]).half() for batch in clips)
     features = [batch.cpu().numpy() for batch in seen]
     if not all(np.isfinite(batch).all() for batch in features):

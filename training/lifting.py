@@ -1,9 +1,7 @@
 """Lifting as a task: keypoints in, poses out, P1 in millimetres."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,37 +9,53 @@ from torch import Tensor
 
 import models
 from base.errors import InputError
-from base.foreign import data_files
 from datasets.lifting import Split, load
 from models.layout import IMAGE
 from models.lifting.parts import LiftingModel
-from studies.predictions import Predicted
-from studies.recipes import LiftingRecipe, RunSpec
+from studies.predictions import JOINTS, Predicted
+from studies.recipes import LiftingRecipe
 from training.batches import ClipSet, step_generator
 from training.evaluate import predict, validation_error
+from training.job import Job
 from training.loop import WHOLE, Evaluation, Trainer
 from training.losses import weighted_loss, weighted_terms
-from training.run import digests, fingerprint, start, train, write_run
-from training.team import ALONE, Team
+from training.team import of_device
 
 SPLITS = ("train", "val", "test", "new")
+
+
+def make_task(job: Job, model: LiftingModel) -> "Lifting":
+    """The splits of the job's data; the model gets what has a closed form, or official weights, judged as they are."""
+    splits = {name: load(job.data / name) for name in SPLITS if (job.data / name).is_dir()}
+    task = Lifting(model, splits, job.spec.recipe)
+    model.fit(task.clips.labels)
+    if job.published is not None:
+        if model.layout.space != IMAGE:
+            name, space = type(model).__name__, model.layout.space
+            raise InputError(
+                f"{job.published}: {name} was published to answer in {space}, here it is {IMAGE}: leave it out"
+            )
+        models.load_published(model, job.published).requires_grad_(False)
+    return task
 
 
 class Lifting:
     """Trains on `splits["train"]`; P1 on validation selects, P1 on test is what tables show (`training.loop.Task`)."""
 
+    cards = "*/card.json"
     metric = "mpjpe"
     columns = ("val_mpjpe", "test_mpjpe")
     lower_is_better = True
 
-    def __init__(self, model: LiftingModel, splits: dict[str, Split], recipe: LiftingRecipe) -> None:
-        self.splits, self.recipe = dict(splits), recipe
+    def __init__(self, model: LiftingModel, splits: Mapping[str, Split], recipe: LiftingRecipe) -> None:
+        self.splits, self.recipe = splits, recipe
         self.terms = weighted_terms(recipe.loss)
-        taught = [self.splits["train"]]
-        if not recipe.hold_out and "val" in splits:  # as the papers do: nothing to select by
-            taught.append(self.splits.pop("val"))
-        elif recipe.hold_out and "val" not in splits:
+        if recipe.hold_out and "val" not in splits:
             raise InputError("the data has no split 'val' to select epochs by; say hold_out: false for this scale")
+        # As the papers do where nothing is held out: there is nothing to select by.
+        taught = ["train"] if recipe.hold_out else ["train", "val"]
+        self.judged = ["val", "test"] if recipe.hold_out else ["test"]
+        taught = [splits[name] for name in taught if name in splits]
         self.clips = ClipSet.of(taught, model.frames, Fraction(recipe.stride), model.in_channels)
 
     def epoch(self, seed: int, epoch: int) -> list[Tensor]:
@@ -51,8 +65,8 @@ class Lifting:
     def loss(
         self, model: LiftingModel, rows: Tensor, seed: int, step: int, part: slice = WHOLE
     ) -> tuple[Tensor, dict[str, float]]:
-        """The recipe's loss of a part of a batch of clips."""
-        device = next(model.parameters()).device
+        """The recipe's loss of a part of a batch of clips, over all that the model gives; the last output's terms."""
+        device = of_device(model.parameters())
         inputs, labels = self.clips.batch(rows, self.recipe.flip, step_generator(seed, step), part)
         inputs, labels = inputs.to(device), labels.to(device)
         middle = labels[:, model.frames // 2, None]
@@ -63,66 +77,27 @@ class Lifting:
 
     def evaluate(self, model: LiftingModel) -> Evaluation:
         """P1 on validation, where something is held out, and test, and the predictions for test."""
-        judged = {name: self.splits[name] for name in ("val", "test") if name in self.splits}
-        poses = {name: predict(model, split, self.recipe.flip_test) for name, split in judged.items()}
-        errors = {name: validation_error(poses[name], split, model.frames) for name, split in judged.items()}
-        return Evaluation(errors.get("val"), errors["test"], {"test": torch.from_numpy(poses["test"])})
+        poses = {name: predict(model, self.splits[name], self.recipe.flip_test) for name in self.judged}
+        errors = {name: validation_error(poses[name], self.splits[name], model.frames) for name in self.judged}
+        predictions = {"test": {JOINTS: torch.from_numpy(poses["test"])}}
+        return Evaluation(errors.get("val"), errors["test"], predictions)
 
-    def describe(self, found: Evaluation) -> str:
+    def describe(self, evaluation: Evaluation) -> str:
         """P1 of both."""
-        chosen = "" if found.val is None else f" validation {found.val:.1f} mm,"
-        return f"P1{chosen} test {found.test:.1f} mm"
+        chosen = "" if evaluation.val is None else f" validation {evaluation.val:.1f} mm,"
+        return f"P1{chosen} test {evaluation.test:.1f} mm"
 
+    def frames(self) -> dict[str, int]:
+        """Frames of each split."""
+        return {name: len(split.frames) for name, split in self.splits.items()}
 
-def train_lifting(
-    spec: RunSpec,
-    data: Path,
-    run: Path,
-    state: Path,
-    sources: Sequence[str | Path] = (),
-    published: Path | None = None,
-    team: Team = ALONE,
-) -> None:
-    """Train one run and write its results; a killed training goes on from its state.
-
-    Parameters
-    ----------
-    spec : what to run
-    data : folder with the prepared splits train, val, test and perhaps new
-    run : folder for `weights*.safetensors`, `history.csv`, `predictions.npz`, `run.json`, written at the end
-    state : folder for what a killed training resumes from; no output of the workflow
-    sources : files whose change makes an old state useless
-    published : a file of weights, which are judged as they are instead of training
-    team : the processes that train together
-    """
-    began = time.monotonic()
-    splits = {name: load(data / name) for name in SPLITS if (data / name).is_dir()}
-    model = start(spec)
-    task = Lifting(model, splits, spec.recipe)
-    model.fit(task.clips.labels)
-    if published is not None:
-        if model.layout.space != IMAGE:
-            name, space = type(model).__name__, model.layout.space
-            raise InputError(
-                f"{published}: {name} was published to answer in {space}, here it is {IMAGE}: leave it out"
-            )
-        models.load_published(model, published).requires_grad_(False)
-    inputs = digests([*data_files(data, "*/card.json"), *([published] if published else [])], sources)
-    trainer = train(spec, model, task, state, fingerprint(spec, inputs), team)
-    if not team.leads:
-        return
-    frames = {name: len(split.frames) for name, split in splits.items()}
-    write_run(run, spec, trainer, _predictions(trainer, splits), frames, inputs, began)
-
-
-def _predictions(trainer: Trainer, splits: dict[str, Split]) -> dict[str, np.ndarray]:
-    """Predictions (N, J, 3) of each selection for the test split, and for unseen bodies, by `Predicted.key`."""
-    arrays = {Predicted(s, "test").key(): kept["predictions"]["test"].numpy() for s, kept in trainer.best.items()}
-    answers: dict[int, np.ndarray] = {}  # by epoch: selections may have chosen the same
-    for selection in trainer.best if "new" in splits else ():
-        epoch = trainer.best[selection]["epoch"]
-        if epoch not in answers:
-            trainer.model.load_state_dict(trainer.best[selection]["weights"])
-            answers[epoch] = predict(trainer.model, splits["new"], trainer.recipe.flip_test)
-        arrays[Predicted(selection, "new").key()] = answers[epoch]
-    return arrays
+    def predictions(self, trainer: Trainer) -> dict[str, np.ndarray]:
+        """Poses (N, J, 3) of each selection for the test split, and for unseen bodies, where the data has some."""
+        arrays = trainer.predictions()
+        poses: dict[int, np.ndarray] = {}  # by epoch: selections may have chosen the same
+        for selection, kept in trainer.best.items() if "new" in self.splits else ():
+            if kept.epoch not in poses:
+                trainer.model.load_state_dict(kept.weights)
+                poses[kept.epoch] = predict(trainer.model, self.splits["new"], self.recipe.flip_test)
+            arrays[Predicted(selection, "new").key()] = poses[kept.epoch]
+        return arrays

@@ -5,13 +5,16 @@ It knows nothing of poses: what a batch, a loss and a score are, a `Task` says (
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
+from studies.predictions import Predicted
 from studies.recipes import Recipe
 from training.batches import seed_step
 from training.checkpoints import load_state, save_state
@@ -30,22 +33,34 @@ class Evaluation(NamedTuple):
 
     val, test : the number that selects epochs, on the data to select by (None where there is only one epoch to choose
         from, or nothing was held out) and on the data that tables show
-    predictions : arrays to keep for the selected epochs
+    predictions : arrays to keep for the selected epochs, by what they answer for (a split, or boxes) and by name
     """
 
     val: float | None
     test: float
-    predictions: dict[str, Tensor]
+    predictions: dict[str, dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is left of an epoch that a rule selected: the number that it was selected by, weights and predictions."""
+
+    score: float | None
+    epoch: int
+    weights: dict[str, Tensor]
+    predictions: dict[str, dict[str, Tensor]]
 
 
 class Task(Protocol):
     """What a model is trained for.
 
+    cards : pattern of the files in a folder of data that stand for what is in it
     metric : name of the number in `Evaluation`
     columns : names of the validation and the test number in the history
     terms : names of the loss's terms
     """
 
+    cards: str
     metric: str
     columns: tuple[str, str]
     terms: tuple[str, ...]
@@ -62,16 +77,22 @@ class Task(Protocol):
     def evaluate(self, model: nn.Module) -> Evaluation:
         """Judge a model as it is."""
 
-    def describe(self, found: Evaluation) -> str:
+    def describe(self, evaluation: Evaluation) -> str:
         """An evaluation in words."""
+
+    def frames(self) -> dict[str, int]:
+        """How much data there is, by name."""
+
+    def predictions(self, trainer: "Trainer") -> dict[str, np.ndarray]:
+        """What `predictions.npz` keeps of a finished training (`studies.predictions`)."""
 
 
 class Trainer:
     """Trains `model` in place; every epoch is evaluated.
 
-    After `run`, `history` has a dict an epoch and `best` maps each selection rule to {"score", "epoch", "weights",
-    "predictions"}: `last`, `best_val` (best on the data to select by, if there are any) and `best_test` (best on the
-    data that tables show: what the papers report). A tie keeps the earlier epoch.
+    After `run`, `history` has a row an epoch and `best` what each selection rule kept: `last`,
+    `best_val` (best on the data to select by, if there are any) and `best_test` (best on the data that tables show:
+    what the papers report). A tie keeps the earlier epoch.
 
     Parameters
     ----------
@@ -98,7 +119,7 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self.history: list[dict] = []
         self.losses: dict[str, float] = {}  # sums over the current epoch's steps
-        self.best: dict[str, dict] = {}
+        self.best: dict[str, Kept] = {}
 
     def run(self) -> "Trainer":
         """Train to the end of the recipe, or until patience runs out; a model with nothing to train is evaluated.
@@ -113,6 +134,15 @@ class Trainer:
         while len(self.history) < self.recipe.epochs and not self._impatient():
             self._epoch(len(self.history) + 1)
         return self
+
+    def predictions(self) -> dict[str, np.ndarray]:
+        """The arrays that were kept, by the names that `predictions.npz` gives them."""
+        return {
+            Predicted(selection, judged).key(name): tensor.numpy()
+            for selection, kept in self.best.items()
+            for judged, arrays in kept.predictions.items()
+            for name, tensor in arrays.items()
+        }
 
     def _epoch(self, epoch: int) -> None:
         """The steps of one epoch that are still to do, then its evaluation."""
@@ -185,30 +215,27 @@ class Trainer:
     def _end_epoch(self, epoch: int, rate: float, steps: int = 1) -> None:
         """Evaluate, extend the history, keep the best weights."""
         self._refuse(tensor_fault(self.model.state_dict()), rate, self.step)
-        found = self.task.evaluate(self.model) if self.team.leads else Evaluation(None, None, {})
-        found = found._replace(**dict(zip(("val", "test"), self._agreed(found), strict=True)))
+        evaluation = self.task.evaluate(self.model) if self.team.leads else Evaluation(None, None, {})
+        # The leader's numbers: all processes stop at the same epoch.
+        val, test = self.team.from_leader([evaluation.val, evaluation.test], self._device())
+        evaluation = evaluation._replace(val=val, test=test)
         means = {name: total / steps for name, total in self.losses.items()}
         row = {"epoch": epoch, "step": self.step, "learning_rate": rate} | means
-        self.history.append(row | dict(zip(self.task.columns, (found.val, found.test), strict=True)))
+        self.history.append(row | dict(zip(self.task.columns, (evaluation.val, evaluation.test), strict=True)))
         self.losses = {}
-        self._keep("last", found.test, epoch, found, always=True)
-        if found.val is not None or self.recipe.epochs == 1:  # the only epoch is the best one
-            self._keep("best_val", found.val, epoch, found)
-        self._keep("best_test", found.test, epoch, found)
+        self._keep("last", evaluation.test, epoch, evaluation)
+        if evaluation.val is not None or self.recipe.epochs == 1:  # the only epoch is the best one
+            self._keep("best_val", evaluation.val, epoch, evaluation)
+        self._keep("best_test", evaluation.test, epoch, evaluation)
         left = self.seconds / epoch * (self.recipe.epochs - epoch)
         if self.team.leads:
-            shown = self.task.describe(found)
+            shown = self.task.describe(evaluation)
             self.report(f"epoch {epoch}/{self.recipe.epochs}  {shown}  about {left / 60:.0f} min of training left")
 
-    def _agreed(self, found: Evaluation) -> list[float | None]:
-        """The leader's numbers: all processes stop at the same epoch."""
-        return self.team.from_leader([found.val, found.test], self._device())
-
-    def _keep(self, selection: str, score: float | None, epoch: int, found: Evaluation, always: bool = False) -> None:
-        if always or selection not in self.best or self._better(score, self.best[selection]["score"]):
+    def _keep(self, selection: str, score: float | None, epoch: int, evaluation: Evaluation) -> None:
+        if selection == "last" or selection not in self.best or self._better(score, self.best[selection].score):
             weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
-            kept = {"score": score, "epoch": epoch, "weights": weights, "predictions": found.predictions}
-            self.best[selection] = kept
+            self.best[selection] = Kept(score, epoch, weights, evaluation.predictions)
 
     def _better(self, score: float, than: float) -> bool:
         return score < than if self.task.lower_is_better else score > than
@@ -216,17 +243,16 @@ class Trainer:
     def _impatient(self) -> bool:
         """SasMamba's rule: more than `patience` epochs went by without a better test error."""
         patience = self.recipe.patience
-        return bool(patience and self.history) and len(self.history) - self.best["best_test"]["epoch"] > patience
+        return bool(patience and self.history) and len(self.history) - self.best["best_test"].epoch > patience
 
     def _save(self) -> None:
         self._refuse(tensor_fault(self.model.state_dict()), self.recipe.learning_rate, self.step)
         if not self.team.leads:
             return
-        state = {key: getattr(self, key) for key in ("fingerprint", "step", "seconds", "history", "losses", "best")}
-        save_state(
-            self.state_dir,
-            state | {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()},
-        )
+        state = {key: getattr(self, key) for key in ("fingerprint", "step", "seconds", "history", "losses")}
+        state["best"] = {selection: vars(kept) for selection, kept in self.best.items()}
+        state |= {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
+        save_state(self.state_dir, state)
 
     def _restore(self) -> None:
         state = load_state(self.state_dir, self.fingerprint)
@@ -237,6 +263,7 @@ class Trainer:
             raise InputError(f"{self.state_dir / 'state.pt'}: {fault}; delete the file to start again")
         self.model.load_state_dict(state.pop("model"))
         self.optimiser.load_state_dict(state.pop("optimiser"))
+        self.best = {selection: Kept(**kept) for selection, kept in state.pop("best").items()}
         for key, value in state.items():
             setattr(self, key, value)
         self.report(f"going on after step {self.step} ({len(self.history)} epochs done)")

@@ -1,111 +1,123 @@
-"""One run: train a model for a task with a seed and leave weights, history, predictions and provenance behind."""
+"""One run from beginning to end: `train` tells it in the order in which it happens."""
 
 import csv
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import torch
 
 import models
 from base.errors import InputError
 from base.files import write_text, write_whole
+from base.foreign import data_files
 from models import ssm
+from models.contract import PoseModel
+from studies.predictions import FILE
 from studies.recipes import RunSpec
 from training.batches import seed_step
 from training.checkpoints import save_arrays, save_weights
+from training.job import Job
 from training.loop import SELECTIONS, Task, Trainer
 from training.provenance import provenance
-from training.team import ALONE, Team
+from training.team import ALONE, Team, of_device
 
 WEIGHT_FILES = {"last": "weights.safetensors"} | {s: f"weights-{s}.safetensors" for s in SELECTIONS[1:]}
 
 
-def start(spec: RunSpec) -> torch.nn.Module:
-    """The untrained model of a run, with every random number that follows settled by its seed."""
-    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms, without loading torch.compile
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
-    seed_step(spec.seed, 0)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    print(f"selective scan: {ssm.describe_backend(spec.backend, device)}")
-    return build_model(spec).to(device)
+def train(job: Job, team: Team = ALONE) -> None:
+    """Train a run and write its results; a killed training goes on from its state.
 
-
-def train(
-    spec: RunSpec, model: torch.nn.Module, task: Task, state: Path, fingerprint: str, team: Team = ALONE
-) -> Trainer:
-    """Train to the end; a killed training goes on from its state in the folder `state`.
-
-    Raises InputError naming the run, and what it says of its step, where a number is NaN or infinite.
+    team : the processes that train together; one of them evaluates and writes
+    Raises InputError that names the run, and says what of its step, where a number is NaN or infinite.
     """
+    began = time.monotonic()
+    spec, device = job.spec, "cuda" if torch.cuda.is_available() else "cpu"
+    make_deterministic(spec.seed)
+    print(f"selective scan: {ssm.describe_backend(spec.backend, device)}")
+    model = build_model(spec).to(device)
+    task = make_task(job, model)
+    inputs = Inputs.of([*data_files(job.data, task.cards), *job.starts], job.sources)
+    trainer = Trainer(model, task, spec.recipe, spec.seed, job.state, inputs.fingerprint(spec), team=team)
     try:
-        return Trainer(model, task, spec.recipe, spec.seed, state, fingerprint, team=team).run()
+        trainer.run()
     except InputError as error:
         raise type(error)(f"{spec}: {error}") from None
+    if team.leads:
+        write_run(job, trainer, inputs, began)
 
 
-def write_run(
-    run: Path,
-    spec: RunSpec,
-    trainer: Trainer,
-    predictions: dict[str, np.ndarray],
-    frames: dict[str, int],
-    inputs: dict[str, dict[str, str]],
-    began: float,
-) -> None:
-    """Write `weights*.safetensors`, `history.csv`, `predictions.npz`, `run.json` into the folder `run`.
-
-    frames : how much data each split had; inputs : of `digests`; began : `time.monotonic()` when the run started
-    """
-    for selection, kept in trainer.best.items():
-        save_weights(run / WEIGHT_FILES[selection], kept["weights"])
-    write_whole(run / "history.csv", lambda path: _write_history(path, trainer.history))
-    save_arrays(run / "predictions.npz", predictions)
-    summary = _summary(spec, trainer, frames, time.monotonic() - began) | {"inputs": inputs}
-    write_text(run / "run.json", json.dumps(summary, indent=2) + "\n")
+def make_deterministic(seed: int) -> None:
+    """Let PyTorch refuse what is not deterministic, and start its random numbers from a run's seed."""
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms, without loading torch.compile
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
+    seed_step(seed, 0)
 
 
-def build_model(spec: RunSpec) -> torch.nn.Module:
+def build_model(spec: RunSpec) -> PoseModel:
     """The untrained model of a run."""
     return models.build(spec.variant, **spec.hyper, **models.scan_arguments(spec.variant, spec.backend))
 
 
-def digests(files: Iterable[Path], sources: Sequence[str | Path]) -> dict[str, dict[str, str]]:
-    """What decides a run's numbers besides its specification, as digests by name: `sources` and `data`.
-
-    files : those that stand for the data (a split's card, weights to start from); sources : the source closure
-    """
-    return {
-        "sources": {str(path): _digest(Path(path)) for path in sources},
-        "data": {"/".join(path.parts[-3:]): _digest(path) for path in sorted(files)},
-    }
+def make_task(job: Job, model: PoseModel) -> Task:
+    """The task of the network's kind (training/lifting.py, training/video.py), with its data and weights loaded."""
+    # Imported by its name: an edit of one kind's task concerns no training of the other kind.
+    return import_module(f"training.{model.kind}").make_task(job, model)
 
 
-def fingerprint(spec: RunSpec, inputs: dict[str, dict[str, str]]) -> str:
-    """One digest of the specification and of `digests`: an old training state of another one is useless."""
-    return hashlib.sha256(json.dumps([spec.as_json(), inputs], sort_keys=True).encode()).hexdigest()
+@dataclass(frozen=True)
+class Inputs:
+    """What decides a run's numbers besides its specification, as digests by name."""
+
+    sources: dict[str, str]
+    data: dict[str, str]
+
+    @classmethod
+    def of(cls, files: Iterable[Path], sources: Iterable[str]) -> "Inputs":
+        """files : those that stand for the data (cards, weights to start from); sources : the source closure."""
+        data = {"/".join(path.parts[-3:]): _digest(path) for path in sorted(files)}
+        return cls({str(path): _digest(Path(path)) for path in sources}, data)
+
+    def fingerprint(self, spec: RunSpec) -> str:
+        """One digest of them and of the specification: an old training state of another one is useless."""
+        return hashlib.sha256(json.dumps([spec.as_json(), vars(self)], sort_keys=True).encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def _summary(spec: RunSpec, trainer: Trainer, frames: dict[str, int], seconds: float) -> dict:
-    metric = trainer.task.metric
-    selected = {s: {"epoch": kept["epoch"], metric: kept["score"]} for s, kept in trainer.best.items()}
+def write_run(job: Job, trainer: Trainer, inputs: Inputs, began: float) -> None:
+    """Write `weights*.safetensors`, `history.csv`, `predictions.npz` and, last, `run.json` into the run's folder.
+
+    began : `time.monotonic()` when the run started
+    """
+    for selection, kept in trainer.best.items():
+        save_weights(job.run / WEIGHT_FILES[selection], kept.weights)
+    write_whole(job.run / "history.csv", lambda path: _write_history(path, trainer.history))
+    save_arrays(job.run / FILE, trainer.task.predictions(trainer))
+    summary = _summary(job.spec, trainer, inputs, time.monotonic() - began)
+    write_text(job.run / "run.json", json.dumps(summary, indent=2) + "\n")
+
+
+def _summary(spec: RunSpec, trainer: Trainer, inputs: Inputs, seconds: float) -> dict:
+    metric, device = trainer.task.metric, of_device(trainer.model.state_dict().values())
     return {
         "spec": spec.as_json(),
-        "selected": selected,  # of the split to select by for best_val, of the split that tables show for the others
+        # The score is of the split to select by for best_val, of the split that tables show for the others.
+        "selected": {s: {"epoch": kept.epoch, metric: kept.score} for s, kept in trainer.best.items()},
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
-        "frames": frames,
+        "frames": trainer.task.frames(),
         "steps": trainer.step,
         "processes": trainer.team.size,
         "seconds": {"training": round(trainer.seconds, 2), "whole": round(seconds, 2)},
-        "backend": ssm.backend_in_use(spec.backend, next(iter(trainer.model.state_dict().values())).device.type),
+        "backend": ssm.backend_in_use(spec.backend, device.type),
         **provenance(),
+        "inputs": vars(inputs),
     }
 
 

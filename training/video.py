@@ -5,7 +5,6 @@ training and selects (`best_val`) where there is more than one epoch; the benchm
 show, and what `best_test` selects on.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,14 +19,24 @@ from datasets.video.joints import JHMDB
 from datasets.video.videos import Videos
 from models.video.clips import ClipModel
 from studies.data import Boxes
-from studies.recipes import RunSpec, VideoRecipe
+from studies.predictions import JOINTS, SCORES
+from studies.recipes import VideoRecipe
 from training.batches import shuffled
 from training.checkpoints import load_weights
 from training.clips import SELECT_ON, TABLES_SHOW, TAUGHT, Features, Images, Persons, chunks, seen_as
+from training.job import Job
 from training.loop import WHOLE, Evaluation, Trainer
 from training.losses import heatmap_loss
-from training.run import digests, fingerprint, start, train, write_run
-from training.team import ALONE, Team
+from training.team import of_device
+
+
+def make_task(job: Job, model: ClipModel) -> "Video":
+    """The persons of the job's data; the model starts from pretrained or official weights where the job has some."""
+    if job.weights is not None:
+        take_pretrained(model, load_weights(job.weights))
+    if job.published is not None:
+        models.load_published(model, job.published)
+    return Video(model, job.data, job.spec.recipe, job.spec.conditions, job.features, job.spec.seed)
 
 
 class Video:
@@ -37,6 +46,7 @@ class Video:
     features : folder of the frozen encoder's features, or None to run the encoder
     """
 
+    cards = "card.json"
     metric = "ap"
     columns = ("dev_ap", "val_ap")
     terms = ("heatmap",)
@@ -51,12 +61,11 @@ class Video:
         features: Path | None,
         seed: int = 0,
     ) -> None:
-        self.recipe, self.frames, self.folder = recipe, model.frames, features
-        hold_out = recipe.hold_out
-        videos = Videos(data, hold_out, seed)
+        self.recipe, self.clip, self.folder = recipe, model.frames, features
+        videos = Videos(data, recipe.hold_out, seed)
         self.key = "pck" if videos.joints is JHMDB else "ap"
         shown = [boxes for boxes in conditions if videos.boxed(boxes.kind)]
-        selecting = [SELECT_ON] if hold_out and recipe.epochs > 1 else []
+        selecting = [SELECT_ON] if recipe.hold_out and recipe.epochs > 1 else []
         self.persons = {
             boxes: Persons(videos, boxes, recipe, model.image, model.frames)
             for boxes in dict.fromkeys([*selecting, TABLES_SHOW, *shown])
@@ -75,7 +84,7 @@ class Video:
         """`training.losses.heatmap_loss` of a part of a batch, times the recipe's weight."""
         inputs, places, present = self.source.training(rows[part].numpy(), seed, step)
         targets, weights = (torch.from_numpy(made) for made in self.taught.crops.targets(places, present))
-        device = next(model.parameters()).device
+        device = of_device(model.parameters())
         value = heatmap_loss(
             self.source.heatmaps(model, inputs.to(device)).float(), targets.to(device), weights.to(device)
         )
@@ -85,24 +94,32 @@ class Video:
         """AP with true boxes, on the videos that select and on those that tables show; predictions for the latter."""
         answers = {boxes: self.predict(model, boxes) for boxes in self.persons}
         ap = {b: self.persons[b].score(*answers[b])[self.key] for b in (SELECT_ON, TABLES_SHOW) if b in answers}
-        tensors = {
-            f"{boxes}/{name}": torch.from_numpy(array)
-            for boxes, answer in answers.items()
+        predictions = {
+            str(boxes): {JOINTS: torch.from_numpy(joints), SCORES: torch.from_numpy(scores)}
+            for boxes, (joints, scores) in answers.items()
             if boxes != SELECT_ON
-            for name, array in zip(("joints", "scores"), answer, strict=True)
         }
-        return Evaluation(ap.get(SELECT_ON), ap[TABLES_SHOW], tensors)
+        return Evaluation(ap.get(SELECT_ON), ap[TABLES_SHOW], predictions)
 
-    def describe(self, found: Evaluation) -> str:
+    def describe(self, evaluation: Evaluation) -> str:
         """AP with true boxes."""
-        chosen = "" if found.val is None else f" {found.val:.1f} to select by,"
-        return f"AP{chosen} {found.test:.1f} in tables"
+        chosen = "" if evaluation.val is None else f" {evaluation.val:.1f} to select by,"
+        return f"AP{chosen} {evaluation.test:.1f} in tables"
+
+    def frames(self) -> dict[str, int]:
+        """Persons in each kind of boxes."""
+        persons = {TAUGHT: self.taught, **self.persons}
+        return {str(boxes): len(each.instances) for boxes, each in persons.items()}
+
+    def predictions(self, trainer: Trainer) -> dict[str, np.ndarray]:
+        """Joints (N, J, 2) in pixels and scores (N, J) by selection and boxes, persons as in `Persons.instances`."""
+        return trainer.predictions()
 
     @torch.no_grad()
     def predict(self, model: ClipModel, boxes: Boxes) -> tuple[np.ndarray, np.ndarray]:
         """Joints (N, 15, 2) in image pixels and their scores (N, 15), float32, for all persons in these boxes."""
         model.eval()
-        device = next(model.parameters()).device
+        device = of_device(model.parameters())
         persons = self.persons[boxes]
         source = self._source(persons, str(seen_as(boxes)), boxes.copies)
         joints, scores = [np.zeros((0, 15, 2))], [np.zeros((0, 15))]
@@ -115,43 +132,7 @@ class Video:
 
     def _source(self, persons: Persons, name: str, copies: bool) -> Images | Features:
         """Where clips come from. `Images` take what stands for the neighbours from their persons."""
-        return Images(persons) if self.folder is None else Features(self.folder, name, self.frames, copies)
-
-
-def train_video(
-    spec: RunSpec,
-    data: Path,
-    run: Path,
-    state: Path,
-    sources: Sequence[str | Path] = (),
-    weights: Path | None = None,
-    features: Path | None = None,
-    published: Path | None = None,
-    team: Team = ALONE,
-) -> None:
-    """Train one run and write its results, as `training.lifting.train_lifting`.
-
-    data : folder of the prepared video data set
-    weights : of a pretrained ViTPose with the same encoder, to start from; None starts from random numbers
-    features : of that encoder (`training.features`), where it stays frozen
-    published : a ViTPose's file for the pretraining to start from, as `models.load_published`
-    team : the processes that train together
-    `predictions.npz` (`studies.predictions`) holds joints (N, 15, 2) in pixels and scores (N, 15) of each condition;
-    persons in the order of `Persons.instances`.
-    """
-    began = time.monotonic()
-    model = start(spec)
-    if weights is not None:
-        take_pretrained(model, load_weights(weights))
-    if published is not None:
-        models.load_published(model, published)
-    task = Video(model, data, spec.recipe, spec.conditions, features, spec.seed)
-    inputs = digests([data / "card.json", *(path for path in (weights, published) if path)], sources)
-    trainer = train(spec, model, task, state, fingerprint(spec, inputs), team)
-    if not team.leads:
-        return
-    crops = {str(boxes): len(persons.instances) for boxes, persons in {TAUGHT: task.taught, **task.persons}.items()}
-    write_run(run, spec, trainer, _predictions(trainer), crops, inputs, began)
+        return Images(persons) if self.folder is None else Features(self.folder, name, self.clip, copies)
 
 
 def take_pretrained(model: ClipModel, weights: dict[str, Tensor]) -> None:
@@ -166,11 +147,3 @@ def take_pretrained(model: ClipModel, weights: dict[str, Tensor]) -> None:
     fitting = {name for name in own if name.startswith("deconvs.") and name in weights}
     fitting = {name for name in fitting if weights[name].shape == own[name].shape}
     model.load_state_dict(own | {name: weights[name] for name in encoder | fitting})
-
-
-def _predictions(trainer: Trainer) -> dict[str, np.ndarray]:
-    return {
-        f"{selection}/{name}": tensor.numpy()
-        for selection, kept in trainer.best.items()
-        for name, tensor in kept["predictions"].items()
-    }

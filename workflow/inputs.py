@@ -72,7 +72,7 @@ def run_sources(plan: Plan, experiment: Experiment) -> list[str]:
     """Code whose edit changes what a run computes; the reader of official weights only where it starts from some."""
     kind = experiment.dataset.kind
     reader = [f"models.{kind}.official"] if plan.published(experiment) else []
-    return closure(variant(experiment.variant).module, f"training.{kind}", *reader)
+    return closure(variant(experiment.variant).module, "training.run", f"training.{kind}", *reader)
 
 
 def family_sources(plan: Plan, family: str) -> list[str]:

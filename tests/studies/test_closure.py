@@ -7,15 +7,15 @@ from studies.variants import resolve_variants
 
 
 def test_models_do_not_share_their_own_files() -> None:
-    posemamba = closure("models.lifting.posemamba", "training.lifting")
-    sasmamba = closure("models.lifting.sasmamba", "training.lifting")
+    posemamba = closure("models.lifting.posemamba", "training.run", "training.lifting")
+    sasmamba = closure("models.lifting.sasmamba", "training.run", "training.lifting")
     assert "models/lifting/sasmamba.py" in sasmamba
     assert "models/lifting/sasmamba.py" not in posemamba
     assert "models/lifting/posemamba.py" not in sasmamba
 
 
 def test_a_run_depends_on_engine_losses_and_metrics_but_not_on_reports_or_other_data() -> None:
-    files = closure("models.lifting.posemamba", "training.lifting")
+    files = closure("models.lifting.posemamba", "training.run", "training.lifting")
     for needed in ("models/ssm/scan.py", "models/ssm/scan.cpp", "training/losses.py", "metrics/protocols.py"):
         assert needed in files
     assert not [f for f in files if f.startswith(("reports/", "workflow/"))]
@@ -25,10 +25,16 @@ def test_a_run_depends_on_engine_losses_and_metrics_but_not_on_reports_or_other_
 def test_an_edit_of_the_unpickler_concerns_no_training_that_starts_from_no_official_weights() -> None:
     readers = {"models/reading.py", "models/checkpoints.py", "models/lifting/official.py", "models/video/official.py"}
     for variant in resolve_variants().values():
-        module = variant.module
-        files = closure(module, f"training.{module.split('.')[1]}")
-        assert not readers & set(files), module
+        files = closure(variant.module, "training.run", f"training.{variant.kind}")
+        assert not readers & set(files), variant.name
     assert "models/reading.py" in closure("models.lifting.official")
+
+
+def test_an_edit_of_one_kinds_task_concerns_no_training_of_the_other() -> None:
+    lifting, video = (set(closure("training.run", f"training.{kind}")) for kind in ("lifting", "video"))
+    assert {"training/run.py", "training/lifting.py", "training/loop.py"} <= lifting
+    assert not {"training/video.py", "training/clips.py", "models/video/clips.py"} & lifting
+    assert not {"training/lifting.py", "training/evaluate.py", "models/lifting/parts.py"} & video
 
 
 def test_reports_import_no_torch_and_no_model() -> None:

@@ -17,8 +17,10 @@ from datasets.motion.prepare import prepare
 from studies.recipes import RunSpec
 from tests.training.test_run import spec_of
 from training.finite import Diverged
-from training.lifting import Lifting, train_lifting
+from training.job import Job
+from training.lifting import Lifting
 from training.loop import Trainer
+from training.run import train
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RUN = "posemamba-s on synthetic-gt, recipe posemamba, seed 0"
@@ -39,7 +41,7 @@ def spec() -> RunSpec:
 def stopped(spec: RunSpec, data: Path, folder: Path) -> str:
     """What a training says that diverges; it leaves no results and no state to go on from."""
     with pytest.raises(Diverged) as error:
-        train_lifting(spec, data, folder / "run", folder / "state")
+        train(Job(spec, data, folder / "run", folder / "state"))
     assert not (folder / "run").exists()
     assert not (folder / "state/state.pt").exists()
     return str(error.value)
@@ -59,6 +61,7 @@ def change_loss(monkeypatch: pytest.MonkeyPatch, change: Callable[[Tensor], Tens
 @pytest.mark.shared
 def test_the_case_says_run_step_and_remedy(shared: Path, data: Path, tmp_path: Path) -> None:
     job = json.loads((shared / "cases/diverging-run/job.json").read_text(encoding="utf-8"))
+    del job["task"]
     job |= {"data": str(data), "run": str(tmp_path / "run"), "state": str(tmp_path / "state")}
     (tmp_path / "job.json").write_text(json.dumps(job), encoding="utf-8")
     command = [sys.executable, "-m", "training.launch", str(tmp_path / "job.json")]
@@ -108,23 +111,23 @@ def test_statistics_of_norms_are_looked_at_before_an_evaluation(data: Path, tmp_
 def test_predictions_that_are_none_name_the_run(spec: RunSpec, data: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("training.lifting.predict", lambda _m, split, _f: np.full((len(split.frames), 17, 3), np.nan))
     with pytest.raises(InputError, match=f"{RUN}: predictions are NaN or infinite"):
-        train_lifting(spec, data, tmp_path / "run", tmp_path / "state")
+        train(Job(spec, data, tmp_path / "run", tmp_path / "state"))
 
 
 @pytest.mark.parametrize("where", ["model", "optimiser"])
 def test_a_state_with_nan_is_not_gone_on_from(spec: RunSpec, data: Path, tmp_path: Path, where: str) -> None:
-    train_lifting(spec, data, tmp_path / "run", tmp_path / "state")
+    train(Job(spec, data, tmp_path / "run", tmp_path / "state"))
     path = tmp_path / "state/state.pt"
     state = torch.load(path, weights_only=True)
     tensors = state["model"].values() if where == "model" else state["optimiser"]["moments"][1]
     next(iter(tensors)).view(-1)[0] = torch.nan
     torch.save(state, path)
     with pytest.raises(InputError, match=r"state\.pt: .* is NaN or infinite; delete the file to start again"):
-        train_lifting(spec, data, tmp_path / "again", tmp_path / "state")
+        train(Job(spec, data, tmp_path / "again", tmp_path / "state"))
 
 
 def test_what_was_saved_before_stays_to_go_on_from(spec: RunSpec, data: Path, tmp_path: Path, monkeypatch) -> None:
     change_loss(monkeypatch, lambda value: value * torch.nan, step=8)  # in the second epoch
     with pytest.raises(Diverged, match="step 8: "):
-        train_lifting(spec, data, tmp_path / "run", tmp_path / "state")
+        train(Job(spec, data, tmp_path / "run", tmp_path / "state"))
     assert torch.load(tmp_path / "state/state.pt", weights_only=True)["step"] == 6

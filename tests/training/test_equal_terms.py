@@ -21,7 +21,9 @@ from studies.recipes import recipes
 from tests.training.test_run import spec_of
 from training.batches import model_inputs
 from training.evaluate import predict
-from training.lifting import Lifting, train_lifting
+from training.job import Job
+from training.lifting import Lifting
+from training.run import train
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def test_both_heads_learn(data: Path) -> None:
 
 @pytest.mark.parametrize("variant", ["gla-gcn-81", "poseformerv2-81", "p-stmo-s-81"])
 def test_one_frame_networks_train_to_the_end(data: Path, tmp_path: Path, variant: str) -> None:
-    train_lifting(spec_of(variant, "equal", width=Fraction(1, 4)), data, tmp_path / "run", tmp_path / "state")
+    train(Job(spec_of(variant, "equal", width=Fraction(1, 4)), data, tmp_path / "run", tmp_path / "state"))
     found = np.load(tmp_path / "run/predictions.npz")
     assert {f"{selection}/test/joints" for selection in ("last", "best_val", "best_test")} <= set(found.files)
     assert all(np.isfinite(found[name]).all() for name in found.files)
@@ -86,5 +88,5 @@ def test_weights_that_answer_in_another_space_are_not_judged(data: Path, tmp_pat
     spec = spec_of("mixste-81", "published")
     torch.save({"model_pos": official_weights(models.build("mixste-81", **spec.hyper))}, tmp_path / "mixste.bin")
     with pytest.raises(InputError, match=r"mixste\.bin: MixSTE was published to answer in metres of camera space"):
-        train_lifting(spec, data, tmp_path / "run", tmp_path / "state", published=tmp_path / "mixste.bin")
+        train(Job(spec, data, tmp_path / "run", tmp_path / "state", published=tmp_path / "mixste.bin"))
     assert not (tmp_path / "run").exists()

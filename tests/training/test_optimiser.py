@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
+from studies.recipes import recipes
 from training.optimiser import Optimiser
 
 RATES = [1e-2, 1e-2, 3e-3, 1e-3]
@@ -28,7 +30,7 @@ def backward(net: nn.Module, step: int) -> None:
 @pytest.mark.parametrize("name", THEIRS)
 def test_steps_are_those_of_torch(name: str) -> None:
     ours, theirs = model(), model()
-    recipe = {"optimiser": name, "weight_decay": 0.1}
+    recipe = replace(recipes()["baseline"], optimiser=name, weight_decay=0.1)
     optimiser = Optimiser(ours.parameters(), recipe)
     reference = THEIRS[name]([p for p in theirs.parameters() if p.requires_grad], weight_decay=0.1, fused=True)
     for step, rate in enumerate(RATES):
@@ -50,12 +52,13 @@ def test_steps_are_those_of_torch(name: str) -> None:
 
 STEP = """
 import sys, torch
+from studies.recipes import recipes
 from training.optimiser import Optimiser
 
 net = torch.nn.Linear(2, 2)
 torch.set_deterministic_debug_mode("error")
 net(torch.ones(1, 2)).sum().backward()
-Optimiser(net.parameters(), {"optimiser": "adamw", "weight_decay": 0.1}).step(0.1)
+Optimiser(net.parameters(), recipes()["posemamba"]).step(0.1)
 print("torch._dynamo" in sys.modules, torch.are_deterministic_algorithms_enabled())
 """
 

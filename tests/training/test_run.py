@@ -25,7 +25,9 @@ from studies.recipes import RunSpec, recipes
 from studies.scales import Scale
 from studies.variants import variant
 from training.checkpoints import load_state
-from training.lifting import Lifting, train_lifting
+from training.job import Job
+from training.lifting import Lifting
+from training.run import train
 
 TINY = Scale(
     "quick",
@@ -58,7 +60,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    train_lifting(spec_of("posemamba-s", "posemamba"), data, folder / "run", folder / "state")
+    train(Job(spec_of("posemamba-s", "posemamba"), data, folder / "run", folder / "state"))
     return folder / "run"
 
 
@@ -68,8 +70,8 @@ def _bytes(run: Path) -> dict[str, bytes]:
 
 
 def test_same_seed_same_bytes_and_another_seed_other_bytes(data: Path, finished: Path, tmp_path: Path) -> None:
-    train_lifting(spec_of("posemamba-s", "posemamba"), data, tmp_path / "again", tmp_path / "state")
-    train_lifting(spec_of("posemamba-s", "posemamba", seed=1), data, tmp_path / "other", tmp_path / "state-other")
+    train(Job(spec_of("posemamba-s", "posemamba"), data, tmp_path / "again", tmp_path / "state"))
+    train(Job(spec_of("posemamba-s", "posemamba", seed=1), data, tmp_path / "other", tmp_path / "state-other"))
     assert _bytes(tmp_path / "again") == _bytes(finished)
     assert _bytes(tmp_path / "other") != _bytes(finished)
 
@@ -79,7 +81,7 @@ def test_two_threads_give_the_same_bytes_every_time(data: Path, tmp_path: Path) 
     try:
         torch.set_num_threads(2)
         for name in ("one", "other"):
-            train_lifting(spec_of("posemamba-s", "posemamba"), data, tmp_path / name, tmp_path / f"state-{name}")
+            train(Job(spec_of("posemamba-s", "posemamba"), data, tmp_path / name, tmp_path / f"state-{name}"))
     finally:
         torch.set_num_threads(threads)
     assert _bytes(tmp_path / "one") == _bytes(tmp_path / "other")
@@ -87,7 +89,7 @@ def test_two_threads_give_the_same_bytes_every_time(data: Path, tmp_path: Path) 
 
 def test_a_linear_schedule_comes_down_to_zero(data: Path, tmp_path: Path) -> None:
     spec = spec_of("mlp", "baseline", schedule="linear")
-    train_lifting(spec, data, tmp_path / "run", tmp_path / "state")
+    train(Job(spec, data, tmp_path / "run", tmp_path / "state"))
     rates = pd.read_csv(tmp_path / "run" / "history.csv")["learning_rate"]  # of the step after each epoch
     assert list(rates) == [spec.recipe.learning_rate / 2, 0]
 
@@ -111,7 +113,7 @@ def test_results_are_complete_and_consistent(data: Path, finished: Path) -> None
 
 
 def test_mean_pose_is_fitted_in_closed_form(data: Path, tmp_path: Path) -> None:
-    train_lifting(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state")
+    train(Job(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state"))
     with np.load(tmp_path / "run/predictions.npz") as predictions:
         assert (predictions["last/test/joints"] == predictions["last/test/joints"][0]).all()
 
@@ -121,17 +123,19 @@ import json, sys
 from pathlib import Path
 import training.loop
 from studies.recipes import RunSpec
-from training.lifting import Lifting, train_lifting
+from training.lifting import Lifting
+from training.job import Job
+from training.run import train
 training.loop.SECONDS_BETWEEN_SAVES = 0  # save after every step
 spec, data, run, state = RunSpec.from_json(json.loads(sys.argv[1])), *map(Path, sys.argv[2:])
-train_lifting(spec, data, run, state)
+train(Job(spec, data, run, state))
 """
 
 
 @pytest.mark.slow
 def test_killed_and_resumed_ends_with_the_same_bytes(data: Path, tmp_path: Path) -> None:
     spec = spec_of("sasmamba", "sasmamba", epochs=3, steps=40)
-    train_lifting(spec, data, tmp_path / "whole", tmp_path / "state-whole")
+    train(Job(spec, data, tmp_path / "whole", tmp_path / "state-whole"))
     arguments = [json.dumps(spec.as_json()), str(data), str(tmp_path / "killed"), str(tmp_path / "state")]
     child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments])
     step = _wait_for_step(tmp_path / "state/state.pt", child)
@@ -169,7 +173,7 @@ def test_predictions_of_a_full_disk_leave_nothing_behind(data: Path, tmp_path: P
 
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(OSError, match="No space"):
-        train_lifting(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state")
+        train(Job(spec_of("mean-pose", "baseline"), data, tmp_path / "run", tmp_path / "state"))
     assert not (tmp_path / "run/run.json").exists()
     assert not list((tmp_path / "run").glob("*predictions*"))
 
@@ -178,7 +182,7 @@ def test_nothing_is_held_out_where_the_recipe_says_so(data: Path, tmp_path: Path
     """As the papers train: on all training data, without a best epoch on validation."""
     spec = spec_of("posemamba-s", "posemamba")
     spec = replace(spec, recipe=replace(spec.recipe, hold_out=False))
-    train_lifting(spec, data, tmp_path / "run", tmp_path / "state")
+    train(Job(spec, data, tmp_path / "run", tmp_path / "state"))
     record = json.loads((tmp_path / "run/run.json").read_text(encoding="utf-8"))
     assert set(record["selected"]) == {"last", "best_test"}
     assert not (tmp_path / "run/weights-best_val.safetensors").exists()

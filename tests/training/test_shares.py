@@ -17,6 +17,7 @@ from tests.training.test_team import same
 from tests.training.test_video import SIZE
 from tests.training.test_video import data as videos  # noqa: F401 (a fixture)
 from tests.training.test_video import spec_of as video_spec
+from training.job import Job
 from training.launch import launch
 from training.team import Team
 
@@ -33,37 +34,38 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def team(job: dict, folder: Path, processes: int) -> subprocess.CompletedProcess:
+def team(job: Job, folder: Path, processes: int) -> subprocess.CompletedProcess:
     """Train a job by several processes of torchrun."""
     folder.mkdir()
-    (folder / "job.json").write_text(json.dumps(job | places(folder)), encoding="utf-8")
+    (folder / "job.json").write_text(placed(job, folder).to_json(), encoding="utf-8")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command += ["-m", "training.launch", str(folder / "job.json")]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS)
 
 
-def places(folder: Path) -> dict[str, str]:
-    return {"run": str(folder / "run"), "state": str(folder / "state")}
+def placed(job: Job, folder: Path) -> Job:
+    return replace(job, run=folder / "run", state=folder / "state")
 
 
-def check_same(job: dict, folder: Path, processes: int) -> None:
+def check_same(job: Job, folder: Path, processes: int) -> None:
     """Several processes end with what one ends with."""
-    launch(job | places(folder / "alone"), 1)
+    launch(placed(job, folder / "alone"), 1)
     result = team(job, folder / "team", processes)
     assert result.returncode == 0, result.stderr
     same(folder / "team/run", folder / "alone/run", rtol=1e-3)
 
 
-def lifting(data: Path, variant: str = "posemamba-s", recipe: str = "posemamba", **changes: object) -> dict:
+def lifting(data: Path, variant: str = "posemamba-s", recipe: str = "posemamba", **changes: object) -> Job:
     spec = spec_of(variant, recipe, drop=0)
     spec = replace(spec, recipe=replace(spec.recipe, **changes))
-    return {"data": str(data), "spec": spec.as_json()}
+    return Job(spec, data, run=data, state=data)  # until it is placed
 
 
 @pytest.mark.shared
 def test_the_case_a_batch_of_one_and_two_processes(shared: Path, data: Path, tmp_path: Path) -> None:
     case = json.loads((shared / "cases/batch-smaller-than-processes/job.json").read_text(encoding="utf-8"))
-    check_same(case | {"data": str(data)}, tmp_path, 2)
+    del case["task"]
+    check_same(Job.from_json(json.dumps(case | {"data": str(data)})), tmp_path, 2)
 
 
 def test_a_batch_of_two_in_pieces_and_three_processes(data: Path, tmp_path: Path) -> None:
@@ -73,14 +75,14 @@ def test_a_batch_of_two_in_pieces_and_three_processes(data: Path, tmp_path: Path
 def test_a_weight_that_no_gradient_reaches_is_left_alone_by_a_team_too(data: Path, tmp_path: Path) -> None:
     """Its decay would be a step that one process does not take."""
     job = lifting(data, "hgmamba-xs", "equal", batch=2, epochs=1, steps=2, weight_decay=50.0)
-    before = models.build("hgmamba-xs", **job["spec"]["hyper"]).state_dict()[UNUSED]
+    before = models.build("hgmamba-xs", **job.spec.hyper).state_dict()[UNUSED]
     assert team(job, tmp_path / "team", 2).returncode == 0
     assert load_file(tmp_path / "team/run/weights.safetensors")[UNUSED].equal(before)
 
 
 def test_a_batch_of_one_person_of_a_video(videos: Path, tmp_path: Path) -> None:  # noqa: F811
     spec = video_spec("vitpose-b", SIZE | {"frames": 1}, batch=1, steps=2)
-    check_same({"data": str(videos), "spec": spec.as_json()}, tmp_path, 2)
+    check_same(Job(spec, videos, run=tmp_path, state=tmp_path), tmp_path, 2)
 
 
 def test_all_processes_stop_where_one_diverges(data: Path, tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from base.errors import InputError
 from datasets.motion.prepare import prepare
 from studies.recipes import RunSpec
 from tests.training.test_run import spec_of
+from training.job import Job
 from training.launch import launch
-from training.lifting import train_lifting
+from training.run import train
 from training.team import Team
 
 
@@ -38,7 +39,7 @@ def spec(**changes: object) -> RunSpec:
 @pytest.fixture(scope="module")
 def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
-    train_lifting(spec(), data, folder / "run", folder / "state")
+    train(Job(spec(), data, folder / "run", folder / "state"))
     return folder / "run"
 
 
@@ -58,8 +59,7 @@ def same(run: Path, other: Path, rtol: float) -> None:
 
 @pytest.mark.slow
 def test_two_processes_are_as_one_with_the_same_batch(data: Path, alone: Path, tmp_path: Path) -> None:
-    job = {"spec": spec().as_json(), "data": str(data), "run": str(tmp_path / "run")}
-    launch(job | {"state": str(tmp_path / "state")}, processes=2)
+    launch(Job(spec(), data, tmp_path / "run", tmp_path / "state"), processes=2)
     same(tmp_path / "run", alone, rtol=1e-3)
     record = json.loads((tmp_path / "run/run.json").read_text(encoding="utf-8"))
     assert record["processes"] == 2
@@ -68,12 +68,12 @@ def test_two_processes_are_as_one_with_the_same_batch(data: Path, alone: Path, t
 
 @pytest.mark.slow
 def test_a_process_that_fails_is_told_in_one_line(data: Path, tmp_path: Path) -> None:
-    job = {"spec": spec(loss={"nonsense": 1.0}).as_json(), "data": str(data), "run": str(tmp_path / "run")}
+    job = Job(spec(loss={"nonsense": 1.0}), data, tmp_path / "run", tmp_path / "state")
     script = (
-        "import sys, json; from training.launch import launch; from base.errors import InputError\n"
-        "try: launch(json.loads(sys.argv[1]), 2)\nexcept InputError as error: print('one line:', error)"
+        "import sys; from training.launch import Job, launch; from base.errors import InputError\n"
+        "try: launch(Job.from_json(sys.argv[1]), 2)\nexcept InputError as error: print('one line:', error)"
     )
-    command = [sys.executable, "-c", script, json.dumps(job | {"state": str(tmp_path / "state")})]
+    command = [sys.executable, "-c", script, job.to_json()]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert f"one line: {tmp_path}/run: one of 2 processes failed" in result.stdout
     assert "unknown loss term 'nonsense'" in result.stderr
@@ -82,12 +82,12 @@ def test_a_process_that_fails_is_told_in_one_line(data: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("pieces", [2, 3])
 def test_gradients_add_up_over_pieces(data: Path, alone: Path, tmp_path: Path, pieces: int) -> None:
-    train_lifting(spec(accumulate=pieces), data, tmp_path / "run", tmp_path / "state")
+    train(Job(spec(accumulate=pieces), data, tmp_path / "run", tmp_path / "state"))
     same(tmp_path / "run", alone, rtol=1e-3)
 
 
 def test_mixed_precision_trains_about_as_well(data: Path, alone: Path, tmp_path: Path) -> None:
-    train_lifting(spec(precision="bfloat16"), data, tmp_path / "run", tmp_path / "state")
+    train(Job(spec(precision="bfloat16"), data, tmp_path / "run", tmp_path / "state"))
     one, two = (pd.read_csv(folder / "history.csv")["val_mpjpe"].iloc[-1] for folder in (tmp_path / "run", alone))
     assert one != two  # something was rounded
     assert one == pytest.approx(two, rel=0.1)
@@ -119,7 +119,7 @@ def test_official_weights_are_judged_as_they_are(data: Path, tmp_path: Path) -> 
     theirs = {f"module.{key}": tensor for key, tensor in official_weights(model).items()}
     path = tmp_path / "published.bin"
     torch.save({"model_pos": theirs, "epoch": 3}, path)
-    train_lifting(found, data, tmp_path / "run", tmp_path / "state", published=path)
+    train(Job(found, data, tmp_path / "run", tmp_path / "state", published=path))
     kept = load_file(tmp_path / "run/weights.safetensors")
     assert all(torch.equal(kept[name], tensor) for name, tensor in state.items())
     record = json.loads((tmp_path / "run/run.json").read_text(encoding="utf-8"))
@@ -127,4 +127,4 @@ def test_official_weights_are_judged_as_they_are(data: Path, tmp_path: Path) -> 
     assert "published.bin" in " ".join(record["inputs"]["data"])
     torch.save({"model_pos": {**theirs, "module.head.1.bias": torch.zeros(5)}}, path)
     with pytest.raises(InputError, match=r"head\.1\.bias is \(5,\)"):
-        train_lifting(found, data, tmp_path / "again", tmp_path / "state", published=path)
+        train(Job(found, data, tmp_path / "again", tmp_path / "state", published=path))

@@ -20,8 +20,9 @@ from studies.plan import make_plan
 from studies.recipes import FeaturesSpec, RunSpec, recipes
 from training.clips import TAUGHT, Features, Images, Persons, seen_as
 from training.features import write_features
-from training.run import build_model
-from training.video import Video, take_pretrained, train_video
+from training.job import Job
+from training.run import build_model, train
+from training.video import Video, take_pretrained
 from workflow.measuring.heatmaps import CLIPS, write_heatmaps
 from workflow.measuring.scores import Run, scores
 from workflow.measuring.video_scores import VideoJudge
@@ -53,7 +54,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pretrained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pretrained")
-    train_video(spec_of("vitpose-b", SIZE | {"frames": 1}), data, folder / "run", folder / "state")
+    train(Job(spec_of("vitpose-b", SIZE | {"frames": 1}), data, folder / "run", folder / "state"))
     return folder / "run" / "weights.safetensors"
 
 
@@ -119,7 +120,7 @@ def test_runs_repeat_and_their_predictions_score(
     spec = spec_of("glsmamba-b", SCANS, epochs=2)
     given = {"weights": pretrained, "features": features if cached else None}
     for name in ("one", "two"):
-        train_video(spec, data, tmp_path / name, tmp_path / f"state-{name}", **given)
+        train(Job(spec, data, tmp_path / name, tmp_path / f"state-{name}", **given))
     assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
     record = json.loads((tmp_path / "one/run.json").read_text())
     assert record["steps"] == 6
@@ -138,7 +139,7 @@ def test_runs_repeat_and_their_predictions_score(
 def test_heatmaps_on_the_page_are_those_that_were_scored(data: Path, pretrained: Path, tmp_path: Path) -> None:
     """In annotated frames, where boxes are not interpolated, the joints are those of the run's predictions."""
     spec, run = spec_of("glsmamba-b", SCANS), tmp_path / "run"
-    train_video(spec, data, run, tmp_path / "state", weights=pretrained)
+    train(Job(spec, data, run, tmp_path / "state", weights=pretrained))
     write_heatmaps([(spec, run / "weights.safetensors")], data, tmp_path / "heatmaps.npz")
     arrays = np.load(tmp_path / "heatmaps.npz")
     with np.load(run / "predictions.npz") as predictions:

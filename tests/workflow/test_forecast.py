@@ -29,7 +29,6 @@ from workflow.forecast import (
     SECONDS_TO_START,
     SPEEDS,
     Forecast,
-    Kept,
     Speed,
     Training,
     Work,
@@ -126,7 +125,7 @@ def test_another_seed_foretells_a_run_on_this_processor_only(elsewhere: Path) ->
     mine = plan()
     keep_run(mine, MLP, 123.5)
     keep_run(mine, POSEMAMBA, 50.0, cpu="another one")
-    forecast = Forecast(mine, Kept())
+    forecast = Forecast(mine)
     assert (forecast.run(MLP).seconds, forecast.run(MLP).history) == (123.5, True)
     assert forecast.run(POSEMAMBA) is None
 
@@ -134,9 +133,9 @@ def test_another_seed_foretells_a_run_on_this_processor_only(elsewhere: Path) ->
 def test_a_shorter_run_foretells_a_longer_one_by_counted_work(elsewhere: Path) -> None:
     short, long = (plan("variants=mlp,posemamba-s", f"override={{steps: {n}}}") for n in (1000, 4000))
     work.count(short)
-    counted = {n: Forecast(p, Kept()).run(POSEMAMBA).seconds for n, p in (("short", short), ("long", long))}
+    counted = {n: Forecast(p).run(POSEMAMBA).seconds for n, p in (("short", short), ("long", long))}
     keep_run(short, POSEMAMBA, 3 * counted["short"])
-    estimate = Forecast(long, Kept()).run(POSEMAMBA)
+    estimate = Forecast(long).run(POSEMAMBA)
     assert estimate.history
     assert estimate.seconds == pytest.approx(3 * counted["long"])
     assert 3.5 < counted["long"] / counted["short"] < 4
@@ -165,8 +164,8 @@ def test_damage_among_what_is_kept_is_no_news(elsewhere: Path) -> None:
     for path in (SPEEDS, NETWORKS, Path("results/runs/quick/a/b/c/seed0/run.json")):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{")
-    assert Forecast(mine, Kept()).run(MLP).seconds == 10.0
-    assert Forecast(mine, Kept()).run(POSEMAMBA) is None
+    assert Forecast(mine).run(MLP).seconds == 10.0
+    assert Forecast(mine).run(POSEMAMBA) is None
 
 
 def test_seconds_of_jobs_come_from_what_ran_here(elsewhere: Path) -> None:
@@ -228,7 +227,8 @@ def test_forecasts_are_within_a_factor_of_two_of_what_happens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
 ) -> None:
     """Short runs of four kinds, by the seconds that this process computes; docs/forecasts.md has runs of minutes."""
-    from training.lifting import train_lifting
+    from training.job import Job
+    from training.run import train
 
     monkeypatch.chdir(tmp_path)
     prepare("synthetic-sh-like", tmp_path / "data/prepared/synthetic-sh-like")
@@ -237,8 +237,13 @@ def test_forecasts_are_within_a_factor_of_two_of_what_happens(
     ratios = {}
     for e in (e for e, seed in unfinished(mine) if seed == 0 and e.dataset == MLP.dataset):
         began = time.process_time()
-        train_lifting(
-            mine.spec(e, 0), Path("data/prepared", str(e.dataset)), tmp_path / e.variant, tmp_path / "state" / e.variant
+        train(
+            Job(
+                mine.spec(e, 0),
+                Path("data/prepared", str(e.dataset)),
+                tmp_path / e.variant,
+                tmp_path / "state" / e.variant,
+            )
         )
         ratios[e.variant, e.recipe] = forecast.run(e).seconds / (time.process_time() - began)
     assert len(ratios) >= 4

@@ -13,8 +13,9 @@ import numpy as np
 from base.files import read_arrays, write_rows
 from studies.predictions import FILE
 from studies.recipes import RunSpec
-from training.lifting import train_lifting
+from training.job import Job
 from training.provenance import device_name, revision
+from training.run import train
 from workflow.measuring.lifting_scores import COMPARED, LiftingJudge
 from workflow.measuring.scores import Run, scores
 
@@ -41,7 +42,7 @@ def write_noise(spec: RunSpec, data: Path, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = [Path(folder, name, "seed0") for name in ("first", "second")]
         for run in runs:
-            train_lifting(spec, data, run, run.parent / "state")
+            train(Job(spec, data, run, run.parent / "state"))
         write_rows(path, Floor, floors(*runs, data))
 
 

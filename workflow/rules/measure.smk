@@ -172,7 +172,9 @@ rule noise:
     input:
         data=PREPARED.format(dataset=NOISE_EXPERIMENT.dataset),
         sources=closure(
-            "workflow.measuring.noise", variant(NOISE_EXPERIMENT.variant).module
+            "workflow.measuring.noise",
+            "training.lifting",
+            variant(NOISE_EXPERIMENT.variant).module,
         ),
     output:
         NOISE,

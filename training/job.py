@@ -1,0 +1,52 @@
+"""What to train, from what and where to, as one record that a file can carry from process to process."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from studies.recipes import RunSpec
+
+PATHS = ("data", "run", "state", "published", "weights", "features")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to train.
+
+    data : folder of the prepared data set
+    run : folder for `weights*.safetensors`, `history.csv`, `predictions.npz`, `run.json`, written at the end
+    state : folder for what a killed training resumes from; no output of the workflow
+    sources : files whose change makes an old state useless
+    published : official weights: a lifting network is judged with them as they are, a ViTPose is pretrained from them
+    weights : of a pretrained ViTPose with the same encoder, for a network on video to start from
+    features : folder of what that encoder sees (`training.features`), where it stays frozen
+    threads : of each process
+    """
+
+    spec: RunSpec
+    data: Path
+    run: Path
+    state: Path
+    sources: tuple[str, ...] = ()
+    published: Path | None = None
+    weights: Path | None = None
+    features: Path | None = None
+    threads: int = 1
+
+    @property
+    def starts(self) -> list[Path]:
+        """The files of weights that the network starts from."""
+        return [path for path in (self.published, self.weights) if path]
+
+    def to_json(self) -> str:
+        """For `from_json` in another process."""
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.dumps(content | {"spec": self.spec.as_json()}, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Job":
+        """What `to_json` wrote; what is left out is as by default."""
+        content = json.loads(text)
+        paths = {name: Path(content[name]) for name in PATHS if content.get(name)}
+        typed = {"spec": RunSpec.from_json(content["spec"]), "sources": tuple(content.get("sources", ()))}
+        return cls(**content | paths | typed)
