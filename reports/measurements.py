@@ -15,6 +15,7 @@ from studies.measurements import COLUMNS
 from studies.plan import BASELINES, dataset_of
 from studies.scales import PAPER
 from studies.types import AccuracyColumn, VideoColumn
+from studies.variants import resolve_variants
 
 NO_SUCH_DATA = "no data"  # the data set of a column that the scale has no data for
 HIGHER_IS_BETTER = ("ap", "pck", "auc", "throughput")  # how the names of such metrics begin
@@ -59,6 +60,12 @@ class Choice:
         dataset = dataset_of(column, self.scale == PAPER, self.dataset, self.detector)
         theirs = isinstance(column, VideoColumn) and column.benchmark in BENCHMARKS and self.scale != PAPER
         return str(dataset or (column.benchmark if theirs else NO_SUCH_DATA))
+
+
+def label_of(variant: str) -> str:
+    """A variant's label; its name where studies/variants.yaml has it no more."""
+    known = resolve_variants().get(variant)
+    return known.label if known else variant
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ class Scale:
     """How much of it to do, as studies/scales.yaml explains it."""
 
     name: str
+    meaning: str = ""
+    condition: str = ""
     depth: Fraction = Fraction(1)
     width: Fraction = Fraction(1)
     frames: Fraction = Fraction(1)

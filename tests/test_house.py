@@ -20,6 +20,7 @@ ROOMS = {
 }
 ROOMS["workflow.commands"] = (*ROOMS["workflow"], "workflow", "snakemake")
 ROOMS["workflow.scripts"] = (*ROOMS["workflow.commands"], "workflow.commands")
+ROOMS["workflow.hooks"] = ROOMS["workflow.scripts"]  # what the Snakefile itself calls
 FILES = [path for room in ROOMS if "." not in room for path in sorted((ROOT / room).rglob("*.py"))]
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
 

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from base.files import write_text
+from studies.places import LOGS, RUN_JSON
 
 VARIABLE = "SSMPOSE_FAILED"  # the environment names the file of a run that goes on
-LOGS = Path("results/logs")
 # Rules that can do without some of their inputs, and those whose jobs are tried once more in pieces.
 GATHERING = {"score", "heatmaps", "measurements", "comparisons", "figures", "tables", "audit", "site"}
-GATHERING |= {"crate", "regression"}
+GATHERING |= {"crate", "judge", "regression"}
 APART = {"train_run"}
 LENIENT = {"evidence", "fingerprints", "speed_ratios", "figures", "heatmaps"}
 STARTED = time.time()
@@ -109,7 +109,7 @@ def failed_jobs(workflow: Any) -> list[FailedJob]:
 
 def _failed(job: Any, waiting: tuple[str, ...], first: bool) -> FailedJob:
     rule, outputs = job.rule.name, tuple(map(str, job.output))
-    several = rule in APART and sum(path.endswith("/run.json") for path in outputs) > 1
+    several = rule in APART and sum(path.endswith(f"/{RUN_JSON}") for path in outputs) > 1
     log = str(job.log[0]) if job.log else ""
     name = " ".join([rule, *map(str, job.wildcards)])
     return FailedJob(rule, name, log, reason(Path(log)), outputs, waiting, first and (several or rule in LENIENT))
@@ -136,8 +136,8 @@ def go_on(workflow: Any, chosen: Mapping[str, Any], name: str) -> list[str]:
     if VARIABLE in os.environ:
         Failures(failures).write(os.environ[VARIABLE])
         return []
-    path, log = LOGS / f"failed-{name}.json", LOGS / f"report-{name}.log"
-    configured = write_text(LOGS / f"config-{name}.json", json.dumps(chosen))
+    path, log = Path(LOGS, f"failed-{name}.json"), Path(LOGS, f"report-{name}.log")
+    configured = write_text(Path(LOGS, f"config-{name}.json"), json.dumps(chosen))
     ended, count = False, 0
     while len(failures) > count and not ended and (targets := _targets(workflow, failures)) is not None:
         if not count:

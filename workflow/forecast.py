@@ -216,26 +216,6 @@ def history() -> dict[str, list[Record]]:
     return records
 
 
-class Kept:
-    """What was counted of networks and measured of this machine (`workflow.work`), in results/forecast."""
-
-    @cached_property
-    def networks(self) -> dict[str, dict]:
-        """By `Training.key`, as JSON has them."""
-        return read_kept(NETWORKS)
-
-    @cached_property
-    def speed(self) -> Speed | None:
-        """Of the device that was measured last beside this processor."""
-        kept = read_kept(SPEEDS).get(cpu_name())
-        return kept and Speed(*(kept[field.name] for field in fields(Speed)))
-
-    def network(self, training: Training) -> Network | None:
-        """What is known of the network of a run."""
-        kept = self.networks.get(training.key)
-        return kept and Network(**kept | {name: Work(**kept[name]) for name in ("step", "judged")})
-
-
 def read_kept(path: Path) -> dict:
     """A JSON file of ours; a missing or damaged one is empty, and made again."""
     try:
@@ -254,10 +234,23 @@ class Estimate:
 
 
 class Forecast:
-    """Seconds of the runs and jobs of a plan, by what is kept of networks and of this machine."""
+    """Seconds of the runs and jobs of a plan, by what `workflow.work` counted and measured (results/forecast)."""
 
-    def __init__(self, plan: Plan, kept: Kept) -> None:
-        self.plan, self.kept, self.records = plan, kept, history()
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.records = plan, history()
+
+    @cached_property
+    def networks(self) -> dict[str, Network]:
+        """What was counted of networks, by `Training.key`."""
+        works = ("step", "judged")
+        kept = read_kept(NETWORKS).items()
+        return {key: Network(**known | {name: Work(**known[name]) for name in works}) for key, known in kept}
+
+    @cached_property
+    def speed(self) -> Speed | None:
+        """Of the device that was measured last beside this processor."""
+        kept = read_kept(SPEEDS).get(cpu_name())
+        return kept and Speed(*(kept[field.name] for field in fields(Speed)))
 
     def run(self, experiment: Experiment) -> Estimate | None:
         """Seconds of one run, without the start of its process; None where nothing is known of it."""
@@ -276,7 +269,7 @@ class Forecast:
 
     def network(self, experiment: Experiment) -> Network | None:
         """What is known of the network of an experiment."""
-        return self.kept.network(self.training(experiment))
+        return self.networks.get(self.training(experiment).key)
 
     def training(self, experiment: Experiment) -> Training:
         """How a process trains an experiment."""
@@ -287,7 +280,7 @@ class Forecast:
     def features(self, dataset: Dataset, encoder: str) -> float | None:
         """Seconds of an encoder's look at all images of a data set."""
         spec = self.plan.features(dataset, encoder)
-        network, speed = self.network(spec.encoder.experiment), self.kept.speed
+        network, speed = self.network(spec.encoder.experiment), self.speed
         if network is None or speed is None:
             return None
         train, shown = _persons(dataset)
@@ -297,7 +290,7 @@ class Forecast:
 
     def _counted(self, training: Training) -> float | None:
         """Seconds by counted work."""
-        network, speed = self.kept.network(training), self.kept.speed
+        network, speed = self.networks.get(training.key), self.speed
         if network is None or speed is None:
             return None
         todo = amounts(training.spec, network.centre, training.features)
@@ -367,7 +360,7 @@ def complete_forecast(plan: Plan) -> Forecast:
 
     Raises InputError where it cannot, as for a backend that this machine lacks.
     """
-    forecast = Forecast(plan, Kept())
+    forecast = Forecast(plan)
     if all(forecast.run(e) and forecast.network(e) for e in dict.fromkeys(e for e, _ in unfinished(plan))):
         return forecast
     print("forecasting how long it will take: networks are counted, a few steps are timed", file=sys.stderr)
@@ -376,7 +369,7 @@ def complete_forecast(plan: Plan) -> Forecast:
     if done.returncode:
         complaint = done.stderr.decode(errors="replace").strip()
         raise InputError(complaint.rpartition("\n")[2].removeprefix("error: "))
-    return Forecast(plan, Kept())
+    return Forecast(plan)
 
 
 def unfinished(plan: Plan) -> list[tuple[Experiment, int]]:
@@ -391,7 +384,7 @@ def job_seconds(plan: Plan, jobs: Iterable[tuple[str, str]], forecast: Forecast 
     Trainings by a forecast (`forecast`, or from what is kept on disk); other jobs, and trainings of which nothing is
     known, as long as the same output took here before, else as the rule's jobs did here, else SECONDS_OF_A_JOB.
     """
-    forecast, past = forecast or Forecast(plan, Kept()), PastJobs.read()
+    forecast, past = forecast or Forecast(plan), PastJobs.read()
 
     @cache
     def seconds(rule: str, output: str) -> float:

@@ -63,12 +63,12 @@ def end(config: Config, workflow: Any = None, chosen: Mapping[str, object] | Non
     failed = go_on(workflow, chosen, name) if workflow else []
     settle()
     if failed or not workflow:
-        print("\n".join([*_closing_lines(Places(config.scale.name, config.motion).report), *failed]))
+        print("\n".join([*_closing_lines(Places(config.scale.name, config.motion)), *failed]))
 
 
-def _closing_lines(report: str) -> list[str]:
+def _closing_lines(places: Places) -> list[str]:
     from reports.summary import summary_lines
 
     # The targets train and efficiency make no table.
-    written = Path(report, "cells.csv").is_file()
-    return summary_lines(report) if written else ["Look at results/runs and results/efficiency"]
+    written = Path(places.cells).is_file()
+    return summary_lines(places.report) if written else ["Look at results/runs and results/efficiency"]

@@ -37,7 +37,7 @@ from training.losses import TERMS
 from training.optimiser import Optimiser
 from training.provenance import device_name
 from training.run import build_model
-from workflow.forecast import NETWORKS, SPEEDS, Forecast, Kept, Network, Speed, Training, Work, read_kept, unfinished
+from workflow.forecast import NETWORKS, SPEEDS, Forecast, Network, Speed, Training, Work, read_kept, unfinished
 from workflow.measuring.efficiency import on_meta
 
 OPTIMISER_BYTES = 7 * 4  # of a weight: AdamW reads four numbers and writes three
@@ -99,13 +99,13 @@ def count(plan: Plan, workers: int = 1) -> None:
 
     workers : processes that count at once; they are forked, so only a program without threads may want several
     """
-    kept = Kept()
-    trainings = map(Forecast(plan, kept).training, dict.fromkeys(e for e, _ in unfinished(plan)))
-    missing = {training.key: training for training in trainings if training.key not in kept.networks}
+    forecast = Forecast(plan)
+    trainings = map(forecast.training, dict.fromkeys(e for e, _ in unfinished(plan)))
+    missing = {training.key: training for training in trainings if training.key not in forecast.networks}
     if missing:
         counted = map(asdict, _counted(list(missing.values()), workers))
-        write_text(NETWORKS, json.dumps(kept.networks | dict(zip(missing, counted, strict=True))) + "\n")
-    if kept.speed is None:
+        write_text(NETWORKS, json.dumps(read_kept(NETWORKS) | dict(zip(missing, counted, strict=True))) + "\n")
+    if forecast.speed is None:
         speed = asdict(measure_speed()) | {"device": device_name()}
         write_text(SPEEDS, json.dumps(read_kept(SPEEDS) | {cpu_name(): speed}) + "\n")
 

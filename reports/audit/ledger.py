@@ -1,7 +1,7 @@
 """The ledger: every number that the papers print, in tables and in their text, as a claim with its verdict."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import pandas as pd
@@ -67,7 +67,7 @@ class Ledger:
         rows = [asdict(claim) for claim in self.claims.values()]
         for row in rows:
             row |= {"notes": "; ".join(row["notes"]), "findings": " ".join(flagged.get(row["id"], ()))}
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=[*(field.name for field in fields(Claim)), "findings"])
 
 
 def make_ledger(studies: Sequence[str | Path], cells: Sequence[Cell]) -> Ledger:

@@ -26,7 +26,7 @@ KINDS: dict[str, Drawer] = {
     "parts": parts.parts,
     "ssm-map": maps.ssm_map,
     "poses": poses.poses,
-    "poses-in-image": poses.poses_in_image,
+    "poses-in-image": poses.poses,
 }
 
 

@@ -33,39 +33,25 @@ class Panel:
 
 
 def poses(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
-    """True (grey) and predicted (blue) skeletons: a row a frame, a column a variant."""
+    """True (grey) and predicted (blue) skeletons: a row a frame, a column a variant, after the input `in-image`."""
     split, truth, panels = _predictions(figure, sources)
     frames = pick_frames(panels[0].errors)
-    drawn = Figure(figsize=(2.6 * len(panels) + 1.6, 3.1 * len(frames)), layout="constrained")
+    first = int(figure.kind == "poses-in-image")  # columns before the variants'
+    drawn = Figure(figsize=(2.6 * (len(panels) + first) + 1.6, 3.1 * len(frames)), layout="constrained")
     note(drawn, sources.choice, sources.choice.data(figure.input))
-    grid = drawn.subplots(len(frames), len(panels), squeeze=False)
+    grid = drawn.subplots(len(frames), len(panels) + first, squeeze=False)
     for row, frame in zip(grid, frames, strict=True):
-        _draw_row(row, truth, panels, frame)
-    _head(grid, panels)
-    for axes, quantile, frame in zip(grid[:, 0], QUANTILES, frames, strict=True):
-        axes.set_ylabel(_frame_label(split, quantile, frame), rotation=0, ha="right", va="center", fontsize=9)
-    return drawn, _caption(figure, sources, panels)
-
-
-def poses_in_image(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
-    """The detected keypoints in the image, then the skeletons: a row a frame."""
-    split, truth, panels = _predictions(figure, sources)
-    frames = pick_frames(panels[0].errors)
-    drawn = Figure(figsize=(2.6 * (len(panels) + 1) + 1.6, 3.1 * len(frames)), layout="constrained")
-    note(drawn, sources.choice, sources.choice.data(figure.input))
-    grid = drawn.subplots(len(frames), len(panels) + 1, squeeze=False)
-    for row, frame in zip(grid, frames, strict=True):
-        _draw_image(row[0], split, frame)
-        _draw_row(row[1:], truth, panels, frame)
-    _head(grid[:, 1:], panels)
-    grid[0, 0].set_title("input: 2D keypoints", loc="center")
+        for axes in row[:first]:
+            _draw_image(axes, split, frame)
+        _draw_row(row[first:], truth, panels, frame)
+    _head(grid[:, first:], panels)
     for axes, quantile, frame in zip(grid[:, 0], QUANTILES, frames, strict=True):
         axes.set_ylabel(_frame_label(split, quantile, frame), rotation=0, ha="right", va="center", fontsize=9)
     caption = _caption(figure, sources, panels)
-    return (
-        drawn,
-        caption + " Left: the keypoints that the nets see, in the image's frame; fainter means less confident.",
-    )
+    if first:
+        grid[0, 0].set_title("input: 2D keypoints", loc="center")
+        caption += " Left: the keypoints that the nets see, in the image's frame; fainter means less confident."
+    return drawn, caption
 
 
 def pick_frames(errors: np.ndarray, quantiles: Sequence[float] = QUANTILES) -> list[int]:

@@ -8,6 +8,7 @@ import pandas as pd
 from reports.arrays import NotThere, read_array, read_arrays
 from reports.measurements import Choice, pick
 from reports.tables.cell import Cell, of_table
+from studies.places import PARTS, PREPARED_DATA, SCAN_ORDERS
 from studies.plan import BASELINES
 from studies.recipes import BASELINE_RECIPE
 from studies.types import Study
@@ -33,9 +34,9 @@ class Sources:
     measurements: pd.DataFrame
     cells: tuple[Cell, ...]
     choice: Choice
-    prepared: Path = Path("data/prepared")
-    orders: Path = Path("results/efficiency/scan_orders.npz")
-    parts: Path = Path("results/efficiency/parts.csv")
+    prepared: Path = Path(PREPARED_DATA)
+    orders: Path = Path(SCAN_ORDERS)
+    parts: Path = Path(PARTS)
 
     def of_table(self, study: Study, table_id: str) -> tuple[Cell, ...]:
         """Cells of a table."""

@@ -13,16 +13,17 @@ from markupsafe import Markup
 from base.errors import InputError
 from base.files import write_text
 from reports.audit.write import SAYS
-from reports.measurements import EFFICIENCY_SCALE, Choice, pick, read_measurements
+from reports.measurements import EFFICIENCY_SCALE, Choice, label_of, pick, read_measurements
 from reports.site.charts import Chart, learning_curves, run_curves
 from reports.site.guide import DOCS, GUIDE, guide, pictures
 from reports.site.pages import TEMPLATES, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
 from reports.tables.cell import VERDICTS, count_verdicts, of_table, read_cells
-from reports.tables.layout import CONVENTIONS, SCALES, SELECTIONS, SYMBOLS, View, make_view
+from reports.tables.layout import CONVENTIONS, SELECTIONS, SYMBOLS, View, make_view
 from studies.findings import EFFECTS, KINDS
 from studies.load import load_study
+from studies.scales import scale_named
 from studies.types import Study
 from studies.variants import resolve_variants
 
@@ -80,7 +81,7 @@ class Site:
         self.audit = _read_json(report / "audit" / "audit.json")
         self.experiments = experiments(self.measurements, choice.scale)
         self.studies = [self._study(load_study(name)) for name in studies]
-        self.views = {name: data for name, build in VIEWERS.items() if (data := build(report, choice))}
+        self.views = {name: view for name, build in VIEWERS.items() if (view := build(report, choice))}
 
     def _study(self, study: Study) -> StudyPage:
         cells = {table.id: of_table(self.cells, study.name, table.id) for table in study.tables}
@@ -98,7 +99,7 @@ class Site:
         found += [Page("audit.html", "audit", "every claim, and what was found about them")]
         found += [Page("counts.html", "counts", "parameters, operations, time and memory at full paper size")]
         found += [Page("curves.html", "curves", "learning curves of every experiment")] if self.experiments else []
-        found += [Page(f"{name}.html", data["name"], data["about"]) for name, data in self.views.items()]
+        found += [Page(f"{name}.html", view.name, view.about) for name, view in self.views.items()]
         runs = self.experiments or any(failure.runs for failure in self.choice.failed)
         found += [Page("runs.html", "runs", "what every run left behind")] if runs else []
         return [*found, Page(GUIDE, "docs", "how numbers are made, conventions and protocols, how to add a model")]
@@ -129,25 +130,20 @@ def _write_pages(site: Site) -> None:
     flagged = {claim["id"]: claim["findings"].split() for claim in site.audit["claims"]}
     _write(site, "index.html", "overview.html", facts=run_facts(site), counts=_verdicts(site), findings=findings)
     links, counted = run_links(site.experiments), counts(site)
-    linked = {f"{rule}-{variant['name']}" for variant in counted for rule in COUNTED if rule in variant["by"]}
+    linked = {f"{rule}-{network.name}" for network in counted for rule in COUNTED if rule in network.by}
     for study in site.studies:
         values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS, "flagged": flagged}
         _write(site, f"{study.name}.html", "study.html", **values)
-    _write(
-        site,
-        "audit.html",
-        "audit.html",
-        body=audit_body(site.audit, [study.name for study in site.studies]),
-    )
+    audited = audit_body(site.audit, [study.name for study in site.studies])
+    _write(site, "audit.html", "audit.html", body=audited)
     scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
-    rules = {rule: CONVENTIONS[rule] for rule in COUNTED if any(rule in variant["by"] for variant in counted)}
+    rules = {rule: CONVENTIONS[rule] for rule in COUNTED if any(rule in network.by for network in counted)}
     values = {"rules": rules, "timings": timings(site), "scaling": scaling}
     _write(site, "counts.html", "counts.html", counted=counted, **values)
     if site.experiments:
         _write(site, "curves.html", "curves.html", charts=_curve_charts(site))
     if any(page.file == "runs.html" for page in site.pages):
-        labels = {name: variant.label for name, variant in resolve_variants().items()}
-        _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links, labels=labels)
+        _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links, label_of=label_of)
     for experiment in site.experiments:
         values = {"experiment": experiment, "chart_data": run_curves(experiment), "numbers": numbers(experiment)}
         values["groups"] = experiment.groups(site.choice.selection)
@@ -157,9 +153,9 @@ def _write_pages(site: Site) -> None:
     titles = [(Path(doc.file).name, doc.title) for doc in docs]
     for doc in docs:
         _write(site, doc.file, "doc.html", root="../", doc=doc, docs=titles)
-    for name, data in site.views.items():
-        write_text(site.out / f"data/{name}.js", f"SSMPOSE.data.{name}={script_json(data)};\n")
-        _write(site, f"{name}.html", "viewer.html", viewer=name, data=data)
+    for name, view in site.views.items():
+        write_text(site.out / f"data/{name}.js", f"SSMPOSE.data.{name}={script_json(view.data)};\n")
+        _write(site, f"{name}.html", "viewer.html", viewer=name, view=view)
 
 
 def audit_body(audit: dict, pages: Sequence[str]) -> Markup:
@@ -174,7 +170,7 @@ def _write(site: Site, file: str, template: str, root: str = "", **values: objec
         "choice": site.choice,
         "page": file,
         "root": root,
-        "scale_meaning": SCALES[site.choice.scale],
+        "scale_meaning": scale_named(site.choice.scale).meaning,
     }
     write_text(site.out / file, render(template, **known, **values))
 
@@ -197,8 +193,8 @@ def _copy_assets(site: Site) -> None:
     efficiency = site.report / "../../efficiency"
     drawn = [f"{stem}.{kind}" for stem in SCALING for kind in ("svg", "csv") if (efficiency / f"{stem}.svg").is_file()]
     _copy(efficiency, site.out / "figures", drawn)
-    for name, data in site.views.items():
-        for copied, source in data.pop("files", {}).items():
+    for name, view in site.views.items():
+        for copied, source in view.files.items():
             target = site.out / "data" / name / copied
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
@@ -241,30 +237,40 @@ def run_facts(site: Site) -> dict[str, str]:
     return {name: text for name, text in facts.items() if text}
 
 
-def counts(site: Site) -> list[dict]:
-    """Parameters and MACs of every counted variant: label, name, family, and (params, macs, macs_frame) by convention."""
-    measured = pick(site.measurements, scale=EFFICIENCY_SCALE)
-    variants, found = resolve_variants(), []
-    for name, rows in measured[measured["run"] == ""].groupby("variant", sort=False):
+@dataclass(frozen=True)
+class Counted:
+    """A counted variant; `by`: convention -> metric (params, macs_per_clip, macs_per_frame) -> its count."""
+
+    name: str
+    label: str
+    family: str
+    by: dict[str, dict[str, float]]
+
+
+def counts(site: Site) -> list[Counted]:
+    """Parameters and MACs of every counted variant, by convention."""
+    measured = pick(site.measurements, scale=EFFICIENCY_SCALE, run="")
+    measured = measured[measured["metric"].isin(["params", "macs_per_clip", "macs_per_frame"])]
+    counted = []
+    for name, rows in measured.groupby("variant", sort=False):
         by = {
             convention: dict(zip(part["metric"], part["value"], strict=True))
-            for convention, part in rows[rows["metric"].isin(["params", "macs_per_clip", "macs_per_frame"])].groupby("convention")
-        }  # fmt: skip
-        label, family = (variants[name].label, variants[name].family) if name in variants else (name, "")
-        found.append({"name": name, "label": label, "family": family, "by": by})
-    return [variant for variant in found if variant["by"]]
+            for convention, part in rows.groupby("convention")
+        }
+        known = resolve_variants().get(name)
+        counted.append(Counted(name, label_of(name), known.family if known else "", by))
+    return counted
 
 
 def timings(site: Site) -> list[tuple[str, ...]]:
     """Times and memory at full paper size, by variant: (label, what, value, how it was measured, device)."""
     measured = pick(site.measurements, scale=EFFICIENCY_SCALE)
     spreads = measured[measured["metric"] == "latency_iqr"].set_index(["variant", "convention", "device"])["value"]
-    labels = {name: variant.label for name, variant in resolve_variants().items()}
     rows = []
     for row in measured[measured["metric"].isin(TIMINGS)].itertuples():
         spread = spreads.get((row.variant, row.convention, row.device)) if row.metric == "latency" else None
         value = f"{row.value:,.1f} {row.unit}" + ("" if spread is None else f" (interquartile range {spread:,.1f})")
-        rows.append((labels.get(row.variant, row.variant), TIMINGS[row.metric], value, row.convention, row.device))
+        rows.append((label_of(row.variant), TIMINGS[row.metric], value, row.convention, row.device))
     return rows
 
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from base.errors import InputError
 from base.files import read_csv
+from reports.measurements import label_of
 from studies.data import VIDEO, Dataset
 from studies.scales import PAPER
-from studies.variants import resolve_variants
 
 RETRAIN = "train its run again (`make resume`)"
 
@@ -81,11 +81,10 @@ def experiments(measurements: pd.DataFrame, scale: str) -> list[Experiment]:
     Raises InputError for a `run.json` that is no JSON.
     """
     mine = measurements[(measurements["run"] != "") & (measurements["scale"] == scale)]
-    labels = {name: variant.label for name, variant in resolve_variants().items()}
     found = []
     for key, numbers in mine.groupby(["dataset", "variant", "recipe"], sort=False):
         runs = tuple(_runs(numbers))
-        found.append(Experiment(*key, labels.get(key[1], key[1]), runs, numbers))
+        found.append(Experiment(*key, label_of(key[1]), runs, numbers))
     return sorted(found, key=lambda e: (Dataset.parse(e.dataset).kind == VIDEO, e.dataset))
 
 

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pandas as pd
 
 from base.errors import InputError
-from base.files import read_csv, write_csv
+from base.files import read_csv, write_rows
 from reports.failures import FAILED
 from studies.printed import OUT_OF_MEMORY, UNITS
 
@@ -112,7 +112,7 @@ NUMBERS |= {field.name: int for field in fields(Cell) if field.type == int | Non
 
 def write_cells(cells: Iterable[Cell], path: str | Path) -> Path:
     """Write cells.csv, a row a cell."""
-    return write_csv(path, pd.DataFrame([astuple(cell) for cell in cells], columns=list(COLUMNS), dtype=object))
+    return write_rows(path, Cell, cells)
 
 
 def read_cells(path: str | Path) -> tuple[Cell, ...]:

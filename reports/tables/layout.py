@@ -14,6 +14,7 @@ from reports.measurements import HIGHER_IS_BETTER, NO_SUCH_DATA, Choice
 from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell, count_verdicts
 from studies.benchmarks import BENCHMARKS
 from studies.printed import OUT_OF_MEMORY
+from studies.scales import scale_named
 from studies.types import AccuracyColumn, Column, CountColumn, FactColumn, Row, Study, Table, VideoColumn
 
 SYMBOLS = {"reproduced": "✓", "differs": "≠", "not comparable": "◇", "not run": "○"}
@@ -34,12 +35,6 @@ CONVENTIONS = {
     "measured": "median of some runs on this machine, at full paper size, batch 1",
     "fvcore": "fvcore's rules: one fused multiply-add is one, an unknown operation is nothing",
     "predicted": "worked out from the sizes of the tensors, not measured",
-}
-SCALES = {
-    "quick": "shrunken nets trained for minutes: the errors show that the path works, not how good the models are",
-    "long": "shrunken nets trained for an hour or two: what is compared is parts of a network, not the papers' models",
-    "open": "paper-size nets on open motion data, with a shorter schedule than the papers'",
-    "paper": "the papers' own nets, data and schedules; a number made with less of the last two says so",
 }
 SELECTIONS = {
     "last": "the last epoch",
@@ -166,7 +161,7 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
 
 def _notice(cells: Sequence[Cell], choice: Choice) -> str:
     """What is to be known of all numbers of a table."""
-    parts = [f"Accuracies at scale {choice.scale}: {SCALES[choice.scale]}."] if _data(cells) else []
+    parts = [f"Accuracies at scale {choice.scale}: {scale_named(choice.scale).meaning}."] if _data(cells) else []
     if count := sum(cell.failed for cell in cells):
         parts.append(f"In {count} cells runs or counts failed: they say so, and the reasons below name the logs.")
     return " ".join(parts)

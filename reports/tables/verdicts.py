@@ -14,14 +14,9 @@ from reports.measurements import Summary
 from reports.tables.cell import DIFFERS, NOT_COMPARABLE, NOT_RUN, REPRODUCED
 from studies.benchmarks import BENCHMARKS
 from studies.printed import Printed, agrees, cut_off
+from studies.scales import PAPER, scale_named
 
 ACCURACY_TOLERANCE = 0.5  # in the printed unit (mm, or points of a percentage)
-CONDITIONS = {
-    "quick": "scale quick: a shrunken net on {data} motion",
-    "long": "scale long: a shrunken net on {data} motion",
-    "open": "scale open: {data} motion, a paper-size net, a short schedule",
-    "paper": "scale paper, but {data} motion",
-}
 NO_PRINT = "the paper prints no value"
 NO_MODEL = "no implementation yet"
 NOT_BY_ITS_OWN = "not trained as its own paper trains it; the study equal-terms has it"
@@ -64,10 +59,11 @@ def judge_accuracy(
     """
     if printed is None:
         return Verdict(NOT_COMPARABLE, NO_PRINT)
-    if scale != "paper" or data != benchmark:
-        condition = CONDITIONS[scale].format(data=data)
+    if scale != PAPER or data != benchmark:
+        condition = scale_named(scale).condition.format(data=data)
+        made = f"scale {scale}: {condition}" if condition else f"scale {scale}, but {data} motion"
         theirs = BENCHMARKS[benchmark].title if benchmark in BENCHMARKS else "other data"
-        return Verdict(NOT_COMPARABLE, f"{condition}; the printed number is for {theirs}")
+        return Verdict(NOT_COMPARABLE, f"{made}; the printed number is for {theirs}")
     if departures:
         return Verdict(NOT_COMPARABLE, f"scale paper, but with {', '.join(departures)}")
     near = abs(printed.from_base(measured.mean) - printed.value) <= ACCURACY_TOLERANCE

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,7 +66,7 @@ def commands() -> list[tuple[str, str]]:
 
 def unknown(command: str) -> str:
     """Why a command cannot be run from a fresh shell in a clone; empty where it can."""
-    program, *words = command.split()
+    program, *words = shlex.split(command)
     if program == "make":
         target = next((word for word in words if "=" not in word and word not in ("and", "again")), "all")
         return "" if target in MAKE_TARGETS else f"make has no target {target}"

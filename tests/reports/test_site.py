@@ -120,7 +120,7 @@ def test_what_is_missing_is_named_and_nothing_is_half_written(report: Path) -> N
 
 
 def test_orders_are_those_that_networks_walk() -> None:
-    modes = {mode["name"]: mode for mode in orders_view(REPORT, CHOICE)["modes"]}
+    modes = {mode["name"]: mode for mode in orders_view(REPORT, CHOICE).data["modes"]}
     for name, scan in {"PoseMamba": "global-local", "SasMamba": "bidirectional"}.items():
         mode = modes[name]
         orders = mode_orders(scan, *mode["grid"])
@@ -132,7 +132,7 @@ def test_orders_are_those_that_networks_walk() -> None:
 
 
 def test_poses_are_those_of_the_runs_to_half_a_millimetre(report: Path) -> None:
-    view = poses_view(report, CHOICE)
+    view = poses_view(report, CHOICE).data
     split = load(Path("data/prepared/synthetic-sh-like/test"))
     run = pd.read_csv(report / "measurements.csv").query("variant == 'posemamba-s'")["run"].dropna().iloc[0]
     with np.load(Path(run) / "predictions.npz") as arrays:
@@ -146,7 +146,7 @@ def test_poses_are_those_of_the_runs_to_half_a_millimetre(report: Path) -> None:
 
 
 def test_heatmaps_are_those_of_the_networks(report: Path) -> None:
-    view = video_view(report, CHOICE)
+    view = video_view(report, CHOICE).data
     arrays = np.load(report / "heatmaps.npz")
     assert [network["label"] for network in view["networks"]] == ["ViTPose-B", "GLSMamba-B"]
     seen = view["networks"][1]["clips"][0]

@@ -1,5 +1,7 @@
 """Verdicts: the four words, and the reasons that go with them."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from reports.measurements import Summary
 from reports.tables.verdicts import judge_accuracy, judge_efficiency, judge_missing, same_digits
 from studies.printed import parse_printed
+from studies.scales import scale_named, scale_names
 
 SASMAMBA = {"paper": 2_603_918_016.0, "true": 4_120_424_640.0}  # MACs of a clip
 
@@ -53,3 +56,11 @@ def test_reasons_say_what_is_missing():
     assert quick.why == "scale quick: a shrunken net on synthetic motion; the printed number is for Human3.6M"
     assert judge_missing(printed, "no implementation yet").why == "no implementation yet"
     assert judge_missing(None, "no implementation yet").why.endswith("the paper prints no value")
+
+
+@pytest.mark.parametrize("scale", scale_names())
+def test_every_scale_has_its_words(scale):
+    judged = judge_accuracy(parse_printed("41.8", "mm"), Summary(3, 41.8), scale, "human36m", "cmu")
+    said = rf"scale {scale}(: .*cmu motion.*|, but cmu motion); the printed number is for Human3\.6M"
+    assert re.fullmatch(said, judged.why)
+    assert scale_named(scale).meaning

@@ -1,5 +1,6 @@
 """Scales: a new one is an entry, what it leaves out is as the paper has it, and mistakes end in one line."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def test_a_new_scale_is_one_entry(written: Path) -> None:
 
 
 def test_what_a_scale_leaves_out_is_as_the_paper_has_it() -> None:
-    assert scale_named("paper") == Scale("paper")
+    assert replace(scale_named("paper"), meaning="") == Scale("paper")
     posemamba, video = recipes()["posemamba"], recipes()["glsmamba"]
     for variant in resolve_variants().values():
         assert Scale("paper").hyper(variant) == variant.hyper

@@ -29,7 +29,6 @@ from workflow.forecast import (
     SECONDS_TO_START,
     SPEEDS,
     Forecast,
-    Kept,
     Speed,
     Training,
     Work,
@@ -126,7 +125,7 @@ def test_another_seed_foretells_a_run_on_this_processor_only(elsewhere: Path) ->
     mine = plan()
     keep_run(mine, MLP, 123.5)
     keep_run(mine, POSEMAMBA, 50.0, cpu="another one")
-    forecast = Forecast(mine, Kept())
+    forecast = Forecast(mine)
     assert (forecast.run(MLP).seconds, forecast.run(MLP).history) == (123.5, True)
     assert forecast.run(POSEMAMBA) is None
 
@@ -134,9 +133,9 @@ def test_another_seed_foretells_a_run_on_this_processor_only(elsewhere: Path) ->
 def test_a_shorter_run_foretells_a_longer_one_by_counted_work(elsewhere: Path) -> None:
     short, long = (plan("variants=mlp,posemamba-s", f"override={{steps: {n}}}") for n in (1000, 4000))
     work.count(short)
-    counted = {n: Forecast(p, Kept()).run(POSEMAMBA).seconds for n, p in (("short", short), ("long", long))}
+    counted = {n: Forecast(p).run(POSEMAMBA).seconds for n, p in (("short", short), ("long", long))}
     keep_run(short, POSEMAMBA, 3 * counted["short"])
-    estimate = Forecast(long, Kept()).run(POSEMAMBA)
+    estimate = Forecast(long).run(POSEMAMBA)
     assert estimate.history
     assert estimate.seconds == pytest.approx(3 * counted["long"])
     assert 3.5 < counted["long"] / counted["short"] < 4
@@ -165,8 +164,8 @@ def test_damage_among_what_is_kept_is_no_news(elsewhere: Path) -> None:
     for path in (SPEEDS, NETWORKS, Path("results/runs/quick/a/b/c/seed0/run.json")):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{")
-    assert Forecast(mine, Kept()).run(MLP).seconds == 10.0
-    assert Forecast(mine, Kept()).run(POSEMAMBA) is None
+    assert Forecast(mine).run(MLP).seconds == 10.0
+    assert Forecast(mine).run(POSEMAMBA) is None
 
 
 def test_seconds_of_jobs_come_from_what_ran_here(elsewhere: Path) -> None:

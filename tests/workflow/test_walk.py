@@ -24,7 +24,7 @@ from studies.plan import Plan, make_plan
 from studies.scales import PAPER
 from workflow.commands import bill, data, doctor
 from workflow.commands.plan import Job, preview
-from workflow.forecast import Forecast, Kept
+from workflow.forecast import Forecast
 from workflow.work import count
 
 WEIGHTS = "weights.bin"
@@ -138,7 +138,7 @@ def _answers(plan: Plan, choices: list[str], capsys: pytest.CaptureFixture) -> N
     assert all(cost.hours >= 0 and cost.disk > 0 for cost in costs)
     places = Places(plan.config.scale.name, plan.config.motion)
     jobs = [Job("train_run", (places.of_run(cost.experiment, cost.seed),), "") for cost in costs]
-    assert ("times: " if costs else "nothing to do") in preview(plan, jobs, Forecast(plan, Kept()))
+    assert ("times: " if costs else "nothing to do") in preview(plan, jobs, Forecast(plan))
     assert doctor.report(doctor.examine(plan)).splitlines()[-1]
     missing = data.main(choices)
     printed = capsys.readouterr().out

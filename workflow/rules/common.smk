@@ -46,7 +46,8 @@ SCALE, DATASET, SEEDS = CONFIG.scale.name, CONFIG.motion, CONFIG.seeds
 PLACES = Places(SCALE, DATASET)
 REPORT = PLACES.report
 STUDIES = list(PLAN.studies)
-NAMES = ["studies/variants.yaml", "studies/recipes.yaml"]  # labels of rows and curves
+# Labels of rows and curves, and what is said of a scale.
+NAMES = [f"studies/{name}.yaml" for name in ("variants", "recipes", "scales")]
 # What failed before in this run: workflow/failures.py. What gathers takes what is `made` without it.
 FAILURES = Failures.read(os.environ.get(VARIABLE))
 made = FAILURES.made

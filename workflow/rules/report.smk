@@ -25,6 +25,7 @@ rule tables:
     input:
         cells=PLACES.cells,
         studies=collect("studies/{study}.yaml", study=STUDIES),
+        names=NAMES,
         sources=closure("reports.tables.writers"),
     output:
         reported("table", TABLES),

@@ -5,8 +5,10 @@ from pathlib import Path
 from datasets.skeletons import BONES, JOINTS, STANDING
 from reports.arrays import NotThere, read_arrays
 from reports.measurements import Choice
+from reports.site.viewers.viewer import Viewer
+from studies.places import SCAN_ORDERS
 
-ORDERS = Path("results/efficiency/scan_orders.npz")
+ORDERS = Path(SCAN_ORDERS)
 DIRECTIONS = ("spatial", "temporal", "spatial, reversed", "temporal, reversed")
 # Scan mode -> (networks, names of its four directions, gather that is added to the spatial ones).
 LIFTING = {
@@ -26,7 +28,7 @@ VIDEO = {
 }
 
 
-def orders_view(report: Path, choice: Choice) -> dict | None:
+def orders_view(report: Path, choice: Choice) -> Viewer | None:
     """Orders of all scans over small grids, as lists of token numbers; None where they were not made.
 
     `modes`: name, grid (lifting: [frames, joints]; video: [frames, rows, columns]), directions (name, order, adds: for
@@ -37,20 +39,26 @@ def orders_view(report: Path, choice: Choice) -> dict | None:
     except NotThere:
         return None
     modes = [_lifting(arrays, *item) for item in LIFTING.items()] + [_video(arrays, *item) for item in VIDEO.items()]
-    return {
-        "name": "scans",
-        "about": "in which order networks visit joints and frames, step by step",
-        "title": "Scan orders",
-        "lead": "A state-space network reads its tokens one after the other. Choose a network and a direction, and watch the path "
-        "walk: over the joints of a skeleton in a few frames, or over the cells of small frames.",
-        "note": "Small grids; the networks walk the same orders over 243 frames of 17 joints, or 5 frames of 64 x 48 cells. An added "
-        "neighbour (dashed) changes what is read, not the order: see the audit, limb-order.",
-        "modes": modes,
-        "joints": [name.replace("_", " ") for name in JOINTS],
-        "bones": [list(bone) for bone in BONES],
-        "standing": STANDING.tolist(),
-        "window": arrays["video-window"].tolist(),
-    }
+    return Viewer(
+        name="scans",
+        about="in which order networks visit joints and frames, step by step",
+        title="Scan orders",
+        lead=(
+            "A state-space network reads its tokens one after the other. Choose a network and a direction, and watch the path "
+            "walk: over the joints of a skeleton in a few frames, or over the cells of small frames."
+        ),
+        note=(
+            "Small grids; the networks walk the same orders over 243 frames of 17 joints, or 5 frames of 64 x 48 cells. An added "
+            "neighbour (dashed) changes what is read, not the order: see the audit, limb-order."
+        ),
+        data={
+            "modes": modes,
+            "joints": [name.replace("_", " ") for name in JOINTS],
+            "bones": [list(bone) for bone in BONES],
+            "standing": STANDING.tolist(),
+            "window": arrays["video-window"].tolist(),
+        },
+    )
 
 
 def _lifting(arrays: dict, mode: str, about: tuple) -> dict:

@@ -10,15 +10,17 @@ from datasets.skeletons import BONES, JOINTS
 from metrics.lifting import image_millimetres, mpjpe
 from reports.arrays import NotThere, answered, read_array
 from reports.measurements import Choice, pick, read_measurements
+from reports.site.viewers.viewer import Viewer
+from studies.places import PREPARED_DATA
 from studies.plan import BASELINES
 from studies.predictions import Predicted
 
-PREPARED = Path("data/prepared")
+PREPARED = Path(PREPARED_DATA)
 CLIPS = {"typical": 0.5, "hard": 0.9}  # quantiles of the sequences' errors, by the first variant
 FRAMES = 60  # of a clip
 
 
-def poses_view(report: Path, choice: Choice) -> dict | None:
+def poses_view(report: Path, choice: Choice) -> Viewer | None:
     """Poses (F, 17, 3) of a few test sequences, root-relative, whole mm as base64 int16; None without runs on them.
 
     `clips`: name, sequence, action, truth; `runs`: label, seed, page, poses a clip and error (mm) a clip and joint.
@@ -39,20 +41,24 @@ def poses_view(report: Path, choice: Choice) -> dict | None:
     truth = _rooted(np.asarray(split.joints, float))
     predicted = {index: _millimetres(array[rows], split) for index, array in outputs.items()}
     clips = pick_clips(mpjpe(next(iter(predicted.values())), truth), split.frames["sequence"].to_numpy())
-    return {
-        "name": "poses",
-        "about": "predicted and true skeletons in motion",
-        "title": "Poses in motion",
-        "lead": "True poses (grey) and those that a network predicts (blue), joint by joint, in millimetres. Drag to turn.",
-        "note": f"Scale {choice.scale}, {data}, test split, first seed, epoch {choice.selection}. The clips are those at the "
-        f"{' and '.join(f'{q:.0%}' for q in CLIPS.values())} quantiles of the sequences' errors under the first run of the "
-        f"list, their first {FRAMES} frames. Depth runs into the page.",
-        "plotly": True,
-        "joints": [name.replace("_", " ") for name in JOINTS],
-        "bones": [list(bone) for bone in BONES],
-        "clips": [_clip(name, rows, split, truth) for name, rows in clips.items()],
-        "runs": [_run(runs.loc[i], poses, truth, clips) for i, poses in predicted.items()],
-    }
+    return Viewer(
+        name="poses",
+        about="predicted and true skeletons in motion",
+        title="Poses in motion",
+        lead="True poses (grey) and those that a network predicts (blue), joint by joint, in millimetres. Drag to turn.",
+        note=(
+            f"Scale {choice.scale}, {data}, test split, first seed, epoch {choice.selection}. The clips are those at the "
+            f"{' and '.join(f'{q:.0%}' for q in CLIPS.values())} quantiles of the sequences' errors under the first run of the "
+            f"list, their first {FRAMES} frames. Depth runs into the page."
+        ),
+        plotly=True,
+        data={
+            "joints": [name.replace("_", " ") for name in JOINTS],
+            "bones": [list(bone) for bone in BONES],
+            "clips": [_clip(name, rows, split, truth) for name, rows in clips.items()],
+            "runs": [_run(runs.loc[i], poses, truth, clips) for i, poses in predicted.items()],
+        },
+    )
 
 
 def pick_clips(errors: np.ndarray, sequences: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,8 +8,8 @@ import numpy as np
 from base.errors import InputError
 from datasets.video.annotations import JOINTS
 from reports.arrays import NotThere, read_arrays
-from reports.measurements import Choice
-from studies.variants import resolve_variants
+from reports.measurements import Choice, label_of
+from reports.site.viewers.viewer import Viewer
 
 BONES = (
     ("head_top", "nose"), ("nose", "head_bottom"), ("head_bottom", "right_shoulder"), ("head_bottom", "left_shoulder"),
@@ -20,7 +20,7 @@ BONES = (
 )  # fmt: skip
 
 
-def video_view(report: Path, choice: Choice) -> dict | None:
+def video_view(report: Path, choice: Choice) -> Viewer | None:
     """Frames as files, heatmaps as base64 of bytes (F, 15, h, w), joints in pixels; None where nothing was trained.
 
     `clips`: name, frames (file names), box a frame, joints (x, y, 1 where annotated) a frame; `networks`: label, and
@@ -36,24 +36,29 @@ def video_view(report: Path, choice: Choice) -> dict | None:
     files = {_name(i, t): path for i, clip in enumerate(clips) for t, path in enumerate(frames[clip])}
     if gone := next((path for path in files.values() if not path.is_file()), None):
         raise InputError(f"{gone}: no such frame; delete {report / 'heatmaps.npz'} and run `make` again")
-    labels = {name: variant.label for name, variant in resolve_variants().items()}
     shape = arrays[f"{clips[0]}/{networks[0]}/heatmaps"].shape
-    return {
-        "name": "video",
-        "about": "what networks see in rendered video, frame by frame",
-        "title": "Heatmaps over video",
-        "lead": "A person, frame after frame, with the heatmaps that a network predicts from the frames around each. True joints "
-        "in grey, in the frames that are annotated, predicted ones in blue.",
-        "note": f"Scale {choice.scale}, rendered {choice.dataset} motion, validation videos, first seed, epoch best_val, true boxes: "
-        "a person of the video with the fewest others and one of the video with the most. Of each family of networks the one that "
-        "reads most frames.",
-        "files": files,
-        "joints": [name.replace("_", " ") for name in JOINTS],
-        "bones": [[JOINTS.index(a), JOINTS.index(b)] for a, b in BONES],
-        "size": list(shape[-2:]),
-        "clips": [_clip(i, clip, arrays, len(frames[clip])) for i, clip in enumerate(clips)],
-        "networks": [_network(labels.get(name, name), name, clips, arrays) for name in networks],
-    }
+    return Viewer(
+        name="video",
+        about="what networks see in rendered video, frame by frame",
+        title="Heatmaps over video",
+        lead=(
+            "A person, frame after frame, with the heatmaps that a network predicts from the frames around each. True joints "
+            "in grey, in the frames that are annotated, predicted ones in blue."
+        ),
+        note=(
+            f"Scale {choice.scale}, rendered {choice.dataset} motion, validation videos, first seed, epoch best_val, true boxes: "
+            "a person of the video with the fewest others and one of the video with the most. Of each family of networks the one that "
+            "reads most frames."
+        ),
+        files=files,
+        data={
+            "joints": [name.replace("_", " ") for name in JOINTS],
+            "bones": [[JOINTS.index(a), JOINTS.index(b)] for a, b in BONES],
+            "size": list(shape[-2:]),
+            "clips": [_clip(i, clip, arrays, len(frames[clip])) for i, clip in enumerate(clips)],
+            "networks": [_network(label_of(name), name, clips, arrays) for name in networks],
+        },
+    )
 
 
 def _clip(number: int, name: str, arrays: dict[str, np.ndarray], frames: int) -> dict:

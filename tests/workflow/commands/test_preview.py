@@ -8,7 +8,7 @@ from studies.config import read_config
 from studies.data import Experiment
 from studies.plan import Plan, make_plan
 from workflow.commands.plan import jobs, preview
-from workflow.forecast import Forecast, Kept, wall_seconds
+from workflow.forecast import Forecast, wall_seconds
 
 RUN = "results/runs/quick/cmu-gt/mlp/baseline/seed2"
 DRY_RUN = f"""Building DAG of jobs...
@@ -63,7 +63,7 @@ def test_seeds_that_are_one_job_are_named_and_timed_together(plan: Plan) -> None
 
 def test_a_preview_adds_the_jobs_up(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    forecast = Forecast(plan, Kept())
+    forecast = Forecast(plan)
     assert preview(plan, [], forecast) == "nothing to do: everything is up to date"
     lines = preview(plan, jobs(DRY_RUN), forecast).splitlines()
     assert lines[-3] == "2 jobs: 1 train_run, 1 count"
