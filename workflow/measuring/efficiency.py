@@ -109,17 +109,17 @@ def time_rows(
     for name in variants:
         arguments = {"name": name} | models.scan_arguments(name, backend)
         model = models.build(**arguments)
-        threads, frames = VIDEO_THREADS if model.kind == "video" else threads, model.emitted_frames
-        shape = model.example_shape
-        timed = latency(model, torch.zeros(shape), threads, runs, warmup)
-        convention = f"median of {runs} after {warmup}, batch 1, {threads} thread{'s' * (threads > 1)}"
+        used = VIDEO_THREADS if model.kind == "video" else threads
+        shape, frames = model.example_shape, model.emitted_frames
+        timed = latency(model, torch.zeros(shape), used, runs, warmup)
+        convention = f"median of {runs} after {warmup}, batch 1, {used} thread{'s' * (used > 1)}"
         yield _measurement(name, "latency", 1e3 * timed.median, "ms", convention)
         yield _measurement(name, "latency_iqr", 1e3 * timed.iqr, "ms", convention)
         yield _measurement(name, "latency_per_frame", 1e3 * timed.median / frames, "ms", "measured")
         yield _measurement(name, "throughput", timed.throughput(frames), "frames/s", convention)
         if weighed is None or name in weighed:
-            peak = peak_memory("models:build", arguments, shape, threads=threads) / MEBIBYTE
-            yield _measurement(name, "peak_memory", peak, "MiB", f"fresh process, batch 1, {threads} threads")
+            peak = peak_memory("models:build", arguments, shape, threads=used) / MEBIBYTE
+            yield _measurement(name, "peak_memory", peak, "MiB", f"fresh process, batch 1, {used} threads")
 
 
 def _measurement(
