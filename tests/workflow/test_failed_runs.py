@@ -99,7 +99,7 @@ def test_everything_else_is_made(failed: Failed) -> None:
     assert "of yesterday" not in page
     for name in ("curves", "bubbles", "scans", "maps", "poses"):
         assert (report / f"figures/mini-{name}.svg").is_file()
-    assert (report / "audit/index.html").is_file()
+    assert (report / "audit/audit.json").is_file()
     assert (report / "ro-crate-metadata.json").is_file()
     evidence = (failed.checkout / "results/efficiency/evidence.json").read_text(encoding="utf-8")
     assert "limb-order" in evidence  # of another model
