@@ -35,6 +35,7 @@ WRITTEN = (
     *(f"{SNAKEMAKE}/{name}" for name in ("locks", "metadata", "incomplete", "log", "scripts", "runs")),
 )
 RUN_JSON = "run.json"  # the last file of a run
+WEIGHTS = "weights.safetensors"  # of its last epoch
 
 
 @dataclass(frozen=True)

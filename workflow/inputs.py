@@ -21,9 +21,10 @@ from studies.places import (
     SCAN_ORDERS,
     SPEED,
     TOKENS_CURVE,
+    WEIGHTS,
     Places,
 )
-from studies.plan import Plan
+from studies.plan import PRETRAINED_SEED, Plan
 from studies.recipes import PRETRAINING
 from studies.types import Figure
 from studies.variants import resolve_variants, variant
@@ -73,6 +74,18 @@ def run_sources(plan: Plan, experiment: Experiment) -> list[str]:
     kind = experiment.dataset.kind
     reader = [f"models.{kind}.official"] if plan.published(experiment) else []
     return closure(variant(experiment.variant).module, "training.run", f"training.{kind}", *reader)
+
+
+def start_weights(plan: Plan, places: Places, experiment: Experiment) -> str | list[str]:
+    """The weights that a network for video starts from, those of its pretrained encoder; none for others."""
+    start = plan.pretraining(experiment)
+    return places.of_run(start, PRETRAINED_SEED, WEIGHTS) if start else []
+
+
+def seen_features(plan: Plan, places: Places, experiment: Experiment) -> str | list[str]:
+    """What a network's frozen encoder has seen; nothing for networks that read images."""
+    start = plan.pretraining(experiment) if plan.reads_features(experiment) else None
+    return places.features.format(dataset=start.dataset, encoder=start.variant) if start else []
 
 
 def family_sources(plan: Plan, family: str) -> list[str]:

@@ -22,6 +22,7 @@ from studies.places import (
     SPEED,
     SPEED_RATIOS,
     TOKENS_CURVE,
+    WEIGHTS,
     Places,
 )
 from studies.plan import PRETRAINED_SEED, make_plan
@@ -53,16 +54,11 @@ FAILURES = Failures.read(os.environ.get(VARIABLE))
 made = FAILURES.made
 # Where something failed, its seeds are tried once more, each as a job of its own.
 TOGETHER = CONFIG.scale.seeds_together and not FAILURES
-RUN_FILES = ["weights.safetensors", "weights-best_test.safetensors"]
+RUN_FILES = [WEIGHTS, "weights-best_test.safetensors"]
 if CONFIG.scale.hold_out or CONFIG.scale.epochs == 1:
     RUN_FILES.append("weights-best_val.safetensors")
 LOOKED_INTO = RUN_FILES[-1]  # the weights whose maps and heatmaps are drawn
 RUN_FILES += ["history.csv", "predictions.npz", RUN_JSON]
-# The net that is trained twice, at scale quick on embedded motion whatever is configured: it speaks for the device.
-NOISE_EXPERIMENT = Experiment.named("synthetic-sh-like", "posemamba-s", "posemamba")
-NOISE_PLAN = make_plan(
-    replace(CONFIG, scale=scale_named(QUICK), motion="synthetic", detector="sh-like")
-)
 TIMED = inputs.chosen(PLAN, [*CONFIG.timing.variants, *PLAN.shown("latency_per_frame")])
 # Whose training steps' memory a table shows: predicting it takes longer than counting.
 REMEMBERED = inputs.chosen(PLAN, PLAN.shown("training_memory"))
@@ -142,3 +138,13 @@ def reported(kind, planned):
         flagged = report(path, subcategory=study, labels=labels, **shown)
         marked.append(flagged if path.endswith((".csv", ".svg")) else path)
     return marked
+
+
+def job_runs(template):
+    """A run's files; where all seeds are one job, those of all seeds."""
+    return collect(template, seed=SEEDS, allow_missing=True) if TOGETHER else template
+
+
+def family_definitions(wildcards):
+    """What studies/variants.yaml says of a family: counted again where that changes."""
+    return [variant(name) for name in PLAN.families[wildcards.family]]

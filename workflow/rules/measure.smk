@@ -4,13 +4,9 @@ rule efficiency:
     localrule: True
 
 
-def score_runs(experiment):
-    return made(runs_of(experiment))
-
-
 rule score:
     input:
-        runs=of_experiment(score_runs),
+        runs=of_experiment(lambda experiment: made(runs_of(experiment))),
         data=PREPARED,
         sources=of_data(lambda d: closure(f"workflow.measuring.{d.kind}_scores")),
     output:
@@ -24,11 +20,6 @@ rule score:
         runtime=10,
     script:
         "../scripts/score.py"
-
-
-def family_definitions(wildcards):
-    """What studies/variants.yaml says of a family: counted again where that changes."""
-    return [variant(name) for name in PLAN.families[wildcards.family]]
 
 
 # One process a family: importing torch costs more than counting a model.
@@ -165,6 +156,13 @@ rule measurements:
         runtime=5,
     script:
         "../scripts/measurements.py"
+
+
+# The net that is trained twice, at scale quick on embedded motion whatever is configured: it speaks for the device.
+NOISE_EXPERIMENT = Experiment.named("synthetic-sh-like", "posemamba-s", "posemamba")
+NOISE_PLAN = make_plan(
+    replace(CONFIG, scale=scale_named(QUICK), motion="synthetic", detector="sh-like")
+)
 
 
 # Twice the same net with the same seed: what a device cannot tell apart. Once a device, whatever the scale.

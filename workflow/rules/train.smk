@@ -4,33 +4,13 @@ rule train:
     localrule: True
 
 
-def job_runs(template):
-    """A run's files; where all seeds are one job, those of all seeds."""
-    return collect(template, seed=SEEDS, allow_missing=True) if TOGETHER else template
-
-
-def start_weights(experiment):
-    """The weights that a network for video starts from: those of its pretrained encoder."""
-    start = PLAN.pretraining(experiment)
-    weights = RUN_FILES[0]
-    return PLACES.of_run(start, PRETRAINED_SEED, weights) if start else []
-
-
-def encoder_features(experiment):
-    """What a network's frozen encoder has seen; nothing for networks that read images."""
-    if not PLAN.reads_features(experiment):
-        return []
-    encoder = PLAN.pretraining(experiment).variant
-    return PLACES.features.format(dataset=experiment.dataset, encoder=encoder)
-
-
 # The training state is no output: Snakemake would delete it before a restart.
 rule train_run:
     input:
         data=PREPARED,
         published=of_experiment(lambda e: PLAN.published(e) or []),
-        weights=of_experiment(start_weights),
-        features=of_experiment(encoder_features),
+        weights=of_experiment(lambda e: inputs.start_weights(PLAN, PLACES, e)),
+        features=of_experiment(lambda e: inputs.seen_features(PLAN, PLACES, e)),
         sources=of_experiment(lambda e: inputs.run_sources(PLAN, e)),
     output:
         [job_runs(f"{PLACES.run}/{file}") for file in RUN_FILES],
@@ -76,7 +56,7 @@ rule video_features:
         weights=lambda wildcards: PLACES.of_run(
             Experiment.named(wildcards.dataset, wildcards.encoder, PRETRAINING),
             PRETRAINED_SEED,
-            RUN_FILES[0],
+            WEIGHTS,
         ),
         sources=closure("training.features"),
     output:
