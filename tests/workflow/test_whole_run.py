@@ -130,12 +130,14 @@ def made(checkout: Checkout) -> dict[str, set[str]]:
 
 REPORTS = {
     "comparisons": {f"{REPORT}/comparisons.csv"},
+    "judge": {f"{REPORT}/cells.csv"},
     "tables": {f"{REPORT}/tables/mini-table1.csv"},
     "figures": {f"{REPORT}/figures/mini-{FIGURES[0]}.svg"},
     "audit": {f"{REPORT}/audit/audit.json"},
     "site": {f"{REPORT}/site"},
     "crate": {f"{REPORT}/ro-crate-metadata.json"},
 }
+PAGES = {rule: REPORTS[rule] for rule in ("site", "crate")}
 EVIDENCE = {"evidence": {"results/efficiency/evidence.json"}}  # the audit runs it: SasMamba is one of its nets
 MEASURED = REPORTS | {"measurements": {f"{REPORT}/measurements.csv"}}
 SASMAMBA_RUNS = {
@@ -171,6 +173,7 @@ SASMAMBA_COUNTS = {kind: {f"results/efficiency/sasmamba-{file}.csv"} for kind, f
             id="hyper-parameter",
         ),
         pytest.param("studies/mini.yaml", "title: Four rows", "title: Rows", REPORTS, id="study"),
+        pytest.param("reports/site/templates/overview.html", "Where to look", "Look here", PAGES, id="page"),
         pytest.param("config.yaml", "selection: auto", "selection: last", REPORTS, id="selection"),
     ],
 )
