@@ -37,7 +37,7 @@ STANDING = np.array(
     ]
 )
 
-# Pairwise left and right, as the published flip exchanges them.
+# Pairwise left and right, as the released flip exchanges them.
 LEFT = (4, 5, 6, 11, 12, 13)
 RIGHT = (1, 2, 3, 14, 15, 16)
 FLIP_PAIRS = tuple(zip(LEFT, RIGHT, strict=True))

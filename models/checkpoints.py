@@ -1,4 +1,4 @@
-"""Weights of published checkpoints: which of a file's tensors they are, and one line on what does not fit."""
+"""Weights of official checkpoints: which of a file's tensors they are, and one line on what does not fit."""
 
 import re
 from pathlib import Path

@@ -33,7 +33,7 @@ class Choice:
     selection  which epoch: last, best_val or best_test
     seeds      seeds that were asked for; figures of single runs show the first
     baselines  variants that every table with accuracies shows besides its own rows
-    published  data set -> variants whose published weights were judged on it; their rows come twice
+    official   data set -> variants whose official weights were judged on it; their rows come twice
     failed     jobs that failed (`reports.failures.Failure`, or its fields as a dict)
     """
 
@@ -43,7 +43,7 @@ class Choice:
     selection: str = "best_val"
     seeds: tuple[int, ...] = ()
     baselines: tuple[str, ...] = BASELINES
-    published: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    official: Mapping[str, Sequence[str]] = field(default_factory=dict)
     failed: Sequence[Failure] = ()
 
     def __post_init__(self) -> None:

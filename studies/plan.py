@@ -10,12 +10,12 @@ from studies.config import COCO, Config
 from studies.data import LIFTING, TRUE_KEYPOINTS, VIDEO, Boxes, Dataset, Experiment
 from studies.load import OUR_VIDEO, load_study
 from studies.motions import motions
-from studies.recipes import BASELINE_RECIPE, PRETRAINING, PUBLISHED, FeaturesSpec, RunSpec, recipes
+from studies.recipes import BASELINE_RECIPE, OFFICIAL, PRETRAINING, FeaturesSpec, RunSpec, recipes
 from studies.types import AccuracyColumn, CountColumn, Figure, LiftingColumn, Study, VideoColumn
 from studies.variants import resolve_variants
 
 BASELINES = ("mean-pose", "mlp")
-PRETRAINED_SEED = 0  # one encoder for all seeds, as a published file is
+PRETRAINED_SEED = 0  # one encoder for all seeds, as an official file is
 TABLES_BY = Boxes("gt")  # what `best_test` selects by, whatever tables show
 
 
@@ -84,15 +84,15 @@ class Plan:
         frozen = spec.hyper.get("freeze_encoder", True)
         return bool(spec.recipe.draws) and frozen and spec.recipe.neighbours != "shuffled"
 
-    def published(self, experiment: Experiment) -> str | None:
-        """The published file whose weights a run judges, or that the pretraining of an encoder starts from."""
-        dataset = {PUBLISHED: str(experiment.dataset), PRETRAINING: COCO}.get(experiment.recipe)
+    def official(self, experiment: Experiment) -> str | None:
+        """The official file whose weights a run judges, or that the pretraining of an encoder starts from."""
+        dataset = {OFFICIAL: str(experiment.dataset), PRETRAINING: COCO}.get(experiment.recipe)
         return self.config.weights.get(dataset, {}).get(experiment.variant) if self.config.paper else None
 
     @property
-    def published_variants(self) -> dict[str, list[str]]:
-        """Data set -> variants of which published weights are judged on it."""
-        judged = [e for e in self.experiments if e.recipe == PUBLISHED]
+    def official_variants(self) -> dict[str, list[str]]:
+        """Data set -> variants of which official weights are judged on it."""
+        judged = [e for e in self.experiments if e.recipe == OFFICIAL]
         return {str(e.dataset): [other.variant for other in judged if other.dataset == e.dataset] for e in judged}
 
     def features(self, dataset: Dataset, encoder: str) -> FeaturesSpec:
@@ -145,7 +145,7 @@ def study_experiments(study: Study, config: Config) -> list[Experiment]:
             asked += [Experiment(dataset, name, BASELINE_RECIPE) for name in BASELINES if dataset.kind == LIFTING]
             asked += [Experiment(dataset, row.variant, row.recipe) for row in table.rows if row.recipe]
             given = config.weights.get(str(dataset), {})
-            asked += [Experiment(dataset, row.variant, PUBLISHED) for row in table.rows if row.variant in given]
+            asked += [Experiment(dataset, row.variant, OFFICIAL) for row in table.rows if row.variant in given]
     asked = [e for e in asked if e.variant not in config.scale.video.leave_out]
     return [e for e in asked if config.variants is None or e.variant in config.variants]
 

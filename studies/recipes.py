@@ -14,7 +14,7 @@ from studies.data import VIDEO, Boxes, Dataset, Experiment
 
 FILE = ROOT / "studies" / "recipes.yaml"
 BASELINE_RECIPE = "baseline"
-PUBLISHED = "published"  # of weights that are judged as they are
+OFFICIAL = "official"  # of weights that are judged as they are
 PRETRAINING = "pretraining"  # makes the encoders that the other recipes for video start from
 
 

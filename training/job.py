@@ -6,7 +6,7 @@ from pathlib import Path
 
 from studies.recipes import RunSpec
 
-PATHS = ("data", "run", "state", "published", "weights", "features")
+PATHS = ("data", "run", "state", "official", "weights", "features")
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Job:
     run : folder for `weights*.safetensors`, `history.csv`, `predictions.npz`, `run.json`, written at the end
     state : folder for what a killed training resumes from; no output of the workflow
     sources : files whose change makes an old state useless
-    published : official weights: a lifting network is judged with them as they are, a ViTPose is pretrained from them
+    official : official weights: a lifting network is judged with them as they are, a ViTPose is pretrained from them
     weights : of a pretrained ViTPose with the same encoder, for a network on video to start from
     features : folder of what that encoder sees (`training.features`), where it stays frozen
     threads : of each process
@@ -28,7 +28,7 @@ class Job:
     run: Path
     state: Path
     sources: tuple[str, ...] = ()
-    published: Path | None = None
+    official: Path | None = None
     weights: Path | None = None
     features: Path | None = None
     threads: int = 1
@@ -36,7 +36,7 @@ class Job:
     @property
     def starts(self) -> list[Path]:
         """The files of weights that the network starts from."""
-        return [path for path in (self.published, self.weights) if path]
+        return [path for path in (self.official, self.weights) if path]
 
     def to_json(self) -> str:
         """For `from_json` in another process."""

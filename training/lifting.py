@@ -29,13 +29,13 @@ def make_task(job: Job, model: LiftingModel) -> "Lifting":
     splits = {name: load(job.data / name) for name in SPLITS if (job.data / name).is_dir()}
     task = Lifting(model, splits, job.spec.recipe)
     model.fit(task.clips.labels)
-    if job.published is not None:
+    if job.official is not None:
         if model.layout.space != IMAGE:
             name, space = type(model).__name__, model.layout.space
             raise InputError(
-                f"{job.published}: {name} was published to answer in {space}, here it is {IMAGE}: leave it out"
+                f"{job.official}: {name} has official weights that answer in {space}, here it is {IMAGE}: leave it out"
             )
-        models.load_published(model, job.published).requires_grad_(False)
+        models.load_published(model, job.official).requires_grad_(False)
     return task
 
 

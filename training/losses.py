@@ -12,19 +12,19 @@ from torch import Tensor
 from base.errors import InputError
 
 # Weight of each H36M-17 joint in the temporal consistency term: limbs move more, so they are smoothed more
-# (PoseMamba's published code; joints in the order of datasets/skeletons.py).
+# (PoseMamba's released code; joints in the order of datasets/skeletons.py).
 TEMPORAL_WEIGHT = (1, 1, 2.5, 2.5, 1, 2.5, 2.5, 1, 1, 1, 1.5, 1.5, 4, 4, 1.5, 4, 4)
 
 
 def mpjpe(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean distance of joints. PoseMamba eq. 12 prints a sum; the published code takes the mean."""
+    """Mean distance of joints. PoseMamba eq. 12 prints a sum; the released code takes the mean."""
     return (prediction - target).norm(dim=-1).mean()
 
 
 def n_mpjpe(prediction: Tensor, target: Tensor) -> Tensor:
     """MPJPE after the best scale of each frame; the gradient flows through the scale.
 
-    The term that PoseMamba calls "2D re-projection loss": the published code has no re-projection, but this.
+    The term that PoseMamba calls "2D re-projection loss": the released code has no re-projection, but this.
     """
     scale = (target * prediction).sum(-1).mean(-1) / (prediction * prediction).sum(-1).mean(-1)  # (B, T)
     return mpjpe(scale[..., None, None] * prediction, target)

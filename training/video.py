@@ -34,8 +34,8 @@ def make_task(job: Job, model: ClipModel) -> "Video":
     """The persons of the job's data; the model starts from pretrained or official weights where the job has some."""
     if job.weights is not None:
         take_pretrained(model, load_weights(job.weights))
-    if job.published is not None:
-        models.load_published(model, job.published)
+    if job.official is not None:
+        models.load_published(model, job.official)
     return Video(model, job.data, job.spec.recipe, job.spec.conditions, job.features, job.spec.seed)
 
 

@@ -28,7 +28,7 @@ from studies.benchmarks import SIZES, Size, video_persons
 from studies.data import VIDEO, Dataset, Experiment
 from studies.places import FEATURES, FORECAST, PREPARED_DATA, RUNS, SNAKEMAKE, Places, run_of
 from studies.plan import TABLES_BY, Plan
-from studies.recipes import PUBLISHED, RunSpec
+from studies.recipes import OFFICIAL, RunSpec
 from studies.variants import resolve_variants
 
 METADATA = Path(SNAKEMAKE, "metadata")
@@ -149,7 +149,7 @@ def _lifting_amounts(spec: RunSpec, centre: bool) -> Amounts:
     judged += windows.get("new", 0) * min(recipe.epochs, 2)  # by the last and the best, mostly
     passes = 1 + recipe.flip_test
     batch = max(1, FRAMES_AT_ONCE // spec.frames)
-    return Amounts(0 if spec.recipe_name == PUBLISHED else steps, passes * judged, passes * judged / batch)
+    return Amounts(0 if spec.recipe_name == OFFICIAL else steps, passes * judged, passes * judged / batch)
 
 
 def _video_amounts(spec: RunSpec, features: bool) -> Amounts:

@@ -72,7 +72,7 @@ def data_sources(dataset: Dataset) -> list[str]:
 def run_sources(plan: Plan, experiment: Experiment) -> list[str]:
     """Code whose edit changes what a run computes; the reader of official weights only where it starts from some."""
     kind = experiment.dataset.kind
-    reader = [f"models.{kind}.official"] if plan.published(experiment) else []
+    reader = [f"models.{kind}.official"] if plan.official(experiment) else []
     return closure(variant(experiment.variant).module, "training.run", f"training.{kind}", *reader)
 
 

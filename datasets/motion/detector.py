@@ -2,7 +2,7 @@
 
 The noise is MotionBERT's model of a fine-tuned stacked hourglass: per joint a Gaussian or, with the
 joint's outlier weight, a uniform displacement, drawn at key frames and interpolated, plus white jitter. Its
-outlier weights and its confidence curve are the published ones; of its Gaussians only the ranges are known here
+outlier weights and its confidence curve are the released ones; of its Gaussians only the ranges are known here
 (mean up to 0.0065, deviation 0.0034 to 0.0095), so a joint's deviation follows its outlier weight through that
 range. Swaps, misses and the shift of the box are added here, because that model has thin tails. Every term can
 be switched off, and has its own random numbers, so that switching one leaves the others as they were.

@@ -10,7 +10,7 @@ from models.deform import deform_conv
 class DeformableConv(nn.Module):
     """SasMamba's structure-aware convolution: an ordinary convolution says where each tap of a depthwise one reads.
 
-    Offsets are shared by all channels and start out random, as in the published code. Raises InputError for an even
+    Offsets are shared by all channels and start out random, as in the released code. Raises InputError for an even
     kernel.
     """
 

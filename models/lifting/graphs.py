@@ -1,6 +1,6 @@
 """Graphs over joints and frames, and the graph layers of the networks that are built on them.
 
-Graphs are kept as the released codes have them, slips included, because published weights and numbers come from those.
+Graphs are kept as the released codes have them, slips included, because official weights and numbers come from those.
 Joints are those of Human3.6M in the order of datasets/skeletons.py.
 """
 
@@ -71,12 +71,12 @@ class GraphMixer(nn.Module):
     Over joints A is fixed (`spatial_adjacency`); over time each frame is joined to those that its features are most
     alike. The batch normalisation is of the nodes, so that T is baked into the weights.
 
-    normalise : how A becomes D^-1/2 A D^-1/2: "published" by two products with diagonal matrices, which cost 2 T^3 a
+    normalise : how A becomes D^-1/2 A D^-1/2: "released" by two products with diagonal matrices, which cost 2 T^3 a
         joint, or "scaled" by its rows and columns, the same numbers for nothing
     Raises InputError for another `normalise`. Source: MotionAGFormer (arXiv 2310.16288), `model/modules/graph.py`.
     """
 
-    def __init__(self, width: int, frames: int | None = None, normalise: str = "published") -> None:
+    def __init__(self, width: int, frames: int | None = None, normalise: str = "released") -> None:
         super().__init__()
         if normalise not in NORMALISATIONS:
             raise InputError(f"unknown normalisation {normalise!r}: choose {' or '.join(NORMALISATIONS)}")
@@ -116,7 +116,7 @@ def _by_scaling(adjacency: Tensor) -> Tensor:
     return root[..., None] * adjacency * root[..., None, :]
 
 
-NORMALISATIONS = {"published": _by_products, "scaled": _by_scaling}
+NORMALISATIONS = {"released": _by_products, "scaled": _by_scaling}
 
 
 def _linear(width: int) -> nn.Linear:

@@ -34,7 +34,7 @@ class HGMamba(BranchedLifter):
     """Keypoints (B, T, J, 3), the third channel the confidence, to 3D joints (B, T, J, 3), T exactly `frames`.
 
     shuffle : in training, the joints are shuffled around a layer's scans, in the last layer with this chance
-    normalise : of the graph over time, "published" or "scaled" (`models.lifting.graphs.GraphMixer`)
+    normalise : of the graph over time, "released" or "scaled" (`models.lifting.graphs.GraphMixer`)
 
     Raises InputError for other joints than Human3.6M's 17. Source: its released code (docs/peers.md).
     """
@@ -56,7 +56,7 @@ class HGMamba(BranchedLifter):
         joints: int = 17,
         d_state: int = 16,
         mlp_ratio: int = 4,
-        normalise: str = "published",
+        normalise: str = "released",
         backend: str = "auto",
     ) -> None:
         def block(mixer: nn.Module) -> ScaledBlock:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from models.layout import Layout
 from models.lifting.parts import LiftingModel, rising
 
-# Names of the published code, ours -> theirs.
+# Names of the released code, ours -> theirs.
 RENAMED = (
     (r"^embedding\.", "Spatial_patch_to_embedding."),
     (r"^joint_table$", "Spatial_pos_embed"),

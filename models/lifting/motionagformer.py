@@ -11,7 +11,7 @@ from models.lifting.parts import Attention
 class MotionAGFormer(BranchedLifter):
     """Keypoints (B, T, J, 3), the third channel the confidence, to 3D joints (B, T, J, 3), T exactly `frames`.
 
-    normalise : of the graphs, "published" or "scaled" (`models.lifting.graphs.GraphMixer`)
+    normalise : of the graphs, "released" or "scaled" (`models.lifting.graphs.GraphMixer`)
 
     Raises InputError where `heads` do not divide the width, and for other joints than Human3.6M's 17.
     Source: the released `model/MotionAGFormer.py`.
@@ -30,7 +30,7 @@ class MotionAGFormer(BranchedLifter):
         in_channels: int = 3,
         joints: int = 17,
         mlp_ratio: int = 4,
-        normalise: str = "published",
+        normalise: str = "released",
     ) -> None:
         layers = (_layer(frames, width, heads, mlp_ratio, drop_path, normalise) for _ in range(depth))
         super().__init__(frames, joints, in_channels, width, layers)

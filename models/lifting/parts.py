@@ -160,7 +160,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, scale: float | None = None, seen: Te
 class Block(Residual):
     """x + mixer(norm(x)), then x + MLP(norm(x)); each branch is dropped for whole clips in training.
 
-    PoseMamba, eq. 8, with the residuals and dropped paths of the published code; the same around attention is the
+    PoseMamba, eq. 8, with the residuals and dropped paths of the released code; the same around attention is the
     block of MixSTE and of most networks after it. eps : of the two norms
     """
 

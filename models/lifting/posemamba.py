@@ -14,8 +14,8 @@ class PoseMamba(Lifter):
     """2D keypoints (B, T, J, in_channels) to 3D joints (B, T, J, 3).
 
     depth : pairs of blocks; the paper's layers N are twice that
-    scan : "global-local" (published), "bidirectional", "fs-ft", "fs-bt", "bs-ft" or "bs-bt" (Table 4)
-    gradient : "published" or "exact" derivative of the limb term (`models.lifting.scan.ScanOperator`)
+    scan : "global-local" (released), "bidirectional", "fs-ft", "fs-bt", "bs-ft" or "bs-bt" (Table 4)
+    gradient : "released" or "exact" derivative of the limb term (`models.lifting.scan.ScanOperator`)
 
     Raises InputError for unknown names, and for the limb scan of another skeleton than Human3.6M's 17 joints.
     """
@@ -28,7 +28,7 @@ class PoseMamba(Lifter):
         width: int,
         depth: int,
         scan: str = "global-local",
-        gradient: str = "published",
+        gradient: str = "released",
         drop_path: float = 0.2,
         in_channels: int = 2,
         joints: int = 17,

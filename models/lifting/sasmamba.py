@@ -13,7 +13,7 @@ class SasMamba(Lifter):
 
     depth : pairs of blocks
     kernel : size of the deformable convolution, odd
-    gradient : "published" or "exact" derivative of the stride terms (`models.lifting.scan.ScanOperator`)
+    gradient : "released" or "exact" derivative of the stride terms (`models.lifting.scan.ScanOperator`)
 
     Raises InputError for unknown names and even kernels.
     """
@@ -26,7 +26,7 @@ class SasMamba(Lifter):
         width: int,
         depth: int,
         kernel: int = 3,
-        gradient: str = "published",
+        gradient: str = "released",
         drop_path: float = 0.2,
         in_channels: int = 2,
         joints: int = 17,

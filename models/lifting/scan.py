@@ -17,20 +17,20 @@ from models.ssm.layer import Scan
 from models.ssm.orders import mode_orders
 
 DIRECTIONS = 4
-GRADIENTS = ("published", "exact")
+GRADIENTS = ("released", "exact")
 
 
 class ScanOperator(Scan):
     """Gate, local convolution and a selective scan in four directions over the grid.
 
-    PoseMamba, eq. 8, with the gate and the projections of the published code.
+    PoseMamba, eq. 8, with the gate and the projections of the released code.
 
     Parameters
     ----------
     conv : local convolution (B, 2 width, T, J) -> the same
     mode : scan mode (`models.ssm.orders.SCAN_MODES`)
     neighbours : index lists of joints; directions 0 and 2 read each token plus those of these joints in its frame
-    gradient : "published" treats the added neighbours as constants when it differentiates, as the published kernels do;
+    gradient : "released" treats the added neighbours as constants when it differentiates, as the released kernels do;
         "exact" gives the derivative
     """
 
@@ -70,7 +70,7 @@ class ScanOperator(Scan):
         local = u
         for joints in self.neighbours:
             near = u.index_select(2, joints)
-            local = local + (near.detach() if self.gradient == "published" else near)
+            local = local + (near.detach() if self.gradient == "released" else near)
         return (local.flatten(1, 2), u.flatten(1, 2)), gate
 
     def scan(self, local: Tensor, plain: Tensor, frames: int, joints: int) -> Tensor:

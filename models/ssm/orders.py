@@ -24,7 +24,7 @@ ORDERS = (
     "temporal-backward",  # frames from the last to the first of a joint, joints still ascending
 )
 
-# PoseMamba's scan modes: the orders of its four directions, of which 0 and 2 are the spatial ones. The published mode,
+# PoseMamba's scan modes: the orders of its four directions, of which 0 and 2 are the spatial ones. The released mode,
 # global-local, walks as bidirectional does, and adds a neighbour to what directions 0 and 2 read (LIMB_NEIGHBOURS).
 BIDIRECTIONAL = ("spatial", "temporal", "spatial-reversed", "temporal-reversed")
 SCAN_MODES: dict[str, tuple[str, str, str, str]] = {
@@ -40,7 +40,7 @@ SCAN_MODES: dict[str, tuple[str, str, str, str]] = {
 ALONG_TIME = ("temporal", "temporal-backward")
 
 # PoseMamba's limb scan: the joint whose feature is added at each of the 17 positions. It is the limb order
-# 0 | 0 1 2 3 | 0 4 5 6 | 8 11 12 13 | 8 14 15 16 laid over the positions, as the published code does.
+# 0 | 0 1 2 3 | 0 4 5 6 | 8 11 12 13 | 8 14 15 16 laid over the positions, as the released code does.
 LIMB_NEIGHBOURS = (0, 0, 1, 2, 3, 0, 4, 5, 6, 8, 11, 12, 13, 8, 14, 15, 16)
 
 

@@ -22,7 +22,7 @@ from models.ssm.inputs import ScanInputs
 # State elements that one step works on: enough to amortise Python, few enough to stay in a core's cache.
 ELEMENTS_PER_STEP = 2**17
 FUSES_DT_PROJ = False
-SOFTPLUS_THRESHOLD = 20.0  # above it softplus is the identity, as in the published kernels
+SOFTPLUS_THRESHOLD = 20.0  # above it softplus is the identity, as in the released kernels
 
 
 def available() -> str | None:

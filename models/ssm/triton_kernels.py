@@ -35,7 +35,7 @@ LOG2_E = tl.constexpr(1.4426950408889634)
 def softplus(x):
     """log(1 + exp(x)) and its derivative. The GPU's own logarithm is not accurate near 1: with z = exp(-|x|) it is
     max(x, 0) + log(1 + z), and log(1 + z) = 2 artanh(s) with s = z / (2 + z), at most 1/3, whose series is cut where
-    float32 ends. Above 20 it is x to the last bit, as in the published kernels."""
+    float32 ends. Above 20 it is x to the last bit, as in the released kernels."""
     z = tl.exp(-tl.abs(x))
     s = z / (2 + z)
     q = s * s

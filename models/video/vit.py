@@ -1,6 +1,6 @@
 """The plain vision transformer that encodes a frame (ViTPose, Xu et al., NeurIPS 2022).
 
-Sizes and layers are ViTPose's own, so that its published weights load (`models.video.official`).
+Sizes and layers are ViTPose's own, so that its official weights load (`models.video.official`).
 """
 
 import torch

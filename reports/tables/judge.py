@@ -13,7 +13,7 @@ from reports.measurements import Choice, read_measurements
 from reports.tables.cell import Cell, write_cells
 from reports.tables.kinds import Place, judge_cell
 from reports.tables.numbers import Numbers
-from reports.tables.rows import baseline_rows, with_published
+from reports.tables.rows import baseline_rows, with_official
 from studies.load import load_study
 from studies.types import Study, Table
 
@@ -54,7 +54,7 @@ def judge_table(
     """
     rows = [
         [judge_cell(Place(study, table, row, column), numbers) for column in table.columns]
-        for row in [*with_published(table, numbers.choice), *baseline_rows(table, numbers.choice)]
+        for row in [*with_official(table, numbers.choice), *baseline_rows(table, numbers.choice)]
     ]
     if table.sorted_by:
         rows.sort(key=lambda row: _sorts_by(row, table.sorted_by))

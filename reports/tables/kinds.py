@@ -29,7 +29,7 @@ from studies.benchmarks import BENCHMARKS, departures
 from studies.data import PAPER_DETECTORS, Dataset
 from studies.measurements import CONDITION
 from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
-from studies.recipes import PUBLISHED, recipes
+from studies.recipes import OFFICIAL, recipes
 from studies.scales import PAPER
 from studies.types import Column, CountColumn, FactColumn, LiftingColumn, MeasuredColumn, Row, Study, Table, VideoColumn
 from studies.variants import resolve_variants
@@ -208,7 +208,7 @@ def _departures(runs: pd.DataFrame, recipe: str, benchmark: str | None) -> list[
     """What of the paper's data or training is missing behind an experiment's runs, by their rows `condition`."""
     rows = pick(runs, metric=CONDITION)
     conditions = {name: int(value) for name, value in zip(rows["convention"], rows["value"], strict=True)}
-    if recipe == PUBLISHED:  # trained elsewhere
+    if recipe == OFFICIAL:  # trained elsewhere
         conditions = {name: value for name, value in conditions.items() if name == "test"}
     less = departures(str(benchmark), conditions)
     whole = recipes()[recipe].epochs if recipe in recipes() else 0

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from reports.measurements import Choice
 from reports.tables.cell import BASELINE_SECTION
-from studies.recipes import BASELINE_RECIPE, PUBLISHED
+from studies.recipes import BASELINE_RECIPE, OFFICIAL
 from studies.types import Row, Table
 from studies.variants import resolve_variants
 
@@ -26,11 +26,11 @@ def baseline_rows(table: Table, choice: Choice) -> list[Row]:
     ]
 
 
-def with_published(table: Table, choice: Choice) -> Iterator[Row]:
+def with_official(table: Table, choice: Choice) -> Iterator[Row]:
     """Rows of a table, and after each whose official weights were judged one for these, which prints the same."""
-    judged = {name for column in table.accuracies for name in choice.published.get(choice.column_data(column), ())}
+    judged = {name for column in table.accuracies for name in choice.official.get(choice.column_data(column), ())}
     for row in table.rows:
         yield row
         if row.variant in judged and row.cells:
-            label = f"{row.label}, published weights"
-            yield replace(row, id=f"{row.id}-published", label=label, recipe=PUBLISHED)
+            label = f"{row.label}, official weights"
+            yield replace(row, id=f"{row.id}-official", label=label, recipe=OFFICIAL)

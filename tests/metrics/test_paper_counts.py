@@ -1,4 +1,4 @@
-"""The papers' models: every published count and the true one, to the last digit.
+"""The papers' models: every printed count and the true one, to the last digit.
 
 Source: thop 0.1.1 on the released codes (`paper`), and closed forms of every multiply-accumulate with the recurrence
 (`true`).
@@ -80,7 +80,7 @@ def test_what_the_papers_leave_out_is_listed_with_its_size():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", FVCORE)
-def test_fvcore_agrees_with_the_published_code_up_to_its_rounding(variant):
+def test_fvcore_agrees_with_the_released_code_up_to_its_rounding(variant):
     frames, channels, c2 = FVCORE[variant]
     result = count(models.build(variant), example(frames, channels), "fvcore")
     assert result.macs == pytest.approx(c2, rel=1e-4)

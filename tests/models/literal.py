@@ -1,4 +1,4 @@
-"""PoseMamba and SasMamba written out token by token, from the papers' equations and the published layout of weights.
+"""PoseMamba and SasMamba written out token by token, from the papers' equations and the official layout of weights.
 
 Slow on purpose and sharing no code with `models`: every sum is a Python loop over frames, joints and steps.
 """
@@ -19,7 +19,7 @@ TRIPLES = [0, 0, 0, 3, 3, 3, 6, 6, 6, 9, 9, 9, 12, 12, 12, 15, 15]
 def official_weights(
     d: int, depth: int, frames: int, kernel: int | None = None, in_channels: int = 2, seed: int = 0
 ) -> dict[str, Tensor]:
-    """Random float64 weights under the published keys and shapes; `kernel` makes them SasMamba's."""
+    """Random float64 weights under the official keys and shapes; `kernel` makes them SasMamba's."""
     R, N, e = math.ceil(d / 16), 16, 2 * d
     shapes = {
         "Spatial_patch_to_embedding.weight": (d, in_channels),
@@ -86,7 +86,7 @@ def operator(w: dict[str, Tensor], x: Tensor, scan: str, gradient: str) -> Tenso
     local = u
     for neighbour in added:
         term = torch.stack([u[:, g] for g in neighbour], 1)
-        local = local + (term.detach() if gradient == "published" else term)
+        local = local + (term.detach() if gradient == "released" else term)
     total: dict[tuple[int, int], Tensor] = {}
     for k, walk in enumerate(walks(scan, len(x))):
         for cell, y in zip(walk, selective_scan(w, k, [(u if k % 2 else local)[cell] for cell in walk]), strict=True):

@@ -16,7 +16,7 @@ from studies import variants
 ROOT = Path(__file__).resolve().parents[2]
 
 # Trainable parameters, and multiply-accumulates a clip of linear maps, convolutions, projections and the recurrence
-# (scan: state update and output), both obtained from the published modules.
+# (scan: state update and output), both obtained from the released modules.
 SIZES = {
     "posemamba-s": (1_470_211, 6_526_319_040),
     "posemamba-b": (4_742_659, 20_497_691_520),
@@ -44,7 +44,7 @@ SIZES |= {f"posemamba-s-{mode}": SIZES["posemamba-s"] for mode in SAME_AS_S}
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_sizes_are_those_of_the_published_modules(name):
+def test_sizes_are_those_of_the_released_modules(name):
     with torch.device("meta"):
         model = models.build(name)
         clip = torch.empty(1, model.frames, model.joints, model.in_channels)

@@ -17,7 +17,7 @@ FRAMES = 3
 
 
 def posemamba(weights: dict[str, Tensor], **overrides) -> nn.Module:
-    """A small PoseMamba in float64 that holds these published weights."""
+    """A small PoseMamba in float64 that holds these official weights."""
     hyper = {"frames": FRAMES, "width": 20, "depth": 2, "backend": "reference"} | overrides
     return models.load_published(models.build("posemamba-s", **hyper).double(), weights).eval()
 
@@ -46,11 +46,11 @@ def test_sasmamba_equals_the_written_out_network(kernel):
 
 
 @pytest.mark.parametrize(("build", "scan", "kernel"), [(posemamba, "global-local", None), (sasmamba, "stride", 3)])
-def test_published_and_exact_gradients(build, scan, kernel):
-    """`published` differentiates as if the added neighbours were constants, `exact` is the derivative; they differ."""
+def test_released_and_exact_gradients(build, scan, kernel):
+    """`released` differentiates as if the added neighbours were constants, `exact` is the derivative; they differ."""
     weights = literal.official_weights(4, 1, FRAMES, kernel)
     by_mode = {}
-    for gradient in ("published", "exact"):
+    for gradient in ("released", "exact"):
         x = clip().requires_grad_()
         leaf = {key: value.clone().requires_grad_() for key, value in weights.items()}
         literal.network(leaf, x, scan, gradient).pow(2).sum().backward()
@@ -61,7 +61,7 @@ def test_published_and_exact_gradients(build, scan, kernel):
         theirs = leaf["STEblocks.0.op.in_proj.weight"].grad
         torch.testing.assert_close(model.space_blocks[0].mixer.in_proj.weight.grad, theirs, rtol=1e-9, atol=1e-9)
         by_mode[gradient] = ours.grad
-    relative = (by_mode["published"] - by_mode["exact"]).norm() / by_mode["exact"].norm()
+    relative = (by_mode["released"] - by_mode["exact"]).norm() / by_mode["exact"].norm()
     assert relative > 0.01
 
 
@@ -112,7 +112,7 @@ def test_wrong_clips_are_named(name, shape, message):
     ("name", "hyper", "message"),
     [
         ("posemamba-s", {"joints": 16}, "scan=global-local needs 17 joints"),
-        ("posemamba-s", {"gradient": "true"}, "unknown gradient 'true': choose published or exact"),
+        ("posemamba-s", {"gradient": "true"}, "unknown gradient 'true': choose released or exact"),
         ("posemamba-s", {"scan": "global"}, "unknown scan mode 'global'"),
         ("posemamba-s", {"backend": "cuda"}, "unknown backend 'cuda'"),
         ("sasmamba", {"kernel": 4}, "kernel=4: a deformable convolution needs an odd kernel"),
@@ -172,7 +172,7 @@ def _assert_uniform(x: Tensor, bound: float) -> None:
     assert abs((x.abs() < 0.5).float().mean() - 0.5) < tolerance
 
 
-def test_norms_have_the_published_epsilons():
+def test_norms_have_the_released_epsilons():
     model = models.build("posemamba-s", depth=1)
     block = model.time_blocks[0]
     assert {n.eps for n in (model.space_norm, model.time_norm, block.norm1, block.norm2)} == {1e-6}

@@ -61,7 +61,7 @@ def test_unidirectional_modes_walk_one_way_twice():
     assert SCAN_MODES["bs-ft"][:2] == ("spatial-backward", "temporal")
 
 
-def test_neighbours_as_published():
+def test_neighbours_as_released():
     limbs = [0, 0, 1, 2, 3, 0, 4, 5, 6, 8, 11, 12, 13, 8, 14, 15, 16]
     pairs = [0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14, 16]
     triples = [0, 0, 0, 3, 3, 3, 6, 6, 6, 9, 9, 9, 12, 12, 12, 15, 15]

@@ -1,4 +1,4 @@
-"""The peers: what they cost to the last digit, what they compute, and that published weights fit them."""
+"""The peers: what they cost to the last digit, what they compute, and that official weights fit them."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -221,12 +221,12 @@ def test_frames_that_are_not_seen_are_not_looked_at():
     assert not silent(net, inputs)  # what stands for the unseen frames is used now
 
 
-def test_scaled_graphs_are_the_published_ones_for_less():
-    published = small("motionagformer-b")
+def test_scaled_graphs_are_the_released_ones_for_less():
+    released = small("motionagformer-b")
     scaled = small("motionagformer-b", normalise="scaled")
-    scaled.load_state_dict(published.state_dict())
-    inputs = clips(published)
-    torch.testing.assert_close(published(inputs), scaled(inputs))
+    scaled.load_state_dict(released.state_dict())
+    inputs = clips(released)
+    torch.testing.assert_close(released(inputs), scaled(inputs))
     counted = [
         count_under(("true",), *on_meta(n))["true"].macs for n in ("motionagformer-b", "motionagformer-b-scaled")
     ]

@@ -85,8 +85,8 @@ def test_the_recipe_fixes_loss_and_input() -> None:
 
 
 def test_weights_that_answer_in_another_space_are_not_judged(data: Path, tmp_path: Path) -> None:
-    spec = spec_of("mixste-81", "published")
+    spec = spec_of("mixste-81", "official")
     torch.save({"model_pos": official_weights(models.build("mixste-81", **spec.hyper))}, tmp_path / "mixste.bin")
-    with pytest.raises(InputError, match=r"mixste\.bin: MixSTE was published to answer in metres of camera space"):
-        train(Job(spec, data, tmp_path / "run", tmp_path / "state", published=tmp_path / "mixste.bin"))
+    with pytest.raises(InputError, match=r"mixste\.bin: MixSTE has official weights that answer in metres"):
+        train(Job(spec, data, tmp_path / "run", tmp_path / "state", official=tmp_path / "mixste.bin"))
     assert not (tmp_path / "run").exists()

@@ -113,18 +113,18 @@ def test_shares_cover_a_batch_once(count: int, size: int, accumulate: int) -> No
 def test_official_weights_are_judged_as_they_are(data: Path, tmp_path: Path) -> None:
     from models.lifting.official import official_weights
 
-    found = spec_of("posemamba-s", "published")
+    found = spec_of("posemamba-s", "official")
     model = models.build("posemamba-s", **found.hyper)
     state = model.state_dict()
     theirs = {f"module.{key}": tensor for key, tensor in official_weights(model).items()}
-    path = tmp_path / "published.bin"
+    path = tmp_path / "official.bin"
     torch.save({"model_pos": theirs, "epoch": 3}, path)
-    train(Job(found, data, tmp_path / "run", tmp_path / "state", published=path))
+    train(Job(found, data, tmp_path / "run", tmp_path / "state", official=path))
     kept = load_file(tmp_path / "run/weights.safetensors")
     assert all(torch.equal(kept[name], tensor) for name, tensor in state.items())
     record = json.loads((tmp_path / "run/run.json").read_text(encoding="utf-8"))
     assert record["steps"] == 0
-    assert "published.bin" in " ".join(record["inputs"]["data"])
+    assert "official.bin" in " ".join(record["inputs"]["data"])
     torch.save({"model_pos": {**theirs, "module.head.1.bias": torch.zeros(5)}}, path)
     with pytest.raises(InputError, match=r"head\.1\.bias is \(5,\)"):
-        train(Job(found, data, tmp_path / "again", tmp_path / "state", published=path))
+        train(Job(found, data, tmp_path / "again", tmp_path / "state", official=path))

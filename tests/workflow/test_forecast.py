@@ -71,7 +71,7 @@ def test_the_papers_schedules_are_counted_as_they_are(elsewhere: Path) -> None:
     found = amounts(mine.spec(Experiment.named("human36m-sh", "posemamba-s", "posemamba"), 0), centre=False)
     assert found.steps == pytest.approx(120 * 1_559_752 / 81 / 4, rel=0.1)
     assert found.judged == pytest.approx(120 * 2 * 566_920 / 243, rel=0.05)
-    shown = amounts(mine.spec(Experiment.named("human36m-sh", "posemamba-s", "published"), 0), centre=False)
+    shown = amounts(mine.spec(Experiment.named("human36m-sh", "posemamba-s", "official"), 0), centre=False)
     assert (shown.steps, shown.judged) == (0, pytest.approx(2 * 566_920 / 243, rel=0.05))
     windows = amounts(mine.spec(Experiment.named("mpi-inf-3dhp-gt", "posemamba-s-27", "mpi-inf-3dhp"), 0), centre=False)
     assert windows.steps == pytest.approx(300 * 117_024 / 16, rel=0.01)

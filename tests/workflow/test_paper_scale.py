@@ -19,7 +19,7 @@ def paper(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Checkout:
     checkout = Checkout(tmp_path_factory.mktemp("paper") / "copy")
     checkout.configure(lambda config: config.update(override={"epochs": 2, "steps": 2}))
     checkout.configure(lambda config: config.update(weights={"human36m-sh": {"posemamba-s-27": "weights.bin"}}))
-    write_published(checkout / "weights.bin")
+    write_official(checkout / "weights.bin")
     raw = checkout / "data/raw"
     (raw / "human36m").mkdir(parents=True)
     shutil.copy(shared / "fixtures/synthetic/h36m/motionbert/h36m_sh_conf_cam_source_final.pkl", raw / "human36m")
@@ -29,7 +29,7 @@ def paper(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Checkout:
     return checkout
 
 
-def write_published(path: Path) -> None:
+def write_official(path: Path) -> None:
     """Weights in the layout of PoseMamba's authors, of an untrained network."""
     import torch
 
@@ -53,7 +53,7 @@ def test_tables_have_numbers_that_do_not_pose_as_the_papers(paper: Checkout) -> 
         "scale paper, but with 400 train frames of 1,559,752, 600 test frames of 566,920, 2 of 120 epochs, epochs of "
         "2 steps"
     )
-    assert (human["verdict"].drop(("posemamba-published", "p1_gt")) == "not comparable").all()  # no weights for gt
+    assert (human["verdict"].drop(("posemamba-official", "p1_gt")) == "not comparable").all()  # no weights for gt
     assert other.loc[("posemamba", "p1"), "dataset"] == "mpi-inf-3dhp-gt"
     assert "53 test frames of 2,929" in other.loc[("posemamba", "p1"), "why"]
     assert other["verdict"].tolist() == ["not comparable"] * 3  # the baselines too
@@ -71,11 +71,11 @@ def test_runs_train_the_papers_nets_on_all_training_data(paper: Checkout) -> Non
 
 def test_official_weights_have_a_row_of_their_own(paper: Checkout) -> None:
     human = cells(paper, "human36m")
-    assert human.loc[("posemamba-published", "p1"), "row_label"] == "PoseMamba-S, published weights"
-    assert human.loc[("posemamba-published", "p1"), "printed"] == 41.8
-    assert human.loc[("posemamba-published", "p1"), "measured"] != human.loc[("posemamba", "p1"), "measured"]
-    assert human.loc[("posemamba-published", "p1"), "why"] == "scale paper, but with 600 test frames of 566,920"
-    run = paper / "results/runs/paper/human36m-sh/posemamba-s-27/published/seed0/run.json"
+    assert human.loc[("posemamba-official", "p1"), "row_label"] == "PoseMamba-S, official weights"
+    assert human.loc[("posemamba-official", "p1"), "printed"] == 41.8
+    assert human.loc[("posemamba-official", "p1"), "measured"] != human.loc[("posemamba", "p1"), "measured"]
+    assert human.loc[("posemamba-official", "p1"), "why"] == "scale paper, but with 600 test frames of 566,920"
+    run = paper / "results/runs/paper/human36m-sh/posemamba-s-27/official/seed0/run.json"
     assert json.loads(run.read_text(encoding="utf-8"))["steps"] == 0
 
 

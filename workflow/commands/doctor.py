@@ -188,9 +188,9 @@ def _left_behind() -> Iterator[Finding]:
 
 
 def _weights(plan: Plan) -> Iterator[Finding]:
-    """Published weights that the config names and no run uses: nothing else would say so."""
+    """Official weights that the config names and no run uses: nothing else would say so."""
     starts = {start.variant for e in plan.experiments if (start := plan.pretraining(e))}
-    used = plan.published_variants | {COCO: sorted(starts)}
+    used = plan.official_variants | {COCO: sorted(starts)}
     for dataset, files in plan.config.weights.items():
         for variant in files:
             if variant not in used.get(dataset, ()):

@@ -86,8 +86,8 @@ REPORT_OPTIONS = {
     "selection": CONFIG.selection,
     "seeds": SEEDS,
 }
-if PLAN.published_variants:
-    REPORT_OPTIONS["published"] = PLAN.published_variants
+if PLAN.official_variants:
+    REPORT_OPTIONS["official"] = PLAN.official_variants
 if FAILURES:
     REPORT_OPTIONS["failed"] = [
         inputs.failure_report(PLAN, PLACES, FAILURES, job) for job in FAILURES.final

@@ -8,7 +8,7 @@ rule train:
 rule train_run:
     input:
         data=PREPARED,
-        published=of_experiment(lambda e: PLAN.published(e) or []),
+        official=of_experiment(lambda e: PLAN.official(e) or []),
         weights=of_experiment(lambda e: inputs.start_weights(PLAN, PLACES, e)),
         features=of_experiment(lambda e: inputs.seen_features(PLAN, PLACES, e)),
         sources=of_experiment(lambda e: inputs.run_sources(PLAN, e)),

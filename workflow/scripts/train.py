@@ -5,7 +5,7 @@ from training.job import Job
 from training.launch import launch
 from workflow.scripting import logged
 
-STARTS = ("published", "weights", "features")  # inputs that not every training has
+STARTS = ("official", "weights", "features")  # inputs that not every training has
 
 with logged(snakemake.log[0]):
     for folder in dict.fromkeys(Path(output).parent for output in snakemake.output):

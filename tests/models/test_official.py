@@ -1,4 +1,4 @@
-"""Published checkpoints: official layout in, our model out, and one clear line for whatever does not fit."""
+"""Official checkpoints: official layout in, our model out, and one clear line for whatever does not fit."""
 
 import pickle
 import zipfile
@@ -143,5 +143,5 @@ def test_files_that_are_no_checkpoint_are_named(tmp_path, write, message):
 
 
 def test_models_without_official_weights_are_named():
-    with pytest.raises(InputError, match="no published weights are known of ResidualMLP"):
+    with pytest.raises(InputError, match="no official weights are known of ResidualMLP"):
         models.load_published(models.build("mlp", width=4), {})

@@ -118,7 +118,7 @@ def test_mpi_inf_3dhp_is_the_same_from_official_and_preprocessed_files(raw: Path
     outputs[..., 0] -= 1
     outputs[..., 1] -= (size[1] / size[0])[:, None]
     named = judged.frames["sequence"].to_numpy()
-    # The root is set to 0, which is the middle of the image, as in the published code.
+    # The root is set to 0, which is the middle of the image, as in the released code.
     outputs[..., :2] -= outputs[:, 14:15, :2]
     assert mpi_inf_3dhp(outputs, judged.joints, np.ones(len(outputs)), named, *size)["mpjpe"] < 1e-3
 
