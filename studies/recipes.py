@@ -86,6 +86,11 @@ class VideoRecipe(Recipe, Crops):
         return Crops(**{field.name: getattr(self, field.name) for field in fields(Crops)})
 
 
+def _renamed(value: object) -> object:
+    """A hyper-parameter as it is called today; runs and jobs from before say `published`."""
+    return "released" if value == "published" else value
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """All that decides a run, as `run.json` keeps it.
@@ -126,7 +131,8 @@ class RunSpec:
         dataset = Dataset.parse(written["dataset"])
         recipe = _typed(written["recipe"], dataset.kind)
         conditions = tuple(map(Boxes.parse, written.get("conditions", ())))
-        return cls(**written | {"dataset": dataset, "recipe": recipe, "conditions": conditions})
+        hyper = {key: _renamed(value) for key, value in written["hyper"].items()}
+        return cls(**written | {"dataset": dataset, "recipe": recipe, "conditions": conditions, "hyper": hyper})
 
     def __str__(self) -> str:
         return f"{self.experiment}, seed {self.seed}"

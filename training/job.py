@@ -45,8 +45,12 @@ class Job:
 
     @classmethod
     def from_json(cls, text: str) -> "Job":
-        """What `to_json` wrote; what is left out is as by default."""
+        """What `to_json` wrote; what is left out is as by default.
+
+        A file from before may say `task` as well, which follows from the data set.
+        """
         content = json.loads(text)
+        content.pop("task", None)
         paths = {name: Path(content[name]) for name in PATHS if content.get(name)}
         typed = {"spec": RunSpec.from_json(content["spec"]), "sources": tuple(content.get("sources", ()))}
         return cls(**content | paths | typed)

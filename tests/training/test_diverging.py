@@ -61,7 +61,6 @@ def change_loss(monkeypatch: pytest.MonkeyPatch, change: Callable[[Tensor], Tens
 @pytest.mark.shared
 def test_the_case_says_run_step_and_remedy(shared: Path, data: Path, tmp_path: Path) -> None:
     job = json.loads((shared / "cases/diverging-run/job.json").read_text(encoding="utf-8"))
-    del job["task"]
     job |= {"data": str(data), "run": str(tmp_path / "run"), "state": str(tmp_path / "state")}
     (tmp_path / "job.json").write_text(json.dumps(job), encoding="utf-8")
     command = [sys.executable, "-m", "training.launch", str(tmp_path / "job.json")]
