@@ -152,8 +152,8 @@ def _shadow(model: nn.Module, example: Tensor) -> tuple[nn.Module, Tensor]:
 
 def _unwrapped(model: nn.Module) -> nn.Module:
     """A model without torch.compile and data-parallel training around it."""
-    while isinstance(model, PARALLEL) or hasattr(model, "_orig_mod"):
-        model = model.module if isinstance(model, PARALLEL) else model._orig_mod
+    while (inner := model.module if isinstance(model, PARALLEL) else getattr(model, "_orig_mod", None)) is not None:
+        model = inner
     return model
 
 

@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -57,16 +56,6 @@ def checksum_of_file(path: Path) -> str:
         while block := file.read(1 << 20):
             total = zlib.crc32(block, total)
     return f"{total:08x}"
-
-
-def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as an uncompressed npz; the same arrays give the same bytes."""
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:  # np.savez adds .npz to a name, but not to an open file
-            np.savez(file, **arrays)
-
-    write_whole(path, write)
 
 
 def save_state(folder: Path, state: dict) -> None:

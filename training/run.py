@@ -13,14 +13,14 @@ import torch
 
 import models
 from base.errors import InputError
-from base.files import write_text, write_whole
+from base.files import write_arrays, write_text, write_whole
 from base.foreign import data_files
 from models import ssm
 from models.contract import PoseModel
 from studies.predictions import FILE
 from studies.recipes import RunSpec
 from training.batches import seed_step
-from training.checkpoints import save_arrays, save_weights
+from training.checkpoints import save_weights
 from training.job import Job
 from training.loop import SELECTIONS, Task, Trainer
 from training.provenance import provenance
@@ -99,7 +99,7 @@ def write_run(job: Job, trainer: Trainer, inputs: Inputs, began: float) -> None:
     for selection, kept in trainer.best.items():
         save_weights(job.run / WEIGHT_FILES[selection], kept.weights)
     write_whole(job.run / "history.csv", lambda path: _write_history(path, trainer.history))
-    save_arrays(job.run / FILE, trainer.task.predictions(trainer))
+    write_arrays(job.run / FILE, trainer.task.predictions(trainer))
     summary = _summary(job.spec, trainer, inputs, time.monotonic() - began)
     write_text(job.run / "run.json", json.dumps(summary, indent=2) + "\n")
 

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from base.errors import InputError
-from base.files import read_arrays
-from training.checkpoints import load_state, load_weights, save_arrays, save_state, save_weights
+from base.files import read_arrays, write_arrays
+from training.checkpoints import load_state, load_weights, save_state, save_weights
 
 WEIGHTS = {"a": torch.arange(12.0).view(3, 4), "b": torch.tensor(2.0).bfloat16(), "c": torch.ones(5, dtype=torch.int64)}
 
@@ -26,7 +26,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 WRITTEN = {
     "weights.safetensors": (lambda path: save_weights(path, WEIGHTS), load_weights),
     "state.pt": (lambda path: save_state(path.parent, {"fingerprint": "mine", "model": WEIGHTS}), _state),
-    "predictions.npz": (lambda path: save_arrays(path, {n: w.float().numpy() for n, w in WEIGHTS.items()}), _arrays),
+    "predictions.npz": (lambda path: write_arrays(path, {n: w.float().numpy() for n, w in WEIGHTS.items()}), _arrays),
 }
 
 

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 
 from base.errors import left_out
+from base.files import write_arrays
 from datasets.video.annotations import Video
 from datasets.video.instances import GROUND_TRUTH, Instances, Shape, TopDown
 from datasets.video.joints import POSETRACK
 from datasets.video.videos import Videos
 from studies.recipes import RunSpec
-from training.checkpoints import load_weights, save_arrays
+from training.checkpoints import load_weights
 from training.clips import STRIDE
 from training.run import build_model
 
@@ -34,7 +35,7 @@ def write_heatmaps(networks: Sequence[tuple[RunSpec, Path]], data: Path, path: P
     for spec, weights in networks:
         with left_out(f"the heatmaps of {spec.variant}", lenient):
             arrays |= _seen(spec, weights, chosen)
-    save_arrays(path, arrays)
+    write_arrays(path, arrays)
 
 
 def _seen(spec: RunSpec, weights: Path, chosen: Mapping[str, Video]) -> dict[str, np.ndarray]:

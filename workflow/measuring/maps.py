@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from base.errors import InputError
+from base.files import write_arrays
 from datasets.clips import tiling_clips
 from datasets.lifting import load
 from models.contract import PoseModel
@@ -16,7 +17,7 @@ from models.ssm.attention import scan_attention
 from models.ssm.inputs import ScanInputs
 from studies.recipes import RunSpec
 from training.batches import model_inputs
-from training.checkpoints import load_weights, save_arrays
+from training.checkpoints import load_weights
 from training.run import build_model
 
 CLIPS = 8  # averaged over: one clip is an anecdote
@@ -32,7 +33,7 @@ def write_ssm_maps(spec: RunSpec, weights: Path, data: Path, path: Path) -> None
     chosen = torch.from_numpy(clips[np.unique(np.linspace(0, len(clips) - 1, CLIPS).astype(int))])
     maps = [ssm_maps(model.eval(), inputs[rows]) for rows in chosen]
     joint_map, frame_map = (torch.stack([torch.as_tensor(m) for m in each]).mean(0) for each in zip(*maps, strict=True))
-    save_arrays(path, {"joint_map": joint_map.numpy(), "frame_map": frame_map.numpy()})
+    write_arrays(path, {"joint_map": joint_map.numpy(), "frame_map": frame_map.numpy()})
 
 
 @torch.no_grad()
