@@ -8,27 +8,16 @@ Errors raised, by every function: InputError if the shapes differ, if the last a
 are no joints, or if a value is NaN or infinite.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 
 import numpy as np
 
 from base.errors import InputError
+from metrics.distances import Array, joint_distances, mpjpe, pair
+from metrics.protocols import Metric
 
 PCK_THRESHOLD = 150.0  # mm, MPI-INF-3DHP's
 AUC_THRESHOLDS = tuple(range(0, 151, 5))  # mm, 31 of them; 0 is one, so that a perfect result gives 96.774
-
-Array = np.ndarray
-
-
-def mpjpe(predicted: Array, target: Array) -> Array:
-    """Mean per-joint position error (P1): the mean over joints of the distance, in mm.
-
-    (..., J, 3), (..., J, 3) -> (...). The root counts as one of the J joints (its error is 0 in
-    root-relative poses). Source: Ionescu et al., Human3.6M, eq. 8.
-    """
-    predicted, target = _pair(predicted, target)
-    return joint_distances(predicted, target).mean(-1)
 
 
 def p_mpjpe(predicted: Array, target: Array) -> Array:
@@ -36,7 +25,7 @@ def p_mpjpe(predicted: Array, target: Array) -> Array:
 
     (..., J, 3), (..., J, 3) -> (...). See `procrustes_align` for the fit and for degenerate poses.
     """
-    predicted, target = _pair(predicted, target)
+    predicted, target = pair(predicted, target)
     return joint_distances(procrustes_align(predicted, target), target).mean(-1)
 
 
@@ -47,7 +36,7 @@ def n_mpjpe(predicted: Array, target: Array) -> Array:
     root-relative poses are expected. A prediction whose joints are all at the origin cannot be scaled: it
     stays there. Source: Rhodin et al., CVPR 2018, as VideoPose3D computes it.
     """
-    predicted, target = _pair(predicted, target)
+    predicted, target = pair(predicted, target)
     size = (predicted**2).sum((-2, -1))  # (...)
     scale = _ratio((predicted * target).sum((-2, -1)), size)
     return joint_distances(scale[..., None, None] * predicted, target).mean(-1)
@@ -79,7 +68,7 @@ def pck3d(predicted: Array, target: Array, threshold: float = PCK_THRESHOLD) -> 
     (..., J, 3), (..., J, 3) -> (...), 0 to 100; higher is better. Give only the joints that count (14 in
     MPI-INF-3DHP). Source: Mehta et al., 3DV 2017; strict as in the official evaluation scripts.
     """
-    predicted, target = _pair(predicted, target)
+    predicted, target = pair(predicted, target)
     return 100.0 * (joint_distances(predicted, target) < threshold).mean(-1)
 
 
@@ -89,14 +78,9 @@ def auc3d(predicted: Array, target: Array, thresholds: Sequence[float] = AUC_THR
     (..., J, 3), (..., J, 3) -> (...); higher is better. No error is strictly below 0, so a perfect result
     gives 30 of 31, 96.774, as the official evaluation scripts do. Source: Mehta et al., 3DV 2017.
     """
-    predicted, target = _pair(predicted, target)
+    predicted, target = pair(predicted, target)
     distances = joint_distances(predicted, target)
     return sum(100.0 * (distances < threshold).mean(-1) for threshold in thresholds) / len(thresholds)
-
-
-def joint_distances(predicted: Array, target: Array) -> Array:
-    """Euclidean distance of each joint, in mm: (..., J, 3), (..., J, 3) -> (..., J). Unchecked."""
-    return np.linalg.norm(predicted - target, axis=-1)
 
 
 def procrustes_align(predicted: Array, target: Array) -> Array:
@@ -108,7 +92,7 @@ def procrustes_align(predicted: Array, target: Array) -> Array:
     no scale and lands on the target's centroid, which is where least squares would put it; a target whose
     joints all coincide draws the whole prediction onto it. Source: Umeyama, PAMI 1991.
     """
-    predicted, target = _pair(predicted, target)
+    predicted, target = pair(predicted, target)
     centre = target.mean(-2, keepdims=True)
     p, g = _centred(predicted), _centred(target)  # (..., J, 3)
     u, singular, vt = np.linalg.svd(p.swapaxes(-1, -2) @ g)  # (..., 3, 3), (..., 3), (..., 3, 3)
@@ -118,44 +102,8 @@ def procrustes_align(predicted: Array, target: Array) -> Array:
     return scale[..., None, None] * (p @ ((u * sign[..., None, :]) @ vt)) + centre
 
 
-def segments(sequence: Array, times: Array | None = None) -> list[slice]:
-    """The runs of consecutive frames of one sequence, in order, as slices of the rows.
-
-    `sequence`: (N,) names; `times`: (N,) frame numbers. A run ends where the name changes and, given
-    `times`, where the next frame number is not one more.
-    """
-    sequence = np.asarray(sequence)
-    if len(sequence) == 0:
-        return []
-    cut = sequence[1:] != sequence[:-1]
-    if times is not None:
-        cut |= np.diff(np.asarray(times)) != 1
-    edges = [0, *(np.flatnonzero(cut) + 1).tolist(), len(sequence)]
-    return [slice(a, b) for a, b in pairwise(edges)]
-
-
-def within_sequences(
-    metric: Callable[[Array, Array], Array],
-    predicted: Array,
-    target: Array,
-    sequence: Array,
-    times: Array | None = None,
-) -> tuple[Array, Array]:
-    """A metric of differences (`mpjve`, `acceleration_error`) that never looks across two sequences.
-
-    (N, J, 3) mm, (N, J, 3) mm, (N,) names, (N,) frame numbers -> (M,) values and the (M,) rows that each
-    belongs to (the last frame it looks at). Runs too short for one difference give no value.
-    """
-    values, rows = [np.empty(0)], [np.empty(0, dtype=int)]
-    for run in segments(sequence, times):
-        error = metric(predicted[run], target[run])
-        values.append(error)
-        rows.append(np.arange(run.stop - len(error), run.stop))
-    return np.concatenate(values), np.concatenate(rows)
-
-
 def _of_differences(predicted: Array, target: Array, order: int) -> Array:
-    predicted, target = _pair(predicted, target)
+    predicted, target = pair(predicted, target)
     if predicted.ndim < 3:
         raise InputError(f"a time axis is needed: shape (..., T, J, 3), got {predicted.shape}")
     return joint_distances(np.diff(predicted, order, axis=-3), np.diff(target, order, axis=-3)).mean(-1)
@@ -174,14 +122,13 @@ def _ratio(numerator: Array, denominator: Array) -> Array:
     return np.divide(numerator, denominator, out=np.zeros_like(denominator), where=denominator > 0)
 
 
-def _pair(predicted: Array, target: Array) -> tuple[Array, Array]:
-    """Both arrays as float64, checked."""
-    predicted, target = np.asarray(predicted, float), np.asarray(target, float)
-    if predicted.shape != target.shape:
-        raise InputError(f"predicted has shape {predicted.shape}, target {target.shape}: give both the same")
-    if predicted.ndim < 2 or predicted.shape[-1] != 3 or predicted.shape[-2] == 0:
-        raise InputError(f"joints need the shape (..., J, 3) with J at least 1, got {predicted.shape}")
-    for name, array in (("predicted", predicted), ("target", target)):
-        if not np.isfinite(array).all():
-            raise InputError(f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite values")
-    return predicted, target
+# By the names of measurements; a new one stands here and in workflow/schemas/study.schema.yaml.
+METRICS = {
+    "mpjpe": Metric(mpjpe, "mm"),
+    "p_mpjpe": Metric(p_mpjpe, "mm"),
+    "n_mpjpe": Metric(n_mpjpe, "mm"),
+    "mpjve": Metric(mpjve, "mm/frame", in_time=True),
+    "acceleration_error": Metric(acceleration_error, "mm/frame^2", in_time=True),
+    "pck3d": Metric(pck3d, "%"),
+    "auc3d": Metric(auc3d, "%"),
+}

@@ -5,19 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from metrics import protocols
+from metrics.distances import mpjpe, segments, within_sequences
 from metrics.joint_errors import (
+    METRICS,
     acceleration_error,
     auc3d,
-    mpjpe,
     mpjve,
     n_mpjpe,
     p_mpjpe,
     pck3d,
     procrustes_align,
-    segments,
-    within_sequences,
 )
-from metrics.protocols import HUMAN36M_BLOCKED, Frames, Resamples, denormalise, image_millimetres, pooled
+from metrics.protocols import HUMAN36M_BLOCKED, Frames, Resamples, denormalise, image_millimetres
 from metrics.windows import average_windows
 
 __all__ = [
@@ -68,7 +67,7 @@ def human36m(
     (['Directions'], 4)
     """
     frames = Frames(joints, width, height, sequence, action, factor, keypoints, times, resamples=resamples)
-    return protocols.human36m(predictions, frames, blocked=blocked, ignore_exact=ignore_exact)
+    return protocols.human36m(predictions, frames, METRICS, blocked=blocked, ignore_exact=ignore_exact)
 
 
 def mpi_inf_3dhp(
@@ -89,4 +88,9 @@ def mpi_inf_3dhp(
     1
     """
     frames = Frames(targets, width, height, sequence, activity, valid=valid, resamples=resamples)
-    return protocols.mpi_inf_3dhp(predictions, frames)
+    return protocols.mpi_inf_3dhp(predictions, frames, METRICS)
+
+
+def pooled(predictions: Array, frames: Frames) -> dict:
+    """`metrics.protocols.pooled` with every metric."""
+    return protocols.pooled(predictions, frames, METRICS)

@@ -6,24 +6,14 @@ the same in groups, mm per joint, and how many frames were scored and left out. 
 give (a velocity from single frames) is None, and groups where it is None stay out of its mean.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from base.errors import InputError
 from base.human36m import HUMAN36M_BLOCKED, take_of
-from metrics.joint_errors import (
-    acceleration_error,
-    auc3d,
-    joint_distances,
-    mpjpe,
-    mpjve,
-    n_mpjpe,
-    p_mpjpe,
-    pck3d,
-    within_sequences,
-)
+from metrics.distances import joint_distances, mpjpe, within_sequences
 from metrics.marks import marks
 from metrics.statistics import resampled_mean
 
@@ -50,15 +40,8 @@ class Metric:
     in_time: bool = False
 
 
-METRICS = {
-    "mpjpe": Metric(mpjpe, "mm"),
-    "p_mpjpe": Metric(p_mpjpe, "mm"),
-    "n_mpjpe": Metric(n_mpjpe, "mm"),
-    "mpjve": Metric(mpjve, "mm/frame", in_time=True),
-    "acceleration_error": Metric(acceleration_error, "mm/frame^2", in_time=True),
-    "pck3d": Metric(pck3d, "%"),
-    "auc3d": Metric(auc3d, "%"),
-}
+Metrics = Mapping[str, Metric]  # by the names of measurements
+P1 = {"mpjpe": Metric(mpjpe, "mm")}  # `metrics.joint_errors.METRICS` has all of them
 
 
 @dataclass(frozen=True)
@@ -86,16 +69,21 @@ class Frames:
 
 
 def human36m(
-    predictions: Array, frames: Frames, *, blocked: Sequence[str] = HUMAN36M_BLOCKED, ignore_exact: bool = True
+    predictions: Array,
+    frames: Frames,
+    metrics: Metrics,
+    *,
+    blocked: Sequence[str] = HUMAN36M_BLOCKED,
+    ignore_exact: bool = True,
 ) -> dict:
     """Human3.6M as MotionBERT, PoseMamba and SasMamba score it: the unweighted mean over actions.
 
-    predictions: (N, 17, 3) network outputs, normalised; blocked: sequences, without their camera
-    (s_09_act_05_subact_02), that are not scored; ignore_exact: leave out frames whose MPJPE is exactly 0, as the
-    released code does (an action with no other frame keeps them).
+    predictions: (N, 17, 3) network outputs, normalised; metrics: what is wanted, mpjpe at least; blocked: sequences,
+    without their camera (s_09_act_05_subact_02), that are not scored; ignore_exact: leave out frames whose MPJPE is
+    exactly 0, as the released code does (an action with no other frame keeps them).
 
     The 2.5D image space scaled to mm is not the camera space of VideoPose3D: numbers do not compare.
-    Returns the seven metrics, "per_action", "per_joint" (17 numbers in mm whose mean is mpjpe), "frames"
+    Returns each metric, "per_action", "per_joint" (17 numbers in mm whose mean is mpjpe), "frames"
     scored, "blocked_frames" and "ignored_frames". PCK and AUC take all 17 joints.
     Raises InputError on wrong shapes, NaN, sizes or factors that are not positive, or nothing left to score.
     Source: MotionBERT's `train.py`, whose evaluation PoseMamba and SasMamba inherit.
@@ -105,10 +93,10 @@ def human36m(
     hidden = np.isin([take_of(name) for name in sequence], list(blocked))
     if hidden.all():
         raise InputError(f"all {n} frames belong to blocked sequences: nothing to score")
-    values, distances = _image_scores(predictions, frames, sequence, ~hidden)
+    values, distances = _image_scores(predictions, frames, metrics, sequence, ~hidden)
     action = action[~hidden]
     ignored = _exact_frames(values["mpjpe"][0], action) & ignore_exact
-    values = _without(values, ignored)
+    values = _without(values, metrics, ignored)
     per_joint = _group_means(distances[~ignored], action[~ignored])
     groups = _by_group(values, action)
     resampled = _resampled(values, frames.resamples, ~hidden, np.unique(action, return_inverse=True)[1])
@@ -125,16 +113,16 @@ def human36m(
     )
 
 
-def pooled(predictions: Array, frames: Frames) -> dict:
+def pooled(predictions: Array, frames: Frames, metrics: Metrics) -> dict:
     """As `human36m`, but one mean over all frames; no sequence is blocked and no frame ignored.
 
     The plain protocol for data without Human3.6M's actions and faulty takes.
-    Returns the seven metrics, "per_action", "per_joint" and "frames". Raises InputError likewise.
+    Returns each metric, "per_action", "per_joint" and "frames". Raises InputError likewise.
     """
     n = _count(predictions, frames.joints)
     action, sequence = _names("action", frames.action, n), _names("sequence", frames.sequence, n)
     every = np.ones(n, bool)
-    values, distances = _image_scores(predictions, frames, sequence, every)
+    values, distances = _image_scores(predictions, frames, metrics, sequence, every)
     return (
         _means(values)
         | _resampled(values, frames.resamples, every, np.zeros(n, int))
@@ -142,7 +130,7 @@ def pooled(predictions: Array, frames: Frames) -> dict:
     )
 
 
-def mpi_inf_3dhp(predictions: Array, frames: Frames) -> dict:
+def mpi_inf_3dhp(predictions: Array, frames: Frames, metrics: Metrics) -> dict:
     """MPI-INF-3DHP's test set: MPJPE over 17 joints, PCK and AUC over 14, all valid frames pooled.
 
     predictions: (N, 17, 3) network outputs, normalised. The joints are `univ_annot3`, the sequences TS1 to TS6, width
@@ -150,7 +138,7 @@ def mpi_inf_3dhp(predictions: Array, frames: Frames) -> dict:
 
     The root is joint 14. Outputs are scaled by half the *test* image's width, so by 1024 mm a unit in TS1-4
     and 960 in TS5 and 6, although training always used 1024, as in the released code.
-    Returns mpjpe, p_mpjpe, n_mpjpe, pck3d, auc3d, "per_sequence", "per_activity" (where there are actions),
+    Returns each metric but those in time, "per_sequence", "per_activity" (where there are actions),
     "per_joint" (mm) and "frames". No velocities: valid frames are not consecutive.
     Raises InputError on wrong shapes, NaN in a valid frame, marks of valid frames that are neither 0 nor 1 (NaN would
     count as true), sizes that are not positive, or no valid frame.
@@ -168,7 +156,7 @@ def mpi_inf_3dhp(predictions: Array, frames: Frames) -> dict:
     rows = np.arange(len(predicted))
     values = {
         name: (metric.error(*_pck_joints(name, predicted, target)), rows)
-        for name, metric in METRICS.items()
+        for name, metric in metrics.items()
         if not metric.in_time
     }
     result = _means(values) | _resampled(values, frames.resamples, keep, np.zeros(len(predicted), int))
@@ -219,14 +207,16 @@ def _pck_joints(metric: str, predicted: Array, target: Array) -> tuple[Array, Ar
     return predicted[:, MPI_INF_3DHP_PCK_JOINTS], target[:, MPI_INF_3DHP_PCK_JOINTS]
 
 
-def _image_scores(predictions: Array, frames: Frames, sequence: Array, kept: Array) -> tuple[Values, Array]:
-    """Every metric of the kept rows, (N,) bool, in 2.5D image space, and their distances (M, 17) in mm."""
+def _image_scores(
+    predictions: Array, frames: Frames, metrics: Metrics, sequence: Array, kept: Array
+) -> tuple[Values, Array]:
+    """Each metric of the kept rows, (N,) bool, in 2.5D image space, and their distances (M, 17) in mm."""
     poses = image_millimetres(predictions, frames.factor, frames.width, frames.height, frames.keypoints)
     predicted, target = poses[kept], _rooted(_finite("joints", frames.joints), HUMAN36M_ROOT)[kept]
     times = None if frames.times is None else _column("times", frames.times, len(kept))[kept]
     values = {  # all a sequence at a time: half a million frames need less memory
         name: within_sequences(m.error, predicted, target, sequence[kept], times if m.in_time else None)
-        for name, m in METRICS.items()
+        for name, m in metrics.items()
     }
     return values, joint_distances(predicted, target)
 
@@ -237,10 +227,10 @@ def _exact_frames(error: Array, action: Array) -> Array:
     return exact & np.isin(action, action[~exact])
 
 
-def _without(values: Values, ignored: Array) -> Values:
+def _without(values: Values, metrics: Metrics, ignored: Array) -> Values:
     """The values without the ignored frames; differences in time keep them."""
     return {
-        name: (value, rows) if METRICS[name].in_time else (value[~ignored], rows[~ignored])
+        name: (value, rows) if metrics[name].in_time else (value[~ignored], rows[~ignored])
         for name, (value, rows) in values.items()
     }
 

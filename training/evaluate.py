@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from datasets.lifting import Split
-from metrics.lifting import average_windows
-from metrics.protocols import Frames, human36m, mpi_inf_3dhp
+from metrics.protocols import P1, Frames, human36m, mpi_inf_3dhp
+from metrics.windows import average_windows
 from models.lifting.parts import LiftingModel
 from training.batches import mirror, model_inputs
 from training.team import of_device
@@ -37,8 +37,8 @@ def predict(model: LiftingModel, split: Split, flip_test: bool) -> np.ndarray:
     return average_windows(torch.cat(outputs).numpy(), windows.numpy(), len(inputs)).astype(np.float32)
 
 
-def validation_error(predictions: np.ndarray, split: Split, clip: int) -> float:
-    """P1 in millimetres under the split's protocol: what best epochs are selected by.
+def p1_error(predictions: np.ndarray, split: Split, clip: int) -> float:
+    """P1 in millimetres under the split's protocol: what epochs are selected by.
 
     predictions : (N, J, 3) of a network of `clip` frames, from `predict`
     """
@@ -46,7 +46,7 @@ def validation_error(predictions: np.ndarray, split: Split, clip: int) -> float:
     predictions = predictions[rows]
     frames = Frames(split.joints, split.width, split.height, split.sequence, split.action, split.factor)
     score = mpi_inf_3dhp if split.protocol == "mpi-inf-3dhp" else human36m
-    return score(predictions, frames)["mpjpe"]
+    return score(predictions, frames, P1)["mpjpe"]
 
 
 def _forward(model: LiftingModel, clips: Tensor, flip_order: tuple[int, ...] | None) -> Tensor:

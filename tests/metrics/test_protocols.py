@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from base.errors import InputError
 from metrics import protocols
+from metrics.joint_errors import METRICS
 from metrics.lifting import Frames, denormalise, human36m, mpi_inf_3dhp, pooled
 
 SIZES = {
@@ -17,7 +18,6 @@ SIZES = {
     "55011271": (1000, 1000),
     "58860488": (1000, 1000),
 }
-METRICS = ["mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "acceleration_error", "pck3d", "auc3d"]
 
 
 class PlainArrays(pickle.Unpickler):
@@ -307,7 +307,7 @@ def test_a_missing_action_is_no_action_of_its_own(missing: object):
     frames = Frames(joints, 1000, 1000, sequence, action, np.ones(2))
     for protocol in (protocols.human36m, protocols.pooled):
         with pytest.raises(InputError, match="action is missing in 1 of 2 frames, first in 1"):
-            protocol(joints / 500, frames)
+            protocol(joints / 500, frames, METRICS)
 
 
 def test_no_frames_have_no_mean():
@@ -315,6 +315,6 @@ def test_no_frames_have_no_mean():
     frames = Frames(none, 1000, 1000, np.zeros(0, str), np.zeros(0, str), np.ones(0))
     for protocol in (protocols.human36m, protocols.pooled):
         with pytest.raises(InputError, match="N >= 1"):
-            protocol(none, frames)
+            protocol(none, frames, METRICS)
     with pytest.raises(InputError, match="N >= 1"):
         mpi_inf_3dhp(none, none, np.ones(0), np.zeros(0, str), 2048, 2048)

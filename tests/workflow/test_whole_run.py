@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from checkout import Checkout
 
-from metrics.protocols import METRICS
+from metrics.joint_errors import METRICS
 from studies.measurements import COLUMNS
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,8 @@ import pandas as pd
 
 from datasets.lifting import Split, load
 from datasets.normalise import normalise_keypoints
-from metrics.protocols import METRICS, Frames, human36m, mpi_inf_3dhp, pooled
+from metrics.joint_errors import METRICS
+from metrics.protocols import Frames, human36m, mpi_inf_3dhp, pooled
 from metrics.statistics import resample
 from studies.predictions import JOINTS
 from workflow.measuring.scores import Group, Run, Score
@@ -71,12 +72,12 @@ def protocol_values(predictions: np.ndarray, split: Split, clip: int = 1) -> dic
     if of_3dhp:
         action = split.action if split.frames["action"].nunique() > 1 else None
         frames = Frames(*where, action, resamples=drawn)
-        return {"mpi-inf-3dhp": (mpi_inf_3dhp(predictions, frames), len(names))}
+        return {"mpi-inf-3dhp": (mpi_inf_3dhp(predictions, frames, METRICS), len(names))}
     frames = Frames(*where, split.action, split.factor, resamples=drawn)
-    values = {"human36m": human36m(predictions, frames), "pooled": pooled(predictions, frames)}
+    values = {"human36m": human36m(predictions, frames, METRICS), "pooled": pooled(predictions, frames, METRICS)}
     if split.card.preset == "gt":
         keypoints = normalise_keypoints(np.asarray(split.keypoints), split.width, split.height)[..., :2]
-        values["human36m-gt2d"] = human36m(predictions, replace(frames, keypoints=keypoints))
+        values["human36m-gt2d"] = human36m(predictions, replace(frames, keypoints=keypoints), METRICS)
     return {protocol: (of_protocol, len(names)) for protocol, of_protocol in values.items()}
 
 

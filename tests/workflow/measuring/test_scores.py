@@ -13,7 +13,7 @@ from datasets.card import Card
 from datasets.lifting import load
 from datasets.normalise import normalise_labels
 from datasets.writing import CapturedSequence, write_split
-from metrics.protocols import METRICS
+from metrics.joint_errors import METRICS
 from studies.data import Dataset
 from studies.measurements import COLUMNS, Measurement
 from studies.recipes import RunSpec, recipes
