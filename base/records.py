@@ -13,5 +13,5 @@ def record(kind: type[Record], entry: Mapping[str, Any]) -> Record:
     Raises KeyError for a key that is missing and has no default, TypeError for what is no mapping.
     """
     fields = dataclasses.fields(kind)
-    optional = {field.name for field in fields if field.default is not dataclasses.MISSING}
+    optional = {f.name for f in fields if (f.default, f.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)}
     return kind(**{f.name: entry[f.name] for f in fields if f.name in entry or f.name not in optional})

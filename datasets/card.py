@@ -55,11 +55,14 @@ class Units:
 
 @dataclass(frozen=True)
 class Card:
-    """What is not said is None, and not written.
+    """What `card.json` of a prepared split says: how the data were made, and how they are read and judged.
 
-    preset: whose keypoints; form: how the papers' own files were published; detector: terms of ours; joints: a name of
-    `datasets.skeletons.SKELETONS`; space: that of the joints; protocol: of `metrics.protocols`, Human3.6M's by default;
-    windows: of `datasets.lifting.WINDOWS`, tiling by default; code: version and digest of what made it.
+    What is not said is None, and not written.
+    preset: whose keypoints; neck: which joint of ours stands for a paper's; fps: frames a second, or how they vary;
+    training_clips: how training clips are cut where the data have their own rule; form: how the papers' own files were
+    published; detector: terms of ours; joints: a name of `datasets.skeletons.SKELETONS`; space: that of the joints;
+    protocol: of `metrics.protocols`, Human3.6M's by default; windows: of `datasets.lifting.WINDOWS`, tiling by default;
+    code: version and digest of what made it.
     """
 
     dataset: str | None = None

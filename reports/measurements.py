@@ -26,7 +26,7 @@ EFFICIENCY_SCALE = "paper"  # efficiency is always measured at full paper size
 class Choice:
     """Which of the accuracies a report shows; the keys of config.yaml.
 
-    scale      quick, open or paper
+    scale      a name of studies/scales.yaml
     dataset    motion that was trained and tested on (synthetic, cmu, ...); at scale paper what tables and figures are
                about that do not say so
     detector   preset of the 2D detections behind columns with detected input

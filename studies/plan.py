@@ -134,7 +134,7 @@ def make_plan(config: Config) -> Plan:
 def study_experiments(study: Study, config: Config) -> list[Experiment]:
     """Experiments behind the accuracy cells of one study; where poses are lifted, the two baselines on the same data.
 
-    A variant without a recipe is one that does not fit into memory: it is not trained.
+    A row without a recipe is not trained: it is counted only, or does not fit into memory.
     """
     asked = []
     for table in study.tables:

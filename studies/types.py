@@ -241,6 +241,11 @@ class Study:
             raise InputError(f"studies/{self.name}.yaml: no table {table_id!r}; it has {', '.join(tables)}")
         return tables[table_id]
 
+    def main_recipe(self, variant: str) -> str:
+        """The recipe of a variant in the first row that trains it, the paper's own result; ablations come after it."""
+        rows = (row for table in self.tables for row in table.rows if row.variant == variant and row.recipe)
+        return next((row.recipe for row in rows), "")
+
     def figure(self, figure_id: str) -> Figure:
         """A figure by its id. Raises InputError for an unknown one."""
         figures = {figure.id: figure for figure in self.figures}

@@ -118,7 +118,8 @@ class Features:
     def heatmaps(self, model: ClipModel, features: Tensor, flip_test: bool = False) -> Tensor:
         """(B, J, H/4, W/4)."""
         if flip_test:
-            raise InputError("flip_test: the features of mirrored clips are not kept; set `draws: null` in config.yaml")
+            remedy = "say override='{video: {draws: null}}'"
+            raise InputError(f"flip_test: the features of mirrored clips are not kept; {remedy}")
         return model.decode(features)
 
 

@@ -15,7 +15,7 @@ from models.lifting.parts import LiftingModel
 from studies.predictions import JOINTS, Predicted
 from studies.recipes import LiftingRecipe
 from training.batches import ClipSet, step_generator
-from training.evaluate import predict, validation_error
+from training.evaluate import p1_error, predict
 from training.job import Job
 from training.loop import WHOLE, Evaluation, Trainer
 from training.losses import weighted_loss, weighted_terms
@@ -30,7 +30,7 @@ def make_task(job: Job, model: LiftingModel) -> "Lifting":
     task = Lifting(model, splits, job.spec.recipe)
     model.fit(task.clips.labels)
     if job.official is not None:
-        if model.layout.space != IMAGE:
+        if model.layout is not None and model.layout.space != IMAGE:
             name, space = type(model).__name__, model.layout.space
             raise InputError(
                 f"{job.official}: {name} has official weights that answer in {space}, here it is {IMAGE}: leave it out"
@@ -78,7 +78,7 @@ class Lifting:
     def evaluate(self, model: LiftingModel) -> Evaluation:
         """P1 on validation, where something is held out, and test, and the predictions for test."""
         poses = {name: predict(model, self.splits[name], self.recipe.flip_test) for name in self.judged}
-        errors = {name: validation_error(poses[name], self.splits[name], model.frames) for name in self.judged}
+        errors = {name: p1_error(poses[name], self.splits[name], model.frames) for name in self.judged}
         predictions = {"test": {JOINTS: torch.from_numpy(poses["test"])}}
         return Evaluation(errors.get("val"), errors["test"], predictions)
 

@@ -33,7 +33,7 @@ def train(job: Job, team: Team = ALONE) -> None:
     """Train a run and write its results; a killed training goes on from its state.
 
     team : the processes that train together; one of them evaluates and writes
-    Raises InputError that names the run, and says what of its step, where a number is NaN or infinite.
+    Raises InputError that names the run and its step where a number is NaN or infinite.
     """
     began = time.monotonic()
     spec, device = job.spec, "cuda" if torch.cuda.is_available() else "cpu"
@@ -83,7 +83,7 @@ class Inputs:
         return cls({str(path): _digest(Path(path)) for path in sources}, data)
 
     def fingerprint(self, spec: RunSpec) -> str:
-        """One digest of them and of the specification: an old training state of another one is useless."""
+        """One digest of them and of the specification; a training state with another fingerprint is not resumed."""
         return hashlib.sha256(json.dumps([spec.as_json(), vars(self)], sort_keys=True).encode()).hexdigest()
 
 

@@ -54,7 +54,7 @@ def judge_table(
     """
     rows = [
         [judge_cell(Place(study, table, row, column), numbers) for column in table.columns]
-        for row in [*with_official(table, numbers.choice), *baseline_rows(table, numbers.choice)]
+        for row in [*with_official(study, table, numbers.choice), *baseline_rows(table, numbers.choice)]
     ]
     if table.sorted_by:
         rows.sort(key=lambda row: _sorts_by(row, table.sorted_by))

@@ -1,4 +1,4 @@
-"""How a cell of each kind of column is judged: one expression a kind, in JUDGES."""
+"""How a cell of each kind of column is judged: one function a kind, in JUDGES."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

@@ -12,10 +12,20 @@ from itertools import groupby
 from reports.failures import FAILED
 from reports.measurements import HIGHER_IS_BETTER, NO_SUCH_DATA, Choice
 from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell, count_verdicts
+from reports.tables.rows import row_shown
 from studies.benchmarks import BENCHMARKS
 from studies.printed import OUT_OF_MEMORY
 from studies.scales import scale_named
-from studies.types import AccuracyColumn, Column, CountColumn, FactColumn, Row, Study, Table, VideoColumn
+from studies.types import (
+    COLUMN_KINDS,
+    AccuracyColumn,
+    Column,
+    CountColumn,
+    MeasuredColumn,
+    Study,
+    Table,
+    VideoColumn,
+)
 
 SYMBOLS = {"reproduced": "✓", "differs": "≠", "not comparable": "◇", "not run": "○"}
 OUTCOMES = {"better": "▲", "worse": "▼", "within noise": "≈"}
@@ -42,6 +52,8 @@ SELECTIONS = {
     "best_test": "the epoch best on the test set, as the papers choose it",
 }
 NAMED_ROWS = 4  # labels that a reason lists before it counts
+# Of cells that show what is printed and nothing else.
+TEXT_KINDS = {kind.kind for kind in COLUMN_KINDS if not issubclass(kind, MeasuredColumn)}
 
 
 @dataclass(frozen=True)
@@ -168,13 +180,15 @@ def _notice(cells: Sequence[Cell], choice: Choice) -> str:
 
 
 def _heading(column: Column, cells: Sequence[Cell], choice: Choice) -> Heading:
-    if isinstance(column, FactColumn):
+    if not isinstance(column, MeasuredColumn):
         return Heading(column.label, "", False)
     own = [cell for cell in cells if cell.column == column.id]
     paired, upwards = any(cell.is_printed for cell in own), column.metric.startswith(HIGHER_IS_BETTER)
     if isinstance(column, CountColumn):
         rule, switches = column.convention, any(cell.also_true is not None for cell in own)
         return Heading(column.label, f"convention {rule}", paired, rule, switches, upwards)
+    if not isinstance(column, AccuracyColumn):
+        return Heading(column.label, column.unit, paired, upwards=upwards)
     data = next((cell.dataset for cell in own if cell.dataset), NO_SUCH_DATA)
     conditions = [column.unit.replace("^2", "²"), *_conditions(column, data, choice)]
     return Heading(column.label, ", ".join(conditions), paired, upwards=upwards)
@@ -199,7 +213,7 @@ def _sections(
     for section, part in groupby(cells, lambda cell: cell.section):
         rows = []
         for row_id, row_cells in groupby(part, lambda cell: cell.row):
-            row = table.row(row_id) or Row(id=row_id, label="", variant=row_id)  # a baseline is in no study's table
+            row = row_shown(table, row_id)
             own = list(row_cells)
             texts = tuple(_cell_view(c, decimals[c.column], c.column in paired, row.variant) for c in own)
             rows.append(RowView(own[0].row_label, row.cite, tuple(marks[key] for key in row.notes), texts))
@@ -213,7 +227,7 @@ def _decimals(column: Column, cells: Sequence[Cell]) -> int:
 
 
 def _cell_view(cell: Cell, column_decimals: int, paired: bool, variant: str) -> CellView:
-    if cell.kind == FactColumn.kind:
+    if cell.kind in TEXT_KINDS:
         return CellView(cell.printed or "–")
     if cell.printed == OUT_OF_MEMORY:  # judged by a prediction: its words are the result
         return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why)

@@ -6,8 +6,10 @@ from dataclasses import replace
 from reports.measurements import Choice
 from reports.tables.cell import BASELINE_SECTION
 from studies.recipes import BASELINE_RECIPE, OFFICIAL
-from studies.types import Row, Table
+from studies.types import Row, Study, Table
 from studies.variants import resolve_variants
+
+OF_OFFICIAL = "-official"  # what ids of rows of official weights end in
 
 
 def baseline_rows(table: Table, choice: Choice) -> list[Row]:
@@ -26,11 +28,19 @@ def baseline_rows(table: Table, choice: Choice) -> list[Row]:
     ]
 
 
-def with_official(table: Table, choice: Choice) -> Iterator[Row]:
-    """Rows of a table, and after each whose official weights were judged one for these, which prints the same."""
+def with_official(study: Study, table: Table, choice: Choice) -> Iterator[Row]:
+    """Rows of a table, and one more after each that prints what official weights judged here should give.
+
+    Weights were trained by the recipe of the paper's main result, so a row of another recipe gets none.
+    """
     judged = {name for column in table.accuracies for name in choice.official.get(choice.column_data(column), ())}
     for row in table.rows:
         yield row
-        if row.variant in judged and row.cells:
+        if row.variant in judged and row.cells and row.recipe in ("", study.main_recipe(row.variant)):
             label = f"{row.label}, official weights"
-            yield replace(row, id=f"{row.id}-official", label=label, recipe=OFFICIAL)
+            yield replace(row, id=f"{row.id}{OF_OFFICIAL}", label=label, recipe=OFFICIAL)
+
+
+def row_shown(table: Table, row_id: str) -> Row:
+    """The row behind an id of cells: a table's own, also for official weights, or a baseline's."""
+    return table.row(row_id.removesuffix(OF_OFFICIAL)) or Row(id=row_id, label="", variant=row_id)

@@ -16,7 +16,7 @@ from studies.benchmarks import BENCHMARKS
 from studies.printed import Printed, agrees, cut_off
 from studies.scales import PAPER, scale_named
 
-ACCURACY_TOLERANCE = 0.5  # in the printed unit (mm, or points of a percentage)
+ACCURACY_TOLERANCE = 0.5  # in base units: mm, mm/frame or points of a percentage
 NO_PRINT = "the paper prints no value"
 NO_MODEL = "no implementation yet"
 NOT_BY_ITS_OWN = "not trained as its own paper trains it; the study equal-terms has it"
@@ -66,9 +66,11 @@ def judge_accuracy(
         return Verdict(NOT_COMPARABLE, f"{made}; the printed number is for {theirs}")
     if departures:
         return Verdict(NOT_COMPARABLE, f"scale paper, but with {', '.join(departures)}")
-    near = abs(printed.from_base(measured.mean) - printed.value) <= ACCURACY_TOLERANCE
-    rule = f"mean of {measured.n} seeds within {ACCURACY_TOLERANCE} of the printed number"
-    return Verdict(REPRODUCED, rule) if near else Verdict(DIFFERS, f"not the {rule}")
+    off = abs(measured.mean - printed.value * printed.factor)
+    mean = f"the mean of {measured.n} seeds is {off:.2f} off the printed number"
+    if off <= ACCURACY_TOLERANCE:
+        return Verdict(REPRODUCED, f"{mean}, at most {ACCURACY_TOLERANCE}")
+    return Verdict(DIFFERS, f"{mean}, more than {ACCURACY_TOLERANCE}")
 
 
 def judge_memory(predicted: float, limit: Printed) -> Verdict:
