@@ -16,8 +16,9 @@ from reports.summary import summary_lines
 from reports.tables.cell import of_table, read_cells
 from reports.tables.judge import judge
 from reports.tables.layout import make_view
+from reports.tables.rows import with_official
 from reports.tables.writers import tex, write_tables
-from studies.load import study_names
+from studies.load import load_study, study_names
 from studies.types import LiftingColumn, Row, Table
 
 CHOICE = Choice(**OPTIONS)
@@ -92,6 +93,15 @@ def test_facts_have_no_verdict_and_baselines_are_in_every_accuracy_table(at, dem
     assert at["mean-pose", "p1"].why == "the paper prints no value"
     ablation = judged(demo, demo.table("ablation"), read_measurements(measurements_csv))
     assert list(dict.fromkeys(cell.row for cell in ablation)) == ["all", "one", "mean-pose", "mlp"]
+
+
+def test_official_weights_stand_beside_the_papers_own_result_and_no_ablation():
+    study = load_study("posemamba")
+    choice = Choice("paper", "human36m", "sh", "best_test", (0,), official={"human36m-sh": ["posemamba-s"]})
+    rows = {table.id: [row.id for row in with_official(study, table, choice)] for table in study.tables}
+    added = {table: [row for row in ids if row.endswith("-official")] for table, ids in rows.items()}
+    assert added["table1"] == ["posemamba-s-official"]
+    assert added["table5"] == ["ours-official"]  # not beside the losses left out
 
 
 def test_a_metric_that_was_not_scored_is_not_called_unselected(demo, measurements_csv):
