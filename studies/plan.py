@@ -5,6 +5,7 @@ Imported while Snakemake parses the workflow: nothing heavy may be imported here
 
 from dataclasses import dataclass
 
+from base.errors import InputError
 from studies.benchmarks import BENCHMARKS
 from studies.config import COCO, Config
 from studies.data import LIFTING, TRUE_KEYPOINTS, VIDEO, Boxes, Dataset, Experiment
@@ -128,7 +129,25 @@ def make_plan(config: Config) -> Plan:
     """Derive the plan from a checked config."""
     studies = {name: load_study(name) for name in config.studies}
     wanted = [e for study in studies.values() for e in study_experiments(study, config)]
-    return Plan(config, studies, tuple(dict.fromkeys(wanted)), _families(studies))
+    plan = Plan(config, studies, tuple(dict.fromkeys(wanted)), _families(studies))
+    _check_crops(plan)
+    return plan
+
+
+def _check_crops(plan: Plan) -> None:
+    """A frozen encoder looks once at each person of a data set: all networks that read its features share the crops."""
+    first: dict[Experiment, Experiment] = {}  # of each pretraining, a reader of its features
+    for experiment in plan.experiments:
+        start = plan.pretraining(experiment)
+        if start is None or not plan.reads_features(experiment):
+            continue
+        other = first.setdefault(start, experiment)
+        if plan.spec(experiment, None).recipe.crops != plan.spec(other, None).recipe.crops:
+            remedy = "give both the same crops, or say override='{video: {draws: null}}'"
+            raise InputError(
+                f"studies/recipes.yaml: {experiment.recipe} and {other.recipe} read the same features of "
+                f"{start.variant} on {start.dataset}, but crop persons differently: {remedy}"
+            )
 
 
 def study_experiments(study: Study, config: Config) -> list[Experiment]:

@@ -140,12 +140,14 @@ def scale_named(name: str, override: Mapping[str, object] | None = None) -> Scal
 
 def _typed(name: str, said: dict) -> Scale:
     """A scale of what its entry says; epochs and steps are those of all trainings that do not say their own."""
-    lengths = {key: said[key] for key in ("epochs", "steps") if key in said}
-    video = lengths | said.get("video", {})
-    lengths |= {key: video[key] for key in lengths}
-    pretraining = Schedule(**lengths | video.get("pretraining", {}))
+    video = _lengths(said) | said.get("video", {})
+    pretraining = Schedule(**_lengths(video) | video.get("pretraining", {}))
     video |= {"pretraining": pretraining, "leave_out": tuple(video.get("leave_out", ()))}
     return Scale(name, **_fractions(said) | {"video": VideoScale(**_fractions(video))})
+
+
+def _lengths(said: dict) -> dict:
+    return {key: said[key] for key in ("epochs", "steps") if key in said}
 
 
 def _fractions(said: dict) -> dict:

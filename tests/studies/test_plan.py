@@ -1,5 +1,6 @@
 """From studies and config to runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from base.errors import InputError
 from studies.config import checked_config
 from studies.data import Boxes, Dataset, Experiment
 from studies.plan import make_plan
+from studies.recipes import recipes
 from studies.scales import scale_named
 from studies.variants import resolve_variants
 
@@ -166,3 +168,12 @@ def test_at_scale_paper_columns_are_measured_on_what_they_are_about():
     ]  # fmt: skip
     assert datasets(benchmarks=["human36m"]) == ["human36m-gt", "human36m-sh"]
     assert datasets(studies=["open-motion", "open-video"]) == []
+
+
+def test_networks_that_read_the_same_features_share_their_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recipes()
+    changed = written | {"glsmamba-copies": replace(written["glsmamba-copies"], rotation=10)}
+    monkeypatch.setattr("studies.plan.recipes", lambda: changed)
+    with pytest.raises(InputError, match="glsmamba-copies and glsmamba read the same features of vitpose-"):
+        make_plan(checked_config(config()))
+    make_plan(checked_config(config(override={"video": {"draws": None}})))  # each cuts its own then
