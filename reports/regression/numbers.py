@@ -9,6 +9,8 @@ from base.errors import InputError
 from base.files import read_csv, write_csv
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick
 
+REMEDY = 'take it from git again, or make one: make baseline reason="..."'
+
 
 @dataclass(frozen=True)
 class Number:
@@ -66,11 +68,11 @@ def watched(
 
 def read_baseline(path: str | Path) -> pd.DataFrame:
     """Rows of a committed baseline. Raises InputError for a file that is absent or lacks columns."""
-    rows = read_csv(path, COLUMNS, "take it from git again", dtype=str, keep_default_na=False)
+    rows = read_csv(path, COLUMNS, REMEDY, dtype=str, keep_default_na=False)
     try:
         return _typed(rows)
     except ValueError as error:
-        raise InputError(f"{path}: is no baseline ({error}); take it from git again") from None
+        raise InputError(f"{path}: is no baseline ({error}); {REMEDY}") from None
 
 
 def renew(

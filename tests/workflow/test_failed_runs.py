@@ -15,10 +15,10 @@ pytestmark = pytest.mark.slow
 REPORT = "results/quick/synthetic"
 RUNS = "results/runs/quick/synthetic-sh-like"
 MODEL, TRAINING = "models/lifting/sasmamba.py", "training/lifting.py"
-START = "    began = time.monotonic()\n"
-BAD_DAYS = """    if (spec.variant, spec.seed) == ("mlp", 1):
+LOADING = "    splits = {name: load(job.data / name) for name in SPLITS if (job.data / name).is_dir()}\n"
+BAD_DAYS = """    if (job.spec.variant, job.spec.seed) == ("mlp", 1):
         raise InputError("a bad seed")
-    if spec.variant == "mean-pose":
+    if job.spec.variant == "mean-pose":
         __import__("os").kill(__import__("os").getpid(), 9)
 """
 
@@ -42,8 +42,8 @@ def failed(new_checkout: Callable[[], Checkout]) -> Iterator[Failed]:
     checkout.configure(_two_seeds_in_one_job)
     kept = {path: copy2(checkout / path, checkout.folder.with_name(Path(path).name)) for path in (MODEL, TRAINING)}
     text = (checkout / TRAINING).read_text(encoding="utf-8")
-    assert text.count(START) == 1
-    (checkout / TRAINING).write_text(text.replace(START, START + BAD_DAYS), encoding="utf-8")
+    assert text.count(LOADING) == 1
+    (checkout / TRAINING).write_text(text.replace(LOADING, BAD_DAYS + LOADING), encoding="utf-8")
     with (checkout / MODEL).open("a", encoding="utf-8") as file:
         file.write('\nraise RuntimeError("broken model")\n')
     # A page of an earlier run, which must not stay.
@@ -123,7 +123,11 @@ def test_mended_only_what_failed_and_the_report_are_made_again(failed: Failed) -
     assert "Nothing to be done" in checkout.snakemake().stdout
 
 
-PRETRAINING = (START, START + '    if spec.recipe_name == "pretraining":\n        raise InputError("no encoder")\n')
+STARTING = "    if job.weights is not None:\n"
+PRETRAINING = (
+    STARTING,
+    '    if job.spec.recipe_name == "pretraining":\n        raise InputError("no encoder")\n' + STARTING,
+)
 RENDERING = ("def prepare_video(", "def prepared_video(")
 
 

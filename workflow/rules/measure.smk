@@ -56,7 +56,7 @@ rule parts:
         runtime=10,
     params:
         variant="glsmamba-b",
-        definition=variant("glsmamba-b"),
+        definitions=[variant("glsmamba-b")],
     script:
         "../scripts/count_parts.py"
 
@@ -114,7 +114,9 @@ rule ssm_maps:
         mem_mb=4000,
         runtime=10,
     params:
-        spec=lambda wildcards: PLAN.spec(experiment_of(wildcards), int(wildcards.seed)),
+        specs=lambda wildcards: [
+            PLAN.spec(experiment_of(wildcards), int(wildcards.seed))
+        ],
     script:
         "../scripts/ssm_maps.py"
 
@@ -183,7 +185,7 @@ rule noise:
         mem_mb=2000,
         runtime=10,
     params:
-        spec=NOISE_PLAN.spec(NOISE_EXPERIMENT, 0),
+        specs=[NOISE_PLAN.spec(NOISE_EXPERIMENT, 0)],
     script:
         "../scripts/noise.py"
 

@@ -24,8 +24,9 @@ rule train_run:
         mem_mb=10000 if SCALE in ("open", "paper") else 2000,
         runtime={"quick": 30, "paper": 14 * 24 * 60}.get(SCALE, 24 * 60),
     params:
-        # What the runs of a job have in common. The seeds stand in the names of their folders.
-        spec=of_experiment(lambda experiment: PLAN.spec(experiment, seed=None)),
+        # What the runs of a job have in common. The seeds stand in the names of their folders. A list, as everywhere in
+        # params: Snakemake runs a job again where a built-in value of them changes, and overlooks objects of ours.
+        specs=of_experiment(lambda experiment: [PLAN.spec(experiment, seed=None)]),
         state=PLACES.states,
         processes=CONFIG.processes,
     script:
@@ -68,8 +69,8 @@ rule video_features:
         mem_mb=4000,
         runtime=60,
     params:
-        spec=lambda wildcards: PLAN.features(
-            Dataset.parse(wildcards.dataset), wildcards.encoder
-        ),
+        specs=lambda wildcards: [
+            PLAN.features(Dataset.parse(wildcards.dataset), wildcards.encoder)
+        ],
     script:
         "../scripts/video_features.py"

@@ -7,4 +7,4 @@ from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
-    write_noise(snakemake.params.spec, Path(snakemake.input.data), Path(snakemake.output[0]))
+    write_noise(*snakemake.params.specs, Path(snakemake.input.data), Path(snakemake.output[0]))

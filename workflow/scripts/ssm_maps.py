@@ -5,7 +5,7 @@ from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
     write_ssm_maps(
-        snakemake.params.spec,
+        *snakemake.params.specs,
         weights=Path(snakemake.input.weights),
         data=Path(snakemake.input.data),
         path=Path(snakemake.output[0]),

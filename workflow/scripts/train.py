@@ -7,10 +7,11 @@ from workflow.scripting import logged
 
 STARTS = ("official", "weights", "features")  # inputs that not every training has
 
+(spec,) = snakemake.params.specs
 with logged(snakemake.log[0]):
     for folder in dict.fromkeys(Path(output).parent for output in snakemake.output):
         job = Job(
-            replace(snakemake.params.spec, seed=int(folder.name.removeprefix("seed"))),
+            replace(spec, seed=int(folder.name.removeprefix("seed"))),
             data=Path(str(snakemake.input.data)),
             run=folder,
             state=Path(snakemake.params.state, folder.name),

@@ -8,4 +8,4 @@ from workflow.scripting import logged
 with logged(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
     data, weights = Path(snakemake.input.data), Path(snakemake.input.weights)
-    write_features(snakemake.params.spec, data, weights, Path(snakemake.output.folder))
+    write_features(*snakemake.params.specs, data, weights, Path(snakemake.output.folder))
