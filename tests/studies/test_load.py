@@ -1,5 +1,6 @@
 """Loading studies and recipes: what is there holds together, and every mistake ends in one line that names it."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -184,6 +185,40 @@ def test_unknown_study_and_unreadable_files(tmp_path):
     for content, expected in [(b"- a\n", "must be a mapping"), (b"a: \xff\n", "UTF-8"), (b"", "must be a mapping")]:
         (tmp_path / "bad.yaml").write_bytes(content)
         assert expected in complaint(read_yaml, tmp_path / "bad.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 2026-13-45", "month must be in 1..12"),
+        ("5: a", "line 1: key 5 is not text; write it in quotes"),
+        ("a:\n  yes: 1", "line 2: key True is not text"),
+        ("null: a", "key None is not text"),
+        ("a: \0", "not UTF-8 text"),
+    ],
+)
+def test_what_yaml_takes_for_something_else_is_named(tmp_path, text, expected):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(InputError, match=re.escape(expected)) as told:
+        read_yaml(tmp_path / "a.yaml")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"epochs": 5.0}, "quick.epochs: 5.0 is not of type 'integer', 'null'"),
+        ({"learning_rate": float("nan")}, "quick.learning_rate: nan is not of type 'number'"),
+        ({"depth": float("inf")}, "quick.depth: inf is not of type 'string', 'number'"),
+        ({"depth": "0/3"}, "quick.depth: '0/3' does not match"),
+        ({"condition": "on {date} motion"}, "quick.condition: 'on {date} motion' does not match"),
+        ({"video": {"networks": {"width": [1]}}}, "quick.video.networks.width: [1] is not of type 'integer'"),
+    ],
+    ids=str,
+)
+def test_numbers_are_finite_and_whole_ones_have_no_point(said, expected):
+    with pytest.raises(InputError, match=re.escape(expected)):
+        check_schema({"quick": said, "paper": {}}, "scales", "scales.yaml")
 
 
 def test_recipes_inherit_key_by_key():
