@@ -15,6 +15,7 @@ from studies.data import VIDEO, Boxes, Dataset, Experiment
 FILE = ROOT / "studies" / "recipes.yaml"
 BASELINE_RECIPE = "baseline"
 OFFICIAL = "official"  # of weights that are judged as they are
+HEATMAP = "heatmap"  # the one term of the loss of networks for video
 PRETRAINING = "pretraining"  # makes the encoders that the other recipes for video start from
 
 
@@ -170,8 +171,26 @@ def recipes(path: str | Path = FILE) -> dict[str, LiftingRecipe | VideoRecipe]:
 def _resolved(path: Path) -> dict[str, LiftingRecipe | VideoRecipe]:
     written = read_yaml(path)
     check_schema(written, "recipes", path)
+    for name in (BASELINE_RECIPE, OFFICIAL, PRETRAINING):  # what the plan asks for by itself
+        if name not in written and path == FILE:
+            raise InputError(f"{display(path)}: recipe {name!r} is missing; take it from git again")
     resolved = {name: _inherited(name, written, path, ()) for name in written}
+    for name, recipe in resolved.items():
+        _check(recipe, f"{display(path)}: {name}")
     return {name: _typed(recipe, recipe.get("task")) for name, recipe in resolved.items()}
+
+
+def _check(recipe: dict, where: str) -> None:
+    """Raise InputError for a key of the other task, which may be inherited, and for a loss that teaches nothing."""
+    known, kind = (VideoRecipe, "networks for video") if recipe.get("task") == VIDEO else (LiftingRecipe, "lifting")
+    names = {field.name for field in fields(known)}
+    for key in (key for key in recipe if key not in (*names, "task")):
+        raise InputError(f"{where}.{key}: this key is not for {kind}; remove it, or start from another recipe")
+    wrong = [key for key in recipe["loss"] if (key == HEATMAP) != (known is VideoRecipe)]
+    if wrong:
+        raise InputError(f"{where}.loss.{wrong[0]}: this term is not for {kind}")
+    if not any(recipe["loss"].values()):
+        raise InputError(f"{where}.loss: has no term with a weight above 0: nothing would be learnt")
 
 
 def _inherited(name: str, written: dict[str, dict], path: Path, children: tuple[str, ...]) -> dict:

@@ -1,5 +1,6 @@
 """Loading studies and recipes: what is there holds together, and every mistake ends in one line that names it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -9,8 +10,9 @@ import pytest
 
 from base.errors import InputError
 from base.reading import check_schema, nearest, read_yaml
+from studies import variants
 from studies.load import check_all, load_study, study_names
-from studies.recipes import VideoRecipe, recipes
+from studies.recipes import FILE, VideoRecipe, recipes
 from studies.types import CountColumn, FactColumn, LiftingColumn
 
 STUDY = """
@@ -122,6 +124,10 @@ UNKNOWN_NAMES = [
         "rows[0].cells.p9: there is no column 'p9'; known: frames, params, p1",
     ),
     ("notes: [star]", "notes: [sta]", "tables[0].rows[0].notes: unknown footnote 'sta'; did you mean 'star'?"),
+    ("recipe: posemamba,", "recipe: posemamba, trained: false,", "tables[0].rows[1].recipe: this key does not belong"),
+    ("recipe: posemamba,", "recipe: glsmamba,", "rows[1].recipe: 'glsmamba' is for video, the accuracies of its table"),
+    ("variant: posemamba-s, recipe: posemamba,", "variant: glsmamba-b, recipe: glsmamba,", "'glsmamba-b' is for video"),
+    ("rows:", "sorted_by: frames\n    rows:", "tables[0].sorted_by: there is no measured column 'frames'"),
     ("table: main", "table: mian", "figures[0].table: unknown table 'mian'; did you mean 'main'?"),
     ("tables: [main]", "tables: [mian]", "figures[2].tables: unknown table 'mian'; did you mean 'main'?"),
     ("error: p1", "error: p2", "figures[0].error: main has no column 'p2'; known: frames, params, p1"),
@@ -264,6 +270,46 @@ def test_mistakes_in_recipes(tmp_path, text, expected):
 )
 def test_mistakes_in_variants(variant, expected):
     assert expected in complaint(check_schema, {"a": variant}, "variants", "variants.yaml")
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"like": "new"}, "new.like: goes round in a circle (new -> new)"),
+        ({"like": "posemamba-z"}, "new.like: unknown variant 'posemamba-z'; did you mean 'posemamba-"),
+        ({"like": "posemamba-s", "model": "models.none.X"}, "new.model: models/none.py is no file; write it or mend"),
+        ({"model": "models.lifting.sasmamba.SasMamba", "family": "a", "hyper": {}}, "hyper: key 'frames' is missing"),
+        ({"model": "models.video.glsmamba.X", "family": "a", "hyper": {}}, "new.hyper: key 'encoder' is missing"),
+    ],
+    ids=str,
+)
+def test_what_no_schema_sees_of_a_variant(tmp_path, monkeypatch, entry, expected):
+    path = tmp_path / "variants.yaml"
+    path.write_text(variants.FILE.read_text() + f"\nnew: {json.dumps({'label': 'New'} | entry)}\n")
+    monkeypatch.setattr(variants, "FILE", path)
+    assert expected in complaint(variants.resolve_variants.__wrapped__)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        ("like: posemamba, rotation: 5", "new.rotation: this key is not for lifting"),
+        ("like: pretraining, stride: 1/3", "new.stride: this key is not for networks for video"),
+        ("like: posemamba, loss: {heatmap: 1}", "new.loss.heatmap: this term is not for lifting"),
+        ("like: pretraining, loss: {heatmap: 0}", "new.loss: has no term with a weight above 0"),
+    ],
+)
+def test_what_no_schema_sees_of_a_recipe(tmp_path, recipe, expected):
+    path = tmp_path / "recipes.yaml"
+    path.write_text(f"{FILE.read_text()}\nnew: {{label: New, {recipe}}}\n")
+    assert expected in complaint(recipes, path)
+
+
+def test_the_plans_own_recipes_must_be_there(tmp_path, monkeypatch):
+    path = tmp_path / "recipes.yaml"
+    path.write_text(FILE.read_text().replace("\npretraining:", "\npretrainin:"))
+    monkeypatch.setattr("studies.recipes.FILE", path)
+    assert "recipe 'pretraining' is missing" in complaint(recipes, path)
 
 
 def test_nearest_names_the_few_that_there_are():
