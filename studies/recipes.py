@@ -10,6 +10,7 @@ from pathlib import Path
 
 from base.errors import InputError
 from base.reading import ROOT, check_schema, display, nearest, read_yaml
+from base.records import whole_record
 from studies.data import VIDEO, Boxes, Dataset, Experiment
 
 FILE = ROOT / "studies" / "recipes.yaml"
@@ -128,12 +129,18 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, written: dict) -> "RunSpec":
-        """Of a run.json. Raises InputError for a data set's name that none can have, TypeError for unknown keys."""
+        """Of a run.json. Raises InputError for a key that is unknown, missing or of another type."""
+        if not isinstance(written, dict):
+            raise InputError(f"spec: cannot be {written!r}")
+        for key, kind in {"dataset": str, "recipe": dict, "hyper": dict}.items():
+            if not isinstance(written.get(key), kind):
+                raise InputError(f"spec: key {key!r} is missing, or of another type")
         dataset = Dataset.parse(written["dataset"])
         recipe = _typed(written["recipe"], dataset.kind)
         conditions = tuple(map(Boxes.parse, written.get("conditions", ())))
         hyper = {key: _renamed(value) for key, value in written["hyper"].items()}
-        return cls(**written | {"dataset": dataset, "recipe": recipe, "conditions": conditions, "hyper": hyper})
+        said = written | {"dataset": dataset, "recipe": recipe, "conditions": conditions, "hyper": hyper}
+        return whole_record(cls, said, "spec")
 
     def __str__(self) -> str:
         return f"{self.experiment}, seed {self.seed}"
@@ -210,4 +217,4 @@ def _inherited(name: str, written: dict[str, dict], path: Path, children: tuple[
 def _typed(written: dict, kind: str | None) -> LiftingRecipe | VideoRecipe:
     said = {key: value for key, value in written.items() if key != "task"}
     said |= {"milestones": tuple(said["milestones"])} if "milestones" in said else {}
-    return (VideoRecipe if kind == VIDEO else LiftingRecipe)(**said)
+    return whole_record(VideoRecipe if kind == VIDEO else LiftingRecipe, said, "recipe")
