@@ -3,10 +3,11 @@
 Imported while Snakemake parses the workflow: numpy and pandas are imported where they are used.
 """
 
+import json
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from tokenize import TokenError
@@ -71,11 +72,36 @@ def write_rows(path: str | Path, kind: type, rows: Iterable[object]) -> Path:
     return write_csv(path, pd.DataFrame(list(rows), columns=columns, dtype=object))
 
 
-def read_csv(path: str | Path, columns: Iterable[str], remedy: str = "run `make` again", **how) -> "pd.DataFrame":
+def read_json(path: str | Path, remedy: str = "delete it and run `make` again") -> dict:
+    """The mapping that a JSON file holds. Raises InputError naming the file, and `remedy`, where it holds none."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; {remedy}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: is no JSON; {remedy}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no mapping of keys to values; {remedy}")
+    return content
+
+
+def read_csv(
+    path: str | Path,
+    columns: Iterable[str],
+    remedy: str = "run `make` again",
+    numbers: Iterable[str] = (),
+    unique: Sequence[str] = (),
+    **how,
+) -> "pd.DataFrame":
     """A table that has at least these columns. `how`: what else `pandas.read_csv` is told.
 
-    Raises InputError naming the file, and `remedy`, if it is absent, no CSV file, or lacks a column.
+    numbers : columns of finite numbers, NaN where a cell is empty; unique : columns that no two rows have all alike
+    Raises InputError naming the file, and `remedy`, if it is absent, no CSV file, cut off, lacks a column, has another
+    thing for a number, or a row twice.
     """
+    import numpy as np
     import pandas as pd
 
     if not Path(path).is_file():
@@ -84,9 +110,27 @@ def read_csv(path: str | Path, columns: Iterable[str], remedy: str = "run `make`
         table = pd.read_csv(path, **how)
     except (OSError, ValueError):  # pandas' own errors are ValueErrors
         raise InputError(f"{path}: is no CSV file; delete it and {remedy}") from None
+    if not _ends_in_a_line(Path(path)):
+        raise InputError(f"{path}: is cut off within a line; delete it and {remedy}")
     if lacking := [name for name in columns if name not in table]:
         raise InputError(f"{path}: lacks the columns {', '.join(lacking)}; delete it and {remedy}")
+    for name in numbers:
+        given, found = table[name].notna() & (table[name] != ""), pd.to_numeric(table[name], errors="coerce")
+        if len(wrong := table[name][given & ~np.isfinite(found.astype(float))]):
+            raise InputError(f"{path}: {name} {str(wrong.iloc[0])!r} is no number; delete it and {remedy}")
+        table[name] = found.astype(float)
+    if unique and (twice := table.duplicated(list(unique))).any():
+        said = ", ".join(str(value) for value in table.loc[twice, list(unique)].iloc[0])
+        raise InputError(f"{path}: has a row twice ({said}); delete it and {remedy}")
     return table
+
+
+def _ends_in_a_line(path: Path) -> bool:
+    """Whether a table ends as all that are written do; an empty one is none, which who reads it says."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return file.read() in (b"", b"\n")
 
 
 def check_directory(archive: ZipFile) -> None:

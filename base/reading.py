@@ -26,7 +26,7 @@ CHOSEN_KEY = re.compile(r"[a-zA-Z_][\w-]*\w")  # what Snakemake's --config takes
 
 
 class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Safe loader that refuses a key given twice, where PyYAML silently keeps the last."""
+    """Safe loader that refuses a key given twice, where PyYAML silently keeps the last, and a key that is no text."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
@@ -37,7 +37,12 @@ class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
                     problem=f"key {key!r} stands twice in one mapping; remove one", problem_mark=key_node.start_mark
                 )
             seen.add(key)
-        return super().construct_mapping(node, deep)
+        mapping = super().construct_mapping(node, deep)
+        if strange := [key for key in mapping if not isinstance(key, str)]:
+            raise yaml.constructor.ConstructorError(
+                problem=f"key {strange[0]!r} is not text; write it in quotes", problem_mark=node.start_mark
+            )
+        return mapping
 
 
 def read_yaml(path: str | Path) -> dict:
@@ -50,7 +55,7 @@ def read_yaml(path: str | Path) -> dict:
         content = yaml.load(Path(path).read_bytes(), _StrictLoader)
     except OSError as error:
         raise InputError(f"{shown}: cannot be read ({error.strerror}); check the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{shown}: {_yaml_complaint(error)}") from None
     if not isinstance(content, dict):
         raise InputError(f"{shown}: must be a mapping of keys to values")
@@ -116,20 +121,32 @@ def _meant(text: str) -> object:
 def check_schema(data: object, schema: str, file: str | Path) -> None:
     """Check data, read from `file`, against `workflow/schemas/<schema>.schema.yaml`.
 
-    Raises InputError: one line with the file, the place in it (tables[0].rows[3]), the key and the nearest known name.
+    A number is finite, and one with a point (5.0) is no integer. Raises InputError: one line with the file, the place
+    in it (tables[0].rows[3]), the key and the nearest known name.
     """
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
+    from jsonschema.validators import extend
     from referencing import Registry, Resource
 
     schemas = Registry(retrieve=lambda name: Resource.from_contents(read_yaml(SCHEMAS / name)))
     described = read_yaml(SCHEMAS / f"{schema}.schema.yaml")
-    errors = list(Draft202012Validator(described, registry=schemas).iter_errors(data))
+    kinds = {"integer": _is_integer, "number": _is_number}
+    validator = extend(Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(kinds))
+    errors = list(validator(described, registry=schemas).iter_errors(data))
     if errors:
         # A misspelt key is both unknown and missing, a misspelt kind makes every key wrong: the misspelling says more.
         misspelt = [e for word in ("additionalProperties", "enum") for e in errors if e.validator == word]
         where, what = _complaint(misspelt[0] if misspelt else best_match(errors))
         raise InputError(": ".join(part for part in (display(file), where, what) if part))
+
+
+def _is_integer(_: object, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_: object, value: object) -> bool:
+    return _is_integer(_, value) or (isinstance(value, float) and isfinite(value))
 
 
 def nearest(name: object, known: Iterable[object]) -> str:
@@ -176,5 +193,10 @@ def _complaint(error: "ValidationError") -> tuple[str, str]:
 def _yaml_complaint(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     line = f"line {mark.line + 1}: " if mark else ""
-    problem = getattr(error, "problem", None) or f"not UTF-8 text ({getattr(error, 'reason', 'unreadable')})"
+    if isinstance(error, UnicodeDecodeError | yaml.reader.ReaderError):
+        problem = f"not UTF-8 text ({error.reason})"
+    elif isinstance(error, RecursionError):
+        problem = "is nested too deeply"
+    else:
+        problem = getattr(error, "problem", None) or str(error)  # str: of a date that no calendar has
     return f"{line}{' '.join(problem.split())[:LONG]}"

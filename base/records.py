@@ -2,7 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from math import isfinite
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from base.errors import InputError
+from base.reading import nearest
 
 Record = TypeVar("Record")
 
@@ -15,3 +20,31 @@ def record(kind: type[Record], entry: Mapping[str, Any]) -> Record:
     fields = dataclasses.fields(kind)
     optional = {f.name for f in fields if (f.default, f.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)}
     return kind(**{f.name: entry[f.name] for f in fields if f.name in entry or f.name not in optional})
+
+
+def whole_record(kind: type[Record], entry: Mapping[str, Any], where: str) -> Record:
+    """A dataclass of an entry that has its fields and no other keys, each of its field's type.
+
+    Raises InputError for the first key that is unknown, missing, or of another type; `where` begins its line.
+    """
+    fields, hints = {field.name: field for field in dataclasses.fields(kind)}, get_type_hints(kind)
+    for key in entry:
+        if key not in fields:
+            raise InputError(f"{where}: unknown key {key!r}{nearest(key, fields)}")
+    for key, field in fields.items():
+        optional = (field.default, field.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)
+        if key not in entry and not optional:
+            raise InputError(f"{where}: key {key!r} is missing")
+        if key in entry and not _fits(entry[key], hints[key]):
+            raise InputError(f"{where}: key {key!r} cannot be {entry[key]!r}")
+    return kind(**entry)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a value is of an annotation's type; of lists and mappings only that they are such."""
+    if isinstance(hint, UnionType):
+        return any(_fits(value, option) for option in get_args(hint))
+    kind = get_origin(hint) or hint
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, kind) and (kind is not int or not isinstance(value, bool))

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from base.errors import InputError
+from base.reading import nearest
 from datasets.card import Card, Counts
 from datasets.clips import centred_windows, paper_clips, tailed_clips, tiling_clips, training_clips
 from datasets.skeletons import JOINTS, SKELETONS, Skeleton
@@ -142,6 +143,7 @@ def load(folder: str | Path) -> Split:
         raise InputError(f"{folder}: no such folder; prepare the data set first")
     card = _read(folder / "card.json", lambda path: Card.parse(path.read_text(encoding="utf-8")))
     n = _count(folder / "card.json", card.counts)
+    _check_words(folder / "card.json", card)
     split = Split(
         keypoints=_array(folder / "keypoints.npy", (n, len(JOINTS), 3)),
         joints=_array(folder / "joints.npy", (n, len(JOINTS), 3)),
@@ -177,6 +179,17 @@ def _count(path: Path, counts: Counts | None) -> int:
     if counts.frames < 1:
         raise InputError(f"{path}: says that the split is empty; {REMEDY}")
     return counts.frames
+
+
+def _check_words(path: Path, card: Card) -> None:
+    """Raise InputError for a card's word that names nothing."""
+    words = {"joints": (card.joints, (None, *SKELETONS)), "windows": (card.windows, (None, *WINDOWS))}
+    for key, (word, known) in words.items():
+        if not (word is None or isinstance(word, str)) or word not in known:
+            raise InputError(f"{path}: {key} is {word!r}{nearest(word, [k for k in known if k])}; {REMEDY}")
+    clips = card.training_clips
+    if clips and (not isinstance(clips.every, int) or clips.every < 1):
+        raise InputError(f"{path}: training_clips.every is {clips.every!r}, no whole number from 1; {REMEDY}")
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:

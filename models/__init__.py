@@ -54,4 +54,8 @@ def load_published(model: PoseModel, source: str | Path | dict[str, Tensor]) -> 
 
 def _model_class(name: str) -> type[PoseModel]:
     chosen = variant(name)
-    return getattr(import_module(chosen.module), chosen.model.rpartition(".")[2])
+    own = chosen.model.rpartition(".")[2]
+    found = getattr(import_module(chosen.module), own, None)
+    if found is None:
+        raise InputError(f"studies/variants.yaml: {name}.model: {chosen.module} has no {own!r}; mend the name")
+    return found

@@ -15,6 +15,7 @@ import pandas as pd
 from base.files import read_arrays, read_csv, write_csv
 from metrics.statistics import LEVEL, Sample, holm, paired_difference
 from reports.measurements import HIGHER_IS_BETTER, Choice, read_measurements
+from reports.tables.cell import PLACE
 from reports.tables.numbers import Numbers
 from studies.load import load_study
 from studies.types import Table
@@ -98,15 +99,16 @@ def write_comparisons(
 
 
 def read_comparisons(path: str | Path) -> tuple[Comparison, ...]:
-    """What `write_comparisons` wrote. Raises InputError for a file that is absent or lacks columns."""
-    table = read_csv(path, COLUMNS, dtype=dict.fromkeys(TEXTS, str))
+    """What `write_comparisons` wrote. Raises InputError as `base.files.read_csv`."""
+    numbers = [name for name in COLUMNS if name not in TEXTS]
+    table = read_csv(path, COLUMNS, numbers=numbers, unique=PLACE, dtype=dict.fromkeys(TEXTS, str))
     table = table[COLUMNS].fillna(dict.fromkeys(TEXTS, ""))
     return tuple(Comparison(**row) for row in table.to_dict("records"))
 
 
 def read_floors(path: str | Path) -> Floors:
     """The workflow's `noise.csv`."""
-    table = read_csv(path, ("device", "metric", "floor"))
+    table = read_csv(path, ("device", "metric", "floor"), numbers=["floor"])
     return {(row.device, row.metric): float(row.floor) for row in table.itertuples()}
 
 

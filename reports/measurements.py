@@ -17,6 +17,7 @@ from studies.scales import PAPER
 from studies.types import AccuracyColumn, VideoColumn
 from studies.variants import resolve_variants
 
+IDENTITY = [name for name in COLUMNS if name not in ("value", "revision")]  # no two numbers have it alike
 NO_SUCH_DATA = "no data"  # the data set of a column that the scale has no data for
 HIGHER_IS_BETTER = ("ap", "pck", "auc", "throughput")  # how the names of such metrics begin
 EFFICIENCY_SCALE = "paper"  # efficiency is always measured at full paper size
@@ -86,16 +87,14 @@ def read_measurements(path: str | Path) -> pd.DataFrame:
     """Rows of a measurements file; `value` as float64, `seed` as Int64 (missing for counts), the rest as text.
 
     Rows without a value (a velocity from single frames) are left out.
-    Raises InputError for a file that is absent, lacks columns, or has a value that is no number.
+    Raises InputError for a file that is absent, lacks columns, has a value or a seed that is no number, a number twice,
+    or a run without a seed.
     """
-    rows = read_csv(path, COLUMNS, dtype=str, keep_default_na=False)
-    rows = rows[rows["value"] != ""]
-    numbers = pd.to_numeric(rows["value"], errors="coerce")
-    if numbers.isna().any():
-        bad = rows.loc[numbers.isna(), "value"].iloc[0]
-        raise InputError(f"{path}: value {bad!r} is no number; delete the file and run `make` again")
-    seeds = pd.to_numeric(rows["seed"], errors="coerce").astype("Int64")
-    return rows.assign(value=numbers.astype(float), seed=seeds)
+    rows = read_csv(path, COLUMNS, numbers=("value", "seed"), unique=IDENTITY, dtype=str, keep_default_na=False)
+    if (rows["seed"] % 1 > 0).any() or (rows["seed"].isna() & (rows["run"] != "")).any():
+        raise InputError(f"{path}: a run's seed is no whole number; delete it and run `make` again")
+    rows = rows[rows["value"].notna()]
+    return rows.assign(seed=rows["seed"].astype("Int64"))
 
 
 def pick(measurements: pd.DataFrame, **wanted: str) -> pd.DataFrame:

@@ -12,8 +12,9 @@ from base.errors import InputError
 from base.foreign import data_files
 from base.reading import ROOT, check_schema, display, nearest, place, read_yaml
 from studies.benchmarks import VIDEO_STANDS_FOR
+from studies.data import LIFTING, VIDEO
 from studies.printed import OUT_OF_MEMORY, parse_printed
-from studies.recipes import recipes
+from studies.recipes import VideoRecipe, recipes
 from studies.types import COLUMN_KINDS, Column, Figure, LiftingColumn, MeasuredColumn, Row, Study, Table, VideoColumn
 from studies.variants import resolve_variants
 
@@ -139,9 +140,12 @@ def _table_mistakes(where: tuple, table: Table) -> Iterator[Mistake]:
     ids = [row.id for row in table.rows]
     if table.reference and table.reference not in ids:
         yield (*where, "reference"), f"there is no row {table.reference!r}{nearest(table.reference, ids)}"
-    columns = [column.id for column in table.columns]
+    columns = [column.id for column in table.columns if isinstance(column, MeasuredColumn)]
     if table.sorted_by and table.sorted_by not in columns:
-        yield (*where, "sorted_by"), f"there is no column {table.sorted_by!r}{nearest(table.sorted_by, columns)}"
+        yield (
+            (*where, "sorted_by"),
+            f"there is no measured column {table.sorted_by!r}{nearest(table.sorted_by, columns)}",
+        )
     for i, row in enumerate(table.rows):
         yield from _row_mistakes((*where, "rows", i), row, table)
 
@@ -149,6 +153,7 @@ def _table_mistakes(where: tuple, table: Table) -> Iterator[Mistake]:
 def _row_mistakes(where: tuple, row: Row, table: Table) -> Iterator[Mistake]:
     yield from _unknown(where, "variant", row.variant, resolve_variants())
     yield from _unknown(where, "recipe", row.recipe, recipes())
+    yield from _of_another_kind(where, row, table)
     untrained = row.variant and not row.recipe and row.trained and not row.out_of_memory
     if table.accuracies and untrained:
         yield (
@@ -159,6 +164,20 @@ def _row_mistakes(where: tuple, row: Row, table: Table) -> Iterator[Mistake]:
         if note not in table.footnotes:
             yield (*where, "notes"), f"unknown footnote {note!r}{nearest(note, table.footnotes)}"
     yield from _cell_mistakes((*where, "cells"), row, {column.id: column for column in table.columns})
+
+
+def _of_another_kind(where: tuple, row: Row, table: Table) -> Iterator[Mistake]:
+    """A network, or a recipe, for videos where poses are lifted, or the other way round."""
+    kinds = {VIDEO if isinstance(column, VideoColumn) else LIFTING for column in table.accuracies}
+    if not row.recipe or not kinds:
+        return
+    if len(kinds) > 1:
+        yield where, "its table has accuracies of lifted poses and of videos: no network is trained for both"
+    variant, recipe = resolve_variants()[row.variant], recipes()[row.recipe]
+    trains = VIDEO if isinstance(recipe, VideoRecipe) else LIFTING
+    for key, name, kind in (("variant", row.variant, variant.kind), ("recipe", row.recipe, trains)):
+        if kind not in kinds:
+            yield (*where, key), f"{name!r} is for {kind}, the accuracies of its table are of {next(iter(kinds))}"
 
 
 def _memory_mistakes(where: tuple, table: Table) -> Iterator[Mistake]:

@@ -41,5 +41,9 @@ def read_predictions(run: Path) -> "dict[Predicted, dict[str, np.ndarray]]":
         if key.count("/") != 2:
             raise InputError(f"{run / FILE}: names its arrays as older versions did ({key}); {remedy}")
         selection, judged, name = key.split("/")
+        if name not in (JOINTS, SCORES):
+            raise InputError(f"{run / FILE}: has an unknown array ({key}); {remedy}")
         answers.setdefault(Predicted(selection, judged), {})[name] = array
+    if not answers:
+        raise InputError(f"{run / FILE}: holds no array; {remedy}")
     return answers

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from base.errors import InputError
 from base.reading import ROOT, check_schema, display, nearest, read_yaml
+from base.records import whole_record
 from studies.data import VIDEO, Boxes, Dataset, Experiment
 
 FILE = ROOT / "studies" / "recipes.yaml"
 BASELINE_RECIPE = "baseline"
 OFFICIAL = "official"  # of weights that are judged as they are
+HEATMAP = "heatmap"  # the one term of the loss of networks for video
 PRETRAINING = "pretraining"  # makes the encoders that the other recipes for video start from
 
 
@@ -127,12 +129,18 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, written: dict) -> "RunSpec":
-        """Of a run.json. Raises InputError for a data set's name that none can have, TypeError for unknown keys."""
+        """Of a run.json. Raises InputError for a key that is unknown, missing or of another type."""
+        if not isinstance(written, dict):
+            raise InputError(f"spec: cannot be {written!r}")
+        for key, kind in {"dataset": str, "recipe": dict, "hyper": dict}.items():
+            if not isinstance(written.get(key), kind):
+                raise InputError(f"spec: key {key!r} is missing, or of another type")
         dataset = Dataset.parse(written["dataset"])
         recipe = _typed(written["recipe"], dataset.kind)
         conditions = tuple(map(Boxes.parse, written.get("conditions", ())))
         hyper = {key: _renamed(value) for key, value in written["hyper"].items()}
-        return cls(**written | {"dataset": dataset, "recipe": recipe, "conditions": conditions, "hyper": hyper})
+        said = written | {"dataset": dataset, "recipe": recipe, "conditions": conditions, "hyper": hyper}
+        return whole_record(cls, said, "spec")
 
     def __str__(self) -> str:
         return f"{self.experiment}, seed {self.seed}"
@@ -170,8 +178,26 @@ def recipes(path: str | Path = FILE) -> dict[str, LiftingRecipe | VideoRecipe]:
 def _resolved(path: Path) -> dict[str, LiftingRecipe | VideoRecipe]:
     written = read_yaml(path)
     check_schema(written, "recipes", path)
+    for name in (BASELINE_RECIPE, OFFICIAL, PRETRAINING):  # what the plan asks for by itself
+        if name not in written and path == FILE:
+            raise InputError(f"{display(path)}: recipe {name!r} is missing; take it from git again")
     resolved = {name: _inherited(name, written, path, ()) for name in written}
+    for name, recipe in resolved.items():
+        _check(recipe, f"{display(path)}: {name}")
     return {name: _typed(recipe, recipe.get("task")) for name, recipe in resolved.items()}
+
+
+def _check(recipe: dict, where: str) -> None:
+    """Raise InputError for a key of the other task, which may be inherited, and for a loss that teaches nothing."""
+    known, kind = (VideoRecipe, "networks for video") if recipe.get("task") == VIDEO else (LiftingRecipe, "lifting")
+    names = {field.name for field in fields(known)}
+    for key in (key for key in recipe if key not in (*names, "task")):
+        raise InputError(f"{where}.{key}: this key is not for {kind}; remove it, or start from another recipe")
+    wrong = [key for key in recipe["loss"] if (key == HEATMAP) != (known is VideoRecipe)]
+    if wrong:
+        raise InputError(f"{where}.loss.{wrong[0]}: this term is not for {kind}")
+    if not any(recipe["loss"].values()):
+        raise InputError(f"{where}.loss: has no term with a weight above 0: nothing would be learnt")
 
 
 def _inherited(name: str, written: dict[str, dict], path: Path, children: tuple[str, ...]) -> dict:
@@ -191,4 +217,4 @@ def _inherited(name: str, written: dict[str, dict], path: Path, children: tuple[
 def _typed(written: dict, kind: str | None) -> LiftingRecipe | VideoRecipe:
     said = {key: value for key, value in written.items() if key != "task"}
     said |= {"milestones": tuple(said["milestones"])} if "milestones" in said else {}
-    return (VideoRecipe if kind == VIDEO else LiftingRecipe)(**said)
+    return whole_record(VideoRecipe if kind == VIDEO else LiftingRecipe, said, "recipe")

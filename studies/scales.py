@@ -120,9 +120,10 @@ class Scale:
 
 @cache
 def _written() -> dict[str, dict]:
+    """Every scale by name, `like` resolved."""
     written = read_yaml(FILE)
     check_schema(written, "scales", FILE)
-    return written
+    return {name: _inherited(name, written, ()) for name in written}
 
 
 def scale_names() -> list[str]:
@@ -133,9 +134,22 @@ def scale_names() -> list[str]:
 def scale_named(name: str, override: Mapping[str, object] | None = None) -> Scale:
     """A scale, with single values replaced by those of `override`, which has the same keys.
 
-    Raises InputError for an unknown name, and for `like` that names none or leads back to itself.
+    Raises InputError for an unknown name, also of a variant or a family in it, and for a mistake in the file.
     """
-    return _typed(name, with_choices(_inherited(name, ()), override or {}))
+    if name not in _written():
+        raise InputError(f"scale: unknown scale {name!r}{nearest(name, _written())}")
+    said = with_choices(_written()[name], override or {})
+    _check_names(said.get("video", {}), f"scale {name}: video")
+    return _typed(name, said)
+
+
+def _check_names(video: Mapping[str, object], where: str) -> None:
+    """Raise InputError for a family or a variant that no network for video has: its values would go unheard."""
+    networks = {name: variant for name, variant in resolve_variants().items() if variant.kind == VIDEO}
+    families = list(dict.fromkeys(variant.family for variant in networks.values()))
+    for key, known in (("families", families), ("leave_out", list(networks))):
+        for unknown in (named for named in video.get(key, ()) if named not in known):
+            raise InputError(f"{where}.{key}: nothing for video is called {unknown!r}{nearest(unknown, known)}")
 
 
 def _typed(name: str, said: dict) -> Scale:
@@ -151,18 +165,18 @@ def _lengths(said: dict) -> dict:
 
 
 def _fractions(said: dict) -> dict:
-    return said | {key: Fraction(said[key]) for key in ("depth", "width", "frames", "blocks") if key in said}
+    """0.1 is a tenth, as it is written, not the binary number beside it."""
+    return said | {key: Fraction(str(said[key])) for key in ("depth", "width", "frames", "blocks") if key in said}
 
 
-def _inherited(name: str, children: tuple[str, ...]) -> dict:
+def _inherited(name: str, written: dict[str, dict], children: tuple[str, ...]) -> dict:
     """What a scale says with what it inherits; `children` are the scales on the way to it, to notice a circle."""
-    if name not in _written():
-        where = f"studies/scales.yaml: {children[-1]}.like" if children else "scale"
-        raise InputError(f"{where}: unknown scale {name!r}{nearest(name, _written())}")
+    if name not in written:
+        raise InputError(f"studies/scales.yaml: {children[-1]}.like: unknown scale {name!r}{nearest(name, written)}")
     if name in children:
         circle = " -> ".join([*children, name])
         raise InputError(f"studies/scales.yaml: {children[0]}.like: goes round in a circle ({circle})")
-    own = {key: value for key, value in _written()[name].items() if key != "like"}
-    if "like" not in _written()[name]:
+    own = {key: value for key, value in written[name].items() if key != "like"}
+    if "like" not in written[name]:
         return own
-    return with_choices(_inherited(_written()[name]["like"], (*children, name)), own)
+    return with_choices(_inherited(written[name]["like"], written, (*children, name)), own)

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from base.errors import InputError
-from base.reading import check_schema, nearest, read_yaml
+from base.reading import ROOT, check_schema, display, nearest, read_yaml
 from studies.data import LIFTING, VIDEO
 
 FILE = Path(__file__).with_name("variants.yaml")
@@ -45,11 +45,14 @@ class Variant:
 def resolve_variants() -> dict[str, Variant]:
     """Every variant by name.
 
-    Raises InputError when the file breaks its schema, names an unknown parent or goes round in circles.
+    Raises InputError when the file breaks its schema, names an unknown parent or module, or goes round in circles.
     """
     written = read_yaml(FILE)
     check_schema(written, "variants", FILE)
-    return {name: _resolve(name, written, ()) for name in written}
+    resolved = {name: _resolve(name, written, ()) for name in written}
+    for variant in resolved.values():
+        _check(variant)
+    return resolved
 
 
 def variant(name: str) -> Variant:
@@ -60,14 +63,27 @@ def variant(name: str) -> Variant:
     return known[name]
 
 
+def _check(variant: Variant) -> None:
+    """Raise InputError for what the plan asks of every variant and this one lacks."""
+    where = f"{display(FILE)}: {variant.name}"
+    path = ROOT.joinpath(*variant.module.split(".")).with_suffix(".py")
+    if not path.is_file():
+        raise InputError(f"{where}.model: {display(path)} is no file; write it or mend the name")
+    needed = "encoder" if variant.kind == VIDEO else "frames"
+    if needed not in variant.hyper:
+        raise InputError(f"{where}.hyper: key {needed!r} is missing")
+
+
 def _resolve(name: str, written: dict[str, dict], children: tuple[str, ...]) -> Variant:
     """A variant with what it inherits; `children` are the variants on the way to it, to notice a circle."""
+    if name in children:
+        circle = " -> ".join([*children, name])
+        raise InputError(f"{display(FILE)}: {children[0]}.like: goes round in a circle ({circle})")
+    if name not in written:
+        raise InputError(f"{display(FILE)}: {children[-1]}.like: unknown variant {name!r}{nearest(name, written)}")
     own = written[name]
     if "like" not in own:
         return Variant(name, **own)
-    parent = own["like"]
-    if parent not in written or parent in (*children, name):
-        raise InputError(f"{FILE.name}: {name} is like {parent!r}, which does not exist or leads back to {name}")
-    base = _resolve(parent, written, (*children, name))
+    base = _resolve(own["like"], written, (*children, name))
     hyper = base.hyper | own.get("hyper", {})
     return Variant(name, own["label"], own.get("model", base.model), own.get("family", base.family), hyper)

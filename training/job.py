@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from base.errors import InputError
+from base.records import whole_record
 from studies.recipes import RunSpec
 
 PATHS = ("data", "run", "state", "official", "weights", "features")
@@ -47,10 +49,19 @@ class Job:
     def from_json(cls, text: str) -> "Job":
         """What `to_json` wrote; what is left out is as by default.
 
-        A file from before may say `task` as well, which follows from the data set.
+        A file from before may say `task` as well, which follows from the data set. Raises InputError for other content.
         """
-        content = json.loads(text)
+        try:
+            content = json.loads(text)
+        except ValueError:
+            raise InputError("job: is no JSON; write it anew") from None
+        if not isinstance(content, dict):
+            raise InputError("job: holds no mapping of keys to values; write it anew")
         content.pop("task", None)
-        paths = {name: Path(content[name]) for name in PATHS if content.get(name)}
-        typed = {"spec": RunSpec.from_json(content["spec"]), "sources": tuple(content.get("sources", ()))}
-        return cls(**content | paths | typed)
+        paths = {name: Path(value) for name in PATHS if isinstance(value := content.get(name), str)}
+        listed = {"sources": tuple(sources)} if isinstance(sources := content.get("sources"), list) else {}
+        spec = {"spec": RunSpec.from_json(content.get("spec"))}
+        job = whole_record(cls, content | paths | listed | spec, "job")
+        if job.threads < 1:
+            raise InputError(f"job: key 'threads' cannot be {job.threads}")
+        return job

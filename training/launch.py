@@ -36,8 +36,20 @@ def launch(job: Job, processes: int) -> None:
         raise InputError(f"{job.run}: one of {processes} processes failed; the log says why")
 
 
+def read_job(arguments: list[str]) -> Job:
+    """The job of the file that a command line names. Raises InputError for another command line, or no such file."""
+    if len(arguments) != 1:
+        raise InputError("say one file: python -m training.launch job.json")
+    try:
+        return Job.from_json(Path(arguments[0]).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{arguments[0]}: cannot be read ({error}); check the path") from None
+    except InputError as error:
+        raise InputError(f"{arguments[0]}: {error}") from None
+
+
 if __name__ == "__main__":
     try:
-        train_job(Job.from_json(Path(sys.argv[1]).read_text(encoding="utf-8")))
+        train_job(read_job(sys.argv[1:]))
     except InputError as error:
         sys.exit(f"error: {error}")

@@ -30,10 +30,12 @@ def usage(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int | None:
-    """Call a command with its arguments; its exit status. Raises InputError for an unknown one."""
+    """Call a command with its arguments; its exit status. Raises InputError for an unknown one, or needless ones."""
     if not arguments or arguments[0] not in COMMANDS:
         given = f"unknown command {arguments[0]!r}{nearest(arguments[0], COMMANDS)}" if arguments else "say a command"
         raise InputError(f"{given}; python -m workflow --help lists them")
+    if arguments[1:] and not COMMANDS[arguments[0]][0]:
+        raise InputError(f"{arguments[0]} takes no arguments, got {arguments[1]!r}")
     return import_module(f"workflow.commands.{arguments[0]}").main(arguments[1:])
 
 

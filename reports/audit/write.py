@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from base.errors import InputError
-from base.files import write_csv, write_text
+from base.files import read_json, write_csv, write_text
 from reports.audit import checks  # noqa: F401 - registers them
 from reports.audit.finding import CITED, FALLS, NEEDS, STANDS, Material, ShownFinding, order, show
 from reports.audit.ledger import make_ledger
@@ -94,9 +93,4 @@ def flags(findings: Sequence[ShownFinding]) -> dict[str, list[str]]:
 
 
 def _evidence(path: str | Path) -> dict[str, dict]:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; `make audit` writes it") from None
-    except ValueError:
-        raise InputError(f"{path}: is no JSON; delete it and run `make audit`") from None
+    return read_json(path, "delete it and run `make audit`")

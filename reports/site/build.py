@@ -1,6 +1,5 @@
 """All pages of the site from result files: measurements, comparisons, audit, runs, figures. No model, no network."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from base.errors import InputError
-from base.files import write_text
+from base.files import read_json, write_text
 from reports.audit.write import SAYS
 from reports.measurements import EFFICIENCY_SCALE, Choice, label_of, pick, read_measurements
 from reports.site.charts import Chart, learning_curves, run_curves
@@ -78,7 +77,7 @@ class Site:
         self.report, self.out, self.choice = report, out, choice
         self.measurements = read_measurements(report / "measurements.csv")
         self.cells = read_cells(report / "cells.csv")
-        self.audit = _read_json(report / "audit" / "audit.json")
+        self.audit = _audit(report / "audit" / "audit.json")
         self.experiments = experiments(self.measurements, choice.scale)
         self.studies = [self._study(load_study(name)) for name in studies]
         self.views = {name: view for name, build in VIEWERS.items() if (view := build(report, choice))}
@@ -295,10 +294,14 @@ def _verdicts(site: Site) -> list[tuple[str, str, int, str]]:
     return [(v, SYMBOLS[v], counts[v], MEANING[v]) for v in VERDICTS]
 
 
-def _read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run `make` first") from None
-    except ValueError:
-        raise InputError(f"{path}: is no JSON; delete it and run `make` again") from None
+def _audit(path: Path) -> dict:
+    """What `reports.audit.write` wrote. Raises InputError for another file."""
+    audit = read_json(path)
+    listed = [audit.get(name) for name in ("findings", "claims")]
+    if not all(isinstance(entries, list) and all(_has_id(entry) for entry in entries) for entries in listed):
+        raise InputError(f"{path}: is no audit; delete it and run `make` again")
+    return audit
+
+
+def _has_id(entry: object) -> bool:
+    return isinstance(entry, dict) and "id" in entry

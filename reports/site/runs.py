@@ -1,14 +1,12 @@
 """Runs as pages see them: what each left behind, and the page that every number made of it links to."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from base.errors import InputError
-from base.files import read_csv
+from base.files import read_csv, read_json
 from reports.measurements import label_of
 from studies.data import VIDEO, Dataset
 from studies.scales import PAPER
@@ -103,10 +101,7 @@ def _record(run: Path) -> dict:
     path = run / "run.json"
     if not path.is_file():
         return {}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"{path}: is no JSON; delete the run's folder and train again") from None
+    return read_json(path, "delete the run's folder and train again")
 
 
 def _history(run: Path) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from studies.printed import OUT_OF_MEMORY, UNITS
 
 REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN = "reproduced", "differs", "not comparable", "not run"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN)
+KNOWN = {"kind": ("fact", "efficiency", "accuracy"), "verdict": ("", *VERDICTS), "unit": UNITS}
 BASELINE_SECTION = "Baselines (ours)"
 TRUE = "true"  # the convention that counts everything
 
@@ -105,6 +106,7 @@ class Cell:
         return None if true is None else true * UNITS[self.unit][1]
 
 
+PLACE = ("study", "table", "row", "column")
 COLUMNS = tuple(field.name for field in fields(Cell))
 NUMBERS = {field.name: float for field in fields(Cell) if field.type == float | None}
 NUMBERS |= {field.name: int for field in fields(Cell) if field.type == int | None}
@@ -116,14 +118,23 @@ def write_cells(cells: Iterable[Cell], path: str | Path) -> Path:
 
 
 def read_cells(path: str | Path) -> tuple[Cell, ...]:
-    """Cells of a cells.csv. Raises InputError for a file that is absent, lacks columns or has text for a number."""
-    table = read_csv(path, COLUMNS, dtype=str, keep_default_na=False)
+    """Cells of a cells.csv.
+
+    Raises InputError for a file that is absent, lacks columns, has text for a number, a cell twice, or a verdict, unit
+    or kind that there is not.
+    """
+    table = read_csv(path, COLUMNS, numbers=NUMBERS, unique=PLACE, dtype=str, keep_default_na=False)
+    remedy = "delete it and run `make` again"
+    for name, known in KNOWN.items():
+        if strange := set(table[name]) - set(known):
+            raise InputError(f"{path}: unknown {name} {min(strange)!r}; {remedy}")
+    if (table["low"].isna() != table["high"].isna()).any():
+        raise InputError(f"{path}: low without high, or high without low; {remedy}")
     columns = {name: list(table[name]) for name in COLUMNS}
-    try:
-        for name, number in NUMBERS.items():
-            columns[name] = [number(text) if text else None for text in columns[name]]
-    except ValueError as error:
-        raise InputError(f"{path}: {name} is no number ({error}); delete it and run `make` again") from None
+    for name, number in NUMBERS.items():
+        if number is int and (table[name] % 1 > 0).any():
+            raise InputError(f"{path}: {name} is no whole number; {remedy}")
+        columns[name] = [number(value) if value == value else None for value in columns[name]]
     return tuple(Cell(**dict(zip(COLUMNS, values, strict=True))) for values in zip(*columns.values(), strict=True))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from base.errors import InputError
 from reports.failures import FAILED
 from reports.measurements import HIGHER_IS_BETTER, NO_SUCH_DATA, Choice
 from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell, count_verdicts
@@ -215,6 +216,8 @@ def _sections(
         for row_id, row_cells in groupby(part, lambda cell: cell.row):
             row = row_shown(table, row_id)
             own = list(row_cells)
+            if strange := [cell.column for cell in own if cell.column not in decimals]:
+                raise InputError(f"cells.csv: {table.id} has no column {strange[0]!r}; delete it and run `make` again")
             texts = tuple(_cell_view(c, decimals[c.column], c.column in paired, row.variant) for c in own)
             rows.append(RowView(own[0].row_label, row.cite, tuple(marks[key] for key in row.notes), texts))
         yield section, tuple(rows)

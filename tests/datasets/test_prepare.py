@@ -15,7 +15,8 @@ import pytest
 
 from base.errors import InputError
 from base.folders import whole_folder
-from datasets.lifting import COLUMNS, load
+from datasets.card import Card
+from datasets.lifting import COLUMNS, _check_words, load
 from datasets.motion.prepare import prepare
 
 
@@ -199,3 +200,19 @@ def test_what_a_link_leads_to_is_not_replaced(tmp_path: Path) -> None:
     with whole_folder(tmp_path / "data/other") as part:
         (part / "card.json").touch()
     assert (disk / "other/card.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ({"joints": "coco"}, "joints is 'coco'"),
+        ({"joints": ["human3.6m-17"]}, "joints is "),
+        ({"windows": "tilling"}, "windows is 'tilling'; did you mean 'tiling'"),
+        ({"training_clips": {"every": 0}}, "training_clips.every is 0"),
+        ({"training_clips": {"every": "x"}}, "training_clips.every is 'x'"),
+    ],
+    ids=str,
+)
+def test_a_cards_word_that_names_nothing_is_refused(tmp_path: Path, said: dict, complaint: str) -> None:
+    with pytest.raises(InputError, match=rf"card\.json: {complaint}"):
+        _check_words(tmp_path / "card.json", Card.parse(json.dumps(said)))

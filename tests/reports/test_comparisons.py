@@ -10,7 +10,15 @@ from demo_results import judged
 
 from base.errors import InputError
 from metrics.statistics import resample
-from reports.comparisons import NO_RESAMPLES, Comparison, Floors, compare_table, read_comparisons, write_comparisons
+from reports.comparisons import (
+    NO_RESAMPLES,
+    Comparison,
+    Floors,
+    compare_table,
+    read_comparisons,
+    read_floors,
+    write_comparisons,
+)
 from reports.measurements import COLUMNS, Choice
 from reports.tables.layout import make_view
 from reports.tables.numbers import Numbers
@@ -96,6 +104,13 @@ def test_written_comparisons_are_read_again(measurements: pd.DataFrame, tmp_path
     noise.write_text("device,metric,floor\nCPU,mpjpe,0.0\n")
     path = write_comparisons(["posemamba"], csv, noise, tmp_path / "c.csv", CHOICE)
     read_comparisons(path)
+    first = read_comparisons(path)[0]
+    path.write_text(path.read_text().replace(str(first.difference), "much", 1))
+    with pytest.raises(InputError, match=r"c\.csv: .* 'much' is no number"):
+        read_comparisons(path)
+    noise.write_text("device,metric,floor\nCPU,mpjpe,quiet\n")
+    with pytest.raises(InputError, match=r"noise\.csv: floor 'quiet' is no number"):
+        read_floors(noise)
     path.write_text("a,b\n")
     with pytest.raises(InputError, match=r"c\.csv: lacks the columns"):
         read_comparisons(path)

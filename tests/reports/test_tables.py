@@ -144,7 +144,11 @@ def test_damaged_cells_are_named(written, tmp_path):
     text = (written / "cells.csv").read_text(encoding="utf-8")
     for old, new, said in [
         (",printed_value,", ",other,", "lacks the columns printed_value"),
-        (",0.86,", ",much,", "printed_value is no number"),
+        (",0.86,", ",much,", "printed_value 'much' is no number"),
+        (",0.86,", ",nan,", "printed_value 'nan' is no number"),
+        (",accuracy,", ",opinion,", "unknown kind 'opinion'"),
+        (",differs,", ",differ,", "unknown verdict 'differ'"),
+        (text[text.index("\n") :], text[text.index("\n") :] * 2, "has a row twice"),
     ]:
         (tmp_path / "cells.csv").write_text(text.replace(old, new, 1), encoding="utf-8")
         with pytest.raises(InputError, match=rf"cells\.csv: {said}"):

@@ -13,7 +13,7 @@ from snakemake.common import dict_to_key_value_args
 from base.errors import InputError
 from base.reading import read_yaml, with_choices
 from studies.config import Budget, Timing, checked_config
-from workflow.__main__ import COMMANDS
+from workflow.__main__ import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Choices, and what the checked config then says at a place in it.
@@ -137,3 +137,19 @@ def test_each_command_says_how_it_is_used(name: str) -> None:
         assert result.returncode == 0
         assert result.stdout.startswith(f"usage: python -m workflow {name} ")
         assert len(result.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["open", "a"], "open takes no arguments, got 'a'"),
+        (["resume", "--force"], "resume takes no arguments"),
+        (["gate"], "gate: one of the arguments --fast --accept is required"),
+        (["gate", "--fast", "nope"], "gate: argument --fast: invalid choice: 'nope'"),
+    ],
+    ids=str,
+)
+def test_needless_or_wrong_arguments_end_in_one_line(arguments: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said) as told:
+        main(arguments)
+    assert "\n" not in str(told.value)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from base.errors import InputError
-from base.files import read_arrays, read_csv, write_csv
+from base.files import read_arrays, read_csv, read_json, write_csv
 
 ARRAYS = {"last": np.arange(600, dtype=np.float32).reshape(20, 30), "gt/joints": np.ones((3, 2), bool)}
 
@@ -64,6 +64,31 @@ def test_a_table_is_read_as_it_was_written_and_a_bad_one_is_named(tmp_path: Path
         path.write_bytes(content)
         with pytest.raises(InputError, match=rf"t\.csv: {said}; delete it and run `make` again"):
             read_csv(path, ["row", "value"])
+    for content, said in {
+        b"row,value\na,1\nb,inf\n": "value 'inf' is no number",
+        b"row,value\na,1\nb,much\n": "value 'much' is no number",
+        b"row,value\na,1\na,2\n": r"has a row twice \(a\)",
+        b"row,value\na,1\nb,2": "is cut off within a line",
+    }.items():
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"t\.csv: {said}; delete it and run `make` again"):
+            read_csv(path, ["row", "value"], numbers=["value"], unique=["row"])
     path.unlink()
     with pytest.raises(InputError, match=r"t\.csv: no such file; train again"):
         read_csv(path, ["row"], "train again")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        *((content, "is no JSON") for content in (b"", b'{"a": 1', b"\xff", b"[" * 10**5)),
+        *((content, "holds no mapping") for content in (b"[1]", b"null")),
+        (None, "no such file"),
+    ],
+)
+def test_json_that_holds_no_mapping_is_named(content: bytes | None, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.json: {said}.*; train again"):
+        read_json(path, "train again")

@@ -1,5 +1,7 @@
 """Loading studies and recipes: what is there holds together, and every mistake ends in one line that names it."""
 
+import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,8 +10,9 @@ import pytest
 
 from base.errors import InputError
 from base.reading import check_schema, nearest, read_yaml
+from studies import variants
 from studies.load import check_all, load_study, study_names
-from studies.recipes import VideoRecipe, recipes
+from studies.recipes import FILE, VideoRecipe, recipes
 from studies.types import CountColumn, FactColumn, LiftingColumn
 
 STUDY = """
@@ -121,6 +124,10 @@ UNKNOWN_NAMES = [
         "rows[0].cells.p9: there is no column 'p9'; known: frames, params, p1",
     ),
     ("notes: [star]", "notes: [sta]", "tables[0].rows[0].notes: unknown footnote 'sta'; did you mean 'star'?"),
+    ("recipe: posemamba,", "recipe: posemamba, trained: false,", "tables[0].rows[1].recipe: this key does not belong"),
+    ("recipe: posemamba,", "recipe: glsmamba,", "rows[1].recipe: 'glsmamba' is for video, the accuracies of its table"),
+    ("variant: posemamba-s, recipe: posemamba,", "variant: glsmamba-b, recipe: glsmamba,", "'glsmamba-b' is for video"),
+    ("rows:", "sorted_by: frames\n    rows:", "tables[0].sorted_by: there is no measured column 'frames'"),
     ("table: main", "table: mian", "figures[0].table: unknown table 'mian'; did you mean 'main'?"),
     ("tables: [main]", "tables: [mian]", "figures[2].tables: unknown table 'mian'; did you mean 'main'?"),
     ("error: p1", "error: p2", "figures[0].error: main has no column 'p2'; known: frames, params, p1"),
@@ -186,6 +193,40 @@ def test_unknown_study_and_unreadable_files(tmp_path):
         assert expected in complaint(read_yaml, tmp_path / "bad.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 2026-13-45", "month must be in 1..12"),
+        ("5: a", "line 1: key 5 is not text; write it in quotes"),
+        ("a:\n  yes: 1", "line 2: key True is not text"),
+        ("null: a", "key None is not text"),
+        ("a: \0", "not UTF-8 text"),
+    ],
+)
+def test_what_yaml_takes_for_something_else_is_named(tmp_path, text, expected):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(InputError, match=re.escape(expected)) as told:
+        read_yaml(tmp_path / "a.yaml")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"epochs": 5.0}, "quick.epochs: 5.0 is not of type 'integer', 'null'"),
+        ({"learning_rate": float("nan")}, "quick.learning_rate: nan is not of type 'number'"),
+        ({"depth": float("inf")}, "quick.depth: inf is not of type 'string', 'number'"),
+        ({"depth": "0/3"}, "quick.depth: '0/3' does not match"),
+        ({"condition": "on {date} motion"}, "quick.condition: 'on {date} motion' does not match"),
+        ({"video": {"networks": {"width": [1]}}}, "quick.video.networks.width: [1] is not of type 'integer'"),
+    ],
+    ids=str,
+)
+def test_numbers_are_finite_and_whole_ones_have_no_point(said, expected):
+    with pytest.raises(InputError, match=re.escape(expected)):
+        check_schema({"quick": said, "paper": {}}, "scales", "scales.yaml")
+
+
 def test_recipes_inherit_key_by_key():
     resolved = recipes()
     assert resolved["posemamba-mpjpe-scale"] == replace(
@@ -229,6 +270,46 @@ def test_mistakes_in_recipes(tmp_path, text, expected):
 )
 def test_mistakes_in_variants(variant, expected):
     assert expected in complaint(check_schema, {"a": variant}, "variants", "variants.yaml")
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"like": "new"}, "new.like: goes round in a circle (new -> new)"),
+        ({"like": "posemamba-z"}, "new.like: unknown variant 'posemamba-z'; did you mean 'posemamba-"),
+        ({"like": "posemamba-s", "model": "models.none.X"}, "new.model: models/none.py is no file; write it or mend"),
+        ({"model": "models.lifting.sasmamba.SasMamba", "family": "a", "hyper": {}}, "hyper: key 'frames' is missing"),
+        ({"model": "models.video.glsmamba.X", "family": "a", "hyper": {}}, "new.hyper: key 'encoder' is missing"),
+    ],
+    ids=str,
+)
+def test_what_no_schema_sees_of_a_variant(tmp_path, monkeypatch, entry, expected):
+    path = tmp_path / "variants.yaml"
+    path.write_text(variants.FILE.read_text() + f"\nnew: {json.dumps({'label': 'New'} | entry)}\n")
+    monkeypatch.setattr(variants, "FILE", path)
+    assert expected in complaint(variants.resolve_variants.__wrapped__)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        ("like: posemamba, rotation: 5", "new.rotation: this key is not for lifting"),
+        ("like: pretraining, stride: 1/3", "new.stride: this key is not for networks for video"),
+        ("like: posemamba, loss: {heatmap: 1}", "new.loss.heatmap: this term is not for lifting"),
+        ("like: pretraining, loss: {heatmap: 0}", "new.loss: has no term with a weight above 0"),
+    ],
+)
+def test_what_no_schema_sees_of_a_recipe(tmp_path, recipe, expected):
+    path = tmp_path / "recipes.yaml"
+    path.write_text(f"{FILE.read_text()}\nnew: {{label: New, {recipe}}}\n")
+    assert expected in complaint(recipes, path)
+
+
+def test_the_plans_own_recipes_must_be_there(tmp_path, monkeypatch):
+    path = tmp_path / "recipes.yaml"
+    path.write_text(FILE.read_text().replace("\npretraining:", "\npretrainin:"))
+    monkeypatch.setattr("studies.recipes.FILE", path)
+    assert "recipe 'pretraining' is missing" in complaint(recipes, path)
 
 
 def test_nearest_names_the_few_that_there_are():

@@ -71,3 +71,35 @@ def test_mistakes_end_in_one_line(written: Path, entry: dict, words: str) -> Non
         scale_named("small")
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_tenth_is_a_tenth() -> None:
+    assert scale_named("quick", {"depth": 0.1}).depth == Fraction(1, 10)
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ({"like": "small"}, r"small.like: goes round in a circle \(small -> small\)"),
+        ({"like": "smal"}, "small.like: unknown scale 'smal'; did you mean 'small'"),
+    ],
+    ids=str,
+)
+def test_a_scale_that_is_not_chosen_is_checked_too(written: Path, entry: dict, complaint: str) -> None:
+    written.write_text(yaml.safe_dump(yaml.safe_load(written.read_text()) | {"small": entry}))
+    with pytest.raises(InputError, match=complaint):
+        read_config(["scale=quick"])
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("{like: open}", "override.like: this key does not belong here"),
+        ("{video: {leave_out: [glsmamba-hh]}}", "video.leave_out: .*'glsmamba-hh'; did you mean 'glsmamba-h'"),
+        ("{video: {families: {glsmama: {width: 8}}}}", "video.families: .*'glsmama'; did you mean 'glsmamba'"),
+        ("{video: {families: {posemamba: {width: 8}}}}", "video.families: nothing for video is called 'posemamba'"),
+    ],
+)
+def test_an_override_that_nothing_would_hear_is_refused(override: str, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        read_config([f"override={override}"])

@@ -4,7 +4,6 @@ Runs are compared by what their `run.json` says: code (the source closure, file 
 device, threads, backend, seed.
 """
 
-import json
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from base.errors import InputError
-from base.files import read_arrays
+from base.files import read_arrays, read_json
+from studies.places import RUN_JSON
 from studies.predictions import FILE
 
 # Beginnings of paths in run.json, and what kind of cause stands there; everything else is OTHER.
@@ -74,12 +74,9 @@ def _cause(path: str) -> Cause:
 
 def _read(run: Path) -> tuple[str, dict[Cause, object]]:
     """A run's score in words, and what decides its numbers, in the order of KINDS."""
-    try:
-        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{run}: holds no run.json; name the folder of a finished run (.../seed0)") from None
-    except ValueError:
-        raise InputError(f"{run / 'run.json'}: is no JSON; delete the run's folder and train again") from None
+    if not (run / RUN_JSON).is_file():
+        raise InputError(f"{run}: holds no run.json; name the folder of a finished run (.../seed0)")
+    record = read_json(run / RUN_JSON, "delete the run's folder and train again")
     score, causes, order = [], {}, [*KINDS.values(), OTHER]
     for path, value in _leaves(record):
         if path.startswith(SCORE) and isinstance(value, int | float):

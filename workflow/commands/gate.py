@@ -10,6 +10,7 @@ import argparse
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 
@@ -100,9 +101,16 @@ def _edited() -> list[str]:
     return status.decode(errors="replace").splitlines()
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose complaint is one line, as that of every command."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"gate: {message}; python -m workflow gate --help says how")
+
+
 def main(command_line: list[str]) -> int:
     """The command line. Exit status: 1 where something got worse."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = _Parser(prog="python -m workflow gate", description=__doc__.splitlines()[0])
     mode = parser.add_mutually_exclusive_group(required=True)
     mode.add_argument("--fast", nargs="*", choices=FAST, metavar="KIND", help=f"compare {', '.join(FAST)}: no training")
     mode.add_argument("--accept", metavar="REASON", help="make today's numbers the baseline")

@@ -3,7 +3,6 @@
 Each kind of data has a judge: `workflow.measuring.lifting_scores`, `workflow.measuring.video_scores`.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from base.files import write_arrays, write_rows
+from base.errors import InputError
+from base.files import read_json, write_arrays, write_rows
 from studies.measurements import CONDITION, Measurement
 from studies.places import RUN_JSON
 from studies.predictions import read_predictions
@@ -74,11 +74,15 @@ class Run:
 
     @classmethod
     def read(cls, folder: Path) -> "Run":
-        """The run that a folder holds."""
-        written = json.loads((folder / RUN_JSON).read_text(encoding="utf-8"))
-        selected = {selection: chosen["epoch"] for selection, chosen in written["selected"].items()}
-        device, revision = written["hardware"]["device"], written["revision"]
-        return cls(folder, RunSpec.from_json(written["spec"]), selected, written["frames"], device, revision)
+        """The run that a folder holds. Raises InputError for a `run.json` that is damaged or of another version."""
+        remedy = f"delete {folder} and run `make` again"
+        written = read_json(folder / RUN_JSON, remedy)
+        try:
+            selected = {selection: chosen["epoch"] for selection, chosen in written["selected"].items()}
+            device, revision = written["hardware"]["device"], written["revision"]
+            return cls(folder, RunSpec.from_json(written["spec"]), selected, written["frames"], device, revision)
+        except (KeyError, TypeError, AttributeError, InputError) as error:
+            raise InputError(f"{folder / RUN_JSON}: is no run of this version ({error}); {remedy}") from None
 
     def measurement(self, metric: str, value: float | None, unit: str, convention: str) -> Measurement:
         """A number of this run."""
@@ -111,10 +115,22 @@ class Judge(Protocol):
 def scores(run: Run, judge: Judge) -> Iterator[Score]:
     """All scores of a run. Selections that chose the same epoch share theirs."""
     judged: dict[tuple[str, int], Sequence[Score]] = {}
-    for predicted, answers in read_predictions(run.folder).items():
+    predictions = read_predictions(run.folder)
+    if other := {predicted.selection for predicted in predictions} ^ set(run.selected):
+        names = ", ".join(sorted(other))
+        raise InputError(
+            f"{run.folder}: {RUN_JSON} and the predictions are not of the same selections ({names}); "
+            "delete it and run `make` again"
+        )
+    for predicted, answers in predictions.items():
+        if predicted.judged not in run.frames:
+            raise InputError(f"{run.folder}: unknown split {predicted.judged!r}; delete it and run `make` again")
         case = predicted.judged, run.selected[predicted.selection]
         if case not in judged:
-            judged[case] = judge.judge(run, predicted.judged, answers)
+            try:
+                judged[case] = judge.judge(run, predicted.judged, answers)
+            except InputError as error:
+                raise InputError(f"{run.folder}: {error}") from None
         for score in judged[case]:
             yield replace(score, convention=f"{score.convention}/{predicted.selection}")
 

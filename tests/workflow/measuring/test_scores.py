@@ -153,3 +153,27 @@ def test_parts_are_joined_and_a_strange_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="b: not a measurements file"):
         collect_measurements([tmp_path / "a", tmp_path / "b"], tmp_path / "all.csv")
     assert (tmp_path / "all.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"selected": [1]}', '{"selected": {"last": {}}}'])
+def test_a_damaged_run_ends_in_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(InputError, match=r"run\.json: .*run `make` again$"):
+        Run.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({}, "holds no array"),
+        ({"last/test/joint": np.ones(1)}, "unknown array"),
+        ({"best/test/joints": np.ones(1)}, r"not of the same selections \(best, last\)"),
+        ({"last/new/joints": np.ones(1)}, "unknown split 'new'"),
+    ],
+    ids=str,
+)
+def test_predictions_of_another_run_end_in_one_line(tmp_path: Path, arrays: dict, said: str) -> None:
+    np.savez(tmp_path / "predictions.npz", **arrays)
+    run = Run(tmp_path, SPEC, {"last": 1}, {"test": 1}, "CPU", "0")
+    with pytest.raises(InputError, match=said):
+        list(scores(run, LiftingJudge(tmp_path)))
