@@ -92,14 +92,15 @@ def test_a_stopped_snakemake_is_told_and_the_next_make_goes_on_by_itself(tmp_pat
     try:
         step = wait_for_step(checkout / STATE, process, enough=STEPS)
         process.send_signal(signal.SIGINT)  # to it alone, as `kill` and `timeout` do; its job goes on
+        jobs = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        for job in jobs:  # held: they must neither end while the command looks, nor before Snakemake hears of its end
+            job.suspend()
         if process.poll() is None:
-            jobs = psutil.Process(process.pid).children(recursive=True)
-            for job in jobs:
-                job.suspend()  # it must not end while the command looks
             assert f"(process {process.pid}" in only_error(checkout.python("-m", "workflow", "resume"))
-            for job in jobs:
-                job.resume()
         os.killpg(process.pid, signal.SIGINT)
+        time.sleep(1)
+        for job in jobs:
+            job.resume()
         process.wait(timeout=PATIENCE)
     finally:
         if process.poll() is None:
