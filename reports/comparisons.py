@@ -14,7 +14,7 @@ import pandas as pd
 
 from base.files import read_arrays, read_csv, write_csv
 from metrics.statistics import LEVEL, Sample, holm, paired_difference
-from reports.measurements import HIGHER_IS_BETTER, Choice, read_measurements
+from reports.measurements import Choice, higher_is_better, read_measurements
 from reports.tables.cell import PLACE
 from reports.tables.numbers import Numbers
 from studies.load import load_study
@@ -72,7 +72,7 @@ class Comparison:
             return ""
         if p_holm >= LEVEL or abs(self.difference) <= (self.noise_floor or 0):
             return NOISE
-        return BETTER if (self.difference > 0) == self.metric.startswith(HIGHER_IS_BETTER) else WORSE
+        return BETTER if (self.difference > 0) == higher_is_better(self.metric) else WORSE
 
 
 COLUMNS = [field.name for field in fields(Comparison)]

@@ -63,6 +63,11 @@ class Choice:
         return str(dataset or (column.benchmark if theirs else NO_SUCH_DATA))
 
 
+def higher_is_better(metric: str) -> bool:
+    """Whether a larger value of a metric is the better one."""
+    return metric.startswith(HIGHER_IS_BETTER)
+
+
 def label_of(variant: str) -> str:
     """A variant's label; its name where studies/variants.yaml has it no more."""
     known = resolve_variants().get(variant)

@@ -106,3 +106,6 @@ class Boxes:
 
     def __str__(self) -> str:
         return f"{self.split}+{self.in_split}"
+
+
+BEST_TEST_BY = Boxes("gt")  # what `best_test` selects a network for video by, whatever tables show

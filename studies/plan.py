@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from base.errors import InputError
 from studies.benchmarks import BENCHMARKS
 from studies.config import COCO, Config
-from studies.data import LIFTING, TRUE_KEYPOINTS, VIDEO, Boxes, Dataset, Experiment
+from studies.data import BEST_TEST_BY, LIFTING, TRUE_KEYPOINTS, VIDEO, Boxes, Dataset, Experiment
 from studies.load import OUR_VIDEO, load_study
 from studies.motions import motions
 from studies.recipes import BASELINE_RECIPE, OFFICIAL, PRETRAINING, FeaturesSpec, RunSpec, recipes
@@ -17,7 +17,6 @@ from studies.variants import resolve_variants
 
 BASELINES = ("mean-pose", "mlp")
 PRETRAINED_SEED = 0  # one encoder for all seeds, as an official file is
-TABLES_BY = Boxes("gt")  # what `best_test` selects by, whatever tables show
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class Plan:
             encoder=self.spec(start, PRETRAINED_SEED),
             crops=specs[0].recipe.crops,
             frames=max(spec.frames for spec in specs),
-            conditions=tuple(sorted({TABLES_BY, *(boxes for spec in specs for boxes in spec.conditions)}, key=str)),
+            conditions=tuple(sorted({BEST_TEST_BY, *(boxes for spec in specs for boxes in spec.conditions)}, key=str)),
             selects=specs[0].recipe.epochs > 1,
         )
 

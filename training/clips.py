@@ -24,7 +24,7 @@ from training.scoring import person_pck, video_ap
 AT_ONCE = 32  # clips of a batch at evaluation
 STRIDE = 4  # pixels of the crop to one of the heatmap
 IMAGES_KEPT = 2000  # decoded images in memory, a quarter of a megabyte each at 320x240
-TAUGHT, SELECT_ON, TABLES_SHOW = (Boxes("gt", split=split) for split in ("train", "dev", "val"))
+TAUGHT, SELECT_ON = Boxes("gt", split="train"), Boxes("gt", split="dev")
 
 
 class Persons:

@@ -18,12 +18,12 @@ from base.errors import InputError
 from datasets.video.joints import JHMDB
 from datasets.video.videos import Videos
 from models.video.clips import ClipModel
-from studies.data import Boxes
+from studies.data import BEST_TEST_BY, Boxes
 from studies.predictions import JOINTS, SCORES
 from studies.recipes import VideoRecipe
 from training.batches import shuffled
 from training.checkpoints import load_weights
-from training.clips import SELECT_ON, TABLES_SHOW, TAUGHT, Features, Images, Persons, chunks, seen_as
+from training.clips import SELECT_ON, TAUGHT, Features, Images, Persons, chunks, seen_as
 from training.job import Job
 from training.loop import WHOLE, Evaluation, Trainer
 from training.losses import heatmap_loss
@@ -68,7 +68,7 @@ class Video:
         selecting = [SELECT_ON] if recipe.hold_out and recipe.epochs > 1 else []
         self.persons = {
             boxes: Persons(videos, boxes, recipe, model.image, model.frames)
-            for boxes in dict.fromkeys([*selecting, TABLES_SHOW, *shown])
+            for boxes in dict.fromkeys([*selecting, BEST_TEST_BY, *shown])
         }
         taught = replace(TAUGHT, neighbours=recipe.neighbours)
         self.taught = Persons(videos, taught, recipe, model.image, model.frames)
@@ -93,13 +93,13 @@ class Video:
     def evaluate(self, model: ClipModel) -> Evaluation:
         """AP with true boxes, on the videos that select and on those that tables show; predictions for the latter."""
         answers = {boxes: self.predict(model, boxes) for boxes in self.persons}
-        ap = {b: self.persons[b].score(*answers[b])[self.key] for b in (SELECT_ON, TABLES_SHOW) if b in answers}
+        ap = {b: self.persons[b].score(*answers[b])[self.key] for b in (SELECT_ON, BEST_TEST_BY) if b in answers}
         predictions = {
             str(boxes): {JOINTS: torch.from_numpy(joints), SCORES: torch.from_numpy(scores)}
             for boxes, (joints, scores) in answers.items()
             if boxes != SELECT_ON
         }
-        return Evaluation(ap.get(SELECT_ON), ap[TABLES_SHOW], predictions)
+        return Evaluation(ap.get(SELECT_ON), ap[BEST_TEST_BY], predictions)
 
     def describe(self, evaluation: Evaluation) -> str:
         """AP with true boxes."""

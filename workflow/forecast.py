@@ -25,9 +25,9 @@ from base.closure import ROOT, closure
 from base.errors import InputError
 from base.machine import cpu_name
 from studies.benchmarks import SIZES, Size, video_persons
-from studies.data import VIDEO, Dataset, Experiment
+from studies.data import BEST_TEST_BY, VIDEO, Dataset, Experiment
 from studies.places import FEATURES, FORECAST, PREPARED_DATA, RUNS, SNAKEMAKE, Places, run_of
-from studies.plan import TABLES_BY, Plan
+from studies.plan import Plan
 from studies.recipes import OFFICIAL, RunSpec
 from studies.variants import resolve_variants
 
@@ -156,7 +156,7 @@ def _video_amounts(spec: RunSpec, features: bool) -> Amounts:
     recipe, (train, shown) = spec.recipe, _persons(spec.dataset)
     taught = train * (1 - HELD_OUT * recipe.hold_out) * (recipe.draws if features else 1)
     steps = recipe.epochs * (recipe.steps or math.ceil(taught / recipe.batch))
-    judged = shown * len({TABLES_BY, *spec.conditions}) + train * HELD_OUT * (recipe.hold_out and recipe.epochs > 1)
+    judged = shown * len({BEST_TEST_BY, *spec.conditions}) + train * HELD_OUT * (recipe.hold_out and recipe.epochs > 1)
     judged *= recipe.epochs * (1 + recipe.flip_test)
     images = 0 if features else spec.frames * (steps * recipe.batch + judged)
     return Amounts(steps, judged, judged / CLIPS_AT_ONCE, images)
@@ -165,7 +165,7 @@ def _video_amounts(spec: RunSpec, features: bool) -> Amounts:
 def judged_rows(spec: RunSpec) -> float:
     """Poses that a run keeps of each selection."""
     if spec.dataset.kind == VIDEO:
-        return _persons(spec.dataset)[1] * len({TABLES_BY, *spec.conditions})
+        return _persons(spec.dataset)[1] * len({BEST_TEST_BY, *spec.conditions})
     return sum(size.frames for name, size in _sizes(spec.dataset).items() if name in ("test", "new"))
 
 

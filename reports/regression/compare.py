@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from reports.measurements import higher_is_better
 from reports.regression.numbers import (
     ACCURACY,
     ALLOCATION,
@@ -142,7 +143,7 @@ def _compare(old: Number | None, new: Number | None, tolerance: Tolerance) -> Co
 def _direction(old: Number, change: float) -> str:
     if old.kind not in (ACCURACY, MEMORY, ALLOCATION, SPEED):
         return CHANGED
-    return BETTER if (change > 0) == (old.metric == "ap") else WORSE
+    return BETTER if (change > 0) == higher_is_better(old.metric) else WORSE
 
 
 def _line(row: Compared) -> str:

@@ -57,6 +57,13 @@ class Place:
         """The printed number, None where the paper prints none."""
         return parse_printed(self.text, self.column.unit) if isinstance(self.column, MeasuredColumn) else None
 
+    def at_metric(self, metric: str) -> Printed | None:
+        """The number that the row prints in the table's column of a metric; None where it prints none."""
+        columns = (
+            column for column in self.table.columns if isinstance(column, CountColumn) and column.metric == metric
+        )
+        return next((replace(self, column=column).printed for column in columns), None)
+
     @property
     def unit(self) -> str:
         """Unit of the cell: the printed number's own, else its column's."""
@@ -146,7 +153,7 @@ def _by_length(place: Place, values: Mapping[str, float]) -> dict[str, float]:
     if place.column.metric != "macs_per_frame":
         return {}
     divided = {f"{name}/T": value / frames for name, value in values.items()}
-    whole = parse_printed(place.row.cells.get("macs", ""), "G")
+    whole = place.at_metric("macs_per_clip")
     return divided | ({"printed MACs/T": whole.value * whole.factor / frames} if whole else {})
 
 
@@ -158,7 +165,7 @@ def accuracy_cell(place: Place, numbers: Numbers) -> Cell:
     if reason := _never_measured(row, data, choice.scale):
         return place.numeric(judge_missing(printed, reason), **about)
     failures = of_runs(choice.failed, data, row.variant, row.recipe)
-    seeds = pick(numbers.experiment(row, column), metric=column.metric, convention=convention)
+    seeds = numbers.accuracies(row, column)
     if seeds.empty:
         missing = judge_missing(printed, of_seeds(failures)) if failures else _why_no_accuracy(place, numbers)
         return place.numeric(missing, **about)

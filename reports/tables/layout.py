@@ -11,7 +11,7 @@ from itertools import groupby
 
 from base.errors import InputError
 from reports.failures import FAILED
-from reports.measurements import HIGHER_IS_BETTER, NO_SUCH_DATA, Choice
+from reports.measurements import NO_SUCH_DATA, Choice, higher_is_better
 from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell, count_verdicts
 from reports.tables.rows import row_shown
 from studies.benchmarks import BENCHMARKS
@@ -184,7 +184,7 @@ def _heading(column: Column, cells: Sequence[Cell], choice: Choice) -> Heading:
     if not isinstance(column, MeasuredColumn):
         return Heading(column.label, "", False)
     own = [cell for cell in cells if cell.column == column.id]
-    paired, upwards = any(cell.is_printed for cell in own), column.metric.startswith(HIGHER_IS_BETTER)
+    paired, upwards = any(cell.is_printed for cell in own), higher_is_better(column.metric)
     if isinstance(column, CountColumn):
         rule, switches = column.convention, any(cell.also_true is not None for cell in own)
         return Heading(column.label, f"convention {rule}", paired, rule, switches, upwards)

@@ -25,7 +25,7 @@ from training.run import build_model, train
 from training.video import Video, take_pretrained
 from workflow.measuring.heatmaps import CLIPS, write_heatmaps
 from workflow.measuring.scores import Run, scores
-from workflow.measuring.video_scores import VideoJudge
+from workflow.measuring.video_scores import VideoScorer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONDITIONS = (Boxes("detected"), Boxes("detected", "copies"), Boxes("detected", "shuffled"), Boxes("gt"))
@@ -125,7 +125,7 @@ def test_runs_repeat_and_their_predictions_score(
     record = json.loads((tmp_path / "one/run.json").read_text())
     assert record["steps"] == 6
     assert set(record["selected"]) == {"last", "best_val", "best_test"}
-    found = scores(Run.read(tmp_path / "one"), VideoJudge(data))
+    found = scores(Run.read(tmp_path / "one"), VideoScorer(data))
     scored = {(score.metric, score.convention): score.value for score in found}
     assert scored["ap", "poseval+gt-boxes/val/last"] == pytest.approx(record["selected"]["last"]["ap"], abs=1e-6)
     assert {c for _, c in scored} == {f"poseval+{c.in_split}/val/{s}" for c in CONDITIONS for s in record["selected"]}

@@ -20,13 +20,13 @@ GROUP_KINDS = ("action", "sequence", "activity")
 SPLITS = ("test", "new")
 
 
-class LiftingJudge:
-    """Scores predictions on prepared lifting data (`workflow.measuring.scores.Judge`)."""
+class LiftingScorer:
+    """Scores predictions on prepared lifting data (`workflow.measuring.scores.Scorer`)."""
 
     def __init__(self, data: Path) -> None:
         self.splits = {name: load(data / name) for name in SPLITS if (data / name).is_dir()}
 
-    def judge(self, run: Run, judged: str, answers: Mapping[str, np.ndarray]) -> list[Score]:
+    def score(self, run: Run, judged: str, answers: Mapping[str, np.ndarray]) -> list[Score]:
         """Every metric under every protocol of the split `judged`."""
         split = self.splits[judged]
         return [

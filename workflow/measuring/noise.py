@@ -16,7 +16,7 @@ from studies.recipes import RunSpec
 from training.job import Job
 from training.provenance import device_name, revision
 from training.run import train
-from workflow.measuring.lifting_scores import COMPARED, LiftingJudge
+from workflow.measuring.lifting_scores import COMPARED, LiftingScorer
 from workflow.measuring.scores import Run, scores
 
 PROTOCOL = "human36m/test/last"
@@ -50,9 +50,9 @@ def floors(first: Path, second: Path, data: Path) -> list[Floor]:
     """How far two runs are apart in each metric that tables compare variants by, under PROTOCOL."""
     one, other = (read_arrays(run / FILE) for run in (first, second))
     equal = all(np.array_equal(one[name], other[name]) for name in one)
-    run, judge = Run.read(first), LiftingJudge(data)
+    run, scorer = Run.read(first), LiftingScorer(data)
     scored = [
-        {score.metric: score for score in scores(Run.read(folder), judge) if score.convention == PROTOCOL}
+        {score.metric: score for score in scores(Run.read(folder), scorer) if score.convention == PROTOCOL}
         for folder in (first, second)
     ]
     pairs = [[by_metric[metric] for by_metric in scored] for metric in COMPARED]

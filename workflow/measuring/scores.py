@@ -1,6 +1,6 @@
 """From the runs of an experiment to its `scores.csv`, `groups.csv` and `resamples.npz`. No torch in here.
 
-Each kind of data has a judge: `workflow.measuring.lifting_scores`, `workflow.measuring.video_scores`.
+Each kind of data has a scorer: `workflow.measuring.lifting_scores`, `workflow.measuring.video_scores`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,17 +102,17 @@ class Run:
         )
 
 
-class Judge(Protocol):
+class Scorer(Protocol):
     """What scores the predictions of runs on one prepared data set."""
 
-    def judge(self, run: Run, judged: str, answers: Mapping[str, np.ndarray]) -> Sequence[Score]:
+    def score(self, run: Run, judged: str, answers: Mapping[str, np.ndarray]) -> Sequence[Score]:
         """Every score of the answers (`studies.predictions.read_predictions`) to `judged`, without the selection."""
 
     def amounts(self, run: Run) -> tuple[int, int]:
         """How much the run was trained on and judged by, as `studies.benchmarks.AMOUNTS` counts it."""
 
 
-def scores(run: Run, judge: Judge) -> Iterator[Score]:
+def scores(run: Run, scorer: Scorer) -> Iterator[Score]:
     """All scores of a run. Selections that chose the same epoch share theirs."""
     judged: dict[tuple[str, int], Sequence[Score]] = {}
     predictions = read_predictions(run.folder)
@@ -128,23 +128,23 @@ def scores(run: Run, judge: Judge) -> Iterator[Score]:
         case = predicted.judged, run.selected[predicted.selection]
         if case not in judged:
             try:
-                judged[case] = judge.judge(run, predicted.judged, answers)
+                judged[case] = scorer.score(run, predicted.judged, answers)
             except InputError as error:
                 raise InputError(f"{run.folder}: {error}") from None
         for score in judged[case]:
             yield replace(score, convention=f"{score.convention}/{predicted.selection}")
 
 
-def conditions(run: Run, judge: Judge) -> Iterator[Measurement]:
+def conditions(run: Run, scorer: Scorer) -> Iterator[Measurement]:
     """How much data and training was behind a run at scale `paper`: a number made with less is not the paper's."""
     if run.spec.scale == PAPER:
-        train, test = judge.amounts(run)
+        train, test = scorer.amounts(run)
         amounts = {"train": train, "test": test, "epochs": run.spec.recipe.epochs, "steps": run.spec.recipe.steps}
         for convention, value in amounts.items():
             yield run.measurement(CONDITION, value, "", convention)
 
 
-def write_scores(folders: Sequence[Path], judge: Judge, path: Path) -> None:
+def write_scores(folders: Sequence[Path], scorer: Scorer, path: Path) -> None:
     """Write the scores of an experiment's runs to `path`, and `groups.csv` and `resamples.npz` beside it.
 
     groups.csv has the fields of GroupRow as columns. resamples.npz holds what tables compare by, as arrays
@@ -154,7 +154,7 @@ def write_scores(folders: Sequence[Path], judge: Judge, path: Path) -> None:
     groups: list[GroupRow] = []
     resamples: dict[str, np.ndarray] = {}
     for run in map(Run.read, folders):
-        for score in scores(run, judge):
+        for score in scores(run, scorer):
             measurements.append(run.measurement(score.metric, score.value, score.unit, score.convention))
             groups += [
                 GroupRow(run.spec.seed, score.convention, score.metric, score.unit, *group) for group in score.groups
@@ -162,7 +162,7 @@ def write_scores(folders: Sequence[Path], judge: Judge, path: Path) -> None:
             if score.resamples is not None:
                 resamples[f"{run.spec.seed}/{score.convention}/{score.metric}"] = np.float32(score.resamples)
                 resamples[f"clusters/{score.convention}"] = np.array(score.clusters)
-        measurements += conditions(run, judge)
+        measurements += conditions(run, scorer)
     write_rows(path, Measurement, measurements)
     write_arrays(path.with_name("resamples.npz"), resamples)
     write_rows(path.with_name("groups.csv"), GroupRow, groups)

@@ -13,8 +13,8 @@ from training.scoring import person_pck, video_ap
 from workflow.measuring.scores import Run, Score
 
 
-class VideoJudge:
-    """Scores predictions on prepared video data by PoseTrack's AP or Sub-JHMDB's PCK (`scores.Judge`)."""
+class VideoScorer:
+    """Scores predictions on prepared video data by PoseTrack's AP or Sub-JHMDB's PCK (`scores.Scorer`)."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
@@ -27,7 +27,7 @@ class VideoJudge:
             self._folds[fold] = Videos(self.data, seed=run.spec.seed)
         return self._folds[fold]
 
-    def judge(self, run: Run, judged: str, answers: Mapping[str, np.ndarray]) -> list[Score]:
+    def score(self, run: Run, judged: str, answers: Mapping[str, np.ndarray]) -> list[Score]:
         """Every metric of persons in the boxes that `judged` names."""
         videos, boxes = self.videos(run), Boxes.parse(judged)
         sequences, persons = videos.sequences(boxes.split), videos.persons(boxes.split, boxes.kind)

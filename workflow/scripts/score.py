@@ -6,8 +6,8 @@ from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
     if Dataset.parse(snakemake.wildcards.dataset).kind == VIDEO:
-        from workflow.measuring.video_scores import VideoJudge as Judge
+        from workflow.measuring.video_scores import VideoScorer as Scorer
     else:
-        from workflow.measuring.lifting_scores import LiftingJudge as Judge
+        from workflow.measuring.lifting_scores import LiftingScorer as Scorer
     runs = [Path(path).parent for path in snakemake.input.runs]
-    write_scores(runs, Judge(Path(snakemake.input.data)), Path(snakemake.output.scores))
+    write_scores(runs, Scorer(Path(snakemake.input.data)), Path(snakemake.output.scores))

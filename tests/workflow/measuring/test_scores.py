@@ -17,7 +17,7 @@ from metrics.joint_errors import METRICS
 from studies.data import Dataset
 from studies.measurements import COLUMNS, Measurement
 from studies.recipes import RunSpec, recipes
-from workflow.measuring.lifting_scores import COMPARED, LiftingJudge, protocol_values
+from workflow.measuring.lifting_scores import COMPARED, LiftingScorer, protocol_values
 from workflow.measuring.measurements import collect_measurements
 from workflow.measuring.scores import Run, scores, write_scores
 
@@ -98,7 +98,7 @@ def run_of(folder: Path, **poses: np.ndarray) -> Path:
 def test_an_experiment_becomes_a_row_a_metric_protocol_and_selection(data: Path, tmp_path: Path) -> None:
     right = predictions_of(data)
     run = run_of(tmp_path / "run", last=right, best_val=2 * right, best_test=right)
-    write_scores([run], LiftingJudge(data), tmp_path / "scores.csv")
+    write_scores([run], LiftingScorer(data), tmp_path / "scores.csv")
     rows = pd.read_csv(tmp_path / "scores.csv")
     assert list(rows.columns) == COLUMNS
     errors = rows[rows["metric"] == "mpjpe"].set_index("convention")["value"]
@@ -123,7 +123,7 @@ def test_predictions_of_an_older_version_are_refused_with_the_remedy(data: Path,
     run = run_of(tmp_path / "run")
     np.savez(run / "predictions.npz", last=predictions_of(data))
     with pytest.raises(InputError, match=r"as older versions did \(last\); delete .*run and run `make` again"):
-        list(scores(Run.read(run), LiftingJudge(data)))
+        list(scores(Run.read(run), LiftingScorer(data)))
 
 
 def test_damaged_predictions_are_not_scored(data: Path, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_damaged_predictions_are_not_scored(data: Path, tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"predictions\.npz: cannot be read \(Bad CRC-32.*; delete .*run and run `make` again"
     ):
-        list(scores(Run.read(run), LiftingJudge(data)))
+        list(scores(Run.read(run), LiftingScorer(data)))
 
 
 def test_parts_are_joined_and_a_strange_one_is_refused(tmp_path: Path) -> None:
@@ -176,4 +176,4 @@ def test_predictions_of_another_run_end_in_one_line(tmp_path: Path, arrays: dict
     np.savez(tmp_path / "predictions.npz", **arrays)
     run = Run(tmp_path, SPEC, {"last": 1}, {"test": 1}, "CPU", "0")
     with pytest.raises(InputError, match=said):
-        list(scores(run, LiftingJudge(tmp_path)))
+        list(scores(run, LiftingScorer(tmp_path)))
