@@ -93,8 +93,8 @@ def test_inheritance():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: {label: A, like: b}", "a is like 'b', which does not exist"),
-        ("a: {label: A, like: b}\nb: {label: B, like: a}", "leads back to"),
+        ("a: {label: A, like: b}", "a.like: unknown variant 'b'"),
+        ("a: {label: A, like: b}\nb: {label: B, like: a}", "goes round in a circle"),
         ("a: {label: A, model: m.M, family: f}", "a: key .hyper. is missing"),
         ("a: {label: A, like: b, hypr: {}}", "a: unknown key 'hypr'"),
     ],
