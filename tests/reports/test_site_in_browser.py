@@ -111,7 +111,7 @@ def test_what_is_missing_is_sorted_last_both_ways_and_the_best_first(page: Page,
     head = page.locator("#tried thead th")
 
     def order(column: int) -> str:
-        head.nth(column).get_by_role("button").click()
+        head.nth(column).get_by_role("button").dispatch_event("click")  # wherever the page has scrolled to
         return "".join(page.locator("#tried tbody th").all_inner_texts())
 
     assert [order(1) for _ in range(3)] == ["fbadec", "abfdec", "bdaecf"]
