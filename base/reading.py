@@ -4,7 +4,7 @@ Imported while Snakemake parses the workflow: jsonschema (70 ms) is imported onl
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import reduce
 from math import isfinite
@@ -116,6 +116,25 @@ def _meant(text: str) -> object:
         if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
             return value
     return None if text == "None" else text
+
+
+def inherited(
+    name: str, written: Mapping[str, dict], file: str | Path, noun: str, merge: Callable[[dict, dict], dict]
+) -> dict:
+    """An entry of a file with what it inherits by `like`; merge: what an ancestor says and what its heir does -> both.
+
+    Raises InputError for a `like` that names no other entry, each of which is a `noun`, or leads round in a circle.
+    """
+    line = [name]  # from the entry to its eldest ancestor
+    while (parent := written[line[-1]].get("like")) is not None:
+        if parent in line:
+            circle = " -> ".join([*line, parent])
+            raise InputError(f"{display(file)}: {name}.like: goes round in a circle ({circle})")
+        if parent not in written:
+            raise InputError(f"{display(file)}: {line[-1]}.like: unknown {noun} {parent!r}{nearest(parent, written)}")
+        line.append(parent)
+    own = ({key: value for key, value in written[each].items() if key != "like"} for each in reversed(line))
+    return reduce(merge, own)
 
 
 def check_schema(data: object, schema: str, file: str | Path) -> None:

@@ -18,8 +18,7 @@ def record(kind: type[Record], entry: Mapping[str, Any]) -> Record:
     Raises KeyError for a key that is missing and has no default, TypeError for what is no mapping.
     """
     fields = dataclasses.fields(kind)
-    optional = {f.name for f in fields if (f.default, f.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)}
-    return kind(**{f.name: entry[f.name] for f in fields if f.name in entry or f.name not in optional})
+    return kind(**{f.name: entry[f.name] for f in fields if f.name in entry or not _optional(f)})
 
 
 def whole_record(kind: type[Record], entry: Mapping[str, Any], where: str) -> Record:
@@ -32,12 +31,15 @@ def whole_record(kind: type[Record], entry: Mapping[str, Any], where: str) -> Re
         if key not in fields:
             raise InputError(f"{where}: unknown key {key!r}{nearest(key, fields)}")
     for key, field in fields.items():
-        optional = (field.default, field.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)
-        if key not in entry and not optional:
+        if key not in entry and not _optional(field):
             raise InputError(f"{where}: key {key!r} is missing")
         if key in entry and not _fits(entry[key], hints[key]):
             raise InputError(f"{where}: key {key!r} cannot be {entry[key]!r}")
     return kind(**entry)
+
+
+def _optional(field: dataclasses.Field) -> bool:
+    return (field.default, field.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)
 
 
 def _fits(value: object, hint: Any) -> bool:

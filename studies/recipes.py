@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from base.errors import InputError
-from base.reading import ROOT, check_schema, display, nearest, read_yaml
+from base.reading import ROOT, check_schema, display, inherited, read_yaml
 from base.records import whole_record
 from studies.data import VIDEO, Boxes, Dataset, Experiment
 
@@ -181,7 +181,7 @@ def _resolved(path: Path) -> dict[str, LiftingRecipe | VideoRecipe]:
     for name in (BASELINE_RECIPE, OFFICIAL, PRETRAINING):  # what the plan asks for by itself
         if name not in written and path == FILE:
             raise InputError(f"{display(path)}: recipe {name!r} is missing; take it from git again")
-    resolved = {name: _inherited(name, written, path, ()) for name in written}
+    resolved = {name: inherited(name, written, path, "recipe", _merged) for name in written}
     for name, recipe in resolved.items():
         _check(recipe, f"{display(path)}: {name}")
     return {name: _typed(recipe, recipe.get("task")) for name, recipe in resolved.items()}
@@ -200,17 +200,7 @@ def _check(recipe: dict, where: str) -> None:
         raise InputError(f"{where}.loss: has no term with a weight above 0: nothing would be learnt")
 
 
-def _inherited(name: str, written: dict[str, dict], path: Path, children: tuple[str, ...]) -> dict:
-    """What a recipe says with what it inherits; `children` are the recipes on the way to it, to notice a circle."""
-    if name in children:
-        circle = " -> ".join([*children, name])
-        raise InputError(f"{display(path)}: {children[0]}.like: goes round in a circle ({circle})")
-    if name not in written:
-        raise InputError(f"{display(path)}: {children[-1]}.like: unknown recipe {name!r}{nearest(name, written)}")
-    own = {key: value for key, value in written[name].items() if key != "like"}
-    if "like" not in written[name]:
-        return own
-    base = _inherited(written[name]["like"], written, path, (*children, name))
+def _merged(base: dict, own: dict) -> dict:
     return base | own | {"loss": base["loss"] | own.get("loss", {})}
 
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import cache
 
 from base.errors import InputError
-from base.reading import ROOT, check_schema, nearest, read_yaml, with_choices
+from base.reading import ROOT, check_schema, inherited, nearest, read_yaml, with_choices
 from studies.data import VIDEO
 from studies.recipes import PRETRAINING, LiftingRecipe, VideoRecipe
 from studies.variants import Variant, resolve_variants
@@ -123,7 +123,7 @@ def _written() -> dict[str, dict]:
     """Every scale by name, `like` resolved."""
     written = read_yaml(FILE)
     check_schema(written, "scales", FILE)
-    return {name: _inherited(name, written, ()) for name in written}
+    return {name: inherited(name, written, FILE, "scale", with_choices) for name in written}
 
 
 def scale_names() -> list[str]:
@@ -167,16 +167,3 @@ def _lengths(said: dict) -> dict:
 def _fractions(said: dict) -> dict:
     """0.1 is a tenth, as it is written, not the binary number beside it."""
     return said | {key: Fraction(str(said[key])) for key in ("depth", "width", "frames", "blocks") if key in said}
-
-
-def _inherited(name: str, written: dict[str, dict], children: tuple[str, ...]) -> dict:
-    """What a scale says with what it inherits; `children` are the scales on the way to it, to notice a circle."""
-    if name not in written:
-        raise InputError(f"studies/scales.yaml: {children[-1]}.like: unknown scale {name!r}{nearest(name, written)}")
-    if name in children:
-        circle = " -> ".join([*children, name])
-        raise InputError(f"studies/scales.yaml: {children[0]}.like: goes round in a circle ({circle})")
-    own = {key: value for key, value in written[name].items() if key != "like"}
-    if "like" not in written[name]:
-        return own
-    return with_choices(_inherited(written[name]["like"], written, (*children, name)), own)

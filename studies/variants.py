@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from base.errors import InputError
-from base.reading import ROOT, check_schema, display, nearest, read_yaml
+from base.reading import ROOT, check_schema, display, inherited, nearest, read_yaml
 from studies.data import LIFTING, VIDEO
 
 FILE = Path(__file__).with_name("variants.yaml")
@@ -49,7 +49,8 @@ def resolve_variants() -> dict[str, Variant]:
     """
     written = read_yaml(FILE)
     check_schema(written, "variants", FILE)
-    resolved = {name: _resolve(name, written, ()) for name in written}
+    entries = {name: inherited(name, written, FILE, "variant", _merged) for name in written}
+    resolved = {name: Variant(name, **entry) for name, entry in entries.items()}
     for variant in resolved.values():
         _check(variant)
     return resolved
@@ -74,16 +75,5 @@ def _check(variant: Variant) -> None:
         raise InputError(f"{where}.hyper: key {needed!r} is missing")
 
 
-def _resolve(name: str, written: dict[str, dict], children: tuple[str, ...]) -> Variant:
-    """A variant with what it inherits; `children` are the variants on the way to it, to notice a circle."""
-    if name in children:
-        circle = " -> ".join([*children, name])
-        raise InputError(f"{display(FILE)}: {children[0]}.like: goes round in a circle ({circle})")
-    if name not in written:
-        raise InputError(f"{display(FILE)}: {children[-1]}.like: unknown variant {name!r}{nearest(name, written)}")
-    own = written[name]
-    if "like" not in own:
-        return Variant(name, **own)
-    base = _resolve(own["like"], written, (*children, name))
-    hyper = base.hyper | own.get("hyper", {})
-    return Variant(name, own["label"], own.get("model", base.model), own.get("family", base.family), hyper)
+def _merged(base: dict, own: dict) -> dict:
+    return base | own | {"hyper": base["hyper"] | own.get("hyper", {})}

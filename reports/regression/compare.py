@@ -19,6 +19,7 @@ from reports.regression.numbers import (
     NETWORK,
     SPEED,
     Number,
+    Watched,
     as_numbers,
 )
 
@@ -35,16 +36,9 @@ ROUNDING = 1e-8  # of fingerprints, numbers of size 1 from float64 arithmetic
 
 
 @dataclass(frozen=True)
-class Compared:
+class Compared(Watched):
     """A number against the baseline; since and reason are of the baseline's last change. NaN where there is none."""
 
-    kind: str
-    name: str
-    dataset: str
-    recipe: str
-    metric: str
-    convention: str
-    unit: str
     before: float = np.nan
     now: float = np.nan
     change: float = np.nan

@@ -13,12 +13,8 @@ REMEDY = 'take it from git again, or make one: make baseline reason="..."'
 
 
 @dataclass(frozen=True)
-class Number:
-    """One watched number; the first six fields say which, and all of them are the columns of a baseline.
-
-    value     mean over seeds, spread: their standard deviation, or what is noise of a speed; seeds: how many
-    revision  and reason of its last change
-    """
+class Watched:
+    """Which number is watched, and its unit."""
 
     kind: str
     name: str
@@ -27,6 +23,16 @@ class Number:
     metric: str
     convention: str
     unit: str
+
+
+@dataclass(frozen=True)
+class Number(Watched):
+    """One watched number; its fields are the columns of a baseline, of which the first six say which it is.
+
+    value     mean over seeds, spread: their standard deviation, or what is noise of a speed; seeds: how many
+    revision  and reason of its last change
+    """
+
     value: float
     spread: float
     seeds: float
