@@ -1,7 +1,7 @@
 """Which differences within a table are real: each row against the table's reference row, on the same test clips.
 
 A table names its reference (`reference` in studies/*.yaml); one that does not is no ablation and is not compared.
-How: `metrics.statistics.paired_difference`, then Holm over all differences of the table (docs/protocols.md).
+How: `metrics.differences.paired_difference`, then Holm over all differences of the table (docs/protocols.md).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from base.files import read_arrays, read_csv, write_csv
-from metrics.statistics import LEVEL, Sample, holm, paired_difference
+from metrics.differences import LEVEL, Sample, holm, paired_difference
 from reports.measurements import Choice, higher_is_better, read_measurements
 from reports.tables.cell import PLACE
 from reports.tables.numbers import Numbers
