@@ -144,8 +144,9 @@ SASMAMBA_RUNS = {
     "train_run": {f"{RUNS}/sasmamba-27-xy/sasmamba/seed0/weights.safetensors"},
     "score": {f"{RUNS}/sasmamba-27-xy/sasmamba/scores.csv"},
 }
-SASMAMBA_COUNTS = {kind: {f"results/efficiency/sasmamba-{file}.csv"} for kind, file in
-                   {"count": "counts", "speed": "speed"}.items()}  # fmt: skip
+# One job each for all families, of which the baselines are the first.
+COUNTS = {rule: {f"results/efficiency/baselines-{file}.csv"} for rule, file in
+          {"count": "counts", "speed": "speed"}.items()}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ SASMAMBA_COUNTS = {kind: {f"results/efficiency/sasmamba-{file}.csv"} for kind, f
             "models/lifting/sasmamba.py",
             "class SasMamba(",
             "# a remark\nclass SasMamba(",
-            MEASURED | SASMAMBA_RUNS | SASMAMBA_COUNTS | EVIDENCE,
+            MEASURED | SASMAMBA_RUNS | COUNTS | EVIDENCE,
             id="model",
         ),
         pytest.param(
@@ -169,7 +170,7 @@ SASMAMBA_COUNTS = {kind: {f"results/efficiency/sasmamba-{file}.csv"} for kind, f
             "studies/variants.yaml",
             '{label: "SasMamba, T=27, two channels", like: sasmamba, hyper: {frames: 27}}',
             '{label: "SasMamba, T=27, two channels", like: sasmamba, hyper: {frames: 18}}',
-            MEASURED | SASMAMBA_RUNS | SASMAMBA_COUNTS,
+            MEASURED | SASMAMBA_RUNS | COUNTS,
             id="hyper-parameter",
         ),
         pytest.param("studies/mini.yaml", "title: Four rows", "title: Rows", REPORTS, id="study"),
