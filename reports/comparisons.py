@@ -14,10 +14,11 @@ import pandas as pd
 
 from base.files import read_arrays, read_csv, write_csv
 from metrics.differences import LEVEL, Sample, holm, paired_difference
-from reports.measurements import Choice, higher_is_better, read_measurements
+from reports.measurements import Choice, read_measurements
 from reports.tables.cell import PLACE
 from reports.tables.numbers import Numbers
 from studies.load import load_study
+from studies.measurements import higher_is_better
 from studies.types import Table
 
 BETTER, WORSE, NOISE = "better", "worse", "within noise"

@@ -19,7 +19,6 @@ from studies.variants import resolve_variants
 
 IDENTITY = [name for name in COLUMNS if name not in ("value", "revision")]  # no two numbers have it alike
 NO_SUCH_DATA = "no data"  # the data set of a column that the scale has no data for
-HIGHER_IS_BETTER = ("ap", "pck", "auc", "throughput")  # how the names of such metrics begin
 EFFICIENCY_SCALE = "paper"  # efficiency is always measured at full paper size
 
 
@@ -61,11 +60,6 @@ class Choice:
         dataset = dataset_of(column, self.scale == PAPER, self.dataset, self.detector)
         theirs = isinstance(column, VideoColumn) and column.benchmark in BENCHMARKS and self.scale != PAPER
         return str(dataset or (column.benchmark if theirs else NO_SUCH_DATA))
-
-
-def higher_is_better(metric: str) -> bool:
-    """Whether a larger value of a metric is the better one."""
-    return metric.startswith(HIGHER_IS_BETTER)
 
 
 def label_of(variant: str) -> str:

@@ -11,10 +11,11 @@ from itertools import groupby
 
 from base.errors import InputError
 from reports.failures import FAILED
-from reports.measurements import NO_SUCH_DATA, Choice, higher_is_better
+from reports.measurements import NO_SUCH_DATA, Choice
 from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell, count_verdicts
 from reports.tables.rows import row_shown
 from studies.benchmarks import BENCHMARKS
+from studies.measurements import higher_is_better
 from studies.printed import OUT_OF_MEMORY
 from studies.scales import scale_named
 from studies.types import (
