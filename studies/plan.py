@@ -59,13 +59,14 @@ class Plan:
     def spec(self, experiment: Experiment, seed: int | None) -> RunSpec:
         """Resolved description of one run: what training needs and what `run.json` keeps."""
         scale, recipe = self.config.scale, recipes()[experiment.recipe]
-        hyper, conditions = scale.hyper(resolve_variants()[experiment.variant]), ()
+        variant, conditions = resolve_variants()[experiment.variant], ()
+        hyper = scale.hyper(variant)
         if experiment.dataset.kind == VIDEO:
             recipe = scale.video_recipe(experiment.recipe, recipe)
             conditions = self._conditions(experiment)
         else:
             hyper |= {"in_channels": recipe.channels} if recipe.channels else {}  # the same input for all
-            recipe = scale.lifting_recipe(recipe, hyper["frames"])
+            recipe = scale.lifting_recipe(recipe, 1 if variant.emits == "centre" else hyper["frames"])
         names = (scale.name, experiment.dataset, experiment.variant, experiment.recipe)
         return RunSpec(*names, seed, self.config.backend, hyper, recipe, conditions)
 

@@ -27,6 +27,9 @@ class Recipe:
     loss : weight of each term by its name
     steps : of an epoch; None: as many as the data has
     schedule : decay (by the epoch, and after milestones) or linear (down to 0 at the last step)
+    warmup : share of all steps in which a linear schedule's rate rises from 0 first
+    clip : largest norm of a step's gradient, longer ones are shortened to it; None: any
+    faster : multiplies the learning rate, also one that a scale sets for all networks
     hold_out : whether a part of the training data is kept to select epochs by
     """
 
@@ -45,6 +48,9 @@ class Recipe:
     milestone_decay: float = 1.0
     steps: int | None = None
     schedule: str = "decay"
+    warmup: float = 0.0
+    clip: float | None = None
+    faster: float = 1.0
     precision: str = "float32"
     accumulate: int = 1
     hold_out: bool = True

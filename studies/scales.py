@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
+from math import sqrt
 
 from base.errors import InputError
 from base.reading import ROOT, check_schema, inherited, nearest, read_yaml, with_choices
@@ -19,6 +20,7 @@ PAPER, QUICK = "paper", "quick"  # scales that the workflow knows by name
 SCALED = {"depth": "depth", "width": "width", "frames": "frames"}
 SCALED |= dict.fromkeys(("central", "coefficients", "stride_in", "stride_out"), "frames")
 DROPPED = ("dropout", "drop_path", "part_drop")
+STEP_OF_WIDTHS = 16  # so that heads share them
 BLOCKS = ("depth", "global_blocks", "local_blocks")
 
 
@@ -56,12 +58,16 @@ class Scale:
     condition: str = ""
     depth: Fraction = Fraction(1)
     width: Fraction = Fraction(1)
+    width_root: float | None = None
     frames: Fraction = Fraction(1)
     drop: float = 1
     epochs: int | None = None
     steps: int | None = None
     learning_rate: float = 1
+    peak_rate: float | None = None
     schedule: str = "decay"
+    warmup: float = 0.0
+    clip: float | None = None
     batch_frames: int | None = None
     hold_out: bool = False
     seeds_together: bool = False
@@ -78,23 +84,29 @@ class Scale:
             return {**own, **self.video.networks, **self.video.families.get(variant.family, {}), **blocks}
         fractions = {key: getattr(self, size) for key, size in SCALED.items() if key in own}
         sizes = {key: max(1, int(own[key] * fraction + Fraction(1, 2))) for key, fraction in fractions.items()}
+        if self.width_root and "width" in own:
+            sizes["width"] = STEP_OF_WIDTHS * max(1, round(self.width_root * sqrt(own["width"]) / STEP_OF_WIDTHS))
         return own | sizes | {key: own[key] * self.drop for key in DROPPED if key in own}
 
     def hyper_of_all(self) -> dict[str, dict[str, object]]:
         """Hyper-parameters of every variant by its name."""
         return {name: self.hyper(variant) for name, variant in resolve_variants().items()}
 
-    def lifting_recipe(self, recipe: LiftingRecipe, frames: int) -> LiftingRecipe:
-        """A recipe for clips of `frames` frames; the whole decay of its learning rate is the recipe's own."""
+    def lifting_recipe(self, recipe: LiftingRecipe, answered: int) -> LiftingRecipe:
+        """A recipe for clips of which a network answers so many frames; the decay of its rate is the recipe's own."""
         epochs = self.epochs or recipe.epochs
+        rate = self.peak_rate or recipe.learning_rate * self.learning_rate
         return replace(
             recipe,
-            batch=max(1, self.batch_frames // frames) if self.batch_frames else recipe.batch,
+            batch=max(1, self.batch_frames // answered) if self.batch_frames else recipe.batch,
             epochs=epochs,
             steps=self.steps,
-            learning_rate=recipe.learning_rate * self.learning_rate,
+            learning_rate=rate * recipe.faster,
+            faster=1.0,
             decay=recipe.decay ** (recipe.epochs / epochs),
             schedule=self.schedule,
+            warmup=self.warmup,
+            clip=self.clip,
             hold_out=self.hold_out,
         )
 
@@ -109,7 +121,8 @@ class Scale:
             epochs=epochs,
             milestones=tuple(max(1, round(m * epochs / recipe.epochs)) for m in recipe.milestones),
             steps=schedule.steps,
-            learning_rate=recipe.learning_rate * schedule.learning_rate,
+            learning_rate=recipe.learning_rate * schedule.learning_rate * recipe.faster,
+            faster=1.0,
             schedule=schedule.schedule,
             sigma=self.video.sigma or recipe.sigma,
             enlarge=self.video.enlarge or recipe.enlarge,

@@ -17,6 +17,7 @@ class Variant:
 
     label : what tables print; model: dotted path of its class; family: of models that are counted together
     hyper : keyword arguments of the class; treat it as read-only
+    emits : of a clip: `all` of its frames' poses, or that of the `centre` alone
     """
 
     name: str
@@ -24,6 +25,7 @@ class Variant:
     model: str
     family: str
     hyper: dict[str, object]
+    emits: str = "all"
 
     @property
     def module(self) -> str:

@@ -161,11 +161,15 @@ class Trainer:
     def _learning_rate(self, epoch: int) -> float:
         """Rate of the next step: as the papers let it fall epoch by epoch, or (schedule "linear") down to 0 at the end.
 
+        A linear one rises from 0 in its first steps where the recipe has a warm-up.
+
         The papers': `decay` an epoch (PoseMamba, SasMamba), `milestone_decay` after each milestone (GLSMamba).
         """
         recipe = self.recipe
         if recipe.schedule == "linear":
-            return recipe.learning_rate * (1 - self.step / (recipe.epochs * self.steps))
+            steps = recipe.epochs * self.steps
+            risen = min(1.0, (self.step + 1) / (recipe.warmup * steps)) if recipe.warmup else 1.0
+            return recipe.learning_rate * risen * (1 - self.step / steps)
         passed = sum(epoch > milestone for milestone in recipe.milestones)
         return recipe.learning_rate * recipe.decay ** (epoch - 1) * recipe.milestone_decay**passed
 

@@ -20,12 +20,13 @@ class Optimiser:
     """AdamW (PoseMamba, SasMamba on Human3.6M, GLSMamba) or Adam with amsgrad (MPI-INF-3DHP), by the recipe.
 
     parameters : those that are not frozen are trained; all of them decay
-    recipe : names the optimiser ("adamw" or "adam-amsgrad") and the weight decay
+    recipe : names the optimiser ("adamw" or "adam-amsgrad"), the weight decay, and the largest norm of a gradient
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], recipe: Recipe) -> None:
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         self.amsgrad, self.weight_decay = recipe.optimiser == "adam-amsgrad", recipe.weight_decay
+        self.clip = recipe.clip
         self.steps = [torch.zeros((), device=p.device) for p in self.parameters]
         # Moving means of gradients and of their squares; with amsgrad the largest of the latter as well.
         self.moments = [[torch.zeros_like(p) for p in self.parameters] for _ in range(2 + self.amsgrad)]
@@ -34,6 +35,8 @@ class Optimiser:
     def step(self, learning_rate: float) -> None:
         """Update every parameter that has a gradient, and drop the gradients."""
         rows = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        if self.clip:
+            nn.utils.clip_grad_norm_([self.parameters[i] for i in rows], self.clip)
         first, second, *largest = ([moments[i] for i in rows] for moments in self.moments)
         (adam if self.amsgrad else adamw)(
             [self.parameters[i] for i in rows],

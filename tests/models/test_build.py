@@ -68,6 +68,7 @@ def test_every_variant_maps_clips_to_poses_or_heatmaps(name):
             assert model(torch.empty(2, model.frames, 3, 256, 192)).shape == (2, 15, 64, 48)
         else:
             poses = model(torch.empty(2, model.frames, 17, model.in_channels))
+            assert model.emits == variants.variant(name).emits
             assert poses.shape == (2, model.emitted_frames, 17, 3)
 
 

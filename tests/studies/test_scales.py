@@ -16,23 +16,24 @@ from studies.recipes import recipes
 from studies.scales import Scale, scale_named
 from studies.variants import resolve_variants
 
+WIDTHS = {"posemamba-s": 32, "posemamba-b": 48, "posemamba-x": 64, "mixste": 96, "mlp": 128}
 NEW = {"like": "quick", "steps": 7, "video": {"draws": 1, "pretraining": {"steps": 9}}}
 
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file of scales with one more entry, `small`."""
+    """A file of scales with one more entry, `mini`."""
     path = tmp_path / "scales.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(scales.FILE.read_text()) | {"small": NEW}))
+    path.write_text(yaml.safe_dump(yaml.safe_load(scales.FILE.read_text()) | {"mini": NEW}))
     monkeypatch.setattr(scales, "FILE", path)
     monkeypatch.setattr(scales, "_written", scales._written.__wrapped__)
     return path
 
 
 def test_a_new_scale_is_one_entry(written: Path) -> None:
-    plan = make_plan(read_config(["scale=small", "studies=posemamba,glsmamba"]))
+    plan = make_plan(read_config(["scale=mini", "studies=posemamba,glsmamba"]))
     lifted = plan.spec(Experiment.named("synthetic-gt", "mlp", "baseline"), 0)
-    assert (lifted.scale, lifted.recipe.steps, lifted.recipe.epochs) == ("small", 7, 2)
+    assert (lifted.scale, lifted.recipe.steps, lifted.recipe.epochs) == ("mini", 7, 2)
     filmed = plan.spec(Experiment.named("video-synthetic", "glsmamba-b", "glsmamba"), 0)
     assert (filmed.recipe.steps, filmed.recipe.draws, filmed.recipe.batch) == (30, 1, 8)
     start = plan.spec(plan.pretraining(filmed.experiment), 0)
@@ -60,17 +61,34 @@ def test_a_trial_shortens_every_training_that_says_no_length_of_its_own() -> Non
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"like": "quik"}, "small.like: unknown scale 'quik'; did you mean 'quick'?"),
-        ({"like": "small"}, "small.like: goes round in a circle (small -> small)"),
-        ({"stpes": 1}, "small: unknown key 'stpes'; did you mean 'steps'?"),
+        ({"like": "quik"}, "mini.like: unknown scale 'quik'; did you mean 'quick'?"),
+        ({"like": "mini"}, "mini.like: goes round in a circle (mini -> mini)"),
+        ({"stpes": 1}, "mini: unknown key 'stpes'; did you mean 'steps'?"),
     ],
 )
 def test_mistakes_end_in_one_line(written: Path, entry: dict, words: str) -> None:
-    written.write_text(yaml.safe_dump(yaml.safe_load(written.read_text()) | {"small": entry}))
+    written.write_text(yaml.safe_dump(yaml.safe_load(written.read_text()) | {"mini": entry}))
     with pytest.raises(InputError) as error:
-        scale_named("small")
+        scale_named("mini")
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_small_shrinks_wide_networks_more_and_keeps_their_order() -> None:
+    small = scale_named("small")
+    widths = {name: small.hyper(variant)["width"] for name, variant in resolve_variants().items() if name in WIDTHS}
+    assert widths == WIDTHS
+
+
+def test_small_trains_all_networks_by_one_rate_and_by_as_many_answers() -> None:
+    plan = make_plan(read_config(["scale=small", "studies=equal-terms"]))
+    specs = {e: plan.spec(e, 0) for e in plan.experiments}
+    rates = {e.recipe: spec.recipe.learning_rate for e, spec in specs.items()}
+    assert rates == {"baseline": 5e-3, "equal": 5e-3, "equal-confidence": 5e-3, "equal-fast": 1.25e-2}
+    for e, spec in specs.items():
+        answered = 1 if resolve_variants()[e.variant].emits == "centre" else spec.frames
+        assert spec.recipe.batch * answered == 108
+        assert spec.recipe.batch >= 4  # clips, which batch normalisation takes its means over
 
 
 def test_a_tenth_is_a_tenth() -> None:
@@ -80,13 +98,13 @@ def test_a_tenth_is_a_tenth() -> None:
 @pytest.mark.parametrize(
     ("entry", "complaint"),
     [
-        ({"like": "small"}, r"small.like: goes round in a circle \(small -> small\)"),
-        ({"like": "smal"}, "small.like: unknown scale 'smal'; did you mean 'small'"),
+        ({"like": "mini"}, r"mini.like: goes round in a circle \(mini -> mini\)"),
+        ({"like": "smal"}, "mini.like: unknown scale 'smal'; did you mean 'small'"),
     ],
     ids=str,
 )
 def test_a_scale_that_is_not_chosen_is_checked_too(written: Path, entry: dict, complaint: str) -> None:
-    written.write_text(yaml.safe_dump(yaml.safe_load(written.read_text()) | {"small": entry}))
+    written.write_text(yaml.safe_dump(yaml.safe_load(written.read_text()) | {"mini": entry}))
     with pytest.raises(InputError, match=complaint):
         read_config(["scale=quick"])
 

@@ -66,3 +66,21 @@ print("torch._dynamo" in sys.modules, torch.are_deterministic_algorithms_enabled
 def test_a_step_does_not_load_what_compiles() -> None:
     result = subprocess.run([sys.executable, "-c", STEP], capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["False", "True"]
+
+
+def test_a_gradient_longer_than_the_recipe_allows_is_shortened_to_it() -> None:
+    """As torch shortens it; a shorter one stays."""
+    for clip in (1e-3, 1e3):
+        ours, theirs = model(), model()
+        optimiser = Optimiser(ours.parameters(), replace(recipes()["baseline"], optimiser="adamw", clip=clip))
+        reference = torch.optim.AdamW([p for p in theirs.parameters() if p.requires_grad], weight_decay=0.01)
+        for step, rate in enumerate(RATES):
+            backward(ours, step)
+            backward(theirs, step)
+            nn.utils.clip_grad_norm_(theirs.parameters(), clip)
+            optimiser.step(rate)
+            reference.param_groups[0]["lr"] = rate
+            reference.step()
+            reference.zero_grad()
+        for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(own, other)

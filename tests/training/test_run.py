@@ -94,6 +94,15 @@ def test_a_linear_schedule_comes_down_to_zero(data: Path, tmp_path: Path) -> Non
     assert list(rates) == [spec.recipe.learning_rate / 2, 0]
 
 
+def test_a_warm_up_rises_before_the_rate_falls(data: Path, tmp_path: Path) -> None:
+    spec = spec_of("mlp", "baseline", schedule="linear", warmup=1.0)
+    train(Job(spec, data, tmp_path / "run", tmp_path / "state"))
+    steps = pd.read_csv(tmp_path / "run" / "history.csv")["step"]
+    rates = pd.read_csv(tmp_path / "run" / "history.csv")["learning_rate"]
+    assert steps[0] == steps[1] / 2
+    assert rates[0] == pytest.approx(spec.recipe.learning_rate * (0.5 + 1 / steps[1]) / 2)
+
+
 def test_results_are_complete_and_consistent(data: Path, finished: Path) -> None:
     record = json.loads((finished / "run.json").read_text())
     history = pd.read_csv(finished / "history.csv")
