@@ -1,6 +1,7 @@
 # Every cell of every table is judged once.
 rule judge:
     input:
+        **STATES,
         measurements=PLACES.measurements,
         comparisons=made([PLACES.comparisons]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
