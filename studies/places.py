@@ -20,6 +20,7 @@ RECORDS = "records"  # committed: what was trained before
 EVALUATED = "results/records/{dataset}.csv"  # what those of one data set give on this machine
 RECOMPUTED = "results/records/fingerprints.csv"  # whether today's code computes what they were trained by
 NOISE = "results/noise.csv"
+MOTIONS = "results/motions"  # .csv and .md
 # At full paper size, whatever the scale.
 EFFICIENCY = "results/efficiency"
 COUNTS, EXCLUDED, SPEED = (f"{EFFICIENCY}/{{family}}-{name}.csv" for name in ("counts", "excluded", "speed"))
