@@ -59,6 +59,11 @@ class Places:
         return f"{self.report}/comparisons.csv"
 
     @property
+    def orders(self) -> list[str]:
+        """`orders.csv`, and the same as lists to read and to print."""
+        return [f"{self.report}/orders.csv", *(f"{self.report}/tables/orders.{kind}" for kind in ("md", "tex"))]
+
+    @property
     def cells(self) -> str:
         return f"{self.report}/cells.csv"
 

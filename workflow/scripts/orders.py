@@ -1,0 +1,12 @@
+from pathlib import Path
+
+from reports.measurements import Choice
+from reports.orders.judge import judge
+from reports.orders.writers import write_lists
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    studies, choice = snakemake.params.studies, Choice(**snakemake.params.options)
+    orders, shown, *_ = snakemake.output
+    judge(studies, snakemake.input.measurements, str(snakemake.input.noise), orders, choice)
+    write_lists(studies, orders, Path(shown).parent, choice)
