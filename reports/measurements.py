@@ -1,7 +1,7 @@
 """Reading `measurements.csv`, the one file of numbers, and choosing from it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +13,7 @@ from reports.failures import Failure
 from studies.benchmarks import BENCHMARKS
 from studies.measurements import COLUMNS
 from studies.plan import BASELINES, dataset_of
+from studies.records import SELECTION
 from studies.scales import PAPER
 from studies.types import AccuracyColumn, VideoColumn
 from studies.variants import resolve_variants
@@ -34,6 +35,8 @@ class Choice:
     seeds      seeds that were asked for; figures of single runs show the first
     baselines  variants that every table with accuracies shows besides its own rows
     official   data set -> variants whose official weights were judged on it; their rows come twice
+    records    {scale, motion} of the records that fill the tables instead of what was trained here; empty: none
+    kept       whether the accuracies are those of records
     failed     jobs that failed (`reports.failures.Failure`, or its fields as a dict)
     """
 
@@ -45,11 +48,21 @@ class Choice:
     baselines: tuple[str, ...] = BASELINES
     official: Mapping[str, Sequence[str]] = field(default_factory=dict)
     failed: Sequence[Failure] = ()
+    records: Mapping[str, str] = field(default_factory=dict)
+    kept: bool = False
 
     def __post_init__(self) -> None:
         failed = tuple(f if isinstance(f, Failure) else Failure(**f) for f in self.failed)
         object.__setattr__(self, "failed", failed)
         object.__setattr__(self, "seeds", tuple(self.seeds))
+
+    @property
+    def evidence(self) -> "Choice":
+        """The choice of what tables show: this one, or that of the records which stand in for it."""
+        if not self.records:
+            return self
+        scale, motion = self.records["scale"], self.records["motion"]
+        return replace(self, scale=scale, dataset=motion, selection=SELECTION, records={}, kept=True, failed=())
 
     def data(self, keypoints: str) -> str:
         """Prepared data set of a column's input: ground-truth keypoints (`gt`) or detected ones (`detected`)."""

@@ -16,6 +16,9 @@ PREPARED = f"{PREPARED_DATA}/{{dataset}}"
 FETCHED = f"{RAW}/{{source}}.fetched.json"
 RUNS, STATE, FEATURES, LOGS = (f"results/{name}" for name in ("runs", ".state", "features", "logs"))
 FORECAST = "results/forecast"
+RECORDS = "records"  # committed: what was trained before
+EVALUATED = "results/records/{dataset}.csv"  # what those of one data set give on this machine
+RECOMPUTED = "results/records/fingerprints.csv"  # whether today's code computes what they were trained by
 NOISE = "results/noise.csv"
 # At full paper size, whatever the scale.
 EFFICIENCY = "results/efficiency"
@@ -35,6 +38,7 @@ WRITTEN = (
     *(f"{SNAKEMAKE}/{name}" for name in ("locks", "metadata", "incomplete", "log", "scripts", "runs")),
 )
 RUN_JSON = "run.json"  # the last file of a run
+KEPT_NOTE = "kept.json"  # in its folder: that it is a record now
 WEIGHTS = "weights.safetensors"  # of its last epoch
 
 
@@ -104,6 +108,11 @@ class Places:
     @property
     def groups(self) -> str:
         return f"{self.experiment}/groups.csv"
+
+    @property
+    def record(self) -> str:
+        """Folder of a run that is kept."""
+        return f"{RECORDS}/{self.scale}/{{dataset}}/{{variant}}/{{recipe}}/seed{{seed}}"
 
     @property
     def states(self) -> str:

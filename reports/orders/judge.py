@@ -3,9 +3,10 @@
 How: `reports.pairs.pair_runs`, then Holm over all orders of a table (docs/protocols.md).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from reports.comparisons import Floors, read_floors
 from reports.measurements import Choice, read_measurements
 from reports.orders.order import HOLDS, NOISE, NOT_RECORDED, REVERSED, SAME_NETWORK, JudgedOrder, write_orders
 from reports.pairs import Pair, pair_runs
+from reports.records import State
 from reports.tables.numbers import Numbers
 from studies.load import load_study
 from studies.measurements import higher_is_better
@@ -29,12 +31,14 @@ def judge(
     noise_csv: str | Path,
     path: str | Path,
     choice: Choice,
+    states: Mapping[str, State] = MappingProxyType({}),
 ) -> Path:
-    """Judge every order of the studies and write `orders.csv`.
+    """Judge every order of the studies, by records where the choice shows records, and write `orders.csv`.
 
-    noise_csv: empty where measuring the noise failed. Raises InputError for a file that is absent or cannot be read.
+    noise_csv: empty where measuring the noise failed; states: of records, by folder
+    Raises InputError for a file that is absent or cannot be read.
     """
-    numbers = Numbers(read_measurements(measurements_csv), choice)
+    numbers = Numbers(read_measurements(measurements_csv), choice, states)
     floors = read_floors(noise_csv) if noise_csv else {}
     return write_orders(judge_studies(map(load_study, studies), numbers, floors), path)
 
@@ -96,7 +100,8 @@ class _Claim:
         order, choice = self.order, self.numbers.choice
         column, lead = self.table.column(order.judged), self.table.lead(order)
         named = " and ".join(self.table.name(row.id) for row in self.rows)
-        outcome, why = NOT_RECORDED, f"no runs of {named} with the same seeds on {choice.column_data(column)}"
+        what = "records" if choice.kept else "runs"
+        outcome, why = NOT_RECORDED, f"no {what} of {named} with the same seeds on {choice.column_data(column)}"
         if self.same_network:
             outcome, why = SAME_NETWORK, f"at scale {choice.scale} {named} are one network, trained in one way"
         return JudgedOrder(
@@ -142,6 +147,7 @@ class _Claim:
             clusters=pair.clusters,
             outcome=NOT_RECORDED,
             why=pair.why,
+            record=self.numbers.record_of([*pair.own["run"], *pair.other["run"]]).state,
             better_runs=" ".join(pair.own["run"]),
             worse_runs=" ".join(pair.other["run"]),
             **known,

@@ -28,6 +28,7 @@ class JudgedOrder:
     by_seeds, by_clusters  its two standard errors; p_holm: p adjusted for all orders of the table
     visible          the smallest true difference found four times in five, beside the table's other orders
     noise_floor      how far two runs with the same seed are apart on this device
+    record           what became of the records among them, of several the last of `reports.records.STATES`; empty: none
     better_runs, worse_runs  folders of the runs, separated by blanks
     quote, place     the paper's words and where they stand; empty: by the table
     NaN where nothing is known.
@@ -61,6 +62,7 @@ class JudgedOrder:
     clusters: int = 0
     outcome: str = NOT_RECORDED
     why: str = ""
+    record: str = ""
     better_runs: str = ""
     worse_runs: str = ""
     quote: str = ""

@@ -16,6 +16,7 @@ from reports.orders.order import (
     JudgedOrder,
     count_outcomes,
 )
+from reports.records import DIFFERS, EVALUATED, RECORDED, STALE
 from reports.tables.layout import number
 from studies.data import VIDEO, Dataset
 from studies.scales import PAPER, scale_named
@@ -36,6 +37,12 @@ HOW = (
     "An order holds, or is reversed, if p < 0.05 after Holm over the orders of its table. "
     "The smallest visible difference is the least that such runs would find four times in five."
 )
+STATE_WORDS = {
+    RECORDED: "not evaluated here",
+    EVALUATED: "as recorded",
+    DIFFERS: "not as recorded",
+    STALE: "stale: the code computes something else now",
+}
 LEAD = "posemamba-s"  # the network whose sizes tell how much smaller all are
 SIZES = ("depth", "width", "frames")
 
@@ -61,7 +68,8 @@ class OrderView:
     claim        `A better than B`; metric: as the paper's column is called
     source       where the paper states it; quote: its words, empty where the table alone shows it
     effect, interval, printed, visible   differences in `unit`; `–` where nothing is known
-    evidence     how many seeds and takes; runs: of either row its name, and seed and folder of its runs
+    evidence     how many seeds and takes, and what became of records
+    runs         of either row its name, and seed and folder of each of its runs
     notes        what our footnotes say of the two rows
     train, again commands that train both rows and judge the order again
     """
@@ -194,21 +202,23 @@ def _order_view(table: Table, order: JudgedOrder, limit: float, choice: Choice) 
 
 
 def _commands(variants: Sequence[str], order: JudgedOrder, choice: Choice) -> Mapping[str, str]:
-    """What trains both rows, and what judges them, again; empty where there are no data for it."""
+    """What trains both rows again, and what evaluates their records or judges their runs; empty without data for it."""
     if order.dataset == NO_SUCH_DATA:
         return {"train": "", "again": ""}
-    seeds = order.seeds.split() or map(str, choice.seeds)
-    trained = {"variants": ",".join(dict.fromkeys(variants)), "seeds": ",".join(seeds)}
-    where = (order.scale, choice.dataset if order.scale != PAPER else Dataset.parse(order.dataset).motion)
-    return {"train": make("train", *where, **trained), "again": make("orders", *where)}
+    motion = choice.evidence.dataset if order.scale != PAPER else Dataset.parse(order.dataset).motion
+    seeds = {"seeds": order.seeds.replace(" ", ",")} if order.seeds else {}
+    trained = {"variants": ",".join(dict.fromkeys(variants)), **seeds}
+    again = make("verify" if choice.records else "orders", choice.scale, motion)
+    return {"train": make("train", order.scale, motion, **trained), "again": again}
 
 
 def _counted(order: JudgedOrder) -> str:
-    """`3 seeds, 6 takes`."""
+    """`3 seeds, 6 takes`, and what became of records; empty without runs."""
     if not order.seeds:
-        return "–"
+        return ""
     seeds, clusters = len(order.seeds.split()), "videos" if Dataset.parse(order.dataset).kind == VIDEO else "takes"
-    return f"{seeds} seed{'s' * (seeds > 1)}" + (f", {order.clusters} {clusters}" if order.clusters else "")
+    told = [f"{seeds} seed{'s' * (seeds > 1)}", *([f"{order.clusters} {clusters}"] if order.clusters else [])]
+    return ", ".join(filter(None, [*told, STATE_WORDS.get(order.record)]))
 
 
 def _line(order: JudgedOrder, limit: float) -> Line:

@@ -72,7 +72,14 @@ def _texts(order: OrderView) -> list[str]:
     outcome = f"{order.symbol} {order.outcome}"
     differences = (order.effect, order.interval, order.printed, order.visible)
     with_unit = [text if text == "–" else f"{text} {order.unit}" for text in differences]
-    return [order.claim, order.metric, outcome, *with_unit, f"{order.data}, {order.evidence}", order.source]
+    return [
+        order.claim,
+        order.metric,
+        outcome,
+        *with_unit,
+        ", ".join(filter(None, (order.data, order.evidence))),
+        order.source,
+    ]
 
 
 def _notes(table: TableOrders) -> list[str]:

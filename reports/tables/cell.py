@@ -30,6 +30,9 @@ class Cell:
     why            the reason for the verdict; matches: other conventions that give the printed digits, `a, b`
     also_true      the true count beside one under another convention
     runs           folders of the runs behind the number, separated by blanks; seeds_failed: how many are missing
+    record         what became of the records behind it, of several the last of `reports.records.STATES`; empty where
+                   no record is shown; record_why: why
+    here           mean of here_n runs that were trained here on here_data, beside a record; here_runs: their folders
     outcome        against the table's reference row: better, worse, within noise; empty where nothing is compared
     gain           measured less the reference row's, with its 95 % interval, in base units (`studies.printed.UNITS`)
     """
@@ -62,6 +65,12 @@ class Cell:
     matches: str = ""
     runs: str = ""
     seeds_failed: int | None = None
+    record: str = ""
+    record_why: str = ""
+    here: float | None = None
+    here_n: int | None = None
+    here_data: str = ""
+    here_runs: str = ""
     outcome: str = ""
     gain: float | None = None
     gain_low: float | None = None

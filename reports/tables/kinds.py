@@ -34,6 +34,7 @@ from studies.scales import PAPER
 from studies.types import Column, CountColumn, FactColumn, LiftingColumn, MeasuredColumn, Row, Study, Table, VideoColumn
 from studies.variants import resolve_variants
 
+NOT_RECORDED = "not recorded yet"
 NOT_SELECTED = "not selected in config"
 MEMORY, PREDICTED = "training_memory", "predicted"
 
@@ -158,10 +159,10 @@ def _by_length(place: Place, values: Mapping[str, float]) -> dict[str, float]:
 
 
 def accuracy_cell(place: Place, numbers: Numbers) -> Cell:
-    """An error or percentage: mean over seeds, at the chosen scale, data and epoch selection."""
+    """An error or percentage: mean over seeds, at the chosen scale, data and epoch selection, or of records of it."""
     row, column, printed, choice = place.row, place.column, place.printed, numbers.choice
     data, convention = choice.column_data(column), numbers.convention(column)
-    about = {"convention": convention, "scale": choice.scale, "dataset": data}
+    about = {"convention": convention, "scale": choice.scale, "dataset": data, **trained_here(place, numbers.here)}
     if reason := _never_measured(row, data, choice.scale):
         return place.numeric(judge_missing(printed, reason), **about)
     failures = of_runs(choice.failed, data, row.variant, row.recipe)
@@ -182,9 +183,25 @@ def accuracy_cell(place: Place, numbers: Numbers) -> Cell:
         high=shown.high,
         device=seeds["device"].iloc[0],
         runs=" ".join(seeds["run"]),
-        seeds_failed=len(failures),
+        record=(record := numbers.record_of(seeds["run"])).state,
+        record_why=record.why,
+        **({} if numbers.choice.kept else {"seeds_failed": len(failures)}),
         **about,
     )
+
+
+def trained_here(place: Place, here: Numbers | None) -> dict[str, object]:
+    """Fields of a cell that say what was trained here of what records show; none where no records do."""
+    if here is None or not (place.row.variant and place.row.recipe):
+        return {}
+    data = here.choice.column_data(place.column)
+    failures = of_runs(here.choice.failed, data, place.row.variant, place.row.recipe)
+    failed = {"seeds_failed": len(failures)} if failures else {}
+    seeds = here.accuracies(place.row, place.column)
+    if seeds.empty:
+        return failed
+    mean, runs = float((seeds["value"] / place.factor).mean()), " ".join(seeds["run"])
+    return failed | {"here": mean, "here_n": len(seeds), "here_data": data, "here_runs": runs}
 
 
 def _never_measured(row: Row, data: str, scale: str) -> str:
@@ -231,6 +248,8 @@ def _why_no_accuracy(place: Place, numbers: Numbers) -> Verdict:
     own, on_data = numbers.experiment(place.row, column), numbers.data(data)
     if on_data.empty and (data in BENCHMARKS or Dataset.parse(data).motion in BENCHMARKS):
         return judge_missing(printed, NO_DATA)
+    if numbers.choice.kept and own.empty:
+        return judge_missing(printed, NOT_RECORDED)
     if isinstance(column, VideoColumn) and column.boxes == "unstated":
         return _either_boxes(place, own, numbers)
     splits = set(on_data["convention"].str.split("/").str[1])

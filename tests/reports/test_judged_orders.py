@@ -18,16 +18,19 @@ from reports.orders.order import JudgedOrder, count_outcomes, read_orders, write
 from reports.orders.view import limits, make_views, summary
 from reports.orders.writers import latex, markdown
 from reports.pairs import NO_RESAMPLES, ONE_SEED, OTHER_CLIPS
+from reports.records import STALE, State
 from reports.tables.numbers import Numbers
 from studies.load import load_study
 from studies.scales import scale_named
 from studies.types import LiftingColumn, Order, Row, Study, Table
+from studies.variants import variant
 
 CHOICE = Choice(scale="quick", dataset="synthetic", seeds=(0, 1, 2))
 CONVENTION = "human36m/test/best_val"
 P1 = LiftingColumn(id="p1", label="P1", metric="mpjpe", unit="mm", protocol="human36m", input="detected")
 AUC = replace(P1, id="auc", label="AUC", metric="auc3d", unit="%")
-NETWORKS = {"s": "posemamba-s", "b": "posemamba-b", "l": "posemamba-l", "12": "posemamba-12x64", "x": "posemamba-x"}
+NETWORKS = {"s": "posemamba-s", "b": "posemamba-b", "l": "posemamba-l", "x": "posemamba-x"}
+NETWORKS |= {"12": "posemamba-12x64", "16": "posemamba-16x64"}  # one network once shrunken
 CELLS = [{"p1": f"{40 - i}.0", "auc": f"{50 + i}"} for i in range(len(NETWORKS))]
 ROWS = tuple(
     Row(id=name, label=name.upper(), variant=variant, recipe="posemamba", cells=cells)
@@ -48,7 +51,12 @@ def ordered(*orders: str) -> Table:
 
 
 def write_runs(
-    root: Path, shifts: dict[str, float], metric: str = "mpjpe", together: bool = True, clusters: int = CLUSTERS
+    root: Path,
+    shifts: dict[str, float],
+    metric: str = "mpjpe",
+    together: bool = True,
+    clusters: int = CLUSTERS,
+    convention: str = CONVENTION,
 ) -> pd.DataFrame:
     """Measurements of three seeds of networks whose errors differ by `shifts`, and their resamples.
 
@@ -62,8 +70,8 @@ def write_runs(
         for seed in range(3):
             errors = level + shift + random.normal(0, 0.3) + random.normal(0, 1, clusters)
             mine = {
-                f"clusters/{CONVENTION}": np.array(clusters),
-                f"{seed}/{CONVENTION}/{metric}": np.float32(counts @ errors / clusters),
+                f"clusters/{convention}": np.array(clusters),
+                f"{seed}/{convention}/{metric}": np.float32(counts @ errors / clusters),
             }
             run = folder / f"seed{seed}"
             run.mkdir(parents=True, exist_ok=True)
@@ -72,7 +80,7 @@ def write_runs(
                 np.savez(run / "resamples.npz", **mine)
             known = {"scale": "quick", "dataset": "synthetic-sh-like", "variant": NETWORKS[name], "seed": seed}
             known |= {"recipe": "posemamba", "metric": metric, "value": errors.mean(), "unit": "mm"}
-            rows.append(known | {"convention": CONVENTION, "device": "CPU", "run": run.as_posix()})
+            rows.append(known | {"convention": convention, "device": "CPU", "run": run.as_posix()})
         if together:
             np.savez(folder / "resamples.npz", **arrays)
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -138,16 +146,33 @@ def test_a_difference_below_the_noise_floor_is_noise_and_invisible(tmp_path: Pat
 
 
 def test_rows_that_the_scale_makes_one_network_are_not_separable(tmp_path: Path) -> None:
-    scale = scale_named("quick")
-    assert scale.depth < 1 / 6  # so that 6 and 10 pairs of blocks both become one
-    never = judged(ordered("12>s"), write_runs(tmp_path / "never", {"s": 0.0}))["12>s"]
+    never = judged(ordered("16>12"), write_runs(tmp_path / "never", {"12": 0.0}))["16>12"]
     assert (never.outcome, never.seeds) == ("not separable", "")
-    assert "at scale quick 12 and S are one network" in never.why
-    runs = write_runs(tmp_path / "same", {"s": 0.0, "12": 0.0})
+    assert "at scale quick 16 and 12 are one network" in never.why
+    runs = write_runs(tmp_path / "same", {"12": 0.0, "16": 0.0})
     same = runs.assign(value=runs.groupby("seed")["value"].transform("first"))
-    assert judged(ordered("12>s"), same)["12>s"].outcome == "not separable"
+    assert judged(ordered("16>12"), same)["16>12"].outcome == "not separable"
     # Runs that differ were made by another rule than the scale's, and are judged.
-    assert judged(ordered("12>s"), write_runs(tmp_path / "other", {"s": 0.0, "12": -8.0}))["12>s"].outcome == "holds"
+    other = write_runs(tmp_path / "other", {"12": 0.0, "16": -8.0})
+    assert judged(ordered("16>12"), other)["16>12"].outcome == "holds"
+
+
+def test_records_judge_where_tables_show_records(tmp_path: Path) -> None:
+    """By the seeds' own resamples, at their scale, motion and epoch; with what became of them, and how to see it again."""
+    last = CONVENTION.replace("best_val", "last")
+    runs = write_runs(tmp_path, {"s": 0.0, "b": -8.0}, together=False, convention=last)
+    records = runs.assign(scale="small", dataset="cmu-sh-like")
+    choice = replace(CHOICE, records={"scale": "small", "motion": "cmu"})
+    table, stale = ordered("b>s", "x>b"), State(STALE, "another loss")
+    order, absent = judge_table("demo", table, Numbers(records, choice, {records["run"].iloc[1]: stale}), {})
+    assert (order.outcome, order.scale, order.dataset, order.record) == ("holds", "small", "cmu-sh-like", "stale")
+    assert absent.why == "no records of X and B with the same seeds on cmu-sh-like"
+    study = Study(name="demo", title="Demo", venue="", link="", tables=(table,))
+    shown, _ = make_views([study], [order, absent], choice)["Demo"][0].orders
+    assert shown.evidence == "3 seeds, 12 takes, stale: the code computes something else now"
+    assert shown.train == "make train scale=small dataset=cmu variants=posemamba-b,posemamba-s seeds=0,1,2"
+    assert shown.again == "make verify scale=quick dataset=cmu"
+    assert "on cmu motion at scale small" in summary([order, absent])
 
 
 def test_what_is_not_recorded_says_why(tmp_path: Path) -> None:
@@ -168,7 +193,7 @@ def test_what_is_not_recorded_says_why(tmp_path: Path) -> None:
 
 
 def test_orders_are_written_and_read_again(tmp_path: Path) -> None:
-    orders = tuple(judged(ordered("b>s", "l>b", "12>s"), write_runs(tmp_path, SHIFTS)).values())
+    orders = tuple(judged(ordered("b>s", "l>b", "16>12"), write_runs(tmp_path, SHIFTS)).values())
     path = write_orders(orders, tmp_path / "orders.csv")
     assert str(read_orders(path)) == str(orders)  # as text: NaN is no NaN
     rows = list(csv.DictReader(path.open(encoding="utf-8")))
@@ -196,8 +221,9 @@ def test_every_order_of_the_studies_is_judged(tmp_path: Path) -> None:
 
 
 def test_the_summary_says_on_what_and_at_which_size(tmp_path: Path) -> None:
-    orders = list(judged(ordered("b>s", "l>b", "12>s"), write_runs(tmp_path, SHIFTS)).values())
-    size = "PoseMamba-S with depth 1 of 10, width 16 of 64, frames 27 of 243"
+    orders = list(judged(ordered("b>s", "l>b", "16>12"), write_runs(tmp_path, SHIFTS)).values())
+    made = scale_named("quick").hyper(variant("posemamba-s"))
+    size = f"PoseMamba-S with depth {made['depth']} of 10, width {made['width']} of 64, frames {made['frames']} of 243"
     assert summary(orders) == (
         f"Of 3 claims of order, on synthetic motion at scale quick ({size}): 1 holds, 1 within noise, 1 not separable."
     )
@@ -210,7 +236,9 @@ def test_the_summary_says_on_what_and_at_which_size(tmp_path: Path) -> None:
 
 
 def test_lists_show_each_order_with_its_numbers_and_escape_what_the_data_say(tmp_path: Path) -> None:
-    table = replace(ordered("b>s", "l>b", "12>s"), footnotes={"n": "Ours: 5 % & more", "theirs": "a note of the paper"})
+    table = replace(
+        ordered("b>s", "l>b", "16>12"), footnotes={"n": "Ours: 5 % & more", "theirs": "a note of the paper"}
+    )
     first = replace(table.orders[0], quote="B_1 | is <best>", place="Section")
     rows = tuple(replace(row, notes=("n", "theirs")) if row.id == "s" else row for row in table.rows)
     table = replace(table, orders=(first, *table.orders[1:]), rows=rows)
@@ -225,15 +253,15 @@ def test_lists_show_each_order_with_its_numbers_and_escape_what_the_data_say(tmp
     assert r"Section: “B\_1 \| is \<best\>”" in text
     assert "- Ours: 5 % & more" in text
     assert "a note of the paper" not in text
-    assert "12 better than S: at scale quick 12 and S are one network" in text
-    assert r"12 better than S & P1 & = not separable & -- & -- & +3.0 mm & --" in document.replace("–", "--")
+    assert "16 better than 12: at scale quick 16 and 12 are one network" in text
+    assert r"16 better than 12 & P1 & = not separable & -- & -- & +1.0 mm & --" in document.replace("–", "--")
     assert document.count(r"\begin{tabular}") == document.count(r"\end{tabular}") == 1
     assert shown.train == "make train scale=quick dataset=synthetic variants=posemamba-b,posemamba-s seeds=0,1,2"
     assert [seed for _, runs in shown.runs for seed, _ in runs] == ["0", "1", "2"] * 2
 
 
 def test_lines_hold_everything_that_is_known(tmp_path: Path) -> None:
-    table = ordered("b>s", "l>b", "x>s", "12>s")
+    table = ordered("b>s", "l>b", "x>s", "16>12")
     study = Study(name="demo", title="Demo", venue="", link="", tables=(table,))
     orders = list(judged(table, write_runs(tmp_path, SHIFTS)).values())
     holds, noise, turned, nothing = (view.line for view in make_views([study], orders, CHOICE)["Demo"][0].orders)

@@ -106,7 +106,7 @@ def test_the_page_of_claims_leads_from_each_order_to_its_runs_and_commands(repor
         assert f"</span> {order.outcome}</td>" in row
         runs = [*order.better_runs.split(), *order.worse_runs.split()]
         assert re.findall(r'href="runs/\S+#seed\d" title="(\S+)"', row) == runs
-        assert f"seeds={','.join(order.seeds.split() or ['0', '1', '2'])}</code>" in row
+        assert ("seeds=0,1,2</code>" in row) == bool(order.seeds)
     assert "<q>larger &amp; &lt;b&gt;better&lt;/b&gt;</q>" in page
     assert "make train scale=quick dataset=synthetic variants=posemamba-b,posemamba-s seeds=0,1,2" in page
     for name in ("index.html", "audit.html"):

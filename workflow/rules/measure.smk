@@ -147,6 +147,7 @@ rule heatmaps:
 rule measurements:
     input:
         scores=scored(PLACES.scores),
+        records=[record.scores for record in KEPT],
         efficiency=EFFICIENCY,
         sources=closure("workflow.measuring.measurements"),
     output:
@@ -194,6 +195,7 @@ rule comparisons:
     input:
         measurements=PLACES.measurements,
         resamples=scored(PLACES.resamples),
+        records=[record.resamples for record in KEPT],
         noise=made([NOISE]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         sources=closure("reports.comparisons"),

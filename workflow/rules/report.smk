@@ -1,6 +1,7 @@
 # Every cell of every table is judged once.
 rule judge:
     input:
+        **STATES,
         measurements=PLACES.measurements,
         comparisons=made([PLACES.comparisons]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
@@ -23,8 +24,10 @@ rule judge:
 # Every claim that one row of a table is better than another is judged once as well.
 rule orders:
     input:
+        **STATES,
         measurements=PLACES.measurements,
         resamples=scored(PLACES.resamples),
+        records=[record.resamples for record in KEPT],
         noise=made([NOISE]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         names=NAMES,

@@ -1,0 +1,9 @@
+from pathlib import Path
+
+from studies.records import Record
+from workflow.measuring.records import evaluate_records
+from workflow.scripting import logged
+
+with logged(snakemake.log[0]):
+    kept = [Record.in_folder(folder) for folder in snakemake.params.records]
+    evaluate_records(kept, Path(snakemake.input.data), Path(snakemake.output[0]))
