@@ -199,7 +199,7 @@ def _gait(
         angles[:, arm, FLEX] = elbow + 0.3 * stride * np.sin(swing)
     angles[:, PELVIS, FLEX] = lean * rng.uniform(0.5, 1.5)
     angles[:, SPINE, TWIST] = 0.2 * stride * np.sin(2 * np.pi * rate * time + start)
-    return angles, _turning(time, rng, 20, 160)
+    return angles, _turning(time, rng, 0, 130)
 
 
 def _walk(time: np.ndarray, rng: np.random.Generator) -> tuple[Angles, Yaw]:
