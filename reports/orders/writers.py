@@ -72,14 +72,8 @@ def _texts(order: OrderView) -> list[str]:
     outcome = f"{order.symbol} {order.outcome}"
     differences = (order.effect, order.interval, order.printed, order.visible)
     with_unit = [text if text == "–" else f"{text} {order.unit}" for text in differences]
-    return [
-        order.claim,
-        order.metric,
-        outcome,
-        *with_unit,
-        ", ".join(filter(None, (order.data, order.evidence))),
-        order.source,
-    ]
+    judged_on = ", ".join(filter(None, (order.data, order.evidence)))
+    return [order.claim, order.metric, outcome, *with_unit, judged_on, order.source]
 
 
 def _notes(table: TableOrders) -> list[str]:

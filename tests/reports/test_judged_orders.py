@@ -158,7 +158,7 @@ def test_rows_that_the_scale_makes_one_network_are_not_separable(tmp_path: Path)
 
 
 def test_records_judge_where_tables_show_records(tmp_path: Path) -> None:
-    """By the seeds' own resamples, at their scale, motion and epoch; with what became of them, and how to see it again."""
+    """By their own resamples, at their scale, motion and epoch; with what became of them, and how to see it again."""
     last = CONVENTION.replace("best_val", "last")
     runs = write_runs(tmp_path, {"s": 0.0, "b": -8.0}, together=False, convention=last)
     records = runs.assign(scale="small", dataset="cmu-sh-like")
@@ -236,9 +236,8 @@ def test_the_summary_says_on_what_and_at_which_size(tmp_path: Path) -> None:
 
 
 def test_lists_show_each_order_with_its_numbers_and_escape_what_the_data_say(tmp_path: Path) -> None:
-    table = replace(
-        ordered("b>s", "l>b", "16>12"), footnotes={"n": "Ours: 5 % & more", "theirs": "a note of the paper"}
-    )
+    notes = {"n": "Ours: 5 % & more", "theirs": "a note of the paper"}
+    table = replace(ordered("b>s", "l>b", "16>12"), footnotes=notes)
     first = replace(table.orders[0], quote="B_1 | is <best>", place="Section")
     rows = tuple(replace(row, notes=("n", "theirs")) if row.id == "s" else row for row in table.rows)
     table = replace(table, orders=(first, *table.orders[1:]), rows=rows)
