@@ -31,9 +31,9 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := all
-.PHONY: data bill doctor record verify all tables figures audit site efficiency scaling train regression baseline explain open plan resume env setup test search lint format benchmark clean help
+.PHONY: data bill doctor record verify all tables orders figures audit site efficiency scaling train regression baseline explain open plan resume env setup test search lint format benchmark clean help
 
-all tables figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
+all tables orders figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
 	@$(SNAKEMAKE) $@ $(CONFIG)
 
 open: site  ## the site in a browser

@@ -1,6 +1,6 @@
 """ssmpose: from data to page. config.yaml says what to run.
 
-Targets: all, tables, figures, audit, site, regression, efficiency, scaling, train.
+Targets: all, tables, orders, figures, audit, site, regression, efficiency, scaling, train.
 """
 
 from workflow import hooks

@@ -32,6 +32,7 @@ FILES = {
     "measurements.csv": "Every measured number: a row a number, with its convention, device, run and source revision",
     "cells.csv": "Every cell of every table: printed, measured, verdict and reason",
     "comparisons.csv": "Differences within tables of ablations, with intervals and corrected p-values",
+    "orders.csv": "Every claim that one row of a table is better than another: whether it holds, and how sure that is",
     "audit/claims.csv": "Every number and claim of the papers, with its verdict",
     "audit/findings.csv": "What was found about the claims, with the command that makes the evidence again",
     "audit/audit.json": "Claims and findings with their evidence",

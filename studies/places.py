@@ -17,7 +17,7 @@ FETCHED = f"{RAW}/{{source}}.fetched.json"
 RUNS, STATE, FEATURES, LOGS = (f"results/{name}" for name in ("runs", ".state", "features", "logs"))
 FORECAST = "results/forecast"
 RECORDS = "records"  # committed: what was trained before
-EVALUATED = "results/records/{dataset}.csv"  # what those of one data set give on this machine
+EVALUATED = "results/records/evaluated/{dataset}.csv"  # what those of one data set give on this machine
 RECOMPUTED = "results/records/fingerprints.csv"  # whether today's code computes what they were trained by
 NOISE = "results/noise.csv"
 MOTIONS = "results/motions"  # .csv and .md
@@ -62,6 +62,11 @@ class Places:
     @property
     def comparisons(self) -> str:
         return f"{self.report}/comparisons.csv"
+
+    @property
+    def orders(self) -> list[str]:
+        """`orders.csv`, and the same as lists to read and to print."""
+        return [f"{self.report}/orders.csv", *(f"{self.report}/tables/orders.{kind}" for kind in ("md", "tex"))]
 
     @property
     def cells(self) -> str:

@@ -13,6 +13,8 @@ from base.errors import InputError
 from base.files import read_json, write_text
 from reports.audit.write import SAYS
 from reports.measurements import EFFICIENCY_SCALE, Choice, label_of, pick, read_measurements
+from reports.orders.order import read_orders
+from reports.orders.view import HOW, legend, limits, make_views, summary
 from reports.site.charts import Chart, learning_curves, run_curves
 from reports.site.guide import DOCS, GUIDE, guide, pictures
 from reports.site.pages import TEMPLATES, render, script_json
@@ -78,6 +80,7 @@ class Site:
         self.measurements = read_measurements(report / "measurements.csv")
         self.cells = read_cells(report / "cells.csv")
         self.audit = _audit(report / "audit" / "audit.json")
+        self.orders = read_orders(report / "orders.csv") if (report / "orders.csv").is_file() else ()
         self.experiments = experiments(self.measurements, choice.scale)
         self.studies = [self._study(load_study(name)) for name in studies]
         self.views = {name: view for name, build in VIEWERS.items() if (view := build(report, choice))}
@@ -95,6 +98,8 @@ class Site:
         """Pages of the navigation, those without data left out."""
         found = [Page("index.html", "Overview", "what was run, and what holds")]
         found += [Page(f"{s.name}.html", s.name, s.study.title) for s in self.studies]
+        orders = "which row of a table the papers have better than which, and whether it holds"
+        found += [Page("claims.html", "claims", orders)] if self.orders else []
         found += [Page("audit.html", "audit", "every claim, and what was found about them")]
         found += [Page("counts.html", "counts", "parameters, operations, time and memory at full paper size")]
         found += [Page("curves.html", "curves", "learning curves of every experiment")] if self.experiments else []
@@ -107,7 +112,7 @@ class Site:
 def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Path, choice: Choice) -> Path:
     """Write the site into the folder `out`, whole or not at all; returns its `index.html`.
 
-    report: folder with measurements.csv, cells.csv, audit/, tables/ and figures/, and comparisons.csv if it was made.
+    report: folder with measurements.csv, cells.csv, audit/, tables/ and figures/, and comparisons.csv and orders.csv if they were made.
     Raises InputError where one of them is absent or cannot be read.
     """
     out = Path(out)
@@ -133,6 +138,8 @@ def _write_pages(site: Site) -> None:
     for study in site.studies:
         values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS, "flagged": flagged}
         _write(site, f"{study.name}.html", "study.html", **values)
+    if site.orders:
+        _write(site, "claims.html", "claims.html", links=links, **_claims(site))
     audited = audit_body(site.audit, [study.name for study in site.studies])
     _write(site, "audit.html", "audit.html", body=audited)
     scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
@@ -157,6 +164,12 @@ def _write_pages(site: Site) -> None:
         _write(site, f"{name}.html", "viewer.html", viewer=name, view=view)
 
 
+def _claims(site: Site) -> dict[str, object]:
+    """What the page of claims of order shows."""
+    views = make_views([page.study for page in site.studies], site.orders, site.choice)
+    return {"views": views, "legend": list(legend(site.orders)), "how": HOW, "limits": limits(site.orders)}
+
+
 def audit_body(audit: dict, pages: Sequence[str]) -> Markup:
     """The findings as HTML; pages: studies whose pages lie beside it. Text from data is escaped."""
     words = {"kinds": KINDS, "effects": EFFECTS, "symbols": SYMBOLS, "says": SAYS}
@@ -170,6 +183,7 @@ def _write(site: Site, file: str, template: str, root: str = "", **values: objec
         "page": file,
         "root": root,
         "scale_meaning": scale_named(site.choice.scale).meaning,
+        "orders_summary": summary(site.orders) if site.orders else "",
     }
     write_text(site.out / file, render(template, **known, **values))
 
@@ -186,8 +200,10 @@ def _copy_assets(site: Site) -> None:
         files = [f"{study.name}-{view.table}.{kind}" for view in study.views for kind in TABLE_KINDS]
         _copy(site.report / "tables", site.out / "tables", files)
     _copy(DOCS, site.out / "docs", [path.name for path in pictures()])
-    data = ["measurements.csv", "cells.csv", "comparisons.csv"]
+    data = ["measurements.csv", "cells.csv", "comparisons.csv", "orders.csv"]
     _copy(site.report, site.out, [name for name in data if (site.report / name).is_file()])
+    if site.orders:
+        _copy(site.report / "tables", site.out / "tables", ["orders.md", "orders.tex"])
     _copy(site.report / "audit", site.out / "audit", ["audit.json", "claims.csv", "findings.csv"])
     efficiency = site.report / "../../efficiency"
     drawn = [f"{stem}.{kind}" for stem in SCALING for kind in ("svg", "csv") if (efficiency / f"{stem}.svg").is_file()]

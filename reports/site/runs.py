@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from base.files import read_csv, read_json
+from reports.commands import make
 from reports.measurements import label_of
 from studies.data import VIDEO, Dataset
-from studies.scales import PAPER
 
 RETRAIN = "train its run again (`make resume`)"
 
@@ -33,9 +33,8 @@ class Run:
         spec = self.record.get("spec")
         if not spec:
             return f"make train  variants= seeds={self.seed}"
-        where = "benchmarks" if spec["scale"] == PAPER else "dataset"
         motion = Dataset.parse(spec["dataset"]).motion
-        return f"make train scale={spec['scale']} {where}={motion} variants={spec['variant']} seeds={self.seed}"
+        return make("train", spec["scale"], motion, variants=spec["variant"], seeds=self.seed)
 
 
 @dataclass(frozen=True)

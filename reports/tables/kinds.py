@@ -1,6 +1,6 @@
 """How a cell of each kind of column is judged: one function a kind, in JUDGES."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,7 +8,6 @@ import pandas as pd
 
 from reports.failures import of_counts, of_runs, of_seeds
 from reports.measurements import EFFICIENCY_SCALE, NO_SUCH_DATA, pick, summarise
-from reports.records import STATES, State
 from reports.tables.cell import NOT_COMPARABLE, NOT_RUN, TRUE, Cell
 from reports.tables.numbers import Numbers
 from reports.tables.verdicts import (
@@ -184,7 +183,8 @@ def accuracy_cell(place: Place, numbers: Numbers) -> Cell:
         high=shown.high,
         device=seeds["device"].iloc[0],
         runs=" ".join(seeds["run"]),
-        **_of_records(seeds["run"], numbers),
+        record=(record := numbers.record_of(seeds["run"])).state,
+        record_why=record.why,
         **({} if numbers.choice.kept else {"seeds_failed": len(failures)}),
         **about,
     )
@@ -202,15 +202,6 @@ def trained_here(place: Place, here: Numbers | None) -> dict[str, object]:
         return failed
     mean, runs = float((seeds["value"] / place.factor).mean()), " ".join(seeds["run"])
     return failed | {"here": mean, "here_n": len(seeds), "here_data": data, "here_runs": runs}
-
-
-def _of_records(folders: Iterable[str], numbers: Numbers) -> dict[str, str]:
-    """Fields of a cell that say what became of the records behind it."""
-    if not numbers.choice.kept:
-        return {}
-    states = [numbers.states.get(folder, State()) for folder in folders]
-    last = max(states, key=lambda state: STATES.index(state.state))
-    return {"record": last.state, "record_why": last.why}
 
 
 def _never_measured(row: Row, data: str, scale: str) -> str:

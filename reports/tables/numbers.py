@@ -1,13 +1,13 @@
 """Measurements as tables ask for them: the counts of a variant, the runs behind a cell."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 import pandas as pd
 
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick
-from reports.records import State
+from reports.records import STATES, State
 from studies.scales import PAPER
 from studies.types import AccuracyColumn, Row, VideoColumn
 
@@ -49,6 +49,12 @@ class Numbers:
         """The measurements behind a cell, a row a seed, by seed; empty where nothing was measured."""
         runs = self.experiment(row, column)
         return pick(runs, metric=column.metric, convention=self.convention(column)).sort_values("seed")
+
+    def record_of(self, folders: Iterable[str]) -> State:
+        """What became of the records in some folders, of several the last of STATES; of runs nothing."""
+        if not self.choice.kept:
+            return State("")
+        return max((self.states.get(folder, State()) for folder in folders), key=lambda s: STATES.index(s.state))
 
     def convention(self, column: AccuracyColumn) -> str:
         """Protocol, split and selection of epochs under which an accuracy column is measured.

@@ -47,6 +47,7 @@ LATEX_CHARACTERS = {
     "≥": r"$\geq$",
     "✓": r"$\surd$",
     "✗": r"$\times$",
+    "○": r"$\circ$",
     "’": "'",
     "·": r"$\cdot$",
     "…": r"\dots{}",
@@ -75,7 +76,8 @@ def _write_document(stems: Sequence[str], folder: Path) -> Path:
     packages = r"\usepackage[landscape,margin=12mm]{geometry}\usepackage{booktabs,graphicx}"
     # A page a table: LaTeX holds eighteen floats at most.
     tables = [rf"\input{{{stem}}}\clearpage" for stem in stems]
-    lines = [r"\documentclass{article}", packages, r"\begin{document}", *tables, r"\end{document}", ""]
+    orders = r"\IfFileExists{orders.tex}{\input{orders}\clearpage}{}"  # made beside the tables, not with them
+    lines = [r"\documentclass{article}", packages, r"\begin{document}", *tables, orders, r"\end{document}", ""]
     return write_text(folder / "all.tex", "\n".join(lines))
 
 
@@ -89,14 +91,14 @@ def write_view(view: View, cells: Sequence[Cell], stem: Path) -> list[Path]:
 
 def markdown(view: View) -> str:
     """The table in GitHub's Markdown: printed | measured in each cell, the verdict's symbol before the measured one."""
-    heads = [f"{_md(h.label)}<br><sub>{_md(h.detail)}</sub>" if h.detail else _md(h.label) for h in view.headings]
-    lines = [f"# {_md(view.heading)}", "", _md(view.caption), ""]
-    lines += [f"> {_md(view.notice)}", ""] if view.notice else []
+    heads = [f"{md(h.label)}<br><sub>{md(h.detail)}</sub>" if h.detail else md(h.label) for h in view.headings]
+    lines = [f"# {md(view.heading)}", "", md(view.caption), ""]
+    lines += [f"> {md(view.notice)}", ""] if view.notice else []
     lines += ["Each cell: printed, measured. A verdict's sign stands before the measured number.", ""]
-    lines += [_md_row(["", *heads]), _md_row(["---"] + ["---:"] * len(heads))]
+    lines += [md_row(["", *heads]), md_row(["---"] + ["---:"] * len(heads))]
     for section, rows in view.sections:
-        lines += [_md_row([f"**{_md(section)}**"] + [""] * len(heads))] if section else []
-        lines += [_md_row([_md_label(row), *map(_md_cell, row.cells)]) for row in rows]
+        lines += [md_row([f"**{md(section)}**"] + [""] * len(heads))] if section else []
+        lines += [md_row([_md_label(row), *map(_md_cell, row.cells)]) for row in rows]
     lines += ["", *_md_notes(view), ""]
     return "\n".join(lines)
 
@@ -149,42 +151,42 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _md(text: str) -> str:
+def md(text: str) -> str:
     return MARKDOWN_SPECIAL.sub(r"\\\1", _one_line(text))
 
 
-def _md_row(texts: list[str]) -> str:
+def md_row(texts: list[str]) -> str:
     return f"| {' | '.join(texts)} |"
 
 
 def _md_label(row: RowView) -> str:
-    cite = f" <sub>{_md(row.cite)}</sub>" if row.cite else ""
+    cite = f" <sub>{md(row.cite)}</sub>" if row.cite else ""
     marks = f"<sup>{','.join(row.marks)}</sup>" if row.marks else ""
-    return _md(row.label) + marks + cite
+    return md(row.label) + marks + cite
 
 
 def _md_cell(cell: CellView) -> str:
     if not cell.measured:
-        return _md(cell.printed)
-    measured = " ".join(_md(text) for text in (cell.symbol, cell.measured, cell.spread) if text)
+        return md(cell.printed)
+    measured = " ".join(md(text) for text in (cell.symbol, cell.measured, cell.spread) if text)
     extra = [f"Δ {cell.difference}"] if cell.difference else []
     extra += [f"true {cell.true}"] if cell.true else []
     extra += [f"{cell.outcome_symbol} {cell.gain}"] if cell.outcome else []
-    both = f"{_md(cell.printed)}, {measured}" if cell.printed else measured
+    both = f"{md(cell.printed)}, {measured}" if cell.printed else measured
     return both + (f"<br><sub>{'; '.join(extra)}</sub>" if extra else "")
 
 
 def _md_notes(view: View) -> Iterator[str]:
     if view.compared:
-        yield f"- {_md(view.compared)}"
+        yield f"- {md(view.compared)}"
     for mark, text in view.footnotes:
-        yield f"- <sup>{mark}</sup> {_md(text)}"
+        yield f"- <sup>{mark}</sup> {md(text)}"
     for symbol, word, meaning in view.legend:
-        yield f"- {symbol} **{word}**: {_md(meaning)}"
+        yield f"- {symbol} **{word}**: {md(meaning)}"
     for verdict, why, who in view.reasons:
-        yield f"- {_md(verdict)}, {_md(who)}: {_md(why)}"
+        yield f"- {md(verdict)}, {md(who)}: {md(why)}"
     for name, meaning in view.conventions:
-        yield f"- convention **{_md(name)}**: {_md(meaning)}"
+        yield f"- convention **{md(name)}**: {md(meaning)}"
 
 
 def _tex_head(view: View) -> Iterator[str]:

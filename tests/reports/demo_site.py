@@ -12,6 +12,8 @@ from models.ssm.orders import drawn_orders
 from reports.audit.write import write_audit
 from reports.comparisons import write_comparisons
 from reports.measurements import Choice
+from reports.orders.judge import judge as judge_orders
+from reports.orders.writers import write_lists
 from reports.tables.judge import judge
 from reports.tables.writers import write_tables
 from studies.load import load_study, study_names
@@ -34,6 +36,8 @@ def write_report(root: Path) -> Path:
     choice = Choice(**OPTIONS)
     comparisons = write_comparisons([DEMO], measurements, root / "noise.csv", report / "comparisons.csv", choice)
     judge([*study_names(), DEMO], measurements, comparisons, report / "cells.csv", choice)
+    judge_orders([DEMO], measurements, root / "noise.csv", report / "orders.csv", choice)
+    write_lists([DEMO], report / "orders.csv", report / "tables", choice)
     write_audit([*study_names(), DEMO], report, root / "evidence.json", choice)
     write_tables([DEMO], report / "cells.csv", report / "tables", choice)
     write_seen(root, report / "heatmaps.npz")

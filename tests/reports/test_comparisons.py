@@ -11,7 +11,6 @@ from demo_results import judged
 from base.errors import InputError
 from metrics.statistics import resample
 from reports.comparisons import (
-    NO_RESAMPLES,
     Comparison,
     Floors,
     compare_table,
@@ -20,6 +19,7 @@ from reports.comparisons import (
     write_comparisons,
 )
 from reports.measurements import COLUMNS, Choice
+from reports.pairs import NO_RESAMPLES
 from reports.tables.layout import make_view
 from reports.tables.numbers import Numbers
 from studies.types import LiftingColumn, Row, Study, Table

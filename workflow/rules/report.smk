@@ -21,6 +21,32 @@ rule judge:
         "../scripts/judge.py"
 
 
+# Every claim that one row of a table is better than another is judged once as well.
+rule orders:
+    input:
+        **STATES,
+        measurements=PLACES.measurements,
+        resamples=scored(PLACES.resamples),
+        records=[record.resamples for record in KEPT],
+        noise=made([NOISE]),
+        studies=collect("studies/{study}.yaml", study=STUDIES),
+        names=NAMES,
+        sources=closure("reports.orders.judge", "reports.orders.writers"),
+    output:
+        report(PLACES.orders[0], caption="../report/orders.rst", category="Claims"),
+        PLACES.orders[1:],
+    log:
+        PLACES.log("orders"),
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        studies=STUDIES,
+        options=REPORT_OPTIONS,
+    script:
+        "../scripts/orders.py"
+
+
 # One process for all tables: its imports take longer than writing a table.
 rule tables:
     input:
@@ -75,7 +101,8 @@ rule site:
         audit=made(PLACES.audit),
         tables=paths(TABLES),
         figures=paths(FIGURES),
-        orders=made([SCAN_ORDERS]),
+        orders=made(PLACES.orders),
+        scans=made([SCAN_ORDERS]),
         heatmaps=HEATMAPS,
         names=NAMES,
         docs=["README.md", *inputs.documents()],
@@ -103,6 +130,7 @@ rule crate:
         audit=made(PLACES.audit),
         tables=paths(TABLES),
         figures=paths(FIGURES),
+        orders=made(PLACES.orders),
         site=made([PLACES.site]),
         sources=closure("reports.crate"),
     output:
