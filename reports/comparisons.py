@@ -14,7 +14,7 @@ import pandas as pd
 from base.files import read_csv, write_csv
 from metrics.differences import LEVEL, holm
 from reports.measurements import Choice, read_measurements
-from reports.pairs import pair_runs
+from reports.pairs import luck_of, pair_runs
 from reports.tables.cell import PLACE
 from reports.tables.numbers import Numbers
 from studies.load import load_study
@@ -122,8 +122,10 @@ def _differences(study: str, table: Table, numbers: Numbers, floors: Floors) -> 
     reference = table.row(table.reference)
     for column in table.accuracies:
         base = numbers.accuracies(reference, column)
+        cells = {row.id: numbers.accuracies(row, column) for row in table.rows if row.recipe}
+        of_table = luck_of(cells.values())
         for row in (row for row in table.rows if row is not reference and row.recipe):
-            pair = pair_runs(numbers.accuracies(row, column), base)
+            pair = pair_runs(cells[row.id], base, of_table)
             if pair is None:
                 continue
             first, (mean, reference_mean), difference = pair.own.iloc[0], pair.means, pair.difference

@@ -14,7 +14,7 @@ from metrics.differences import LEVEL, holm
 from reports.comparisons import Floors, read_floors
 from reports.measurements import Choice, read_measurements
 from reports.orders.order import HOLDS, NOISE, NOT_RECORDED, REVERSED, SAME_NETWORK, JudgedOrder, write_orders
-from reports.pairs import Pair, pair_runs
+from reports.pairs import Pair, luck_of, pair_runs
 from reports.records import State
 from reports.tables.numbers import Numbers
 from studies.load import load_study
@@ -85,7 +85,8 @@ class _Claim:
     def pair(self) -> Pair | None:
         """The runs of both rows; None where there are none, or both rows are one network and differ in nothing."""
         column = self.table.column(self.order.judged)
-        pair = pair_runs(*(self.numbers.accuracies(row, column) for row in self.rows))
+        cells = {row.id: self.numbers.accuracies(row, column) for row in self.table.rows if row.recipe}
+        pair = pair_runs(*(cells[row.id] for row in self.rows), luck_of(cells.values()))
         alike = pair and (pair.own["value"].to_numpy() == pair.other["value"].to_numpy()).all()
         return None if alike and self.same_network else pair
 
