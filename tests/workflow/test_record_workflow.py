@@ -19,7 +19,7 @@ FOLDER = Path("records/small/synthetic-sh-like/mlp/baseline")
 def recorded(new_checkout: Callable[[], Checkout]) -> Checkout:
     """A copy with records of one network and no others."""
     checkout = new_checkout()
-    shutil.rmtree(checkout / "records", ignore_errors=True)
+    checkout.configure(lambda config: config.update(override={}))
     result = checkout.make("record", "seeds=0,1", *CHOICES)
     assert result.returncode == 0, result.stdout
     return checkout

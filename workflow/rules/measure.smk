@@ -161,7 +161,8 @@ rule measurements:
         "../scripts/measurements.py"
 
 
-# The net that is trained twice, for a few steps on embedded motion whatever is configured: it speaks for the device.
+# The net that is trained twice, on embedded motion whatever is configured: it speaks for the device. Some steps of scale
+# quick, since kernels that add in any order show it at once.
 NOISE_EXPERIMENT = Experiment.named("synthetic-sh-like", "posemamba-s", "posemamba")
 NOISE_PLAN = make_plan(
     replace(
