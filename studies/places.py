@@ -74,6 +74,11 @@ class Places:
         return f"{self.report}/cells.csv"
 
     @property
+    def record_states(self) -> str:
+        """What became of each record that is shown."""
+        return f"{self.report}/records.csv"
+
+    @property
     def heatmaps(self) -> str:
         return f"{self.report}/heatmaps.npz"
 
