@@ -18,6 +18,7 @@ RUNS, STATE, FEATURES, LOGS = (f"results/{name}" for name in ("runs", ".state", 
 FORECAST = "results/forecast"
 RECORDS = "records"  # committed: what was trained before
 EVALUATED = "results/records/evaluated/{dataset}.csv"  # what those of one data set give on this machine
+POSES = "results/records/evaluated/{dataset}.npz"  # what some of them predict, for pages to play
 RECOMPUTED = "results/records/fingerprints.csv"  # whether today's code computes what they were trained by
 NOISE = "results/noise.csv"
 MOTIONS = "results/motions"  # .csv and .md
@@ -71,6 +72,11 @@ class Places:
     @property
     def cells(self) -> str:
         return f"{self.report}/cells.csv"
+
+    @property
+    def record_states(self) -> str:
+        """What became of each record that is shown."""
+        return f"{self.report}/records.csv"
 
     @property
     def heatmaps(self) -> str:
