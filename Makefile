@@ -31,13 +31,19 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := all
-.PHONY: data bill doctor all tables figures audit site efficiency scaling train regression baseline counts explain open plan resume env setup test search lint format benchmark clean help
+.PHONY: data bill doctor record verify all tables orders figures audit site efficiency scaling train regression baseline counts explain open plan resume env setup test search lint format benchmark clean help
 
-all tables figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
+all tables orders figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
 	@$(SNAKEMAKE) $@ $(CONFIG)
 
 open: site  ## the site in a browser
 	@$(BIN)/python -m workflow open
+
+record: env  ## train what records/ lacks, and keep it there: make record scale=small dataset=cmu (stop it at any time)
+	@$(SNAKEMAKE) record $(CONFIG)
+
+verify: env  ## evaluate kept records again, and say whether they are what they were: make verify dataset=cmu
+	@$(SNAKEMAKE) verify $(CONFIG)
 
 # Without choices: the baseline is of config.yaml as committed.
 regression: env  ## did anything get worse? today's numbers against baselines/quick-cpu.csv

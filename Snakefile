@@ -1,6 +1,6 @@
 """ssmpose: from data to page. config.yaml says what to run.
 
-Targets: all, tables, figures, audit, site, regression, efficiency, scaling, train.
+Targets: all, tables, orders, figures, audit, site, regression, efficiency, scaling, train.
 """
 
 from workflow import hooks
@@ -14,6 +14,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/records.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/scaling.smk"
 include: "workflow/rules/report.smk"

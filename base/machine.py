@@ -1,9 +1,11 @@
 """The machine that a program runs on."""
 
 import platform
+from functools import cache
 from pathlib import Path
 
 
+@cache
 def cpu_name() -> str:
     """Processor as Linux names it."""
     path = Path("/proc/cpuinfo")

@@ -1,28 +1,27 @@
 """Which differences within a table are real: each row against the table's reference row, on the same test clips.
 
 A table names its reference (`reference` in studies/*.yaml); one that does not is no ablation and is not compared.
-How: `metrics.differences.paired_difference`, then Holm over all differences of the table (docs/protocols.md).
+How: `reports.pairs.pair_runs`, then Holm over all differences of the table (docs/protocols.md).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from base.files import read_arrays, read_csv, write_csv
-from metrics.differences import LEVEL, Sample, holm, paired_difference
-from reports.measurements import Choice, higher_is_better, read_measurements
-from reports.tables.cell import PLACE
+from base.files import read_csv, write_csv
+from metrics.differences import LEVEL, holm
+from reports.measurements import Choice, read_measurements
+from reports.pairs import luck_of, pair_runs
+from reports.tables.cell import NO_REFERENCE, NOT_LEARNED, PLACE
 from reports.tables.numbers import Numbers
 from studies.load import load_study
-from studies.types import Table
+from studies.measurements import higher_is_better
+from studies.types import AccuracyColumn, Row, Table
 
 BETTER, WORSE, NOISE = "better", "worse", "within noise"
-NO_RESAMPLES = "not scored on resamples of the clips"
-ONE_SEED = "one seed: the interval is of these very nets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +63,12 @@ class Comparison:
         return f"{self.study}/{self.table}/{self.row}/{self.column}"
 
     def adjusted(self, p_holm: float) -> "Comparison":
-        """The comparison with its adjusted p-value, and what follows from it: better, worse, or within noise."""
+        """The comparison with its adjusted p-value, and what follows: better, worse, within noise, or none of these."""
         return replace(self, p_holm=p_holm, outcome=self._outcome(p_holm))
 
     def _outcome(self, p_holm: float) -> str:
+        if self.why in (NOT_LEARNED, NO_REFERENCE):
+            return self.why
         if np.isnan(p_holm):
             return ""
         if p_holm >= LEVEL or abs(self.difference) <= (self.noise_floor or 0):
@@ -123,12 +124,13 @@ def _differences(study: str, table: Table, numbers: Numbers, floors: Floors) -> 
     reference = table.row(table.reference)
     for column in table.accuracies:
         base = numbers.accuracies(reference, column)
+        cells = {row.id: numbers.accuracies(row, column) for row in table.rows if row.recipe}
+        of_table = luck_of(cells.values())
         for row in (row for row in table.rows if row is not reference and row.recipe):
-            own = numbers.accuracies(row, column)
-            own, pairs = own[own["seed"].isin(base["seed"])], base[base["seed"].isin(own["seed"])]
-            if own.empty or set(own["run"]) == set(pairs["run"]):
-                continue  # no seed in common, or the very runs of the reference
-            first = own.iloc[0]
+            pair = pair_runs(cells[row.id], base, of_table)
+            if pair is None:
+                continue
+            first, (mean, reference_mean), difference = pair.own.iloc[0], pair.means, pair.difference
             yield Comparison(
                 study=study,
                 table=table.id,
@@ -139,36 +141,23 @@ def _differences(study: str, table: Table, numbers: Numbers, floors: Floors) -> 
                 convention=first.convention,
                 dataset=first.dataset,
                 unit=first.unit,
+                seeds=len(pair.own),
+                clusters=pair.clusters,
+                mean=mean,
+                reference_mean=reference_mean,
+                difference=difference.value,
+                low=difference.low,
+                high=difference.high,
+                by_seeds=difference.by_seeds,
+                by_clusters=difference.by_clusters,
+                p=difference.p,
                 noise_floor=floors.get((first.device, column.metric)),
-                **_compare(own, pairs),
+                why=_not_learned(row, reference, column, numbers) or pair.why,
             )
 
 
-def _compare(own: pd.DataFrame, base: pd.DataFrame) -> dict[str, object]:
-    """Numbers of a comparison, by field of `Comparison`; without resamples only the means."""
-    mean, reference_mean = own["value"].mean(), base["value"].mean()
-    means = {"seeds": len(own), "mean": mean, "reference_mean": reference_mean, "difference": mean - reference_mean}
-    samples = [_sample(rows) for rows in (own, base)]
-    if None in samples:
-        return means | {"why": NO_RESAMPLES}
-    (sample, clusters), (other, _) = samples
-    difference = paired_difference(sample, other, clusters)
-    spread = {name: getattr(difference, name) for name in ("low", "high", "by_seeds", "by_clusters", "p")}
-    return means | spread | {"clusters": clusters, "why": ONE_SEED if np.isnan(difference.by_seeds) else ""}
-
-
-def _sample(rows: pd.DataFrame) -> tuple[Sample, int] | None:
-    """The runs behind rows of one metric and convention, by seed, and how many clusters were resampled."""
-    arrays = _resamples(Path(rows["run"].iloc[0]).parent / "resamples.npz")
-    convention, metric = rows["convention"].iloc[0], rows["metric"].iloc[0]
-    names = [f"{seed}/{convention}/{metric}" for seed in rows["seed"]]
-    if not arrays or any(name not in arrays for name in names):
-        return None
-    resampled = np.stack([arrays[name] for name in names]).astype(float)
-    return Sample(rows["value"].to_numpy(float), resampled), int(arrays[f"clusters/{convention}"])
-
-
-@cache
-def _resamples(path: Path) -> dict[str, np.ndarray]:
-    """All resamples of an experiment."""
-    return read_arrays(path) if path.is_file() else {}
+def _not_learned(row: Row, reference: Row, column: AccuracyColumn, numbers: Numbers) -> str:
+    """Which of two networks did not learn, so that neither is better; empty where both did."""
+    if not numbers.learned(row, column):
+        return NOT_LEARNED
+    return "" if numbers.learned(reference, column) else NO_REFERENCE

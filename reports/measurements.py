@@ -1,7 +1,7 @@
 """Reading `measurements.csv`, the one file of numbers, and choosing from it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,13 +13,13 @@ from reports.failures import Failure
 from studies.benchmarks import BENCHMARKS
 from studies.measurements import COLUMNS
 from studies.plan import BASELINES, dataset_of
+from studies.records import SELECTION
 from studies.scales import PAPER
 from studies.types import AccuracyColumn, VideoColumn
 from studies.variants import resolve_variants
 
 IDENTITY = [name for name in COLUMNS if name not in ("value", "revision")]  # no two numbers have it alike
 NO_SUCH_DATA = "no data"  # the data set of a column that the scale has no data for
-HIGHER_IS_BETTER = ("ap", "pck", "auc", "throughput")  # how the names of such metrics begin
 EFFICIENCY_SCALE = "paper"  # efficiency is always measured at full paper size
 
 
@@ -35,6 +35,8 @@ class Choice:
     seeds      seeds that were asked for; figures of single runs show the first
     baselines  variants that every table with accuracies shows besides its own rows
     official   data set -> variants whose official weights were judged on it; their rows come twice
+    records    {scale, motion} of the records that fill the tables instead of what was trained here; empty: none
+    kept       whether the accuracies are those of records
     failed     jobs that failed (`reports.failures.Failure`, or its fields as a dict)
     """
 
@@ -46,11 +48,21 @@ class Choice:
     baselines: tuple[str, ...] = BASELINES
     official: Mapping[str, Sequence[str]] = field(default_factory=dict)
     failed: Sequence[Failure] = ()
+    records: Mapping[str, str] = field(default_factory=dict)
+    kept: bool = False
 
     def __post_init__(self) -> None:
         failed = tuple(f if isinstance(f, Failure) else Failure(**f) for f in self.failed)
         object.__setattr__(self, "failed", failed)
         object.__setattr__(self, "seeds", tuple(self.seeds))
+
+    @property
+    def evidence(self) -> "Choice":
+        """The choice of what tables show: this one, or that of the records which stand in for it."""
+        if not self.records:
+            return self
+        scale, motion = self.records["scale"], self.records["motion"]
+        return replace(self, scale=scale, dataset=motion, selection=SELECTION, records={}, kept=True, failed=())
 
     def data(self, keypoints: str) -> str:
         """Prepared data set of a column's input: ground-truth keypoints (`gt`) or detected ones (`detected`)."""
@@ -61,11 +73,6 @@ class Choice:
         dataset = dataset_of(column, self.scale == PAPER, self.dataset, self.detector)
         theirs = isinstance(column, VideoColumn) and column.benchmark in BENCHMARKS and self.scale != PAPER
         return str(dataset or (column.benchmark if theirs else NO_SUCH_DATA))
-
-
-def higher_is_better(metric: str) -> bool:
-    """Whether a larger value of a metric is the better one."""
-    return metric.startswith(HIGHER_IS_BETTER)
 
 
 def label_of(variant: str) -> str:
@@ -115,6 +122,6 @@ def summarise(values: pd.Series) -> Summary:
     n, mean = len(values), float(values.mean())
     if n < 2:
         return Summary(n, mean)
-    sd = float(values.std(ddof=1))
+    sd = float(values.std(ddof=1)) if values.nunique() > 1 else 0.0  # of equal numbers, rounding alone
     half = float(stdtrit(n - 1, 0.975)) * sd / n**0.5
     return Summary(n, mean, sd, mean - half, mean + half)

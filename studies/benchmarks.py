@@ -80,7 +80,7 @@ class Size(NamedTuple):
 
 # Of lifting data by what they are made of, as they are once prepared (the papers': as published).
 SIZES: dict[str, dict[str, Size]] = {
-    "synthetic": {"train": Size(10_240, 64), "val": Size(960, 8), "test": Size(1_440, 12)},
+    "synthetic": {"train": Size(40_960, 256), "val": Size(960, 8), "test": Size(1_440, 12)},
     "cmu": {"train": Size(96_792, 92), "val": Size(10_200, 12), "test": Size(22_436, 28), "new": Size(6_520, 20)},
     "cmu-small": {"train": Size(990, 6), "val": Size(432, 2), "test": Size(326, 4)},
     "human36m": {"train": Size(1_559_752, 600), "test": Size(566_920, 236)},

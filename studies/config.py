@@ -10,15 +10,16 @@ from pathlib import Path
 from base.errors import InputError
 from base.reading import check_schema, nearest, read_yaml, with_choices
 from studies.benchmarks import BENCHMARKS, STANDARD
-from studies.data import OUR_DETECTORS, PAPER_DETECTORS
+from studies.data import OUR_DETECTORS, PAPER_DETECTORS, TRUE_KEYPOINTS, Experiment
 from studies.load import study_names
 from studies.motions import CATALOGUE, motions
+from studies.recipes import BASELINE_RECIPE
 from studies.scales import PAPER, Scale, scale_named, scale_names
 from studies.variants import resolve_variants
 
 FILE = "config.yaml"
 LISTS = ("studies", "variants", "seeds", "benchmarks")
-ALL = "all"
+ALL, AUTO = "all", "auto"
 COCO = "coco"  # in `weights`: encoders that networks for video start from
 WEIGHTED = ("human36m-sh", "human36m-cpn", "human36m-gt", "mpi-inf-3dhp-gt")  # data sets that weights may be for
 
@@ -48,6 +49,7 @@ class Config:
     scale : with what `override` changes of it
     motion : to train and test on (`dataset` in the file); at scale `paper` the data set that stands for all
     variants, benchmarks : None: all
+    trains : recipe by variant, where the scale says which few networks are trained; None: all recipes of `variants`
     weights : published files by data set and variant; forms: of the papers' data; sources: settings of fetching by name
     """
 
@@ -55,6 +57,7 @@ class Config:
     motion: str
     studies: list[str]
     variants: list[str] | None
+    trains: Mapping[str, str] | None
     benchmarks: list[str] | None
     seeds: list[int]
     detector: str
@@ -72,6 +75,14 @@ class Config:
         """Whether all is as the papers have it: their networks, schedules and data."""
         return self.scale.name == PAPER
 
+    def trained(self, experiment: Experiment) -> bool:
+        """Whether an experiment is among those that were chosen."""
+        if self.trains is None:
+            return self.variants is None or experiment.variant in self.variants
+        baseline = experiment.recipe == BASELINE_RECIPE
+        chosen = baseline or self.trains.get(experiment.variant) == experiment.recipe
+        return chosen and experiment.dataset.detector != TRUE_KEYPOINTS
+
     @property
     def seeds_of_a_job(self) -> int:
         """How many runs of an experiment are trained by one process."""
@@ -88,14 +99,14 @@ def checked_config(written: dict) -> Config:
 
     Raises InputError, one line that names the key or the value and the nearest known one.
     """
-    said = written | {key: _as_list(written[key]) for key in LISTS if written.get(key) not in (None, ALL)}
+    said = written | {key: _as_list(written[key]) for key in LISTS if written.get(key) not in (None, ALL, AUTO)}
     check_schema(said, "config", FILE)
     variants = list(resolve_variants())
     _known([said["scale"]], scale_names(), "value", "scale")
     _known([said["dataset"]], list(motions()), "value", "dataset")
     _known(said["studies"], study_names(), "study", "studies")
-    said |= {key: None for key in ("variants", "benchmarks") if said[key] == ALL}
-    _known(said["variants"] or (), variants, "variant", "variants")
+    said |= {"benchmarks": None} if said["benchmarks"] == ALL else {}
+    _known((said["variants"] if isinstance(said["variants"], list) else ()), variants, "variant", "variants")
     _known(said["benchmarks"] or (), list(BENCHMARKS), "data set", "benchmarks")
     _known(said["timing"]["variants"], variants, "variant", "timing.variants")
     _known(said["sources"], list(read_yaml(CATALOGUE)), "source", "sources")
@@ -112,6 +123,9 @@ def _as_meant(said: dict) -> Config:
     detectors = PAPER_DETECTORS if paper else OUR_DETECTORS
     meant = {"detector": detectors[0], "selection": "best_val" if scale.hold_out else "best_test"}
     said |= {key: value for key, value in meant.items() if said[key] == "auto"}
+    said["trains"] = (scale.trains or None) if said["variants"] == AUTO else None
+    said |= {"variants": None} if said["variants"] in (ALL, AUTO) else {}
+    said |= {"seeds": list(scale.seeds)} if said["seeds"] == AUTO else {}
     said |= {"budget": Budget(**said["budget"]), "timing": Timing(**said["timing"])}
     config = Config(scale=scale, motion=STANDARD if paper else motion, **said)
     if config.detector not in detectors:

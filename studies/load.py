@@ -15,7 +15,18 @@ from studies.benchmarks import VIDEO_STANDS_FOR
 from studies.data import LIFTING, VIDEO
 from studies.printed import OUT_OF_MEMORY, parse_printed
 from studies.recipes import VideoRecipe, recipes
-from studies.types import COLUMN_KINDS, Column, Figure, LiftingColumn, MeasuredColumn, Row, Study, Table, VideoColumn
+from studies.types import (
+    COLUMN_KINDS,
+    Column,
+    Figure,
+    LiftingColumn,
+    MeasuredColumn,
+    Order,
+    Row,
+    Study,
+    Table,
+    VideoColumn,
+)
 from studies.variants import resolve_variants
 
 STUDIES = ROOT / "studies"
@@ -66,7 +77,8 @@ def _study(content: dict) -> Study:
 def _table(content: dict, rendered: str | None) -> Table:
     columns = tuple(_column(column, content["benchmark"], rendered) for column in content["columns"])
     rows = tuple(Row(**_with_tuples(row)) for row in content["rows"])
-    return Table(**content | {"columns": columns, "rows": rows})
+    orders = tuple(Order(**{"judged": order["column"]} | order) for order in content.get("orders", ()))
+    return Table(**content | {"columns": columns, "rows": rows, "orders": orders})
 
 
 def _column(content: dict, benchmark: str | None, rendered: str | None) -> Column:
@@ -124,7 +136,7 @@ def _mistakes(study: Study, stem: str) -> Iterator[Mistake]:
         yield from _figure_mistakes(("figures", i), figure, study.tables)
 
 
-def _repeated(where: tuple, items: Sequence[Table | Column | Row | Figure]) -> Iterator[Mistake]:
+def _repeated(where: tuple, items: Sequence[Table | Column | Row | Order | Figure]) -> Iterator[Mistake]:
     """Items whose id an earlier one has."""
     seen: set[str] = set()
     for i, item in enumerate(items):
@@ -148,6 +160,9 @@ def _table_mistakes(where: tuple, table: Table) -> Iterator[Mistake]:
         )
     for i, row in enumerate(table.rows):
         yield from _row_mistakes((*where, "rows", i), row, table)
+    yield from _repeated((*where, "orders"), table.orders)
+    for i, order in enumerate(table.orders):
+        yield from _order_mistakes((*where, "orders", i), order, table)
 
 
 def _row_mistakes(where: tuple, row: Row, table: Table) -> Iterator[Mistake]:
@@ -178,6 +193,24 @@ def _of_another_kind(where: tuple, row: Row, table: Table) -> Iterator[Mistake]:
     for key, name, kind in (("variant", row.variant, variant.kind), ("recipe", row.recipe, trains)):
         if kind not in kinds:
             yield (*where, key), f"{name!r} is for {kind}, the accuracies of its table are of {next(iter(kinds))}"
+
+
+def _order_mistakes(where: tuple, order: Order, table: Table) -> Iterator[Mistake]:
+    """An order of what is not trained or not printed, or that the printed numbers contradict."""
+    rows = "trained row", [row.id for row in table.rows if row.recipe]
+    columns = "column of accuracies", [column.id for column in table.accuracies]
+    known = {"better": rows, "worse": rows, "column": columns, "judged": columns}
+    unknown = [(key, getattr(order, key)) for key, (_, names) in known.items() if getattr(order, key) not in names]
+    for key, name in unknown:
+        what, names = known[key]
+        yield (*where, key), f"there is no {what} {name!r}{nearest(name, names)}"
+    if unknown:
+        return
+    if len({(c.metric, c.unit) for c in map(table.column, (order.column, order.judged))}) > 1:
+        yield (*where, "judged"), f"{order.judged!r} has another metric or unit than {order.column!r}"
+    lead = table.lead(order)
+    if lead is None or lead <= 0:
+        yield where, f"the table does not print {order.better} as better than {order.worse} in {order.column}"
 
 
 def _memory_mistakes(where: tuple, table: Table) -> Iterator[Mistake]:

@@ -1,9 +1,13 @@
-"""The contract of `measurements.csv`: written by workflow.measuring, read by reports.measurements."""
+"""The contract of `measurements.csv`: written by workflow.measuring, read by reports.measurements.
+
+Imported while Snakemake parses the workflow: nothing heavy may be imported here.
+"""
 
 from dataclasses import dataclass, fields
 
 # Metric of rows that say how much data and training was behind a run at scale `paper`: what verdicts ask for.
 CONDITION = "condition"
+HIGHER_IS_BETTER = ("ap", "pck", "auc", "throughput")  # how the names of such metrics begin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +33,8 @@ class Measurement:
 
 
 COLUMNS = [field.name for field in fields(Measurement)]
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether a larger value of a metric is the better one."""
+    return metric.startswith(HIGHER_IS_BETTER)

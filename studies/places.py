@@ -16,7 +16,12 @@ PREPARED = f"{PREPARED_DATA}/{{dataset}}"
 FETCHED = f"{RAW}/{{source}}.fetched.json"
 RUNS, STATE, FEATURES, LOGS = (f"results/{name}" for name in ("runs", ".state", "features", "logs"))
 FORECAST = "results/forecast"
+RECORDS = "records"  # committed: what was trained before
+EVALUATED = "results/records/evaluated/{dataset}.csv"  # what those of one data set give on this machine
+POSES = "results/records/evaluated/{dataset}.npz"  # what some of them predict, for pages to play
+RECOMPUTED = "results/records/fingerprints.csv"  # whether today's code computes what they were trained by
 NOISE = "results/noise.csv"
+MOTIONS = "results/motions"  # .csv and .md
 # At full paper size, whatever the scale.
 EFFICIENCY = "results/efficiency"
 COUNTS, EXCLUDED, SPEED = (f"{EFFICIENCY}/{{family}}-{name}.csv" for name in ("counts", "excluded", "speed"))
@@ -35,6 +40,7 @@ WRITTEN = (
     *(f"{SNAKEMAKE}/{name}" for name in ("locks", "metadata", "incomplete", "log", "scripts", "runs")),
 )
 RUN_JSON = "run.json"  # the last file of a run
+KEPT_NOTE = "kept.json"  # in its folder: that it is a record now
 WEIGHTS = "weights.safetensors"  # of its last epoch
 
 
@@ -59,8 +65,18 @@ class Places:
         return f"{self.report}/comparisons.csv"
 
     @property
+    def orders(self) -> list[str]:
+        """`orders.csv`, and the same as lists to read and to print."""
+        return [f"{self.report}/orders.csv", *(f"{self.report}/tables/orders.{kind}" for kind in ("md", "tex"))]
+
+    @property
     def cells(self) -> str:
         return f"{self.report}/cells.csv"
+
+    @property
+    def record_states(self) -> str:
+        """What became of each record that is shown."""
+        return f"{self.report}/records.csv"
 
     @property
     def heatmaps(self) -> str:
@@ -99,6 +115,11 @@ class Places:
     @property
     def groups(self) -> str:
         return f"{self.experiment}/groups.csv"
+
+    @property
+    def record(self) -> str:
+        """Folder of a run that is kept."""
+        return f"{RECORDS}/{self.scale}/{{dataset}}/{{variant}}/{{recipe}}/seed{{seed}}"
 
     @property
     def states(self) -> str:

@@ -166,7 +166,7 @@ def study_experiments(study: Study, config: Config) -> list[Experiment]:
             given = config.weights.get(str(dataset), {})
             asked += [Experiment(dataset, row.variant, OFFICIAL) for row in table.rows if row.variant in given]
     asked = [e for e in asked if e.variant not in config.scale.video.leave_out]
-    return [e for e in asked if config.variants is None or e.variant in config.variants]
+    return [e for e in asked if config.trained(e)]
 
 
 def _chosen(dataset: Dataset, config: Config) -> bool:

@@ -48,6 +48,11 @@ class Printed:
     factor: int
     mark: str = ""
 
+    @property
+    def exact(self) -> Decimal:
+        """The number in base units, with the digits that are printed."""
+        return Decimal(str(self.value)).quantize(Decimal(1).scaleb(-self.decimals)) * self.factor
+
     def from_base(self, measured: float) -> float:
         """A measured value, in base units, expressed in the printed unit."""
         return measured / self.factor

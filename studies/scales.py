@@ -50,6 +50,14 @@ class VideoScale(Schedule):
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """Whose records fill the accuracies of a scale: those of another scale, on one motion."""
+
+    scale: str
+    motion: str
+
+
+@dataclass(frozen=True)
 class Scale:
     """How much of it to do, as studies/scales.yaml explains it."""
 
@@ -71,6 +79,9 @@ class Scale:
     batch_frames: int | None = None
     hold_out: bool = False
     seeds_together: bool = False
+    seeds: tuple[int, ...] = (0, 1, 2)
+    trains: Mapping[str, str] = field(default_factory=dict)
+    records: Evidence | None = None
     video: VideoScale = VideoScale()
 
     def hyper(self, variant: Variant) -> dict[str, object]:
@@ -152,6 +163,8 @@ def scale_named(name: str, override: Mapping[str, object] | None = None) -> Scal
     if name not in _written():
         raise InputError(f"scale: unknown scale {name!r}{nearest(name, _written())}")
     said = with_choices(_written()[name], override or {})
+    for unknown in (variant for variant in said.get("trains", ()) if variant not in resolve_variants()):
+        raise InputError(f"scale {name}: trains: unknown variant {unknown!r}{nearest(unknown, resolve_variants())}")
     _check_names(said.get("video", {}), f"scale {name}: video")
     return _typed(name, said)
 
@@ -170,7 +183,9 @@ def _typed(name: str, said: dict) -> Scale:
     video = _lengths(said) | said.get("video", {})
     pretraining = Schedule(**_lengths(video) | video.get("pretraining", {}))
     video |= {"pretraining": pretraining, "leave_out": tuple(video.get("leave_out", ()))}
-    return Scale(name, **_fractions(said) | {"video": VideoScale(**_fractions(video))})
+    records = Evidence(**said["records"]) if said.get("records") else None
+    seeds = {"seeds": tuple(said["seeds"])} if "seeds" in said else {}
+    return Scale(name, **_fractions(said) | seeds | {"records": records, "video": VideoScale(**_fractions(video))})
 
 
 def _lengths(said: dict) -> dict:

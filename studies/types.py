@@ -5,11 +5,13 @@ Imported while Snakemake parses the workflow: nothing heavy may be imported here
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import ClassVar
 
 from base.errors import InputError
 from studies.data import Boxes
-from studies.printed import OUT_OF_MEMORY
+from studies.measurements import higher_is_better
+from studies.printed import OUT_OF_MEMORY, Printed, parse_printed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +144,30 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Order:
+    """A claim of order: a paper has one row of a table better than another.
+
+    better, worse  ids of the two rows
+    column         id of the accuracies that the paper prints of them
+    judged         id of the column whose measured numbers judge it: that one, or ours of the same metric where the
+                   printed numbers are for data that are measured at scale paper alone
+    quote, place   the paper's words that state it, and where they stand; empty: by the table alone
+    """
+
+    better: str
+    worse: str
+    column: str
+    judged: str
+    quote: str = ""
+    place: str = ""
+
+    @property
+    def id(self) -> str:
+        """Unique in its table: better-over-worse/column."""
+        return f"{self.better}-over-{self.worse}/{self.column}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """A table of a paper.
 
@@ -151,6 +177,7 @@ class Table:
     reference      id of the row that the others are compared with, in an ablation
     sorted_by      id of a column by whose measured numbers rows are sorted; empty: rows stand as printed
     footnotes      key -> text
+    orders         which of its rows the paper has better than which
     """
 
     id: str
@@ -163,6 +190,7 @@ class Table:
     reference: str = ""
     sorted_by: str = ""
     footnotes: Mapping[str, str] = field(default_factory=dict)
+    orders: tuple[Order, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -186,6 +214,29 @@ class Table:
     def row(self, row_id: str) -> Row | None:
         """A row by its id; None for rows that are no paper's, such as our baselines."""
         return next((row for row in self.rows if row.id == row_id), None)
+
+    def printed(self, row_id: str, column_id: str) -> Printed | None:
+        """The number that the paper prints in a row and a measured column, which must exist; None for none."""
+        return parse_printed(self.row(row_id).cells.get(column_id, ""), self.column(column_id).unit)
+
+    def lead(self, order: Order) -> Decimal | None:
+        """By how much the paper prints an order's better row ahead; None where it prints no number of one of them.
+
+        In base units of the metric, exact; negative where the worse row is ahead.
+        """
+        both = [self.printed(row, order.column) for row in (order.better, order.worse)]
+        if None in both:
+            return None
+        better, worse = (printed.exact for printed in both)
+        return better - worse if higher_is_better(self.column(order.column).metric) else worse - better
+
+    def name(self, row_id: str) -> str:
+        """A row's label; where others have it too, with the facts that tell them apart: `PoseMamba-S, T 81`."""
+        row = self.row(row_id)
+        alike = [other.cells for other in self.rows if other.label == row.label]
+        facts = [column for column in self.columns if isinstance(column, FactColumn)]
+        telling = [column for column in facts if len({cells.get(column.id) for cells in alike}) > 1]
+        return ", ".join([row.label, *(f"{column.label} {row.cells.get(column.id)}" for column in telling)])
 
 
 @dataclass(frozen=True, kw_only=True)

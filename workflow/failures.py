@@ -28,7 +28,7 @@ from studies.places import LOGS, RUN_JSON
 VARIABLE = "SSMPOSE_FAILED"  # the environment names the file of a run that goes on
 # Rules that can do without some of their inputs, and those whose jobs are tried once more in pieces.
 GATHERING = {"score", "heatmaps", "measurements", "comparisons", "figures", "tables", "audit", "site"}
-GATHERING |= {"crate", "judge", "regression"}
+GATHERING |= {"crate", "judge", "regression", "orders"}
 APART = {"train_run": RUN_JSON, "count": "counts.csv", "speed": "speed.csv"}  # and what each piece of it makes
 LENIENT = {"evidence", "fingerprints", "speed_ratios", "figures", "heatmaps"}
 STARTED = time.time()

@@ -4,6 +4,7 @@ Imported while Snakemake parses the workflow: nothing heavy may be imported here
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from base.closure import closure
@@ -18,6 +19,7 @@ from studies.places import (
     PARTS,
     PREPARED,
     RAW,
+    RUN_JSON,
     SCAN_ORDERS,
     SPEED,
     TOKENS_CURVE,
@@ -25,7 +27,9 @@ from studies.places import (
     Places,
 )
 from studies.plan import PRETRAINED_SEED, Plan
-from studies.recipes import PRETRAINING
+from studies.recipes import BASELINE_RECIPE, PRETRAINING, RunSpec
+from studies.records import Record, records
+from studies.scales import scale_named
 from studies.types import Figure
 from studies.variants import resolve_variants, variant
 from workflow.failures import FailedJob, Failures
@@ -88,7 +92,7 @@ def seen_features(plan: Plan, places: Places, experiment: Experiment) -> str | l
     return places.features.format(dataset=start.dataset, encoder=start.variant) if start else []
 
 
-def sources_of(families: Mapping[str, Sequence[str]], task: str) -> list[str]:
+def family_sources(families: Mapping[str, Sequence[str]], task: str) -> list[str]:
     """Code by which the variants of some families are counted or timed; task: module of `workflow.measuring`."""
     modules = {variant(name).module for names in families.values() for name in names}
     return closure(f"workflow.measuring.{task}", *sorted(modules))
@@ -97,6 +101,59 @@ def sources_of(families: Mapping[str, Sequence[str]], task: str) -> list[str]:
 def all_models() -> list[str]:
     """Modules of all variants."""
     return sorted({each.module for each in resolve_variants().values()})
+
+
+def shown_records(plan: Plan) -> tuple[Record, ...]:
+    """Records that stand in for trainings at the plan's scale: on the motion that is evidence, and on its own."""
+    if plan.config.scale.records is None:
+        return ()
+    evidence = plan.config.scale.records
+    motions_shown = {evidence.motion, plan.config.motion}
+    return tuple(r for r in records(evidence.scale) if r.experiment.dataset.motion in motions_shown)
+
+
+def unrecorded(plan: Plan) -> list[tuple[Experiment, int]]:
+    """Runs of the plan that records/ does not hold."""
+    places = Places(plan.config.scale.name, plan.config.motion)
+    folders = ((e, seed, places.record.format(**vars(e), seed=seed)) for e, seed in plan.runs)
+    return [(e, seed) for e, seed, folder in folders if not Path(folder, RUN_JSON).is_file()]
+
+
+def is_here(plan: Plan, record: Record) -> bool:
+    """Whether a record is evaluated again: its data are those of the plan, and its weights are kept."""
+    return record.experiment.dataset.motion == plan.config.motion and record.weights is not None
+
+
+def played(plan: Plan, kept: Iterable[Record]) -> list[Record]:
+    """Records whose poses a page plays: the first seed of each network that the scale trains, and of the baselines."""
+    first: dict[Experiment, Record] = {}
+    for record in kept:
+        experiment = record.experiment
+        lead = plan.config.scale.trains.get(experiment.variant) == experiment.recipe
+        if lead or experiment.recipe == BASELINE_RECIPE:
+            first.setdefault(experiment, record)
+    return list(first.values())
+
+
+def files_of(kept: Iterable[Record]) -> list[str]:
+    """Files that an evaluation of records reads."""
+    return [path for record in kept for path in (record.run_json, record.scores, record.weights)]
+
+
+def sources_of(kept: Iterable[Record]) -> list[str]:
+    """Code that records are evaluated by."""
+    modules = {variant(record.experiment.variant).module for record in kept}
+    return closure("workflow.measuring.records", *sorted(modules))
+
+
+def spec_today(plan: Plan, record: Record) -> RunSpec:
+    """The run that would be trained today in a record's place."""
+    return _plan_of_records(plan, record.experiment.dataset.motion).spec(record.experiment, record.seed)
+
+
+def _plan_of_records(plan: Plan, motion: str) -> Plan:
+    scale = scale_named(plan.config.scale.records.scale)
+    return replace(plan, config=replace(plan.config, scale=scale, motion=motion))
 
 
 def chosen(plan: Plan, names: Iterable[str]) -> dict[str, list[str]]:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reports.measurements import higher_is_better
 from reports.regression.numbers import (
     ACCURACY,
     ALLOCATION,
@@ -22,6 +21,7 @@ from reports.regression.numbers import (
     Watched,
     as_numbers,
 )
+from studies.measurements import higher_is_better
 
 AS_BEFORE, WORSE, BETTER, CHANGED = "as before", "worse", "better", "changed"
 MISSING, NEW, UNKNOWN = "missing", "new", "not compared"

@@ -6,10 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-import pandas as pd
-
 from reports.comparisons import Comparison, read_comparisons
 from reports.measurements import Choice, read_measurements
+from reports.records import State
 from reports.tables.cell import Cell, write_cells
 from reports.tables.kinds import Place, judge_cell
 from reports.tables.numbers import Numbers
@@ -24,22 +23,24 @@ def judge(
     comparisons_csv: str | Path,
     path: str | Path,
     choice: Choice,
+    states: Mapping[str, State] = MappingProxyType({}),
 ) -> Path:
     """Judge every cell of the studies' tables and write `cells.csv`.
 
-    comparisons_csv: empty where comparing failed. Raises InputError for a file that is absent or cannot be read, and
-    for printed text that is no number.
+    comparisons_csv: empty where comparing failed; states: of records, by folder
+    Raises InputError for a file that is absent or cannot be read, and for printed text that is no number.
     """
     comparisons = read_comparisons(comparisons_csv) if comparisons_csv else ()
-    cells = judge_studies(map(load_study, studies), read_measurements(measurements_csv), choice, comparisons)
+    numbers = Numbers(read_measurements(measurements_csv), choice, states)
+    cells = judge_studies(map(load_study, studies), numbers, comparisons)
     return write_cells(cells, path)
 
 
 def judge_studies(
-    studies: Iterable[Study], measurements: pd.DataFrame, choice: Choice, comparisons: Iterable[Comparison] = ()
+    studies: Iterable[Study], numbers: Numbers, comparisons: Iterable[Comparison] = ()
 ) -> tuple[Cell, ...]:
     """Cells of all tables of the studies, in printed order."""
-    numbers, compared = Numbers(measurements, choice), {comparison.claim: comparison for comparison in comparisons}
+    compared = {comparison.claim: comparison for comparison in comparisons}
     return tuple(
         cell for study in studies for table in study.tables for cell in judge_table(study, table, numbers, compared)
     )
@@ -74,4 +75,5 @@ def _with_comparison(cell: Cell, comparison: Comparison | None) -> Cell:
     gain = {"gain": comparison.difference, "gain_low": comparison.low, "gain_high": comparison.high}
     gain["p_holm"] = comparison.p_holm
     known = {name: number for name, number in gain.items() if not math.isnan(number)}
-    return replace(cell, outcome=comparison.outcome, reference=comparison.reference, **known)
+    outcome = comparison.outcome or cell.outcome
+    return replace(cell, outcome=outcome, reference=comparison.reference, **known)

@@ -183,7 +183,7 @@ def test_damaged_data_end_in_one_line(damage: str, split: Path) -> None:
 
 def test_card_names_code_and_counts(prepared: Path) -> None:
     card = json.loads((prepared / "synthetic-gt/train/card.json").read_text())
-    assert card["counts"] == {"frames": 16 * 160 * 4, "sequences": 64, "subjects": 4, "actions": 8}
+    assert card["counts"] == {"frames": 64 * 160 * 4, "sequences": 256, "subjects": 8, "actions": 8}
     assert len(card["code"]["sha256"]) == 64
     assert (card["dataset"], card["preset"], card["seed"], card["fps"]) == ("synthetic-gt", "gt", 0, 50.0)
 

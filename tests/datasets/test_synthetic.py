@@ -3,7 +3,7 @@
 import numpy as np
 
 from datasets.motion.cameras import project, subject_cameras, to_camera
-from datasets.motion.synthetic import ACTIONS, FPS, SIZES, Take, motion
+from datasets.motion.synthetic import ACTIONS, ANKLE, ANKLES, FPS, SIZES, STEP, Take, motion
 from datasets.skeletons import BONES
 
 SPLITS = motion("synthetic", None, 0).splits
@@ -18,9 +18,9 @@ def _speed(take: Take) -> np.ndarray:
 
 def test_sizes_subjects_and_actions() -> None:
     assert {split: (len(t), len(t[0].frames), len(t[0].cameras)) for split, t in SPLITS.items()} == {
-        "train": (16, 160, 4),
-        "val": (4, 120, 2),
-        "test": (6, 120, 2),
+        "train": (64, 160, 4),
+        "val": (8, 120, 1),
+        "test": (12, 120, 1),
     }
     assert {take.action for take in SPLITS["train"]} == set(ACTIONS)
     subjects = [{take.subject for take in takes} for takes in SPLITS.values()]
@@ -41,19 +41,21 @@ def test_bones_keep_their_length_and_bodies_differ() -> None:
         assert 0.35 < shank < 0.55
 
 
-def test_feet_are_near_the_ground_and_nothing_is_below_it() -> None:
+def test_a_foot_is_on_the_floor_or_on_a_step_and_nothing_is_below_it() -> None:
     for take in TAKES:
-        lowest = take.joints[:, [3, 6], 2].min(1)
-        assert lowest.min() > 0.03
-        assert lowest.max() < 0.12
-        assert take.joints[..., 2].min() > 0.03
-        assert take.joints[..., 2].max() < 2.4
+        lowest = take.joints[:, ANKLES, 2].min(1)
+        assert np.ptp(lowest) < 0.09
+        assert 0.03 < lowest.min() < ANKLE + STEP
+        assert take.joints[..., 2].min() > lowest.min() - 0.06
+        assert np.ptp(take.joints[..., 2]) < 2.3
+    standing = np.array([take.joints[:, ANKLES, 2].min() for take in TAKES])
+    assert 0.3 < (standing < ANKLE).mean() < 0.7
 
 
 def test_speeds_are_human() -> None:
     for take in TAKES:
         root = _speed(take)[:, 0].mean()
-        low, high = {"Walking": (0.9, 2.0), "Running": (1.5, 3.5)}.get(take.action, (0.0, 0.8))
+        low, high = {"Walking": (0.6, 1.5), "Running": (1.1, 3.0)}.get(take.action, (0.0, 1.0))
         assert low < root < high, take.action
         assert 0.3 < _speed(take).max() < 12
 

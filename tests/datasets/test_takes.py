@@ -35,7 +35,7 @@ def with_nan() -> np.ndarray:
     ],
 )
 def test_a_take_that_cannot_be_right_is_named(take: Take, words: str) -> None:
-    with pytest.raises(InputError, match=f"^motion mine, split '(val|test)', take s_05_act_.*: .*{words}") as caught:
+    with pytest.raises(InputError, match=f"^motion mine, split '(val|test)', take s_10_act_.*: .*{words}") as caught:
         check_motion("mine", Motion(OTHERS | {"val": [take]}, 50.0))
     assert "\n" not in str(caught.value)
 

@@ -21,7 +21,7 @@ def test_the_crate_names_files_papers_settings_and_revisions(tmp_path: Path, mon
     written = path.read_bytes()
     crate = ROCrate(report)
     files = {entity.id for entity in crate.data_entities}
-    assert {"measurements.csv", "comparisons.csv", "audit/claims.csv", "tables/demo-table1.json"} <= files
+    assert {"measurements.csv", "comparisons.csv", "orders.csv", "audit/claims.csv", "tables/demo-table1.json"} <= files
     assert all((report / name).is_file() for name in files)
     assert [paper["url"] for paper in crate.root_dataset["about"]] == ["https://example.org/demo"]
     action = crate.dereference("#run")

@@ -15,6 +15,7 @@ from reports.summary import summary_lines
 from reports.tables.cell import Cell
 from reports.tables.judge import judge, judge_studies
 from reports.tables.layout import make_view
+from reports.tables.numbers import Numbers
 from reports.tables.writers import write_tables
 from studies.types import Study
 
@@ -100,7 +101,7 @@ def test_every_format_and_the_summary_say_it(demo: Study, measurements_csv: Path
 
 def test_the_ledger_says_it(demo: Study, measurements_csv: Path) -> None:
     measurements = without(read_measurements(measurements_csv), 0, 1, 2)
-    cells = judge_studies([demo], measurements, Choice(**OPTIONS, failed=[ALL]))
+    cells = judge_studies([demo], Numbers(measurements, Choice(**OPTIONS, failed=[ALL])))
     assert make_ledger([DEMO], cells).claims["demo/table1/posemamba-s/p1"].why.startswith("failed: seeds 0, 1, 2: ")
 
 

@@ -17,6 +17,7 @@ from datasets.lifting import load
 from metrics.lifting import image_millimetres
 from models.ssm.orders import mode_orders, pair_orders
 from reports.measurements import Choice
+from reports.orders.order import read_orders
 from reports.site.build import write_site
 from reports.site.guide import sources
 from reports.site.pages import environment
@@ -60,9 +61,9 @@ class Links(HTMLParser):
 
 def test_every_link_leads_somewhere_and_nothing_needs_a_network(report: Path) -> None:
     pages = {page.resolve(): Links(page) for page in (report / "site").rglob("*.html")}
-    assert len(pages) == 9 + 2 * 6 + len(
+    assert len(pages) == 10 + 2 * 6 + len(
         sources()
-    )  # overview, study, audit, counts, curves, scans, poses, video, runs; experiments, docs
+    )  # overview, study, claims, audit, counts, curves, scans, poses, video, runs; experiments, docs
     for page, links in pages.items():
         for target in links.targets:
             if target.startswith(("https://example.org/", "https://github.com/")):
@@ -95,6 +96,29 @@ def test_a_number_links_to_the_runs_behind_it(report: Path) -> None:
     run = (report / "site/runs/synthetic-sh-like.posemamba-s.posemamba.html").read_text(encoding="utf-8")
     for text in ('id="seed2"', "make train scale=quick", "12.5 s", "torch 2.13.0", "human36m/test/best_val"):
         assert text in run
+
+
+def test_the_page_of_claims_leads_from_each_order_to_its_runs_and_commands(report: Path) -> None:
+    orders, page = read_orders(report / "orders.csv"), (report / "site/claims.html").read_text(encoding="utf-8")
+    assert len(orders) == page.count('<svg class="order"') == 3
+    for order in orders:
+        row = page[page.index(f'<tr id="{order.id}">') :].partition("</tr>")[0]
+        assert f"</span> {order.outcome}</td>" in row
+        runs = [*order.better_runs.split(), *order.worse_runs.split()]
+        assert re.findall(r'href="runs/\S+#seed\d" title="(\S+)"', row) == runs
+        assert ("seeds=0,1,2</code>" in row) == bool(order.seeds)
+    assert "<q>larger &amp; &lt;b&gt;better&lt;/b&gt;</q>" in page
+    assert "make train scale=quick dataset=synthetic variants=posemamba-b,posemamba-s seeds=0,1,2" in page
+    for name in ("index.html", "audit.html"):
+        assert "Of 3 claims of order, on synthetic motion" in (report / "site" / name).read_text(encoding="utf-8")
+
+
+def test_without_judged_orders_there_is_no_page_of_them(report: Path, tmp_path: Path) -> None:
+    kept = (report / "orders.csv").rename(tmp_path / "orders.csv")
+    site = write_site([DEMO], report, tmp_path / "site", CHOICE).parent
+    kept.rename(report / "orders.csv")
+    assert not (site / "claims.html").exists()
+    assert not any('href="claims.html"' in page.read_text(encoding="utf-8") for page in site.glob("*.html"))
 
 
 def test_text_from_data_is_escaped(report: Path) -> None:

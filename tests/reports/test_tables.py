@@ -12,6 +12,8 @@ from demo_results import DEMO, OPTIONS, by_place, judged
 
 from base.errors import InputError
 from reports.measurements import Choice, read_measurements, summarise
+from reports.orders.judge import judge as judge_orders
+from reports.orders.writers import write_lists
 from reports.summary import summary_lines
 from reports.tables.cell import of_table, read_cells
 from reports.tables.judge import judge
@@ -188,12 +190,14 @@ def test_every_table_of_every_study_compiles_in_one_document(measurements_csv, t
     studies = [DEMO, *study_names()]
     judge(studies, measurements_csv, "", tmp_path / "cells.csv", CHOICE)
     *tables, _ = write_tables(studies, tmp_path / "cells.csv", tmp_path, CHOICE)
+    write_lists(studies, judge_orders(studies, measurements_csv, "", tmp_path / "orders.csv", CHOICE), tmp_path, CHOICE)
     stems = [path.stem for path in tables if path.suffix == ".tex"]
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     pages = int(re.search(r"\((\d+) pages?,", done.stdout)[1])
     assert pages >= len(stems) > 20
+    assert "tab:orders-posemamba" in (tmp_path / "all.aux").read_text(encoding="utf-8")
 
 
 def test_the_summary_counts_printed_numbers(written):

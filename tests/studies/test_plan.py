@@ -29,7 +29,7 @@ def test_a_run_that_several_tables_share_is_one_run() -> None:
 
 
 def test_baselines_come_with_every_data_set_that_a_study_uses() -> None:
-    plan = make_plan(checked_config(config(studies=["sasmamba"])))
+    plan = make_plan(checked_config(config(studies=["sasmamba"], variants="all")))
     for dataset in plan.datasets:
         assert Experiment(dataset, "mean-pose", "baseline") in plan.experiments
         assert Experiment(dataset, "mlp", "baseline") in plan.experiments
@@ -175,5 +175,5 @@ def test_networks_that_read_the_same_features_share_their_crops(monkeypatch: pyt
     changed = written | {"glsmamba-copies": replace(written["glsmamba-copies"], rotation=10)}
     monkeypatch.setattr("studies.plan.recipes", lambda: changed)
     with pytest.raises(InputError, match="glsmamba-copies and glsmamba read the same features of vitpose-"):
-        make_plan(checked_config(config()))
-    make_plan(checked_config(config(override={"video": {"draws": None}})))  # each cuts its own then
+        make_plan(checked_config(config(variants="all")))
+    make_plan(checked_config(config(variants="all", override={"video": {"draws": None}})))  # each cuts its own then

@@ -31,11 +31,11 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_new_scale_is_one_entry(written: Path) -> None:
-    plan = make_plan(read_config(["scale=mini", "studies=posemamba,glsmamba"]))
+    plan = make_plan(read_config(["scale=mini", "studies=posemamba,glsmamba", "variants=all"]))
     lifted = plan.spec(Experiment.named("synthetic-gt", "mlp", "baseline"), 0)
-    assert (lifted.scale, lifted.recipe.steps, lifted.recipe.epochs) == ("mini", 7, 2)
+    assert (lifted.scale, lifted.recipe.steps, lifted.recipe.epochs) == ("mini", 7, 4)
     filmed = plan.spec(Experiment.named("video-synthetic", "glsmamba-b", "glsmamba"), 0)
-    assert (filmed.recipe.steps, filmed.recipe.draws, filmed.recipe.batch) == (30, 1, 8)
+    assert (filmed.recipe.steps, filmed.recipe.draws, filmed.recipe.batch) == (120, 1, 8)
     start = plan.spec(plan.pretraining(filmed.experiment), 0)
     assert (start.recipe.steps, start.recipe.draws, start.recipe.batch) == (9, None, 32)
 
@@ -55,7 +55,7 @@ def test_what_a_scale_leaves_out_is_as_the_paper_has_it() -> None:
 def test_a_trial_shortens_every_training_that_says_no_length_of_its_own() -> None:
     paper, quick = (scale_named(name, {"epochs": 1, "depth": "1/2"}) for name in ("paper", "quick"))
     assert (paper.epochs, paper.video.epochs, paper.video.pretraining.epochs) == (1, 1, 1)
-    assert (quick.depth, quick.video.steps, quick.video.pretraining.steps) == (Fraction(1, 2), 30, 800)
+    assert (quick.depth, quick.video.steps, quick.video.pretraining.steps) == (Fraction(1, 2), 120, 800)
 
 
 @pytest.mark.parametrize(

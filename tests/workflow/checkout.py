@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from base.machine import cpu_name
+from studies.places import RECORDS
 from workflow.commands.plan import Job, jobs
 from workflow.forecast import SPEEDS, Speed
 
@@ -25,11 +26,11 @@ STUDIES = [
 ]
 PROFILE = ["--workflow-profile", "workflow/profiles/default", "--cores", "2"]
 TINY_VIDEO = {"steps": 3, "batch": 2, "draws": 1, "pretraining": {"steps": 3, "batch": 2}}
-TINY = {"width": "1/8", "steps": 3, "seeds_together": False, "video": TINY_VIDEO}
+TINY = {"width_root": None, "width": "1/8", "epochs": 2, "steps": 3, "records": None, "video": TINY_VIDEO}
 
 
 class Checkout:
-    """A copy whose config asks for the study `mini` at a tiny scale with one seed."""
+    """A copy without records whose config asks for the study `mini` at a tiny scale with one seed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -125,13 +126,13 @@ def only_error(result: subprocess.CompletedProcess) -> str:
 
 
 def _files() -> list[str]:
-    """Files of the project that are there, new ones too, less what git ignores."""
+    """Files of the project that are there, new ones too, less records and what git ignores."""
     command = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
-    return [name for name in listed if name and (ROOT / name).is_file()]
+    return [name for name in listed if not name.startswith(f"{RECORDS}/") and (ROOT / name).is_file()]
 
 
 def _tiny(config: dict) -> None:
-    config |= {"studies": ["mini"], "seeds": [0]}
+    config |= {"studies": ["mini"], "variants": "all", "seeds": [0]}
     config["override"] = TINY
     config["timing"] |= {"variants": ["mlp", "sasmamba-27-xy"], "runs": 1, "seconds": 0}

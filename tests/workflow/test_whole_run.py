@@ -46,6 +46,7 @@ def test_every_table_and_figure_is_there_in_every_format(whole: tuple[Checkout, 
     wanted |= {f"figures/mini-{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
     wanted |= {f"audit/{name}" for name in ("audit.json", "claims.csv", "findings.csv")}
     wanted |= {"measurements.csv", "comparisons.csv", "cells.csv", "tables/all.tex", "ro-crate-metadata.json"}
+    wanted |= {"orders.csv", "tables/orders.md", "tables/orders.tex"}
     report = checkout / REPORT
     found = {p.relative_to(report).as_posix() for p in report.rglob("*") if p.is_file()}
     site = {name for name in found if name.startswith("site/")}
@@ -131,6 +132,7 @@ def made(checkout: Checkout) -> dict[str, set[str]]:
 REPORTS = {
     "comparisons": {f"{REPORT}/comparisons.csv"},
     "judge": {f"{REPORT}/cells.csv"},
+    "orders": {f"{REPORT}/orders.csv"},
     "tables": {f"{REPORT}/tables/mini-table1.csv"},
     "figures": {f"{REPORT}/figures/mini-{FIGURES[0]}.svg"},
     "audit": {f"{REPORT}/audit/audit.json"},

@@ -25,6 +25,7 @@ from metrics.timing import on_threads
 from studies.recipes import Recipe, VideoRecipe, recipes
 from studies.scales import QUICK, scale_named
 from training.losses import heatmap_loss, weighted_loss
+from training.optimiser import Optimiser
 from workflow.measuring.meta import on_meta
 
 NETWORK, LOSS, ALLOCATION = "network", "loss", "allocation"
@@ -85,6 +86,17 @@ def loss_fingerprint(recipe: Recipe) -> float:
         return recipe.loss["heatmap"] * float(heatmap_loss(*(_uniform(shape, random) for shape in shapes)))
     prediction, target = (_uniform((2, 9, 17, 3), random) for _ in range(2))
     return float(weighted_loss(prediction, target, recipe.loss)[0])
+
+
+def step_fingerprint(recipe: Recipe) -> float:
+    """Where three steps of the recipe's optimiser, at its rate, lead fixed weights by fixed gradients."""
+    random = torch.Generator().manual_seed(0)
+    weights = nn.Parameter(_uniform((7, 5), random))
+    optimiser = Optimiser([weights], recipe)
+    for _ in range(3):
+        weights.grad = _uniform((7, 5), random)
+        optimiser.step(recipe.learning_rate)
+    return _projection(weights, random)
 
 
 def allocation_rows(lenient: bool = False) -> Iterator[Fingerprint]:

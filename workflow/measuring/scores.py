@@ -3,7 +3,7 @@
 Each kind of data has a scorer: `workflow.measuring.lifting_scores`, `workflow.measuring.video_scores`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -14,9 +14,11 @@ from base.errors import InputError
 from base.files import read_json, write_arrays, write_rows
 from studies.measurements import CONDITION, Measurement
 from studies.places import RUN_JSON
-from studies.predictions import read_predictions
+from studies.predictions import Predicted, read_predictions
 from studies.recipes import RunSpec
 from studies.scales import PAPER
+
+Predictions = Mapping[Predicted, Mapping[str, np.ndarray]]
 
 
 class Group(NamedTuple):
@@ -113,9 +115,13 @@ class Scorer(Protocol):
 
 
 def scores(run: Run, scorer: Scorer) -> Iterator[Score]:
-    """All scores of a run. Selections that chose the same epoch share theirs."""
+    """All scores of a run, from the predictions in its folder."""
+    return scores_of(run, scorer, read_predictions(run.folder))
+
+
+def scores_of(run: Run, scorer: Scorer, predictions: Predictions) -> Iterator[Score]:
+    """Scores of what a run predicted. Selections that chose the same epoch share theirs."""
     judged: dict[tuple[str, int], Sequence[Score]] = {}
-    predictions = read_predictions(run.folder)
     if other := {predicted.selection for predicted in predictions} ^ set(run.selected):
         names = ", ".join(sorted(other))
         raise InputError(
@@ -145,7 +151,12 @@ def conditions(run: Run, scorer: Scorer) -> Iterator[Measurement]:
 
 
 def write_scores(folders: Sequence[Path], scorer: Scorer, path: Path) -> None:
-    """Write the scores of an experiment's runs to `path`, and `groups.csv` and `resamples.npz` beside it.
+    """Write the scores of an experiment's runs to `path`, as `write_scored`."""
+    write_scored([(run, scores(run, scorer)) for run in map(Run.read, folders)], scorer, path)
+
+
+def write_scored(scored: Iterable[tuple[Run, Iterable[Score]]], scorer: Scorer, path: Path) -> None:
+    """Write scores of runs to `path`, and `groups.csv` and `resamples.npz` beside it.
 
     groups.csv has the fields of GroupRow as columns. resamples.npz holds what tables compare by, as arrays
     `<seed>/<convention>/<metric>` (R,), and how many clusters were resampled as `clusters/<convention>`.
@@ -153,8 +164,8 @@ def write_scores(folders: Sequence[Path], scorer: Scorer, path: Path) -> None:
     measurements: list[Measurement] = []
     groups: list[GroupRow] = []
     resamples: dict[str, np.ndarray] = {}
-    for run in map(Run.read, folders):
-        for score in scores(run, scorer):
+    for run, its_scores in scored:
+        for score in its_scores:
             measurements.append(run.measurement(score.metric, score.value, score.unit, score.convention))
             groups += [
                 GroupRow(run.spec.seed, score.convention, score.metric, score.unit, *group) for group in score.groups

@@ -8,6 +8,7 @@ from studies.data import Dataset, Experiment
 from studies.places import (
     BASELINE,
     COUNTS,
+    EVALUATED,
     EVIDENCE,
     EXCLUDED,
     FETCHED,
@@ -15,10 +16,13 @@ from studies.places import (
     FRAMES_CURVE,
     KEPT_COUNTS,
     KEPT_LEFT_OUT,
+    KEPT_NOTE,
     LOGS,
     NOISE,
     PARTS,
+    POSES,
     PREPARED,
+    RECOMPUTED,
     RUN_JSON,
     SCAN_ORDERS,
     SPEED,
@@ -56,6 +60,15 @@ FAILURES = Failures.read(os.environ.get(VARIABLE))
 made = FAILURES.made
 # Where something failed, its seeds are tried once more, each as a job of its own.
 TOGETHER = CONFIG.scale.seeds_together and not FAILURES
+# Records that fill tables, and data sets here whose records are evaluated again.
+KEPT = inputs.shown_records(PLAN)
+KEPT_HERE = sorted(
+    {r.experiment.dataset for r in KEPT if inputs.is_here(PLAN, r)}, key=str
+)
+STATES = {
+    "recomputed": made([RECOMPUTED] if KEPT else []),
+    "evaluated": made(EVALUATED.format(dataset=name) for name in KEPT_HERE),
+}
 RUN_FILES = [WEIGHTS, "weights-best_test.safetensors"]
 if CONFIG.scale.hold_out or CONFIG.scale.epochs == 1:
     RUN_FILES.append("weights-best_val.safetensors")
@@ -86,6 +99,8 @@ REPORT_OPTIONS = {
     "selection": CONFIG.selection,
     "seeds": SEEDS,
 }
+if CONFIG.scale.records:
+    REPORT_OPTIONS["records"] = vars(CONFIG.scale.records)
 if PLAN.official_variants:
     REPORT_OPTIONS["official"] = PLAN.official_variants
 if FAILURES:
@@ -116,6 +131,12 @@ def of_experiment(function):
 def of_data(function):
     """An input that depends on the data set of a job."""
     return lambda wildcards: function(Dataset.parse(wildcards.dataset))
+
+
+def evaluated_of(wildcards):
+    """Records of a data set whose weights are kept."""
+    dataset = Dataset.parse(wildcards.dataset)
+    return [r for r in KEPT if r.weights and r.experiment.dataset == dataset]
 
 
 def scored(template):

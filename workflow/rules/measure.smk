@@ -26,7 +26,7 @@ rule score:
 rule count:
     input:
         sources=families_of(
-            "count", lambda families: inputs.sources_of(families, "counts")
+            "count", lambda families: inputs.family_sources(families, "counts")
         ),
         kept=[path for path in (KEPT_COUNTS, KEPT_LEFT_OUT) if Path(path).is_file()],
     output:
@@ -69,7 +69,7 @@ rule parts:
 rule speed:
     input:
         sources=families_of(
-            "speed", lambda families: inputs.sources_of(families, "speed")
+            "speed", lambda families: inputs.family_sources(families, "speed")
         ),
     output:
         by_family("speed", SPEED),
@@ -153,6 +153,7 @@ rule heatmaps:
 rule measurements:
     input:
         scores=scored(PLACES.scores),
+        records=[record.scores for record in KEPT],
         efficiency=EFFICIENCY,
         sources=closure("workflow.measuring.measurements"),
     output:
@@ -166,10 +167,16 @@ rule measurements:
         "../scripts/measurements.py"
 
 
-# The net that is trained twice, at scale quick on embedded motion whatever is configured: it speaks for the device.
+# The net that is trained twice, on embedded motion whatever is configured: it speaks for the device. Some steps of scale
+# quick, since kernels that add in any order show it at once.
 NOISE_EXPERIMENT = Experiment.named("synthetic-sh-like", "posemamba-s", "posemamba")
 NOISE_PLAN = make_plan(
-    replace(CONFIG, scale=scale_named(QUICK), motion="synthetic", detector="sh-like")
+    replace(
+        CONFIG,
+        scale=scale_named(QUICK, {"epochs": 2, "steps": 20}),
+        motion="synthetic",
+        detector="sh-like",
+    )
 )
 
 
@@ -200,6 +207,7 @@ rule comparisons:
     input:
         measurements=PLACES.measurements,
         resamples=scored(PLACES.resamples),
+        records=[record.resamples for record in KEPT],
         noise=made([NOISE]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
         sources=closure("reports.comparisons"),

@@ -1,6 +1,7 @@
 # Every cell of every table is judged once.
 rule judge:
     input:
+        **STATES,
         measurements=PLACES.measurements,
         comparisons=made([PLACES.comparisons]),
         studies=collect("studies/{study}.yaml", study=STUDIES),
@@ -8,8 +9,36 @@ rule judge:
         sources=closure("reports.tables.judge"),
     output:
         PLACES.cells,
+        records=PLACES.record_states,
     log:
         PLACES.log("judge"),
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        records=[str(record.folder) for record in KEPT],
+        studies=STUDIES,
+        options=REPORT_OPTIONS,
+    script:
+        "../scripts/judge.py"
+
+
+# Every claim that one row of a table is better than another is judged once as well.
+rule orders:
+    input:
+        **STATES,
+        measurements=PLACES.measurements,
+        resamples=scored(PLACES.resamples),
+        records=[record.resamples for record in KEPT],
+        noise=made([NOISE]),
+        studies=collect("studies/{study}.yaml", study=STUDIES),
+        names=NAMES,
+        sources=closure("reports.orders.judge", "reports.orders.writers"),
+    output:
+        report(PLACES.orders[0], caption="../report/orders.rst", category="Claims"),
+        PLACES.orders[1:],
+    log:
+        PLACES.log("orders"),
     resources:
         mem_mb=1000,
         runtime=5,
@@ -17,7 +46,7 @@ rule judge:
         studies=STUDIES,
         options=REPORT_OPTIONS,
     script:
-        "../scripts/judge.py"
+        "../scripts/orders.py"
 
 
 # One process for all tables: its imports take longer than writing a table.
@@ -70,11 +99,14 @@ rule figures:
 rule site:
     input:
         cells=PLACES.cells,
+        records=PLACES.record_states,
+        poses=made(POSES.format(dataset=name) for name in KEPT_HERE),
         measurements=PLACES.measurements,
         audit=made(PLACES.audit),
         tables=paths(TABLES),
         figures=paths(FIGURES),
-        orders=made([SCAN_ORDERS]),
+        orders=made(PLACES.orders),
+        scans=made([SCAN_ORDERS]),
         heatmaps=HEATMAPS,
         names=NAMES,
         docs=["README.md", *inputs.documents()],
@@ -102,6 +134,7 @@ rule crate:
         audit=made(PLACES.audit),
         tables=paths(TABLES),
         figures=paths(FIGURES),
+        orders=made(PLACES.orders),
         site=made([PLACES.site]),
         sources=closure("reports.crate"),
     output:

@@ -1,0 +1,63 @@
+"""Records: runs that were trained before and are kept in `records/`, for anyone to evaluate or to train again.
+
+A folder a seed (`studies.places`): `run.json` and `history.csv` as training wrote them, `scores.csv`, `groups.csv` and
+`resamples.npz` of its last epoch, and `weights.safetensors` where they are small enough to keep.
+Imported while Snakemake parses the workflow: nothing heavy may be imported here.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from studies.data import Experiment
+from studies.places import RECORDS, RUN_JSON, WEIGHTS
+
+TOLERANCES = {"mpjpe": 0.05, "ap": 0.1}  # metrics that a record is held to, and how far off they may be: mm, points
+PLAYED = 60  # first frames of each test sequence in which pages play the poses of some records
+ROWS = "rows"  # array of those frames, beside the poses of each record under its folder's name
+SELECTION = "last"  # of epochs: a rate that falls to 0 leaves nothing to select, and no test data chose it
+
+
+@dataclass(frozen=True)
+class Record:
+    """A kept run of a scale."""
+
+    folder: Path
+    experiment: Experiment
+    seed: int
+
+    @classmethod
+    def in_folder(cls, folder: str | Path) -> "Record":
+        """By what a folder is called: `.../<dataset>/<variant>/<recipe>/seed<k>`."""
+        *names, seed = Path(folder).parts[-4:]
+        return cls(Path(folder), Experiment.named(*names), int(seed.removeprefix("seed")))
+
+    @property
+    def run_json(self) -> str:
+        return str(self.folder / RUN_JSON)
+
+    @property
+    def scores(self) -> str:
+        """Its rows of measurements."""
+        return str(self.folder / "scores.csv")
+
+    @property
+    def resamples(self) -> str:
+        """Its scores in resamples of the takes, by which tables compare."""
+        return str(self.folder / "resamples.npz")
+
+    @property
+    def history(self) -> str:
+        """Its learning curve, a row an epoch."""
+        return str(self.folder / "history.csv")
+
+    @property
+    def weights(self) -> str | None:
+        """What evaluates it again; None where they were too large to keep."""
+        path = self.folder / WEIGHTS
+        return str(path) if path.is_file() else None
+
+
+def records(scale: str, root: Path = Path(RECORDS)) -> tuple[Record, ...]:
+    """All that are kept of a scale, by name and seed."""
+    kept = [Record.in_folder(path.parent) for path in (root / scale).glob(f"*/*/*/seed*/{RUN_JSON}")]
+    return tuple(sorted(kept, key=lambda record: (str(record.experiment), record.seed)))

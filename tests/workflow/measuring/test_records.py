@@ -1,0 +1,161 @@
+"""Records: a run becomes one, gives its numbers again, and is stale by what the code computes, not by its bytes."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from datasets.lifting import load
+from datasets.motion.prepare import prepare
+from reports.records import DIFFERS, EVALUATED, STALE, State, faults, in_words, read_states
+from studies.config import read_config
+from studies.data import Experiment
+from studies.plan import make_plan
+from studies.predictions import Predicted
+from studies.recipes import RunSpec
+from studies.records import PLAYED, ROWS, SELECTION, Record, records
+from training.checkpoints import load_weights, save_weights
+from training.evaluate import predict
+from training.job import Job
+from training.run import train
+from workflow.measuring import records as measured
+from workflow.measuring.records import evaluate, evaluate_records, keep, recompute
+
+EXPERIMENT = Experiment.named("synthetic-sh-like", "posemamba-s", "posemamba")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, RunSpec]:
+    """A folder to work in with prepared data and a run of a few steps; its spec."""
+    folder = tmp_path_factory.mktemp("records")
+    prepare(str(EXPERIMENT.dataset), folder / "data")
+    spec = make_plan(read_config(["override={epochs: 2, steps: 30}"])).spec(EXPERIMENT, 0)
+    train(Job(spec, folder / "data", folder / "run", folder / "state"))
+    return folder / "run", folder / "data", spec
+
+
+@pytest.fixture
+def record(trained: tuple[Path, Path, RunSpec], tmp_path: Path) -> Record:
+    run, data, _ = trained
+    folder = tmp_path / "records/small" / str(EXPERIMENT.dataset) / EXPERIMENT.variant / EXPERIMENT.recipe / "seed0"
+    keep(run, data, folder)
+    (kept,) = records("small", tmp_path / "records")
+    assert (kept.folder, kept.experiment, kept.seed) == (folder, EXPERIMENT, 0)
+    return kept
+
+
+def state(record: Record, data: Path, spec: RunSpec, folder: Path) -> State:
+    """What a report says of a record."""
+    evaluate_records([record], data, folder / "evaluated.csv")
+    recompute([(record, spec)], folder / "recomputed.csv")
+    return read_states(folder / "recomputed.csv", [folder / "evaluated.csv"])[str(record.folder)]
+
+
+def test_a_run_becomes_a_small_record_that_gives_its_numbers_again(
+    record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path
+) -> None:
+    run, data, spec = trained
+    sizes = {path.name: path.stat().st_size for path in record.folder.iterdir()}
+    assert set(sizes) == {
+        "run.json", "history.csv", "scores.csv", "groups.csv", "resamples.npz", "weights.safetensors"
+    }  # fmt: skip
+    assert sizes["weights.safetensors"] < 0.6 * (run / "weights.safetensors").stat().st_size
+    assert (record.folder / "history.csv").read_bytes() == (run / "history.csv").read_bytes()
+    written = json.loads(Path(record.run_json).read_text())
+    assert RunSpec.from_json(written["spec"]) == spec
+    rows = pd.read_csv(record.scores)
+    assert set(rows["run"]) == {str(record.folder)}
+    assert set(rows["convention"].str.rpartition("/")[2]) == {"last"}
+    assert state(record, data, spec, tmp_path) == State(EVALUATED)
+    told = pd.read_csv(tmp_path / "evaluated.csv")
+    assert (told["here"] - told["recorded"]).abs().max() < 0.01
+
+
+def test_what_pages_play_of_a_record_is_what_its_weights_predict(
+    record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path
+) -> None:
+    _, data, spec = trained
+    evaluate_records([record], data, tmp_path / "evaluated.csv", [record])
+    split = load(data / "test")
+    whole = evaluate(spec, load_weights(Path(record.weights)), data)[Predicted(SELECTION, "test")]["joints"]
+    with np.load(tmp_path / "evaluated.npz") as arrays:
+        assert np.array_equal(arrays[str(record.folder)], whole[arrays[ROWS]])
+        shown = split.frames.iloc[arrays[ROWS]].groupby("sequence")["frame"]
+    assert set(shown.size()) == {PLAYED}
+    assert set(shown.min()) == set(split.frames.groupby("sequence")["frame"].min())
+
+
+def test_other_weights_are_noticed(record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path) -> None:
+    _, data, spec = trained
+    weights = load_weights(Path(record.weights))
+    name = next(name for name, x in weights.items() if x.ndim == 2)
+    save_weights(Path(record.weights), weights | {name: weights[name] * 1.5})
+    found = state(record, data, spec, tmp_path)
+    assert found.state == DIFFERS
+    assert "mpjpe, human36m/test/last: " in found.why
+    states = {str(record.folder): found}
+    assert in_words(states, [str(record.folder), "another"]) == (
+        "2 records: 1 evaluated here, 0 with the recorded result"
+    )
+    assert faults(states) == [f"{record.folder}: differs: {found.why}"]
+
+
+def test_weights_that_no_longer_fit_are_a_record_that_differs(
+    record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path
+) -> None:
+    _, data, spec = trained
+    weights = load_weights(Path(record.weights))
+    save_weights(Path(record.weights), dict(list(weights.items())[1:]))
+    found = state(record, data, spec, tmp_path)
+    assert found.state == DIFFERS
+    assert "its weights are not those of the network" in found.why
+
+
+def test_flip_averaging_left_out_is_noticed_by_an_accuracy(
+    record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, data, spec = trained
+    monkeypatch.setattr(measured, "predict", lambda model, split, flip: predict(model, split, flip_test=False))
+    assert state(record, data, spec, tmp_path).state == DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda s: replace(s, hyper=s.hyper | {"depth": 1}), "it was trained by another hyper"),
+        (lambda s: replace(s, recipe=replace(s.recipe, learning_rate=1e-3)), "it was trained by another recipe"),
+    ],
+)
+def test_a_record_of_another_training_is_stale(
+    record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path, change: object, why: str
+) -> None:
+    _, data, spec = trained
+    assert state(record, data, change(spec), tmp_path) == State(STALE, why)
+
+
+def test_a_network_that_computes_something_else_makes_a_record_stale(
+    record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a swapped scan order does; an edit that computes the same does not."""
+    _, data, spec = trained
+    swapped = measured.network_fingerprint(spec.variant, spec.hyper | {"scan": "fs-ft"})
+    monkeypatch.setattr(measured, "network_fingerprint", lambda name, hyper: swapped)
+    measured._KNOWN.clear()
+    found = state(record, data, spec, tmp_path)
+    measured._KNOWN.clear()
+    assert found == State(STALE, "its network's output is not what it was")
+
+
+def test_large_weights_are_not_kept(
+    trained: tuple[Path, Path, RunSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, data, _ = trained
+    monkeypatch.setattr(measured, "LARGEST", 1000)
+    keep(run, data, tmp_path / "a/b/c/seed0")
+    kept = Record.in_folder(tmp_path / "synthetic-sh-like/b/c/seed0")
+    assert not (tmp_path / "a/b/c/seed0/weights.safetensors").exists()
+    assert kept.weights is None
+    assert np.isfinite(pd.read_csv(tmp_path / "a/b/c/seed0/scores.csv")["value"]).all()

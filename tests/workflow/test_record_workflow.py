@@ -1,0 +1,63 @@
+"""Records from end to end: `make record` keeps what is missing, and trains the same again; `make verify` checks."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from checkout import Checkout, only_error
+
+pytestmark = pytest.mark.slow
+
+CHOICES = ("scale=small", "dataset=synthetic", "variants=mlp", "override={epochs: 2, steps: 20}")
+FOLDER = Path("records/small/synthetic-sh-like/mlp/baseline")
+
+
+@pytest.fixture(scope="module")
+def recorded(new_checkout: Callable[[], Checkout]) -> Checkout:
+    """A copy with records of one network and no others."""
+    checkout = new_checkout()
+    checkout.configure(lambda config: config.update(override={}))
+    result = checkout.make("record", "seeds=0,1", *CHOICES)
+    assert result.returncode == 0, result.stdout
+    return checkout
+
+
+def test_each_seed_is_kept_and_nothing_is_recorded_twice(recorded: Checkout) -> None:
+    seeds = sorted(path.name for path in (recorded / FOLDER).iterdir())
+    assert seeds == ["seed0", "seed1"]
+    before = recorded.times()
+    assert recorded.make("record", "seeds=0,1", *CHOICES).returncode == 0
+    shutil.rmtree(recorded / "results/runs")  # records do not need the runs that they were
+    assert recorded.make("record", "seeds=0,1", *CHOICES).returncode == 0
+    assert {path: time for path, time in before.items() if "/runs/" not in path}.items() <= recorded.times().items()
+
+
+def test_a_deleted_record_is_trained_again_to_the_same_bytes(recorded: Checkout) -> None:
+    files = ("weights.safetensors", "history.csv", "scores.csv", "groups.csv", "resamples.npz")
+    before = {name: (recorded / FOLDER / "seed1" / name).read_bytes() for name in files}
+    shutil.rmtree(recorded / FOLDER / "seed1")
+    shutil.rmtree(recorded / "results/runs", ignore_errors=True)
+    assert recorded.make("record", "seeds=0,1", *CHOICES).returncode == 0
+    # Arrays are compared by what they hold: archives carry the time at which they were written.
+    after = {name: (recorded / FOLDER / "seed1" / name).read_bytes() for name in files}
+    assert {name for name in files if before[name] != after[name]} <= {"resamples.npz"}
+
+
+def test_verify_evaluates_them_and_says_which_are_not_what_would_be_trained_today(recorded: Checkout) -> None:
+    """These were trained for fewer steps than scale small says."""
+    result = recorded.make("verify")
+    assert only_error(result).startswith("error: records are not what they were")
+    for seed in (0, 1):
+        assert f"{FOLDER}/seed{seed}: stale: it was trained by another recipe" in result.stdout
+    told = pd.read_csv(recorded / "results/records/evaluated/synthetic-sh-like.csv")
+    assert len(told) == 4
+    assert (told["here"] - told["recorded"]).abs().max() < 1e-3
+
+
+def test_run_json_says_what_the_training_computed(recorded: Checkout) -> None:
+    written = json.loads((recorded / FOLDER / "seed0/run.json").read_text())
+    assert {"loss", "optimiser's step", "network's output", "data"} <= set(written["computes"])
+    assert written["selected"].keys() == {"last"}
