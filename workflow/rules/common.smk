@@ -166,8 +166,8 @@ def job_runs(template):
     return collect(template, seed=SEEDS, allow_missing=True) if TOGETHER else template
 
 
-# Families of models, of each rule that counts or times them. One process does all of them: importing torch costs more than
-# counting a family. Where one fails, each is a job of its own.
+# Families of models that are counted, and that are timed. One process does all of them, because importing torch costs more
+# than counting a family does. Where one fails, each is a job of its own.
 FAMILIES = {"count": PLAN.families, "speed": TIMED}
 
 
