@@ -60,13 +60,36 @@ class Difference:
         return float(nctdtrinc(self.df, 1 - POWER, critical)) * self.error
 
 
-def paired_difference(sample: Sample, reference: Sample, clusters: int) -> Difference:
+@dataclass(frozen=True)
+class Luck:
+    """Variance of the runs of a table that neither their row nor their seed explains, and its degrees of freedom."""
+
+    variance: float
+    df: int
+
+
+def luck(values: Array) -> Luck | None:
+    """Of the runs of N rows with the same S seeds (N, S), as a two-way analysis of variance has it.
+
+    All rows are taken to scatter alike: one estimate of (N - 1)(S - 1) degrees of freedom stands for each of them, in
+    place of N estimates of S - 1. None of a single row or a single seed, which tell nothing.
+    """
+    rows, seeds = values.shape
+    if rows < 2 or seeds < 2:
+        return None
+    left = values - values.mean(1, keepdims=True) - values.mean(0, keepdims=True) + values.mean()
+    df = (rows - 1) * (seeds - 1)
+    return Luck(float((left**2).sum() / df), df)
+
+
+def paired_difference(sample: Sample, reference: Sample, clusters: int, of_table: Luck | None = None) -> Difference:
     """`sample` less `reference`: runs with the same S seeds, in the same order, scored on the same resamples.
 
     Two sources add up: the variance over seeds of the difference of two runs with the same seed (which share their
-    batches and their draws, and are independent at worst), divided by S, with S - 1 degrees of freedom; and the
-    variance over resamples of the difference of the means over seeds, with Q - 1 for Q clusters. Together they have
-    Welch's and Satterthwaite's degrees of freedom. With one seed the interval is of these very networks, by_seeds nan.
+    batches and their draws, and are independent at worst), divided by S, with S - 1 degrees of freedom, or as the runs
+    of the whole table have it (`of_table`); and the variance over resamples of the difference of the means over seeds,
+    with Q - 1 for Q clusters. Together they have Welch's and Satterthwaite's degrees of freedom. With one seed the
+    interval is of these very networks, by_seeds nan.
     Raises ValueError where the sides have different numbers of runs, InputError where they have none.
     """
     if not len(sample.values):
@@ -76,10 +99,13 @@ def paired_difference(sample: Sample, reference: Sample, clusters: int) -> Diffe
     each = sample.values - reference.values  # (S,)
     between = sample.resampled.mean(0) - reference.resampled.mean(0)  # (R,)
     value, seeds = float(each.mean()), len(each)
-    by_seeds = float(each.var(ddof=1)) / seeds if seeds > 1 else np.nan
+    own = Luck(float(each.var(ddof=1)) / 2, seeds - 1) if seeds > 1 else None
+    by_chance = of_table if own and of_table else own
+    by_seeds = 2 * by_chance.variance / seeds if by_chance else np.nan
     by_clusters = float(np.nanvar(between, ddof=1)) if clusters > 1 else np.nan
     errors = float(np.sqrt(by_seeds)), float(np.sqrt(by_clusters))
-    known = [(v, df) for v, df in ((by_seeds, seeds - 1), (by_clusters, clusters - 1)) if np.isfinite(v)]
+    df = by_chance.df if by_chance else 0
+    known = [(v, df) for v, df in ((by_seeds, df), (by_clusters, clusters - 1)) if np.isfinite(v)]
     if not known:
         return Difference(value, np.nan, np.nan, np.nan, *errors)
     error = sum(v for v, _ in known) ** 0.5

@@ -5,6 +5,14 @@ from studies.scales import PAPER
 
 def make(target: str, scale: str, motion: str, **choices: object) -> str:
     """`make train scale=quick dataset=cmu variants=mlp seeds=0`; choices: other keys of config.yaml, lists as `a,b`."""
+    return f"make {target} {_said(scale, motion, **choices)}"
+
+
+def file(path: str, scale: str, motion: str) -> str:
+    """What makes one file of the workflow, and nothing beside it."""
+    return f".venv/bin/python -m workflow run {path} --config {_said(scale, motion)}"
+
+
+def _said(scale: str, motion: str, **choices: object) -> str:
     where = "benchmarks" if scale == PAPER else "dataset"
-    said = {"scale": scale, where: motion, **choices}
-    return " ".join(["make", target, *(f"{key}={value}" for key, value in said.items())])
+    return " ".join(f"{key}={value}" for key, value in {"scale": scale, where: motion, **choices}.items())

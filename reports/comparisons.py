@@ -14,12 +14,12 @@ import pandas as pd
 from base.files import read_csv, write_csv
 from metrics.differences import LEVEL, holm
 from reports.measurements import Choice, read_measurements
-from reports.pairs import pair_runs
-from reports.tables.cell import PLACE
+from reports.pairs import luck_of, pair_runs
+from reports.tables.cell import NO_REFERENCE, NOT_LEARNED, PLACE
 from reports.tables.numbers import Numbers
 from studies.load import load_study
 from studies.measurements import higher_is_better
-from studies.types import Table
+from studies.types import AccuracyColumn, Row, Table
 
 BETTER, WORSE, NOISE = "better", "worse", "within noise"
 
@@ -63,10 +63,12 @@ class Comparison:
         return f"{self.study}/{self.table}/{self.row}/{self.column}"
 
     def adjusted(self, p_holm: float) -> "Comparison":
-        """The comparison with its adjusted p-value, and what follows from it: better, worse, or within noise."""
+        """The comparison with its adjusted p-value, and what follows: better, worse, within noise, or none of these."""
         return replace(self, p_holm=p_holm, outcome=self._outcome(p_holm))
 
     def _outcome(self, p_holm: float) -> str:
+        if self.why in (NOT_LEARNED, NO_REFERENCE):
+            return self.why
         if np.isnan(p_holm):
             return ""
         if p_holm >= LEVEL or abs(self.difference) <= (self.noise_floor or 0):
@@ -122,8 +124,10 @@ def _differences(study: str, table: Table, numbers: Numbers, floors: Floors) -> 
     reference = table.row(table.reference)
     for column in table.accuracies:
         base = numbers.accuracies(reference, column)
+        cells = {row.id: numbers.accuracies(row, column) for row in table.rows if row.recipe}
+        of_table = luck_of(cells.values())
         for row in (row for row in table.rows if row is not reference and row.recipe):
-            pair = pair_runs(numbers.accuracies(row, column), base)
+            pair = pair_runs(cells[row.id], base, of_table)
             if pair is None:
                 continue
             first, (mean, reference_mean), difference = pair.own.iloc[0], pair.means, pair.difference
@@ -148,5 +152,12 @@ def _differences(study: str, table: Table, numbers: Numbers, floors: Floors) -> 
                 by_clusters=difference.by_clusters,
                 p=difference.p,
                 noise_floor=floors.get((first.device, column.metric)),
-                why=pair.why,
+                why=_not_learned(row, reference, column, numbers) or pair.why,
             )
+
+
+def _not_learned(row: Row, reference: Row, column: AccuracyColumn, numbers: Numbers) -> str:
+    """Which of two networks did not learn, so that neither is better; empty where both did."""
+    if not numbers.learned(row, column):
+        return NOT_LEARNED
+    return "" if numbers.learned(reference, column) else NO_REFERENCE

@@ -31,6 +31,7 @@ FORMATS = {
 FILES = {
     "measurements.csv": "Every measured number: a row a number, with its convention, device, run and source revision",
     "cells.csv": "Every cell of every table: printed, measured, verdict and reason",
+    "records.csv": "What became on this machine of each kept training whose numbers the tables show",
     "comparisons.csv": "Differences within tables of ablations, with intervals and corrected p-values",
     "orders.csv": "Every claim that one row of a table is better than another: whether it holds, and how sure that is",
     "audit/claims.csv": "Every number and claim of the papers, with its verdict",
@@ -91,6 +92,7 @@ def _add_action(crate: ROCrate, revisions: str, choice: Choice, files: list[Cont
     instrument = crate.add(ContextEntity(crate, "#ssmpose", properties=software))
     chosen = {key: getattr(choice, key) for key in ("scale", "dataset", "detector", "selection")}
     chosen["seeds"] = list(choice.seeds)
+    chosen |= {f"records-{key}": value for key, value in choice.records.items()}
     settings = [
         crate.add(
             ContextEntity(crate, f"#{key}", properties={"@type": "PropertyValue", "name": key, "value": str(value)})

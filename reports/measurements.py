@@ -122,6 +122,6 @@ def summarise(values: pd.Series) -> Summary:
     n, mean = len(values), float(values.mean())
     if n < 2:
         return Summary(n, mean)
-    sd = float(values.std(ddof=1))
+    sd = float(values.std(ddof=1)) if values.nunique() > 1 else 0.0  # of equal numbers, rounding alone
     half = float(stdtrit(n - 1, 0.975)) * sd / n**0.5
     return Summary(n, mean, sd, mean - half, mean + half)

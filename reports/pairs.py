@@ -1,5 +1,7 @@
 """Two cells of a table on the same seeds and the same test clips: how far apart they are, and how sure that is."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -8,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from base.files import read_arrays
-from metrics.differences import Difference, Sample, paired_difference
+from metrics.differences import Difference, Luck, Sample, luck, paired_difference
 
 NO_RESAMPLES = "not scored on resamples of the clips"
 OTHER_CLIPS = "not scored on the same clips"
@@ -35,10 +37,20 @@ class Pair:
         return float(self.own["value"].mean()), float(self.other["value"].mean())
 
 
-def pair_runs(own: pd.DataFrame, other: pd.DataFrame) -> Pair | None:
+def luck_of(cells: Iterable[pd.DataFrame]) -> Luck | None:
+    """Of the cells of a column, each a row a seed: of those with the seeds that most have, each network once."""
+    networks = {tuple(cell["run"]): cell for cell in cells if len(cell)}
+    seeds = Counter(tuple(cell["seed"]) for cell in networks.values())
+    if not seeds:
+        return None
+    shared = seeds.most_common(1)[0][0]
+    return luck(np.stack([cell["value"] for cell in networks.values() if tuple(cell["seed"]) == shared]).astype(float))
+
+
+def pair_runs(own: pd.DataFrame, other: pd.DataFrame, of_table: Luck | None = None) -> Pair | None:
     """What is known of the difference of two cells; None without a seed in common, or of one cell with itself.
 
-    own, other : of `reports.tables.numbers.Numbers.accuracies`
+    own, other : of `reports.tables.numbers.Numbers.accuracies`; of_table: `luck_of` the cells of their column
     """
     own, other = own[own["seed"].isin(other["seed"])], other[other["seed"].isin(own["seed"])]
     if own.empty or set(own["run"]) == set(other["run"]):
@@ -51,7 +63,7 @@ def pair_runs(own: pd.DataFrame, other: pd.DataFrame) -> Pair | None:
     (sample, clusters), (reference, others) = samples
     if clusters != others:
         return Pair(own, other, unsure, 0, OTHER_CLIPS)
-    difference = paired_difference(sample, reference, clusters)
+    difference = paired_difference(sample, reference, clusters, of_table)
     return Pair(own, other, difference, clusters, ONE_SEED if np.isnan(difference.by_seeds) else "")
 
 

@@ -5,13 +5,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from base.files import read_csv
+from base.errors import InputError
+from base.files import read_csv, write_rows
 from studies.records import TOLERANCES
 
 RECORDED, EVALUATED, DIFFERS, STALE = "recorded", "evaluated", "differs", "stale"
 STATES = (RECORDED, EVALUATED, DIFFERS, STALE)  # the later one says more
+MEANING = {
+    RECORDED: "trained before, and not evaluated here",
+    EVALUATED: "trained before, and evaluated here with the recorded result",
+    DIFFERS: "trained before, and evaluated here with another result",
+    STALE: "trained before, by code that computed something else than today's",
+}
 
 EVALUATED_COLUMNS = ("folder", "metric", "convention", "recorded", "here", "why")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A record in words: a row of `studies.places.Places.record_states`; state and why as in `State`."""
+
+    folder: str
+    state: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,24 @@ def _held(rows: Sequence[Mapping]) -> State:
             told = f"{row['metric']}, {row['convention']}: {row['here']:.2f} here, {row['recorded']:.2f} recorded"
             return State(DIFFERS, f"{told}; {row['why']}" if row["why"] else told)
     return State(EVALUATED)
+
+
+def write_kept(path: str | Path, states: Mapping[str, State]) -> Path:
+    """Write what is known of every record, a row each."""
+    return write_rows(path, Kept, [Kept(folder, known.state, known.why) for folder, known in states.items()])
+
+
+def read_kept(path: str | Path) -> dict[str, State]:
+    """What `write_kept` wrote, by folder; empty where there is no such file.
+
+    Raises InputError as `base.files.read_csv`, and for an unknown state.
+    """
+    if not Path(path).is_file():
+        return {}
+    table = read_csv(path, ("folder", "state", "why"), unique=("folder",), dtype=str, keep_default_na=False)
+    if strange := set(table["state"]) - set(STATES):
+        raise InputError(f"{path}: unknown state {min(strange)!r}; delete it and run `make` again")
+    return {row.folder: State(row.state, row.why) for row in table.itertuples()}
 
 
 def in_words(states: Mapping[str, State], folders: Sequence[str]) -> str:

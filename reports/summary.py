@@ -1,11 +1,14 @@
-"""The last lines on screen: verdicts, claims of order, and where to look."""
+"""The last lines on screen: verdicts, records, claims of order, and where to look."""
 
 from pathlib import Path
 
 from reports.orders.order import read_orders
 from reports.orders.view import summary
+from reports.records import faults, in_words, read_kept
 from reports.tables.cell import VERDICTS, count_verdicts, read_cells
 from reports.tables.layout import SYMBOLS
+
+MOST = 5  # records that are told one by one
 
 
 def summary_lines(report: str | Path) -> list[str]:
@@ -21,6 +24,10 @@ def summary_lines(report: str | Path) -> list[str]:
     lines += [f"  {SYMBOLS[verdict]} {counts[verdict]:>4} {verdict}" for verdict in VERDICTS]
     if failed := sum(cell.failed for cell in cells):
         lines.append(f"  {failed} cells say that something failed")
+    if states := read_kept(report / "records.csv"):
+        found = faults(states)
+        lines += [in_words(states, list(states)), *(f"  {fault}" for fault in found[:MOST])]
+        lines += [f"  and {len(found) - MOST} more, in {report / 'records.csv'}"] if found[MOST:] else []
     if (path := report / "orders.csv").is_file() and (orders := read_orders(path)):
         about, outcomes = summary(orders).rstrip(".").split(": ")
         lines += [f"{about}:", f"  {outcomes}"]

@@ -18,8 +18,10 @@ RUNS, STATE, FEATURES, LOGS = (f"results/{name}" for name in ("runs", ".state", 
 FORECAST = "results/forecast"
 RECORDS = "records"  # committed: what was trained before
 EVALUATED = "results/records/evaluated/{dataset}.csv"  # what those of one data set give on this machine
+POSES = "results/records/evaluated/{dataset}.npz"  # what some of them predict, for pages to play
 RECOMPUTED = "results/records/fingerprints.csv"  # whether today's code computes what they were trained by
 NOISE = "results/noise.csv"
+MOTIONS = "results/motions"  # .csv and .md
 # At full paper size, whatever the scale.
 EFFICIENCY = "results/efficiency"
 COUNTS, EXCLUDED, SPEED = (f"{EFFICIENCY}/{{family}}-{name}.csv" for name in ("counts", "excluded", "speed"))
@@ -70,6 +72,11 @@ class Places:
     @property
     def cells(self) -> str:
         return f"{self.report}/cells.csv"
+
+    @property
+    def record_states(self) -> str:
+        """What became of each record that is shown."""
+        return f"{self.report}/records.csv"
 
     @property
     def heatmaps(self) -> str:

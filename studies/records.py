@@ -12,6 +12,8 @@ from studies.data import Experiment
 from studies.places import RECORDS, RUN_JSON, WEIGHTS
 
 TOLERANCES = {"mpjpe": 0.05, "ap": 0.1}  # metrics that a record is held to, and how far off they may be: mm, points
+PLAYED = 60  # first frames of each test sequence in which pages play the poses of some records
+ROWS = "rows"  # array of those frames, beside the poses of each record under its folder's name
 SELECTION = "last"  # of epochs: a rate that falls to 0 leaves nothing to select, and no test data chose it
 
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "bill": ("[key=value ...]", "what the runs that are still to do will cost"),
     "doctor": ("[key=value ...]", "is everything there and sound?"),
     "data": ("[DATASET ...] [key=value ...]", "get the papers' data, or say what is left to do"),
+    "motions": ("MOTION ...", "what motions are made of, side by side"),
     "resume": ("", "clear what a killed run left behind"),
     "explain": ("RUN RUN", "why did a number change: two run folders"),
     "audit": ("[FINDING ...]", "findings with their evidence; without a name, all titles"),

@@ -27,7 +27,7 @@ from studies.places import (
     Places,
 )
 from studies.plan import PRETRAINED_SEED, Plan
-from studies.recipes import PRETRAINING, RunSpec
+from studies.recipes import BASELINE_RECIPE, PRETRAINING, RunSpec
 from studies.records import Record, records
 from studies.scales import scale_named
 from studies.types import Figure
@@ -122,6 +122,17 @@ def unrecorded(plan: Plan) -> list[tuple[Experiment, int]]:
 def is_here(plan: Plan, record: Record) -> bool:
     """Whether a record is evaluated again: its data are those of the plan, and its weights are kept."""
     return record.experiment.dataset.motion == plan.config.motion and record.weights is not None
+
+
+def played(plan: Plan, kept: Iterable[Record]) -> list[Record]:
+    """Records whose poses a page plays: the first seed of each network that the scale trains, and of the baselines."""
+    first: dict[Experiment, Record] = {}
+    for record in kept:
+        experiment = record.experiment
+        lead = plan.config.scale.trains.get(experiment.variant) == experiment.recipe
+        if lead or experiment.recipe == BASELINE_RECIPE:
+            first.setdefault(experiment, record)
+    return list(first.values())
 
 
 def files_of(kept: Iterable[Record]) -> list[str]:

@@ -67,7 +67,8 @@ def gather(studies: Sequence[str | Path], report: str | Path, experiments: Mappi
     material = Material(ledger, read_measurements(Path(report, "measurements.csv")), experiments)
     shown = filter(None, (show(finding, material) for finding in read_findings().stand))
     findings = tuple(sorted(shown, key=order))
-    return Audit(ledger.table(flags(findings)), findings, read_findings().withdrawn, choice.scale, choice.dataset)
+    where = (choice.evidence.scale, choice.evidence.dataset)
+    return Audit(ledger.table(flags(findings)), findings, read_findings().withdrawn, *where)
 
 
 def write_audit(studies: Sequence[str | Path], report: str | Path, evidence_json: str | Path, choice: Choice) -> Audit:

@@ -1,4 +1,4 @@
-"""Learning curves: validation error by epoch, a line a variant, a panel a table."""
+"""Learning curves: validation error by step, a line a network, a panel a table."""
 
 from pathlib import Path
 
@@ -13,14 +13,15 @@ from reports.tables.rows import baseline_rows
 from studies import types
 from studies.plan import BASELINES
 
-COLUMNS = ("epoch", "val_mpjpe")
+COLUMNS = ("step", "val_mpjpe")
 RETRAIN = "train that run again (`make resume`)"
-Curve = tuple[str, str, pd.DataFrame]  # label, variant, validation errors: index epoch, columns mean, low, high
+Curve = tuple[str, str, pd.DataFrame]  # label, variant, validation errors: index step, columns mean, low, high
 
 
 def learning_curves(study: types.Study, figure: types.Figure, sources: Sources) -> tuple[Figure, str]:
-    """Validation MPJPE by epoch: mean over seeds, band from the lowest to the highest seed."""
-    data = sources.choice.data(figure.input)
+    """Validation MPJPE by step: mean over seeds, band from the lowest to the highest seed."""
+    evidence = sources.choice.evidence
+    data = evidence.data(figure.input)
     panels = []
     for table_id in figure.tables:
         table = study.table(table_id)
@@ -32,27 +33,27 @@ def learning_curves(study: types.Study, figure: types.Figure, sources: Sources) 
     drawn = Figure(figsize=(11, 3.7 * len(panels)), layout="constrained")
     for axes, (title, curves) in zip(drawn.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
         _panel(axes, curves, title)
-    note(drawn, sources.choice, data)
+    note(drawn, evidence, data)
     return drawn, (
-        f"Validation error by epoch at scale {sources.choice.scale} on {data}: mean over seeds, band from the lowest "
+        f"Validation error by step at scale {evidence.scale} on {data}: mean over seeds, band from the lowest "
         "to the highest seed. Baselines in grey. A variant that was not run has no line."
     )
 
 
 def _table_curves(table: types.Table, data: str, sources: Sources) -> list[Curve]:
     """Curves of a table's rows, then of the baselines; each run once, though two rows may show it."""
-    rows = [row for row in [*table.rows, *baseline_rows(table, sources.choice)] if row.variant]
+    rows = [row for row in [*table.rows, *baseline_rows(table, sources.choice.evidence)] if row.variant]
     experiments = {(row.variant, row.recipe): row.label for row in reversed(rows) if row.recipe}
     curves = []
     for (variant, recipe), label in reversed(experiments.items()):
-        runs = sources.runs(data, variant, recipe)
+        runs = sources.runs(sources.choice.evidence, data, variant, recipe)
         if runs:
             curves.append((label, variant, _curve(runs)))
     return curves
 
 
 def _curve(runs: list[Path]) -> pd.DataFrame:
-    errors = pd.concat([_history(run).set_index("epoch")["val_mpjpe"] for run in runs], axis=1)
+    errors = pd.concat([_history(run).set_index("step")["val_mpjpe"] for run in runs], axis=1)
     return pd.DataFrame({"mean": errors.mean(axis=1), "low": errors.min(axis=1), "high": errors.max(axis=1)})
 
 
@@ -65,7 +66,7 @@ def _history(run: Path) -> pd.DataFrame:
 
 def _panel(axes: Axes, curves: list[Curve], title: str) -> None:
     axes.set_title(title)
-    axes.set_xlabel("Epoch")
+    axes.set_xlabel("Step")
     axes.set_ylabel("Validation MPJPE (mm)")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:.0f}")
@@ -77,7 +78,8 @@ def _panel(axes: Axes, curves: list[Curve], title: str) -> None:
         colour, line = next(styles if is_net else grey)
         _line(axes, curve, label, colour, line)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), title="mean of seeds, last epoch", alignment="left")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), title="mean of seeds, last step", alignment="left")
 
 
 def _line(axes: Axes, curve: pd.DataFrame, label: str, colour: str, line: str) -> None:

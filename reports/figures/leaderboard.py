@@ -1,4 +1,4 @@
-"""Error against cost of networks that were trained here, with intervals and the front that no other network beats."""
+"""Error against cost of networks that have learned, with intervals and the front that no other network beats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reports.figures.labels import place_labels
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import BLUE, COLOURS, FAINT, SOFT, note
 from reports.measurements import NO_SUCH_DATA
-from reports.tables.cell import BASELINE_SECTION, Cell
+from reports.tables.cell import BASELINE_SECTION, NOT_LEARNED, Cell
 from studies import types
 
 AREA, FLOOR = 9.0, 22.0  # points² per million parameters, and at least
@@ -35,7 +35,7 @@ def leaderboard(study: types.Study, figure: types.Figure, sources: Sources) -> t
     costs = {"macs": figure.macs, "time": figure.time}
     panels = {key: places(cells, figure, column) for key, column in costs.items()}
     if not panels["macs"]:
-        raise NotDrawn(f"no network of {figure.table} was trained")
+        raise NotDrawn(f"no network of {figure.table} was trained and learned")
     drawn = Figure(figsize=(13, 6), layout="constrained")
     axes = dict(zip(panels, drawn.subplots(1, 2, sharey=True), strict=True))
     error = table.column(figure.error)
@@ -46,7 +46,7 @@ def leaderboard(study: types.Study, figure: types.Figure, sources: Sources) -> t
             axes[key].axhline(value, color=FAINT, linestyle="--", linewidth=1, label="mean training pose", zorder=0)
     axes["macs"].set_ylabel(f"{error.label} ({error.unit})")
     axes["time"].legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    note(drawn, sources.choice, _data(cells))
+    note(drawn, sources.choice.evidence, _data(cells))
     drawn.draw_without_rendering()  # fixes the layout, which the labels need
     for key, networks in panels.items():
         radii = [_area(p) ** 0.5 / 2 for p in networks]
@@ -54,17 +54,19 @@ def leaderboard(study: types.Study, figure: types.Figure, sources: Sources) -> t
     return drawn, (
         "Networks trained on equal terms: mean over seeds of the error, with its 95 % interval, against true "
         "multiply-accumulates and measured time of an evaluated frame at full paper size. The line joins the networks "
-        "that no cheaper one beats. The area of a bubble grows with the parameters."
+        "that no cheaper one beats. The area of a bubble grows with the parameters. Networks "
+        "that are worse than the mean training pose did not learn, and are left out."
     )
 
 
 def places(cells: Sequence[Cell], figure: types.Figure, cost_column: str) -> list[Place]:
-    """Networks with a measured error and a measured cost, in the order of the table."""
+    """Networks that have learned, with a measured error and a measured cost, in the order of the table."""
     networks = []
     for _, row in groupby(cells, lambda cell: cell.row):
         at = {cell.column: cell for cell in row}
         cost, error, size = (at[column] for column in (cost_column, figure.error, figure.size))
-        if error.section == BASELINE_SECTION or None in (cost.measured, error.measured, size.measured):
+        learned = error.section != BASELINE_SECTION and error.outcome != NOT_LEARNED
+        if not learned or None in (cost.measured, error.measured, size.measured):
             continue
         numbers = (cost.measured, error.measured, error.half or 0.0, size.measured)
         networks.append(Place(error.row_label, error.section, *numbers))

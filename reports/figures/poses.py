@@ -64,7 +64,7 @@ def _predictions(figure: types.Figure, sources: Sources) -> tuple[Split, np.ndar
     """The data's split, its true poses (N, 17, 3) in mm, and a panel for each variant that was run."""
     data = sources.choice.data(figure.input)
     folder = sources.prepared / data / figure.split
-    variants = [v for v in figure.variants if sources.runs(data, v, recipe_of(v, figure.recipe))]
+    variants = [v for v in figure.variants if sources.runs(sources.choice, data, v, recipe_of(v, figure.recipe))]
     if not variants:
         raise NotDrawn(f"none of {', '.join(figure.variants)} was trained by recipe {figure.recipe} on {data}")
     if not folder.is_dir():

@@ -23,7 +23,7 @@ class Sources:
 
     measurements  rows of measurements.csv (`reports.measurements.read_measurements`)
     cells         of cells.csv (`reports.tables.cell.read_cells`)
-    choice        scale, dataset, detector, selection
+    choice        scale, dataset, detector, selection of what was trained here, and whose records stand in for it
     prepared      folder of prepared data sets, each with a folder a split
     orders        `scan_orders.npz`: a scan mode's name -> (4, T*17) token orders of its directions; `limb` (1, 17) and
                   `stride` (2, 17): for each joint the joints whose features are added to its own; a pair of video
@@ -42,15 +42,15 @@ class Sources:
         """Cells of a table."""
         return of_table(self.cells, study.name, table_id)
 
-    def runs(self, data: str, variant: str, recipe: str) -> list[Path]:
-        """Folders of the measured runs of an experiment, by seed; empty where none was measured."""
-        found = pick(self.measurements, scale=self.choice.scale, dataset=data, variant=variant, recipe=recipe)
+    def runs(self, choice: Choice, data: str, variant: str, recipe: str) -> list[Path]:
+        """Folders of the measured runs of an experiment at a choice's scale, by seed; empty where none was measured."""
+        found = pick(self.measurements, scale=choice.scale, dataset=data, variant=variant, recipe=recipe)
         seeds = found[["seed", "run"]].drop_duplicates()
         return [Path(run) for run in seeds.sort_values("seed")["run"]]
 
     def run(self, data: str, variant: str, recipe: str) -> Path:
-        """Folder of the run with the lowest seed. Raises NotDrawn where there is none."""
-        runs = self.runs(data, variant, recipe)
+        """Folder of the run with the lowest seed that was trained here. Raises NotDrawn where there is none."""
+        runs = self.runs(self.choice, data, variant, recipe)
         if not runs:
             raise NotDrawn(f"{variant} was not trained by recipe {recipe} on {data} (not selected in the config)")
         return runs[0]

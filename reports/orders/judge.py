@@ -14,8 +14,9 @@ from metrics.differences import LEVEL, holm
 from reports.comparisons import Floors, read_floors
 from reports.measurements import Choice, read_measurements
 from reports.orders.order import HOLDS, NOISE, NOT_RECORDED, REVERSED, SAME_NETWORK, JudgedOrder, write_orders
-from reports.pairs import Pair, pair_runs
+from reports.pairs import Pair, luck_of, pair_runs
 from reports.records import State
+from reports.tables.cell import NOT_LEARNED
 from reports.tables.numbers import Numbers
 from studies.load import load_study
 from studies.measurements import higher_is_better
@@ -85,7 +86,8 @@ class _Claim:
     def pair(self) -> Pair | None:
         """The runs of both rows; None where there are none, or both rows are one network and differ in nothing."""
         column = self.table.column(self.order.judged)
-        pair = pair_runs(*(self.numbers.accuracies(row, column) for row in self.rows))
+        cells = {row.id: self.numbers.accuracies(row, column) for row in self.table.rows if row.recipe}
+        pair = pair_runs(*(cells[row.id] for row in self.rows), luck_of(cells.values()))
         alike = pair and (pair.own["value"].to_numpy() == pair.other["value"].to_numpy()).all()
         return None if alike and self.same_network else pair
 
@@ -127,6 +129,7 @@ class _Claim:
     def with_runs(self, pair: Pair, p_holm: float, tests: int, floors: Floors) -> JudgedOrder:
         """An order as its runs judge it; tests: how many orders of the table share the level, itself included."""
         first, difference, (better, worse) = pair.own.iloc[0], pair.difference, pair.means
+        column = self.table.column(self.order.judged)
         upwards = higher_is_better(first.metric)
         floor = floors.get((first.device, first.metric), np.nan)
         known = {name: getattr(difference, name) for name in ("by_seeds", "by_clusters", "p")}
@@ -152,6 +155,8 @@ class _Claim:
             worse_runs=" ".join(pair.other["run"]),
             **known,
         )
+        if lost := [self.table.name(row.id) for row in self.rows if not self.numbers.learned(row, column)]:
+            return replace(judged, outcome=NOT_LEARNED, why=f"{' and '.join(lost)}: worse than the mean training pose")
         return judged if pair.why else replace(judged, outcome=_outcome(judged))
 
 

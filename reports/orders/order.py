@@ -8,10 +8,11 @@ from pathlib import Path
 
 from base.errors import InputError
 from base.files import read_csv, write_rows
+from reports.tables.cell import NOT_LEARNED
 
 HOLDS, NOISE, REVERSED = "holds", "within noise", "reversed"
 SAME_NETWORK, NOT_RECORDED = "not separable", "not recorded"
-OUTCOMES = (HOLDS, NOISE, REVERSED, SAME_NETWORK, NOT_RECORDED)
+OUTCOMES = (HOLDS, NOISE, REVERSED, NOT_LEARNED, SAME_NETWORK, NOT_RECORDED)
 UNKNOWN = math.nan
 
 

@@ -17,17 +17,19 @@ from reports.orders.order import (
     count_outcomes,
 )
 from reports.records import DIFFERS, EVALUATED, RECORDED, STALE
+from reports.tables.cell import NOT_LEARNED
 from reports.tables.layout import number
 from studies.data import VIDEO, Dataset
 from studies.scales import PAPER, scale_named
 from studies.types import Study, Table
 from studies.variants import variant
 
-SYMBOLS = {HOLDS: "✓", NOISE: "≈", REVERSED: "✗", SAME_NETWORK: "=", NOT_RECORDED: "○"}
+SYMBOLS = {HOLDS: "✓", NOISE: "≈", REVERSED: "✗", NOT_LEARNED: "–", SAME_NETWORK: "=", NOT_RECORDED: "○"}
 MEANING = {
     HOLDS: "the row that the paper has ahead is ahead, and not by chance",
     NOISE: "the runs cannot tell the rows apart; what is the least that they could have told stands beside it",
     REVERSED: "the other row is ahead, and not by chance",
+    NOT_LEARNED: "a network is worse than the mean training pose: which of two is ahead then says nothing",
     SAME_NETWORK: "shrunken to this scale, both rows are one network",
     NOT_RECORDED: "too few runs of the two rows, or none",
 }

@@ -41,7 +41,7 @@ def markdown(views: Mapping[str, Sequence[TableOrders]], orders: Sequence[Judged
 
 def latex(views: Mapping[str, Sequence[TableOrders]], orders: Sequence[JudgedOrder]) -> str:
     r"""All orders for a LaTeX document with \usepackage{booktabs,graphicx}, a table for each paper."""
-    lines = ["% Claims of order, made by ssmpose; needs \\usepackage{booktabs,graphicx}"]
+    lines = ["% Claims of order, made by ssmpose; needs \\usepackage{booktabs,graphicx}", f"% {summary(orders)}"]
     for title, tables in views.items():
         lines += [
             r"\begin{table*}[t]",

@@ -12,9 +12,11 @@ from markupsafe import Markup
 from base.errors import InputError
 from base.files import read_json, write_text
 from reports.audit.write import SAYS
+from reports.commands import make
 from reports.measurements import EFFICIENCY_SCALE, Choice, label_of, pick, read_measurements
 from reports.orders.order import read_orders
 from reports.orders.view import HOW, legend, limits, make_views, summary
+from reports.records import faults, in_words, read_kept
 from reports.site.charts import Chart, learning_curves, run_curves
 from reports.site.guide import DOCS, GUIDE, guide, pictures
 from reports.site.pages import TEMPLATES, render, script_json
@@ -22,6 +24,7 @@ from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
 from reports.tables.cell import VERDICTS, count_verdicts, of_table, read_cells
 from reports.tables.layout import CONVENTIONS, SELECTIONS, SYMBOLS, View, make_view
+from reports.tables.rows import baseline_rows
 from studies.findings import EFFECTS, KINDS
 from studies.load import load_study
 from studies.scales import scale_named
@@ -76,14 +79,21 @@ class Site:
     """What all pages are made of, read once. Folders: `report` holds tables/, figures/, audit/; `out` gets the site."""
 
     def __init__(self, studies: Sequence[str | Path], report: Path, out: Path, choice: Choice) -> None:
-        self.report, self.out, self.choice = report, out, choice
+        self.report, self.out, self.choice, self.evidence = report, out, choice, choice.evidence
         self.measurements = read_measurements(report / "measurements.csv")
         self.cells = read_cells(report / "cells.csv")
         self.audit = _audit(report / "audit" / "audit.json")
         self.orders = read_orders(report / "orders.csv") if (report / "orders.csv").is_file() else ()
-        self.experiments = experiments(self.measurements, choice.scale)
+        self.experiments = experiments(self.measurements, choice)  # trained here
+        self.records = experiments(self.measurements, self.evidence) if choice.records else []
+        self.states = read_kept(report / "records.csv")
         self.studies = [self._study(load_study(name)) for name in studies]
         self.views = {name: view for name, build in VIEWERS.items() if (view := build(report, choice))}
+
+    @property
+    def shown(self) -> list[Experiment]:
+        """Experiments behind the accuracies of tables."""
+        return self.records if self.choice.records else self.experiments
 
     def _study(self, study: Study) -> StudyPage:
         cells = {table.id: of_table(self.cells, study.name, table.id) for table in study.tables}
@@ -102,10 +112,12 @@ class Site:
         found += [Page("claims.html", "claims", orders)] if self.orders else []
         found += [Page("audit.html", "audit", "every claim, and what was found about them")]
         found += [Page("counts.html", "counts", "parameters, operations, time and memory at full paper size")]
-        found += [Page("curves.html", "curves", "learning curves of every experiment")] if self.experiments else []
+        found += [Page("curves.html", "curves", "learning curves of the networks in the tables")] if self.shown else []
         found += [Page(f"{name}.html", view.name, view.about) for name, view in self.views.items()]
         runs = self.experiments or any(failure.runs for failure in self.choice.failed)
-        found += [Page("runs.html", "runs", "what every run left behind")] if runs else []
+        kept = "what was trained before and is kept: whether it gives the same numbers here"
+        found += [Page("records.html", "records", kept)] if self.records else []
+        found += [Page("runs.html", "runs", "what every run left behind that was trained here")] if runs else []
         return [*found, Page(GUIDE, "docs", "how numbers are made, conventions and protocols, how to add a model")]
 
 
@@ -133,7 +145,7 @@ def _write_pages(site: Site) -> None:
     findings = site.audit["findings"]
     flagged = {claim["id"]: claim["findings"].split() for claim in site.audit["claims"]}
     _write(site, "index.html", "overview.html", facts=run_facts(site), counts=_verdicts(site), findings=findings)
-    links, counted = run_links(site.experiments), counts(site)
+    links, counted = run_links([*site.records, *site.experiments]), counts(site)
     linked = {f"{rule}-{network.name}" for network in counted for rule in COUNTED if rule in network.by}
     for study in site.studies:
         values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS, "flagged": flagged}
@@ -146,15 +158,18 @@ def _write_pages(site: Site) -> None:
     rules = {rule: CONVENTIONS[rule] for rule in COUNTED if any(rule in network.by for network in counted)}
     values = {"rules": rules, "timings": timings(site), "scaling": scaling}
     _write(site, "counts.html", "counts.html", counted=counted, **values)
-    if site.experiments:
+    if site.shown:
         _write(site, "curves.html", "curves.html", charts=_curve_charts(site))
+    if site.records:
+        _write(site, "records.html", "records.html", experiments=site.records, links=links, faults=faults(site.states))
     if any(page.file == "runs.html" for page in site.pages):
         _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links, label_of=label_of)
-    for experiment in site.experiments:
+    for experiment in [*site.records, *site.experiments]:
+        selection = (site.evidence if experiment.kept else site.choice).selection
         values = {"experiment": experiment, "chart_data": run_curves(experiment), "numbers": numbers(experiment)}
-        values["groups"] = experiment.groups(site.choice.selection)
-        values |= {"counted": linked}
-        _write(site, f"runs/{experiment.id}.html", "experiment.html", root="../", **values)
+        values |= {"counted": linked, "selection": selection, "groups": experiment.groups(selection)}
+        values["evaluate"] = make("verify", site.choice.scale, experiment.motion)
+        _write(site, experiment.page, "experiment.html", root="../", **values)
     docs = guide()
     titles = [(Path(doc.file).name, doc.title) for doc in docs]
     for doc in docs:
@@ -180,9 +195,11 @@ def _write(site: Site, file: str, template: str, root: str = "", **values: objec
     known = {
         "site": site,
         "choice": site.choice,
+        "evidence": site.evidence,
         "page": file,
         "root": root,
-        "scale_meaning": scale_named(site.choice.scale).meaning,
+        "scale_meaning": scale_named(site.evidence.scale).meaning,
+        "in_words": in_words(site.states, list(site.states)),
         "orders_summary": summary(site.orders) if site.orders else "",
     }
     write_text(site.out / file, render(template, **known, **values))
@@ -200,7 +217,7 @@ def _copy_assets(site: Site) -> None:
         files = [f"{study.name}-{view.table}.{kind}" for view in study.views for kind in TABLE_KINDS]
         _copy(site.report / "tables", site.out / "tables", files)
     _copy(DOCS, site.out / "docs", [path.name for path in pictures()])
-    data = ["measurements.csv", "cells.csv", "comparisons.csv", "orders.csv"]
+    data = ["measurements.csv", "cells.csv", "records.csv", "comparisons.csv", "orders.csv"]
     _copy(site.report, site.out, [name for name in data if (site.report / name).is_file()])
     if site.orders:
         _copy(site.report / "tables", site.out / "tables", ["orders.md", "orders.tex"])
@@ -234,10 +251,12 @@ def _copy(folder: Path, to: Path, names: list[str]) -> None:
 def run_facts(site: Site) -> dict[str, str]:
     """What was run, as (name, text): from the measurements and each run's `run.json`."""
     runs = [run for experiment in site.experiments for run in experiment.runs]
-    records = [run.record for run in runs if run.record]
-    versions = {f"{k} {v}" for record in records for k, v in record.get("versions", {}).items()}
+    abouts = [run.about for run in runs if run.about]
+    versions = {f"{k} {v}" for about in abouts for k, v in about.get("versions", {}).items()}
     minutes = sum(run.minutes for run in runs)
+    kept = f"scale {site.evidence.scale} on {site.evidence.dataset} motion, {SELECTIONS[site.evidence.selection]}"
     facts = {
+        "Records": kept if site.records else "",
         "Scale": site.choice.scale,
         "Motion": f"{site.choice.dataset}; detected 2D keypoints: {site.choice.detector}",
         "Epoch shown": SELECTIONS[site.choice.selection],
@@ -245,7 +264,7 @@ def run_facts(site: Site) -> dict[str, str]:
         "Seeds": ", ".join(sorted({str(run.seed) for run in runs})) or "none",
         "Hardware": ", ".join(sorted({str(d) for e in site.experiments for d in e.numbers["device"]})) or "nothing was trained",
         "Training time": f"{minutes:.1f} minutes in all, added over runs" if minutes else "",
-        "Selective scan": ", ".join(sorted({record["backend"] for record in records if "backend" in record})),
+        "Selective scan": ", ".join(sorted({about["backend"] for about in abouts if "backend" in about})),
         "Versions": ", ".join(sorted(versions)),
         "Source revision": ", ".join(sorted(set(site.measurements["revision"]) - {""})),
     }  # fmt: skip
@@ -297,12 +316,19 @@ def numbers(experiment: Experiment) -> pd.DataFrame:
     return table.reset_index()
 
 
-def _curve_charts(site: Site) -> list[Chart]:
-    by_data: dict[str, list[Experiment]] = {}
-    for experiment in site.experiments:
-        by_data.setdefault(experiment.dataset, []).append(experiment)
-    charts = [learning_curves(f"curves-{data}", data, found) for data, found in by_data.items()]
-    return [chart for chart in charts if chart]
+def _curve_charts(site: Site) -> dict[str, list[Chart]]:
+    """Title of a study -> a chart for each of its tables and each data set: the networks of its rows, and the baselines."""
+    known = {experiment.key: experiment for experiment in site.shown}
+    charts: dict[str, list[Chart]] = {}
+    for page in site.studies:
+        for table in page.study.tables:
+            rows = [*table.rows, *baseline_rows(table, site.evidence)]
+            for data in dict.fromkeys(map(site.evidence.column_data, table.accuracies)):
+                labels = {(data, row.variant, row.recipe): row.label for row in reversed(rows)}  # the first names it
+                found = [(label, known[key]) for key, label in reversed(labels.items()) if key in known]
+                chart = learning_curves(f"{page.name}-{table.id}-{data}", f"{table.heading} ({data})", found)
+                charts.setdefault(page.study.title, []).extend([chart] if chart else [])
+    return {title: found for title, found in charts.items() if found}
 
 
 def _verdicts(site: Site) -> list[tuple[str, str, int, str]]:

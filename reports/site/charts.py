@@ -4,8 +4,9 @@ plotly.js comes whole inside the package plotly that pip installs, so that pages
 Bokeh (its bundle is smaller, but hovering needs its own Python objects) and Altair (its JavaScript is not in the package).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, product
 
 import pandas as pd
 
@@ -15,6 +16,8 @@ from studies.plan import BASELINES
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 COLOURS = 8  # of the page's palette; assets/charts.js knows them
+GREY = {"colour": None, "dash": DASHES[0]}
+STYLES = [{"colour": colour, "dash": dash} for dash, colour in product(DASHES, range(COLOURS))]
 
 
 @dataclass(frozen=True)
@@ -30,41 +33,48 @@ class Chart:
     rows: tuple[tuple[str, ...], ...]
 
 
-def learning_curves(chart_id: str, heading: str, found: Sequence[Experiment]) -> Chart | None:
-    """Validation error by epoch: mean over seeds; experiments of a single epoch are left out."""
-    traces, rows = [], []
-    for experiment in found:
-        curve = _mean_curve(experiment)
-        if len(curve) < 2:
-            continue
-        i = len(traces)
-        flat = experiment.variant in BASELINES
-        style = {"colour": None if flat else i % COLOURS, "dash": DASHES[i // COLOURS % len(DASHES)]}
-        traces.append(
-            {"type": "scatter", "mode": "lines+markers", "name": f"{experiment.label}, {experiment.recipe}", "meta": style}
-            | {"x": curve.index.tolist(), "y": curve.round(3).tolist()}
-        )  # fmt: skip
-        rows.append((experiment.label, experiment.recipe, *(f"{y:.1f}" for y in (curve.iloc[0], curve.iloc[-1]))))
-    if not traces:
+def learning_curves(chart_id: str, heading: str, found: Sequence[tuple[str, Experiment]]) -> Chart | None:
+    """Validation score by step, of experiments with their labels: mean over seeds, and a band from the lowest to the highest.
+
+    Those of a single epoch are left out; None where no network is left besides the baselines.
+    """
+    curves = [(label, e, curve) for label, e in found if len(curve := _curve(e)) > 1]
+    if all(e.variant in BASELINES for _, e, _ in curves):
         return None
-    name = _score_name(found)
+    traces, rows, styles = [], [], cycle(STYLES)
+    for label, experiment, curve in curves:
+        traces += _traces(label, curve, GREY if experiment.variant in BASELINES else next(styles))
+        steps = f"{curve.index[-1]:,}"
+        rows.append((label, experiment.recipe, steps, *(f"{curve['mean'].iloc[at]:.1f}" for at in (0, -1))))
+    name = _score_name([experiment for _, experiment, _ in curves])
     return Chart(
         id=chart_id,
         heading=heading,
-        caption=f"{name} by epoch, mean over seeds. A line can be switched off in the legend.",
+        caption=f"{name} by step: mean over seeds, and a band from the lowest seed to the highest. A line can be switched off in the legend.",
         data=traces,
         layout={
-            "xaxis": {"title": {"text": "Epoch"}, "dtick": 1},
+            "xaxis": {"title": {"text": "Step"}},
             "yaxis": {"title": {"text": name}},
             "hovermode": "x",
         },
-        head=("variant", "recipe", "first epoch", "last epoch"),
+        head=("network", "recipe", "steps", "first epoch", "last epoch"),
         rows=tuple(rows),
     )
 
 
+def _traces(label: str, curve: pd.DataFrame, style: dict) -> Iterator[dict]:
+    """The band of a curve, where its seeds differ, and its line over it; both go by one entry of the legend."""
+    common = {"type": "scatter", "legendgroup": label}
+    steps, low, high = curve.index.tolist(), curve["low"].round(3), curve["high"].round(3)
+    if (high > low).any():
+        outline = {"x": steps + steps[::-1], "y": [*high, *low[::-1]]}
+        yield common | {"mode": "lines", "name": label, "showlegend": False, "meta": style | {"band": True}} | outline
+    line = {"mode": "lines+markers", "name": label, "meta": style}
+    yield common | line | {"x": steps, "y": curve["mean"].round(3).tolist()}
+
+
 def run_curves(experiment: Experiment) -> Chart | None:
-    """The histories of an experiment's runs: training loss and validation score by epoch, a line a seed."""
+    """The histories of an experiment's runs: training loss and validation score by step, a line a seed."""
     traces, rows = [], []
     for run in experiment.runs:
         for column, axis in ((_score(run.history), "y"), ("loss", "y2")):
@@ -73,7 +83,7 @@ def run_curves(experiment: Experiment) -> Chart | None:
                 style = {"colour": run.seed % COLOURS, "dash": "solid" if axis == "y" else "dot"}
                 traces.append(
                     {"type": "scatter", "mode": "lines+markers", "name": f"{column}, seed {run.seed}", "meta": style}
-                    | {"x": run.history["epoch"].tolist(), "y": y.tolist(), "yaxis": axis}
+                    | {"x": run.history["step"].tolist(), "y": y.tolist(), "yaxis": axis}
                 )  # fmt: skip
                 rows.append((str(run.seed), column, *(f"{v:.4g}" for v in (y.iloc[0], y.iloc[-1]))))
     if not traces:
@@ -81,10 +91,10 @@ def run_curves(experiment: Experiment) -> Chart | None:
     return Chart(
         id="history",
         heading="Learning curves",
-        caption="Score by epoch (solid, left) and training loss (dotted, right), a colour a seed.",
+        caption="Score by step (solid, left) and training loss (dotted, right), a colour a seed.",
         data=traces,
         layout={
-            "xaxis": {"title": {"text": "Epoch"}, "dtick": 1},
+            "xaxis": {"title": {"text": "Step"}},
             "yaxis": {"title": {"text": _score_name([experiment])}},
             "yaxis2": {"title": {"text": "Loss"}, "overlaying": "y", "side": "right"},
         },
@@ -93,14 +103,15 @@ def run_curves(experiment: Experiment) -> Chart | None:
     )
 
 
-def _mean_curve(experiment: Experiment) -> pd.Series:
-    """Validation score by epoch, mean over the runs that have one."""
+def _curve(experiment: Experiment) -> pd.DataFrame:
+    """Validation score over the runs that have one: index step, columns mean, low and high."""
     columns = [
-        run.history.set_index("epoch")[_score(run.history)]
+        run.history.set_index("step")[_score(run.history)]
         for run in experiment.runs
-        if "epoch" in run.history and _score(run.history) in run.history
+        if "step" in run.history and _score(run.history) in run.history
     ]
-    return pd.concat(columns, axis=1).mean(axis=1).dropna() if columns else pd.Series(dtype=float)
+    seeds = pd.concat(columns, axis=1).dropna() if columns else pd.DataFrame()
+    return pd.DataFrame({"mean": seeds.mean(axis=1), "low": seeds.min(axis=1), "high": seeds.max(axis=1)})
 
 
 def _score(history: pd.DataFrame) -> str:

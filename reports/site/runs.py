@@ -7,9 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from base.files import read_csv, read_json
-from reports.commands import make
-from reports.measurements import label_of
+from reports.commands import file, make
+from reports.measurements import Choice, label_of
 from studies.data import VIDEO, Dataset
+from studies.data import Experiment as Named
+from studies.places import RUN_JSON, WEIGHTS, Places
 
 RETRAIN = "train its run again (`make resume`)"
 
@@ -20,44 +22,56 @@ class Run:
 
     folder: str
     seed: int
-    record: dict
+    about: dict
     history: pd.DataFrame
 
     @property
-    def minutes(self) -> float:
-        return self.record.get("seconds", {}).get("whole", 0) / 60
+    def weights(self) -> bool:
+        """Whether they are there to be evaluated again."""
+        return Path(self.folder, WEIGHTS).is_file()
 
     @property
-    def command(self) -> str:
-        """What makes this run again, from a clone at its revision."""
-        spec = self.record.get("spec")
-        if not spec:
-            return f"make train  variants= seeds={self.seed}"
-        motion = Dataset.parse(spec["dataset"]).motion
-        return make("train", spec["scale"], motion, variants=spec["variant"], seeds=self.seed)
+    def minutes(self) -> float:
+        return self.about.get("seconds", {}).get("whole", 0) / 60
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """All runs of a variant on a data set by a recipe; `id` names its page."""
+    """All runs of a variant on a data set by a recipe at a scale; kept: whether they are records."""
 
+    scale: str
     dataset: str
     variant: str
     recipe: str
     label: str
     runs: tuple[Run, ...]
     numbers: pd.DataFrame = field(repr=False)
+    kept: bool = False
+
+    @property
+    def motion(self) -> str:
+        return Dataset.parse(self.dataset).motion
+
+    def train(self, run: Run) -> str:
+        """What trains a run again, from a clone at its revision, with the variant's other recipes and data."""
+        return make("train", self.scale, self.motion, variants=self.variant, seeds=run.seed)
+
+    def train_alone(self, run: Run) -> str:
+        """What trains a run again, and nothing beside it."""
+        places, experiment = Places(self.scale, self.motion), Named.named(*self.key)
+        return file(places.of_run(experiment, run.seed), self.scale, self.motion)
 
     def groups(self, selection: str) -> dict[str, pd.DataFrame]:
         """Errors by action, sequence or activity, means over seeds: kind -> groups as rows, metrics as columns.
 
         selection : which epoch; empty where its folder was moved away, or for networks on video.
         """
-        path = Path(self.runs[0].folder).parent / "groups.csv"
-        if not path.is_file():
+        places = {place for run in self.runs for place in (Path(run.folder), Path(run.folder).parent)}
+        paths = sorted(path for place in places if (path := place / "groups.csv").is_file())
+        if not paths:
             return {}
         columns = ("convention", "kind", "group", "metric", "value")
-        rows = read_csv(path, columns, RETRAIN, dtype={"group": str})
+        rows = pd.concat([read_csv(path, columns, RETRAIN, dtype={"group": str}) for path in paths])
         first = rows.loc[rows["convention"].str.endswith(f"/test/{selection}"), "convention"]
         if first.empty:
             return {}
@@ -68,36 +82,45 @@ class Experiment:
         }
 
     @property
-    def id(self) -> str:
-        return f"{self.dataset}.{self.variant}.{self.recipe}"
+    def page(self) -> str:
+        return page_of(self.key, self.kept)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.dataset, self.variant, self.recipe
 
 
-def experiments(measurements: pd.DataFrame, scale: str) -> list[Experiment]:
-    """Experiments behind the measurements of a scale, by data set, in the order of the file.
+def page_of(experiment: tuple[str, str, str], kept: bool) -> str:
+    """The page of an experiment's runs, each at `#seed<k>`; experiment: dataset, variant, recipe."""
+    return f"{'records' if kept else 'runs'}/{'.'.join(experiment)}.html"
+
+
+def experiments(measurements: pd.DataFrame, choice: Choice) -> list[Experiment]:
+    """Experiments behind the measurements of a choice, by data set, in the order of the file.
 
     Raises InputError for a `run.json` that is no JSON.
     """
-    mine = measurements[(measurements["run"] != "") & (measurements["scale"] == scale)]
+    mine = measurements[(measurements["run"] != "") & (measurements["scale"] == choice.scale)]
     found = []
-    for key, numbers in mine.groupby(["dataset", "variant", "recipe"], sort=False):
+    for key, numbers in mine.groupby(["scale", "dataset", "variant", "recipe"], sort=False):
         runs = tuple(_runs(numbers))
-        found.append(Experiment(*key, label_of(key[1]), runs, numbers))
+        found.append(Experiment(*key, label_of(key[2]), runs, numbers, choice.kept))
     return sorted(found, key=lambda e: (Dataset.parse(e.dataset).kind == VIDEO, e.dataset))
 
 
-def run_links(found: list[Experiment], prefix: str = "") -> dict[str, str]:
+def run_links(found: list[Experiment]) -> dict[str, str]:
     """Run folder -> its place on a page of the site."""
-    return {run.folder: f"{prefix}runs/{e.id}.html#seed{run.seed}" for e in found for run in e.runs}
+    return {run.folder: f"{e.page}#seed{run.seed}" for e in found for run in e.runs}
 
 
 def _runs(numbers: pd.DataFrame) -> Iterator[Run]:
     for folder, seed in numbers[["run", "seed"]].drop_duplicates().sort_values("seed").itertuples(index=False):
-        yield Run(folder, int(seed), _record(Path(folder)), _history(Path(folder)))
+        yield Run(folder, int(seed), _about(Path(folder)), _history(Path(folder)))
 
 
-def _record(run: Path) -> dict:
+def _about(run: Path) -> dict:
     """What a run says of itself; empty where its folder was moved away since."""
-    path = run / "run.json"
+    path = run / RUN_JSON
     if not path.is_file():
         return {}
     return read_json(path, "delete the run's folder and train again")

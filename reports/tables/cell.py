@@ -17,6 +17,8 @@ VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN)
 KNOWN = {"kind": ("fact", "efficiency", "accuracy"), "verdict": ("", *VERDICTS), "unit": UNITS}
 BASELINE_SECTION = "Baselines (ours)"
 TRUE = "true"  # the convention that counts everything
+# A network that is worse than the mean training pose: what differs from it, or of it, is neither better nor worse.
+NOT_LEARNED, NO_REFERENCE = "did not learn", "the reference did not learn"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +29,16 @@ class Cell:
     unit           of printed_value, measured, sd, low, high, difference (measured less printed) and also_true
     decimals       of the printed number
     n              seeds; low, high: 95 % interval of their mean
-    why            the reason for the verdict; matches: other conventions that give the printed digits, `a, b`
+    why            the reason for the verdict; missing: in two words, of a cell that was not run
+    matches        other conventions that give the printed digits, `a, b`
     also_true      the true count beside one under another convention
     runs           folders of the runs behind the number, separated by blanks; seeds_failed: how many are missing
     record         what became of the records behind it, of several the last of `reports.records.STATES`; empty where
                    no record is shown; record_why: why
-    here           mean of here_n runs that were trained here on here_data, beside a record; here_runs: their folders
-    outcome        against the table's reference row: better, worse, within noise; empty where nothing is compared
+    here           mean of here_n runs that were trained here on here_data, beside a record; here_runs: their folders;
+                   here_why: what failed of them
+    outcome        against the table's reference row: better, worse, within noise; or that one of the two did not learn;
+                   empty where nothing is compared
     gain           measured less the reference row's, with its 95 % interval, in base units (`studies.printed.UNITS`)
     """
 
@@ -61,6 +66,7 @@ class Cell:
     device: str = ""
     verdict: str = ""
     why: str = ""
+    missing: str = ""
     also_true: float | None = None
     matches: str = ""
     runs: str = ""
@@ -71,6 +77,7 @@ class Cell:
     here_n: int | None = None
     here_data: str = ""
     here_runs: str = ""
+    here_why: str = ""
     outcome: str = ""
     gain: float | None = None
     gain_low: float | None = None
@@ -96,7 +103,7 @@ class Cell:
     @property
     def failed(self) -> bool:
         """Whether it has no number, or one of fewer seeds, because something failed."""
-        return self.why.startswith(FAILED) or bool(self.seeds_failed)
+        return self.why.startswith(FAILED) or bool(self.seeds_failed or self.here_why)
 
     @property
     def half(self) -> float | None:

@@ -75,4 +75,5 @@ def _with_comparison(cell: Cell, comparison: Comparison | None) -> Cell:
     gain = {"gain": comparison.difference, "gain_low": comparison.low, "gain_high": comparison.high}
     gain["p_holm"] = comparison.p_holm
     known = {name: number for name, number in gain.items() if not math.isnan(number)}
-    return replace(cell, outcome=comparison.outcome, reference=comparison.reference, **known)
+    outcome = comparison.outcome or cell.outcome
+    return replace(cell, outcome=outcome, reference=comparison.reference, **known)

@@ -6,9 +6,10 @@ from functools import cached_property
 
 import pandas as pd
 
+from reports.commands import make
 from reports.failures import of_counts, of_runs, of_seeds
-from reports.measurements import EFFICIENCY_SCALE, NO_SUCH_DATA, pick, summarise
-from reports.tables.cell import NOT_COMPARABLE, NOT_RUN, TRUE, Cell
+from reports.measurements import EFFICIENCY_SCALE, NO_SUCH_DATA, Choice, pick, summarise
+from reports.tables.cell import NOT_COMPARABLE, NOT_LEARNED, NOT_RUN, TRUE, Cell
 from reports.tables.numbers import Numbers
 from reports.tables.verdicts import (
     NO_BOXES,
@@ -17,8 +18,11 @@ from reports.tables.verdicts import (
     NO_ROOM,
     NOT_BY_ITS_OWN,
     NOT_FILMED,
+    NOT_SELECTED,
     NOT_THEIRS,
+    Missing,
     Verdict,
+    failed,
     judge_accuracy,
     judge_efficiency,
     judge_memory,
@@ -34,8 +38,6 @@ from studies.scales import PAPER
 from studies.types import Column, CountColumn, FactColumn, LiftingColumn, MeasuredColumn, Row, Study, Table, VideoColumn
 from studies.variants import resolve_variants
 
-NOT_RECORDED = "not recorded yet"
-NOT_SELECTED = "not selected in config"
 MEMORY, PREDICTED = "training_memory", "predicted"
 
 
@@ -89,6 +91,7 @@ class Place:
             printed=self.text,
             verdict=verdict.verdict,
             why=verdict.why,
+            missing=verdict.missing,
             **values,
         )
 
@@ -123,13 +126,13 @@ def count_cell(place: Place, numbers: Numbers) -> Cell:
     column, row, printed = place.column, place.row, place.printed
     about = {"convention": column.convention, "scale": EFFICIENCY_SCALE}
     if not row.variant:
-        return place.numeric(judge_missing(printed, row.missing or NO_MODEL), **about)
+        return place.numeric(judge_missing(printed, _no_model(row)), **about)
     counts = numbers.counts(row.variant, column.metric)
     values = dict(zip(counts["convention"], counts["value"], strict=True))  # base units
     if column.convention not in values:
         failure = of_counts(numbers.choice.failed, row.variant, timed=column.convention == "measured")
-        reason = f"{column.metric} not measured under convention `{column.convention}`"
-        return place.numeric(judge_missing(printed, failure.reason if failure else reason), **about)
+        reason = _not_measured(f"{column.metric} not measured under convention `{column.convention}`")
+        return place.numeric(judge_missing(printed, failed(failure.reason) if failure else reason), **about)
     measured, true = values[column.convention], values.get(TRUE) if column.convention != TRUE else None
     same = same_digits(printed, values | _by_length(place, values), column.convention)
     return place.numeric(
@@ -168,7 +171,7 @@ def accuracy_cell(place: Place, numbers: Numbers) -> Cell:
     failures = of_runs(choice.failed, data, row.variant, row.recipe)
     seeds = numbers.accuracies(row, column)
     if seeds.empty:
-        missing = judge_missing(printed, of_seeds(failures)) if failures else _why_no_accuracy(place, numbers)
+        missing = judge_missing(printed, failed(of_seeds(failures))) if failures else _why_no_accuracy(place, numbers)
         return place.numeric(missing, **about)
     verdict = _judge(place, seeds, numbers)
     if failures:  # the mean is over the seeds that ended
@@ -183,9 +186,10 @@ def accuracy_cell(place: Place, numbers: Numbers) -> Cell:
         high=shown.high,
         device=seeds["device"].iloc[0],
         runs=" ".join(seeds["run"]),
+        outcome="" if numbers.learned(row, column) else NOT_LEARNED,
         record=(record := numbers.record_of(seeds["run"])).state,
         record_why=record.why,
-        **({} if numbers.choice.kept else {"seeds_failed": len(failures)}),
+        seeds_failed=None if numbers.choice.kept else len(failures),
         **about,
     )
 
@@ -196,23 +200,31 @@ def trained_here(place: Place, here: Numbers | None) -> dict[str, object]:
         return {}
     data = here.choice.column_data(place.column)
     failures = of_runs(here.choice.failed, data, place.row.variant, place.row.recipe)
-    failed = {"seeds_failed": len(failures)} if failures else {}
+    why = {"here_why": of_seeds(failures)} if failures else {}
     seeds = here.accuracies(place.row, place.column)
     if seeds.empty:
-        return failed
+        return why
     mean, runs = float((seeds["value"] / place.factor).mean()), " ".join(seeds["run"])
-    return failed | {"here": mean, "here_n": len(seeds), "here_data": data, "here_runs": runs}
+    return why | {"here": mean, "here_n": len(seeds), "here_data": data, "here_runs": runs}
 
 
-def _never_measured(row: Row, data: str, scale: str) -> str:
-    """Why a row has no accuracy whatever is run; empty where it may have one."""
+def _never_measured(row: Row, data: str, scale: str) -> Missing | None:
+    """Why a row has no accuracy whatever is run; None where it may have one."""
     if not row.variant:
-        return row.missing or NO_MODEL
+        return _no_model(row)
     if not row.recipe:
         return NO_ROOM if row.out_of_memory else NOT_BY_ITS_OWN
     if data == NO_SUCH_DATA:
         return NOT_THEIRS if scale == PAPER else NOT_FILMED
-    return ""
+    return None
+
+
+def _no_model(row: Row) -> Missing:
+    return NO_MODEL._replace(why=row.missing) if row.missing else NO_MODEL
+
+
+def _not_measured(why: str) -> Missing:
+    return Missing("not measured", why)
 
 
 def _judge(place: Place, seeds: pd.DataFrame, numbers: Numbers) -> Verdict:
@@ -249,15 +261,20 @@ def _why_no_accuracy(place: Place, numbers: Numbers) -> Verdict:
     if on_data.empty and (data in BENCHMARKS or Dataset.parse(data).motion in BENCHMARKS):
         return judge_missing(printed, NO_DATA)
     if numbers.choice.kept and own.empty:
-        return judge_missing(printed, NOT_RECORDED)
+        return judge_missing(printed, _not_recorded(numbers.choice))
     if isinstance(column, VideoColumn) and column.boxes == "unstated":
         return _either_boxes(place, own, numbers)
     splits = set(on_data["convention"].str.split("/").str[1])
     if splits and column.split not in splits:
-        return judge_missing(printed, f"dataset {data} has no split `{column.split}`")
+        return judge_missing(printed, Missing("no split", f"dataset {data} has no split `{column.split}`"))
     if own.empty:
         return judge_missing(printed, NOT_SELECTED)
-    return judge_missing(printed, f"no {column.metric} measured under `{convention}`")
+    return judge_missing(printed, _not_measured(f"no {column.metric} measured under `{convention}`"))
+
+
+def _not_recorded(choice: Choice) -> Missing:
+    command = make("record", choice.scale, choice.dataset)
+    return Missing("not recorded", f"not recorded yet; `{command}` trains what is missing")
 
 
 def _either_boxes(place: Place, own: pd.DataFrame, numbers: Numbers) -> Verdict:

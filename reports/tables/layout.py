@@ -10,8 +10,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from base.errors import InputError
+from reports.commands import make
 from reports.failures import FAILED
 from reports.measurements import NO_SUCH_DATA, Choice
+from reports.records import DIFFERS as DIFFERS_HERE
+from reports.records import EVALUATED, MEANING, RECORDED, STALE, STATES
 from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell, count_verdicts
 from reports.tables.rows import row_shown
 from studies.benchmarks import BENCHMARKS
@@ -37,6 +40,8 @@ LEGEND = {
     "not comparable": "measured under other conditions than the paper's, so the two must not be compared",
     "not run": "nothing measured; the reasons are listed below",
 }
+# Of a record, behind its number: signs where all is well, words where it is not.
+RECORD_MARKS = {RECORDED: "•", EVALUATED: "⊙", DIFFERS_HERE: "differs here", STALE: "stale"}
 CONVENTIONS = {
     "true": "every trainable weight, and every multiply-accumulate including projections, scan and sampling",
     "paper": "what the papers' profiler (thop) sees; it skips weights and operations that it does not know",
@@ -63,6 +68,7 @@ class Heading:
     """A column: its label, a line below it (unit, convention), and whether it has a printed half and a measured one.
 
     Facts are only printed; where the paper prints nothing in the whole column there is only the measured half.
+    `measured`: what that half is called.
     `convention`: the rule by which an efficiency is counted; `switches`: whether the true counts stand beside it, so
     that a page can show them instead; `upwards`: whether more is better.
     """
@@ -73,6 +79,7 @@ class Heading:
     convention: str = ""
     switches: bool = False
     upwards: bool = False
+    measured: str = "measured"
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,9 @@ class CellView:
     `verdict` is empty where nothing is printed; `true` is the true count's text. `outcome` says whether the number is
     another than the reference row's, `gain` by how much; `runs` are the folders of the runs behind it, `counted` the
     variant that was counted or timed for it; `claim` the id of the printed number, study/table/row/column.
+    `missing`: whether `measured` are two words that say why there is no number. `record` is what became here of the
+    records behind the number, one of `reports.records.STATES`, and `record_why` why; `here` is the number of what was
+    trained here beside it.
     """
 
     printed: str
@@ -96,14 +106,24 @@ class CellView:
     runs: tuple[str, ...] = ()
     counted: str = ""
     claim: str = ""
+    missing: bool = False
+    record: str = ""
+    record_why: str = ""
+    here: str = ""
+    here_runs: tuple[str, ...] = ()
 
     @property
     def symbol(self) -> str:
         return SYMBOLS.get(self.verdict, "")
 
     @property
-    def outcome_symbol(self) -> str:
-        return OUTCOMES.get(self.outcome, "")
+    def compared(self) -> str:
+        """A sign with the difference from the reference row; or words, where the two are not compared."""
+        return f"{OUTCOMES[self.outcome]} {self.gain}" if self.outcome in OUTCOMES else self.outcome
+
+    @property
+    def mark(self) -> str:
+        return RECORD_MARKS.get(self.record, "")
 
 
 @dataclass(frozen=True)
@@ -120,7 +140,9 @@ class RowView:
 class View:
     """A whole table, ready to be written; `reasons` are (verdict, why, who), `legend` (symbol, word, meaning).
 
-    `compared` says what ▲, ▼ and ≈ mean in a table whose rows are compared with one of them.
+    `compared` says what ▲, ▼ and ≈ mean in a table whose rows are compared with one of them. `records` are what became
+    of records here, (mark, state, meaning), and `record_reasons` those that are not what they were, (state, why, who);
+    `here` says what the numbers are that stand beside records.
     """
 
     study: str
@@ -137,6 +159,9 @@ class View:
     conventions: tuple[tuple[str, str], ...]
     counts: dict[str, int]
     compared: str = ""
+    records: tuple[tuple[str, str, str], ...] = ()
+    record_reasons: tuple[tuple[str, str, str], ...] = ()
+    here: str = ""
 
     @property
     def width(self) -> int:
@@ -145,7 +170,8 @@ class View:
 
 
 def make_view(study: Study, table: Table, cells: Sequence[Cell], choice: Choice) -> View:
-    """Lay out one table; cells: all of it (`reports.tables.cell.of_table`)."""
+    """Lay out one table; cells: all of it (`reports.tables.cell.of_table`); choice: also of what was trained here."""
+    evidence = choice.evidence
     marks = {key: str(i) for i, key in enumerate(table.footnotes, start=1)}
     counts = count_verdicts(cells)
     return View(
@@ -153,9 +179,9 @@ def make_view(study: Study, table: Table, cells: Sequence[Cell], choice: Choice)
         table=table.id,
         title=table.title,
         heading=table.heading,
-        caption=_caption(study, table, cells, choice),
-        notice=_notice(cells, choice),
-        headings=tuple(_heading(column, cells, choice) for column in table.columns),
+        caption=_caption(study, table, cells, evidence),
+        notice=_notice(cells, evidence),
+        headings=tuple(_heading(column, cells, evidence) for column in table.columns),
         sections=tuple(_sections(cells, table, marks)),
         footnotes=tuple((marks[key], text) for key, text in table.footnotes.items()),
         reasons=tuple(_reasons(cells)),
@@ -163,6 +189,9 @@ def make_view(study: Study, table: Table, cells: Sequence[Cell], choice: Choice)
         conventions=tuple(_conventions(cells)),
         counts=counts,
         compared=_compared(table, cells),
+        records=tuple(_records(cells, choice)),
+        record_reasons=tuple(_record_reasons(cells)),
+        here=_trained_here(cells, choice),
     )
 
 
@@ -193,7 +222,8 @@ def _heading(column: Column, cells: Sequence[Cell], choice: Choice) -> Heading:
         return Heading(column.label, column.unit, paired, upwards=upwards)
     data = next((cell.dataset for cell in own if cell.dataset), NO_SUCH_DATA)
     conditions = [column.unit.replace("^2", "²"), *_conditions(column, data, choice)]
-    return Heading(column.label, ", ".join(conditions), paired, upwards=upwards)
+    measured = "recorded" if choice.kept else "measured"
+    return Heading(column.label, ", ".join(conditions), paired, upwards=upwards, measured=measured)
 
 
 def _conditions(column: AccuracyColumn, data: str, choice: Choice) -> list[str]:
@@ -235,21 +265,25 @@ def _cell_view(cell: Cell, column_decimals: int, paired: bool, variant: str) -> 
         return CellView(cell.printed or "–")
     if cell.printed == OUT_OF_MEMORY:  # judged by a prediction: its words are the result
         return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why)
+    decimals = cell.decimals if cell.is_printed else column_decimals
     shown = CellView(
         printed=(cell.printed if cell.is_printed else "–") if paired else "",
-        measured=FAILED if cell.why.startswith(FAILED) else "–",
+        measured=(missing := cell.missing if cell.is_printed or cell.failed or not paired else "") or "–",
         verdict=cell.verdict if cell.is_printed else "",
         why=cell.why,
         claim=cell.claim,
+        missing=bool(missing),
+        here=number(cell.here, decimals) if cell.here is not None else FAILED if cell.here_why else "",
+        here_runs=tuple(cell.here_runs.split()),
     )
     if cell.measured is None:
         return shown
-    decimals = cell.decimals if cell.is_printed else column_decimals
     counted = cell.kind == CountColumn.kind
     unit = f" {cell.unit}" if counted and cell.unit else ""  # an accuracy's is in the heading
     return replace(
         shown,
         measured=number(cell.measured, decimals) + unit,
+        missing=False,
         spread=_spread(cell, decimals),
         true="" if cell.also_true is None else number(cell.also_true, max(decimals, 1)) + unit,
         difference=_difference(cell, decimals),
@@ -257,6 +291,8 @@ def _cell_view(cell: Cell, column_decimals: int, paired: bool, variant: str) -> 
         gain=_gain(cell, decimals),
         runs=tuple(cell.runs.split()),
         counted=variant if counted else "",
+        record=cell.record,
+        record_why=cell.record_why,
     )
 
 
@@ -275,20 +311,48 @@ def _difference(cell: Cell, decimals: int) -> str:
 
 def _gain(cell: Cell, decimals: int) -> str:
     """By how much a number differs from the reference row's, and half the 95 % interval of that."""
-    if not cell.outcome:
+    if cell.outcome not in OUTCOMES:
         return ""
     return f"{number(cell.gain, decimals, signed=True)} ± {number((cell.gain_high - cell.gain_low) / 2, decimals)}"
 
 
 def _compared(table: Table, cells: Sequence[Cell]) -> str:
     """What the signs of a comparison mean, where the table has one."""
-    reference = next((cell.reference for cell in cells if cell.outcome), "")
+    reference = next((cell.reference for cell in cells if cell.reference), "")
     if not reference:
         return ""
     return (
         f"Against {table.row(reference).label}, on the same test clips: ▲ better, ▼ worse, ≈ within noise "
-        "(difference ± half its 95 % interval, over seeds and clips; p < 0.05 after Holm over the table)."
+        "(difference ± half its 95 % interval, over seeds and clips; p < 0.05 after Holm over the table). "
+        "A network that is worse than the mean training pose did not learn, and is not compared."
     )
+
+
+def _records(cells: Sequence[Cell], choice: Choice) -> Iterator[tuple[str, str, str]]:
+    """What the marks of a table's records mean, of those states that there are."""
+    there = {cell.record for cell in cells}
+    evaluate = make("verify", choice.scale, choice.evidence.dataset)
+    more = {RECORDED: f"; `{evaluate}` evaluates what is kept of their weights"}
+    for state in STATES:
+        if state in there:
+            yield RECORD_MARKS[state], state, MEANING[state] + more.get(state, "")
+
+
+def _record_reasons(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str]]:
+    """Records that are not what they were, each with the reason and the cells that show it."""
+    about: dict[tuple[str, str], list[Cell]] = {}
+    for cell in (cell for cell in cells if cell.record_why):
+        about.setdefault((cell.record, cell.record_why), []).append(cell)
+    yield from ((state, why, _who(those)) for (state, why), those in about.items())
+
+
+def _trained_here(cells: Sequence[Cell], choice: Choice) -> str:
+    """What the numbers are that stand beside records; empty where there is none."""
+    data = dict.fromkeys(cell.here_data for cell in cells if cell.here is not None)
+    if not data:
+        return ""
+    where = f"scale {choice.scale}, {', '.join(data)}; {SELECTIONS[choice.selection]}"
+    return f"here: what was trained on this machine ({where})."
 
 
 def _reasons(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str]]:
@@ -302,6 +366,8 @@ def _reasons(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str]]:
         empty = cell.column not in printed and cell.verdict == NOT_RUN
         if cell.is_printed or empty or cell.failed:
             about.setdefault((cell.verdict, cell.why), []).append(cell)
+        if cell.here_why:
+            about.setdefault((NOT_RUN, f"trained here, {cell.here_why}"), []).append(cell)
     for verdict in VERDICTS[1:]:
         yield from ((verdict, why, _who(those)) for (other, why), those in about.items() if other == verdict)
 
@@ -340,8 +406,9 @@ def _caption(study: Study, table: Table, cells: Sequence[Cell], choice: Choice) 
     source = f"{study.title} ({study.venue})" if study.venue else study.title
     parts = [f"{source}, Table {table.number}." if table.number else f"{source}."]
     if table.accuracies:
+        scale = f"{'records of ' if choice.kept else ''}scale {choice.scale}"
         parts.append(
-            f"Accuracy: scale {choice.scale}, data {', '.join(data)}; {SELECTIONS[choice.selection]}; {_seeds(cells)}."
+            f"Accuracy: {scale}, data {', '.join(data)}; {SELECTIONS[choice.selection]}; {_seeds(cells)}."
             if (data := _data(cells))
             else "Accuracy: as printed; the data are not here."
         )

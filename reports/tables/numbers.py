@@ -8,8 +8,12 @@ import pandas as pd
 
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick
 from reports.records import STATES, State
+from studies.recipes import BASELINE_RECIPE
 from studies.scales import PAPER
 from studies.types import AccuracyColumn, Row, VideoColumn
+
+P1 = "mpjpe"
+MEAN_POSE = Row(id="mean-pose", label="", variant="mean-pose", recipe=BASELINE_RECIPE)
 
 
 class Numbers:
@@ -49,6 +53,15 @@ class Numbers:
         """The measurements behind a cell, a row a seed, by seed; empty where nothing was measured."""
         runs = self.experiment(row, column)
         return pick(runs, metric=column.metric, convention=self.convention(column)).sort_values("seed")
+
+    def learned(self, row: Row, column: AccuracyColumn) -> bool:
+        """Whether a network's poses are better than the mean training pose; what has none, as video, is taken to be.
+
+        Judged by P1 whatever the column shows: a pose that never moves has little error of velocity.
+        """
+        poses = replace(column, metric=P1)
+        level, own = (self.accuracies(each, poses)["value"].mean() for each in (MEAN_POSE, row))
+        return not own > level
 
     def record_of(self, folders: Iterable[str]) -> State:
         """What became of the records in some folders, of several the last of STATES; of runs nothing."""

@@ -10,6 +10,7 @@ not run         no measurement; the reason says why
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from reports.failures import FAILED
 from reports.measurements import Summary
 from reports.tables.cell import DIFFERS, NOT_COMPARABLE, NOT_RUN, REPRODUCED
 from studies.benchmarks import BENCHMARKS
@@ -18,20 +19,31 @@ from studies.scales import PAPER, scale_named
 
 ACCURACY_TOLERANCE = 0.5  # in base units: mm, mm/frame or points of a percentage
 NO_PRINT = "the paper prints no value"
-NO_MODEL = "no implementation yet"
-NOT_BY_ITS_OWN = "not trained as its own paper trains it; the study equal-terms has it"
-NO_DATA = "data needs registration"
-NOT_THEIRS = "no data of the papers; measured at the other scales"
-NOT_FILMED = "no video is rendered from this motion"
-NO_ROOM = "not trained: the paper prints out of memory"
-NO_BOXES = "which boxes is not stated; the columns of both kinds do"
+
+
+class Missing(NamedTuple):
+    """Why nothing was measured: in the two words of a cell, and in full."""
+
+    words: str
+    why: str
+
+
+NO_MODEL = Missing("no implementation", "no implementation yet")
+NOT_BY_ITS_OWN = Missing("not trained", "not trained as its own paper trains it; the study equal-terms has it")
+NO_DATA = Missing("needs registration", "data needs registration")
+NOT_THEIRS = Missing("other scales", "no data of the papers; measured at the other scales")
+NOT_FILMED = Missing("no video", "no video is rendered from this motion")
+NO_ROOM = Missing("no memory", "not trained: the paper prints out of memory")
+NO_BOXES = Missing("boxes unstated", "which boxes is not stated; the columns of both kinds do")
+NOT_SELECTED = Missing("not selected", "not selected in config")
 
 
 class Verdict(NamedTuple):
-    """A verdict and the reason for it, in plain words."""
+    """A verdict and the reason for it, in plain words; missing: the two words of a cell that was not run."""
 
     verdict: str
     why: str
+    missing: str = ""
 
 
 def judge_efficiency(printed: Printed | None, measured: float, convention: str, same: list[str]) -> Verdict:
@@ -81,9 +93,14 @@ def judge_memory(predicted: float, limit: Printed) -> Verdict:
     return Verdict(DIFFERS, f"predicted {needed}, which fits into {limit.text}")
 
 
-def judge_missing(printed: Printed | None, reason: str) -> Verdict:
+def judge_missing(printed: Printed | None, missing: Missing) -> Verdict:
     """Verdict on a cell without a measurement."""
-    return Verdict(NOT_RUN, reason if printed else f"{reason}; {NO_PRINT}")
+    return Verdict(NOT_RUN, missing.why if printed else f"{missing.why}; {NO_PRINT}", missing.words)
+
+
+def failed(reason: str) -> Missing:
+    """What is missing because something failed; reason: of `reports.failures`."""
+    return Missing(FAILED, reason)
 
 
 def same_digits(printed: Printed | None, values: Mapping[str, float], own: str) -> list[str]:

@@ -45,6 +45,8 @@ LATEX_CHARACTERS = {
     "≈": r"$\approx$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
+    "•": r"$\bullet$",
+    "⊙": r"$\odot$",
     "✓": r"$\surd$",
     "✗": r"$\times$",
     "○": r"$\circ$",
@@ -94,7 +96,7 @@ def markdown(view: View) -> str:
     heads = [f"{md(h.label)}<br><sub>{md(h.detail)}</sub>" if h.detail else md(h.label) for h in view.headings]
     lines = [f"# {md(view.heading)}", "", md(view.caption), ""]
     lines += [f"> {md(view.notice)}", ""] if view.notice else []
-    lines += ["Each cell: printed, measured. A verdict's sign stands before the measured number.", ""]
+    lines += [f"Each cell: printed, {_halves(view)}. A verdict's sign stands before that number.", ""]
     lines += [md_row(["", *heads]), md_row(["---"] + ["---:"] * len(heads))]
     for section, rows in view.sections:
         lines += [md_row([f"**{md(section)}**"] + [""] * len(heads))] if section else []
@@ -134,6 +136,7 @@ def table_json(view: View, cells: pd.DataFrame) -> str:
     ]
     about = {"study": view.study, "table": view.table, "heading": view.heading, "caption": view.caption}
     about |= {"footnotes": dict(view.footnotes), "verdicts": {word: meaning for _, word, meaning in view.legend}}
+    about |= {"records": {state: meaning for _, state, meaning in view.records}, "here": view.here}
     about |= {"conventions": dict(view.conventions), "compared": view.compared, "cells": records}
     return json.dumps(about, indent=1, ensure_ascii=False) + "\n"
 
@@ -168,22 +171,29 @@ def _md_label(row: RowView) -> str:
 def _md_cell(cell: CellView) -> str:
     if not cell.measured:
         return md(cell.printed)
-    measured = " ".join(md(text) for text in (cell.symbol, cell.measured, cell.spread) if text)
+    measured = " ".join(md(text) for text in (cell.symbol, cell.measured, cell.spread, cell.mark) if text)
     extra = [f"Δ {cell.difference}"] if cell.difference else []
     extra += [f"true {cell.true}"] if cell.true else []
-    extra += [f"{cell.outcome_symbol} {cell.gain}"] if cell.outcome else []
+    extra += [cell.compared] if cell.compared else []
+    extra += [f"here {cell.here}"] if cell.here else []
     both = f"{md(cell.printed)}, {measured}" if cell.printed else measured
     return both + (f"<br><sub>{'; '.join(extra)}</sub>" if extra else "")
 
 
+def _halves(view: View) -> str:
+    """What the numbers beside the printed ones are called."""
+    return " or ".join(sorted({heading.measured for heading in view.headings if heading.detail}) or ["measured"])
+
+
 def _md_notes(view: View) -> Iterator[str]:
-    if view.compared:
-        yield f"- {md(view.compared)}"
+    yield from (f"- {md(text)}" for text in (view.compared, view.here) if text)
     for mark, text in view.footnotes:
         yield f"- <sup>{mark}</sup> {md(text)}"
     for symbol, word, meaning in view.legend:
         yield f"- {symbol} **{word}**: {md(meaning)}"
-    for verdict, why, who in view.reasons:
+    for mark, _, meaning in view.records:
+        yield f"- {mark} **record**: {md(meaning)}"
+    for verdict, why, who in (*view.record_reasons, *view.reasons):
         yield f"- {md(verdict)}, {md(who)}: {md(why)}"
     for name, meaning in view.conventions:
         yield f"- convention **{md(name)}**: {md(meaning)}"
@@ -197,7 +207,7 @@ def _tex_head(view: View) -> Iterator[str]:
         details.append(rf"\multicolumn{{{span}}}{{c}}{{\scriptsize {tex(heading.detail)}}}")
         rules += [rf"\cmidrule(lr){{{column}-{column + 1}}}"] if heading.paired else []
         column += span
-    halves = ["", *(r"\scriptsize printed & \scriptsize measured" if h.paired else "" for h in view.headings)]
+    halves = ["", *(rf"\scriptsize printed & \scriptsize {h.measured}" if h.paired else "" for h in view.headings)]
     yield f"    {' & '.join(labels)} \\\\"
     yield f"    {' & '.join(details)} \\\\"
     if rules:
@@ -223,21 +233,26 @@ def _tex_cell(cell: CellView) -> str:
     spread = rf" {{\scriptsize {tex(cell.spread)}}}" if cell.spread else ""
     true = rf" {{\scriptsize (true {tex(cell.true)})}}" if cell.true else ""
     difference = rf" {{\scriptsize ($\Delta$ {tex(cell.difference)})}}" if cell.difference else ""
-    gain = rf" {{\scriptsize ({tex(cell.outcome_symbol)} {tex(cell.gain)})}}" if cell.outcome else ""
+    gain = rf" {{\scriptsize ({tex(cell.compared)})}}" if cell.compared else ""
+    here = rf" {{\scriptsize here {tex(cell.here)}}}" if cell.here else ""
     printed = f"{tex(cell.printed)} & " if cell.printed else ""
-    return f"{printed}{symbol}{tex(cell.measured)}{spread}{difference}{true}{gain}"
+    measured = rf"{{\scriptsize {tex(cell.measured)}}}" if cell.missing else tex(cell.measured)
+    mark = f" {tex(cell.mark)}" if cell.mark else ""
+    return f"{printed}{symbol}{measured}{spread}{mark}{difference}{true}{gain}{here}"
 
 
 def _tex_notes(view: View) -> Iterator[str]:
-    if view.compared:
-        yield tex(view.compared)
+    yield from (tex(text) for text in (view.compared, view.here) if text)
     for mark, text in view.footnotes:
         yield f"$^{{{mark}}}$ {tex(text)}."
     if view.legend:
         yield (
             "; ".join(f"${LATEX_SYMBOLS[word]}$ {tex(word)}: {tex(meaning)}" for _, word, meaning in view.legend) + "."
         )
-    for verdict, why, who in view.reasons:
+    if view.records:
+        marks = (f"{tex(mark)}: {tex(meaning.replace('`', ''))}" for mark, _, meaning in view.records)
+        yield f"Records: {'; '.join(marks)}."
+    for verdict, why, who in (*view.record_reasons, *view.reasons):
         yield f"{tex(verdict.capitalize())}, {tex(who)}: {tex(why.replace('`', ''))}."
     for name, meaning in view.conventions:
         yield rf"Convention \emph{{{tex(name)}}}: {tex(meaning)}."

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import stdtr
 
 from base.errors import InputError
-from metrics.differences import LEVEL, Difference, Sample, holm, paired_difference
+from metrics.differences import LEVEL, Difference, Sample, holm, luck, paired_difference
 from metrics.statistics import resample
 
 
@@ -98,3 +98,30 @@ def test_without_runs_there_is_nothing_to_compare() -> None:
     none = Sample(np.zeros(0), np.zeros((0, 200)))
     with pytest.raises(InputError, match="there is no run to compare"):
         paired_difference(none, none, 4)
+
+
+def test_luck_is_what_two_rows_scatter_by_and_many_rows_tell_better() -> None:
+    random = np.random.default_rng(2)
+    pair = random.normal(size=(2, 4)) + random.normal(size=4)
+    assert luck(pair).variance == pytest.approx((pair[0] - pair[1]).var(ddof=1) / 2)
+    assert luck(pair).df == 3
+    assert luck(pair[:1]) is luck(pair[:, :1]) is None
+    rows, seeds = random.normal(0, 9, (12, 1)), random.normal(0, 9, 3)
+    found = [luck(rows + seeds + random.normal(0, 2, (12, 3))) for _ in range(300)]
+    assert found[0].df == 22
+    assert np.mean([each.variance for each in found]) == pytest.approx(4, rel=0.05)
+
+
+def test_intervals_hold_as_often_with_the_luck_of_a_table_and_are_shorter() -> None:
+    random, counts, hits, widths, alone, trials = np.random.default_rng(3), resample(20), 0, [], [], 400
+    for _ in range(trials):
+        clusters = random.normal(0, 1, 20)
+        rows = [_sample(random, clusters, 3, shift, counts) for shift in (2.0, 0.0, 1.0, 1.0, 3.0, 5.0)]
+        of_table = luck(np.stack([row.values for row in rows]))
+        difference = paired_difference(rows[0], rows[1], 20, of_table)
+        hits += difference.low <= 2 <= difference.high
+        widths.append(difference.high - difference.low)
+        own = paired_difference(rows[0], rows[1], 20)
+        alone.append(own.high - own.low)
+    assert 0.92 <= hits / trials <= 0.98
+    assert np.mean(widths) < 0.65 * np.mean(alone)

@@ -20,6 +20,7 @@ from studies.types import Study, Table
 SEEDS = (0, 1, 2)
 DEMO = Path(__file__).with_name("demo.yaml")
 OPTIONS = {"scale": "quick", "dataset": "synthetic", "seeds": [0, 1, 2]}
+RECORDED = OPTIONS | {"records": {"scale": "small", "motion": "cmu"}}
 FRAMES = 243
 # variant -> (params, MACs of a clip) under each convention, as tests/metrics/test_paper_counts.py has them
 COUNTS = {
@@ -37,6 +38,7 @@ RUNS = [
     ("mlp", "baseline", 83.0),
     ("mean-pose", "baseline", 172.0),
 ]
+RECORDS = [*((variant, recipe, 0.8 * level) for variant, recipe, level in RUNS), ("posemamba-x", "posemamba", 300.0)]
 
 
 def write_measurements(rows: list[dict], path: Path) -> None:
@@ -59,14 +61,26 @@ def count_rows() -> list[dict]:
 
 
 def accuracy_rows(root: str = "results") -> list[dict]:
+    """Of runs of scale quick on synthetic motion."""
+    datasets, selections = ("synthetic-sh-like", "synthetic-gt"), ("last", "best_val", "best_test")
+    return _rows(f"{root}/runs", "quick", datasets, RUNS, selections)
+
+
+def record_rows(root: str = "records") -> list[dict]:
+    """Of records on the motion that is evidence, of which one network did not learn, and on the embedded one."""
+    datasets = ("cmu-sh-like", "cmu-gt", "synthetic-sh-like")
+    return _rows(root, "small", datasets, RECORDS, ("last",))
+
+
+def _rows(root: str, scale: str, datasets: tuple, runs: list, selections: tuple) -> list[dict]:
     random = np.random.default_rng(0)
     rows = []
-    for (variant, recipe, level), data, seed in product(RUNS, ("synthetic-sh-like", "synthetic-gt"), SEEDS):
+    for (variant, recipe, level), data, seed in product(runs, datasets, SEEDS):
         protocols = ["human36m", "pooled"] + (["human36m-gt2d"] if data.endswith("gt") else [])
         error = level * (0.6 if data.endswith("gt") else 1) + random.normal(0, 1.2)
-        run = f"{root}/runs/quick/{data}/{variant}/{recipe}/seed{seed}"
-        same = {"scale": "quick", "dataset": data, "variant": variant, "recipe": recipe, "seed": seed}
-        for protocol, selection in product(protocols, ("last", "best_val", "best_test")):
+        run = f"{root}/{scale}/{data}/{variant}/{recipe}/seed{seed}"
+        same = {"scale": scale, "dataset": data, "variant": variant, "recipe": recipe, "seed": seed}
+        for protocol, selection in product(protocols, selections):
             for metric, share in {"mpjpe": 1.0, "p_mpjpe": 0.78}.items():
                 rows.append(
                     same
@@ -83,15 +97,20 @@ def write_results(root: Path) -> Path:
     path = root / "measurements.csv"
     write_measurements(rows, path)
     prepared = {preset: write_split(root / f"prepared/synthetic-{preset}/test", preset) for preset in ("sh-like", "gt")}
-    levels = {(variant, recipe): level for variant, recipe, level in RUNS}
-    folders = {Path(row["run"]): row for row in rows if "run" in row}
-    for folder, row in folders.items():
-        write_resamples(folder, [other for other in rows if other.get("run") == row["run"]], random)
-        level = levels[row["variant"], row["recipe"]]
-        write_run(folder, row, level, prepared[row["dataset"].removeprefix("synthetic-")], random)
+    for folder, row in write_runs(rows, random).items():
+        predict(folder, row["value"], prepared[row["dataset"].removeprefix("synthetic-")], random)
     write_orders(root / "scan_orders.npz")
     judge([DEMO], path, "", root / "cells.csv", Choice(**OPTIONS))
     return path
+
+
+def write_runs(rows: list[dict], random: np.random.Generator) -> dict[Path, dict]:
+    """Folders of the runs behind measurements, each with the last of its rows."""
+    folders = {Path(row["run"]): row for row in rows if "run" in row}
+    for folder, row in folders.items():
+        write_resamples(folder, [other for other in rows if other.get("run") == row["run"]], random)
+        write_run(folder, row, random)
+    return folders
 
 
 def write_split(folder: Path, preset: str, n: int = 60) -> np.ndarray:
@@ -111,17 +130,22 @@ def write_split(folder: Path, preset: str, n: int = 60) -> np.ndarray:
     return (pixels - pixels[:, :1]) * 2 / width
 
 
-def write_run(folder: Path, row: dict, level: float, labels: np.ndarray, random: np.random.Generator) -> None:
-    epochs = [1] if row["variant"] == "mean-pose" else [1, 2, 3, 4, 5]
-    errors = [level * (1 + 1.5 * np.exp(-e)) + random.normal(0, 1) for e in epochs]
-    history = {"epoch": epochs, "step": epochs, "learning_rate": 1e-3, "loss": errors, "val_mpjpe": errors}
-    pd.DataFrame(history | {"test_mpjpe": errors, "seconds": 1.0}).to_csv(folder / "history.csv", index=False)
+def predict(folder: Path, level: float, labels: np.ndarray, random: np.random.Generator) -> None:
+    """What a run predicts, about so far off, and its maps."""
     noisy = labels + random.normal(0, level / 2000 / 1.6, labels.shape)
     arrays = {Predicted(selection, "test").key(): noisy for selection in ("last", "best_val", "best_test")}
     np.savez(folder / "predictions.npz", **arrays)
     joint_map = np.exp(-np.abs(np.subtract.outer(range(17), range(17))) / 4) + random.random((17, 17)) / 4
     frame_map = np.exp(-np.abs(np.subtract.outer(range(27), range(27))) / 6)
     np.savez(folder / "ssm_maps.npz", joint_map=joint_map, frame_map=frame_map)
+
+
+def write_run(folder: Path, row: dict, random: np.random.Generator) -> None:
+    epochs, level = [1] if row["variant"] == "mean-pose" else [1, 2, 3, 4, 5], row["value"]
+    errors = [level * (1 + 1.5 * np.exp(-e)) + random.normal(0, 1) for e in epochs]
+    steps = [250 * e for e in epochs]
+    history = {"epoch": epochs, "step": steps, "learning_rate": 1e-3, "loss": errors, "val_mpjpe": errors}
+    pd.DataFrame(history | {"test_mpjpe": errors, "seconds": 1.0}).to_csv(folder / "history.csv", index=False)
     record = {
         "spec": {key: row[key] for key in ("scale", "dataset", "variant", "seed")},
         "seconds": {"whole": 12.5},

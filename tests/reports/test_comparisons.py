@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from demo_results import judged
+from demo_results import by_place, judged
 
 from base.errors import InputError
 from metrics.statistics import resample
@@ -81,6 +81,39 @@ def test_a_difference_below_the_noise_floor_of_its_device_is_noise(measurements:
     assert compared(measurements, {("GPU", "mpjpe"): 20.0})[0].outcome == "worse"
 
 
+def mean_pose(measurements: pd.DataFrame, row: str, less: float) -> pd.DataFrame:
+    """Measurements with a mean training pose so many mm better than the networks of a row."""
+    own = measurements[measurements["variant"] == f"posemamba-{row}"]
+    changed = {"variant": "mean-pose", "recipe": "baseline", "value": own["value"] - less, "run": "mean-pose"}
+    return pd.concat([measurements, own.assign(**changed)])
+
+
+def test_a_network_that_is_worse_than_the_mean_pose_is_neither_better_nor_worse(measurements: pd.DataFrame) -> None:
+    between = mean_pose(measurements, "b", 2)
+    found = {comparison.row: comparison for comparison in compared(between)}
+    assert {name: found[name].outcome for name in "blx"} == {"b": "did not learn", "l": "within noise", "x": ""}
+    assert found["b"].p_holm < 0.05
+    study = Study(name="demo", title="", venue="", link="", tables=(TABLE,))
+    cells = by_place(judged(study, TABLE, between, compared(between)))
+    assert cells["b", "p1"].outcome == "did not learn"
+    better = {comparison.row: comparison.outcome for comparison in compared(mean_pose(measurements, "s", 0.001))}
+    assert set(better.values()) <= {"did not learn", "the reference did not learn"}
+    worst = measurements["variant"].eq("posemamba-s")
+    spoilt = measurements.assign(value=measurements["value"] + 100 * worst)
+    found = {comparison.row: comparison.outcome for comparison in compared(mean_pose(spoilt, "s", 10))}
+    assert set(found.values()) == {"the reference did not learn"}
+
+
+def test_a_network_is_judged_by_p1_whatever_the_column_shows(measurements: pd.DataFrame) -> None:
+    """A pose that never moves has little error of velocity."""
+    velocity = measurements.assign(metric="mpjve", value=9.0)
+    still = mean_pose(velocity, "s", 5)
+    rows = pd.concat([mean_pose(measurements, "b", -50), still])
+    numbers = Numbers(rows, CHOICE)
+    assert all(numbers.learned(row, replace(P1, metric="mpjve")) for row in TABLE.rows)
+    assert not Numbers(mean_pose(measurements, "b", 2), CHOICE).learned(TABLE.row("b"), replace(P1, metric="mpjve"))
+
+
 def test_one_seed_is_said_and_tables_without_a_reference_are_not_compared(measurements: pd.DataFrame) -> None:
     first = measurements[measurements["seed"] == 0]
     assert "one seed" in compared(first)[0].why
@@ -92,7 +125,7 @@ def test_a_table_shows_the_outcome_beside_the_number(measurements: pd.DataFrame)
     cells = judged(study, TABLE, measurements, compared(measurements))
     view = make_view(study, TABLE, cells, CHOICE)
     worse = view.sections[0][1][1].cells[0]
-    assert (worse.outcome, worse.outcome_symbol) == ("worse", "▼")
+    assert (worse.outcome, worse.compared[0]) == ("worse", "▼")
     assert worse.gain.startswith("+8.")
     assert "Against S" in view.compared
     assert view.sections[0][1][0].cells[0].outcome == ""

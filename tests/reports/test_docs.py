@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from demo_results import DEMO, OPTIONS
+from demo_results import DEMO, RECORDED
 from demo_site import write_report
 
 from reports.measurements import Choice
@@ -149,15 +149,16 @@ def test_revisions_that_the_docs_name_are_in_the_history() -> None:
 
 def test_commands_on_the_pages_run_from_a_fresh_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    report = write_report(tmp_path)
-    site = write_site([DEMO], report, report / "site", Choice(**OPTIONS)).parent
+    report = write_report(tmp_path, RECORDED)
+    site = write_site([DEMO], report, report / "site", Choice(**RECORDED)).parent
     findings = json.loads((report / "audit/audit.json").read_text(encoding="utf-8"))["findings"]
     told = [finding["command"] for finding in findings if finding["command"]]
     assert len(told) > 10
-    for page in [*site.glob("*.html"), *site.glob("runs/*.html")]:
-        text = page.read_text(encoding="utf-8")
-        told += re.findall(r"<dt>(?:\w+ a|A)gain</dt><dd><code>([^<]+)</code>", text)
-        told += re.findall(r"Again: <code>([^<]+)</code>", text)
+    for folder in (site, site / "runs", site / "records"):
+        text = "".join(page.read_text(encoding="utf-8") for page in folder.glob("*.html"))
+        found = re.findall(r"<code>((?:make|\.venv/bin/\S+) [^<]+)</code>", text)
+        assert len(set(found)) > 5
+        told += found
     assert not [(command, why) for command in told if (why := unknown(command))]
 
 

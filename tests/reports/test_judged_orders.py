@@ -157,6 +157,16 @@ def test_rows_that_the_scale_makes_one_network_are_not_separable(tmp_path: Path)
     assert judged(ordered("16>12"), other)["16>12"].outcome == "holds"
 
 
+def test_an_order_of_a_network_that_did_not_learn_neither_holds_nor_is_reversed(tmp_path: Path) -> None:
+    runs = write_runs(tmp_path, SHIFTS)
+    learned = runs[runs["variant"] == NETWORKS["s"]]
+    changed = {"variant": "mean-pose", "recipe": "baseline", "value": learned["value"] + 1.5, "run": "mean-pose"}
+    found = judged(ordered("b>s", "x>s"), pd.concat([runs, learned.assign(**changed)]))
+    assert {name: order.outcome for name, order in found.items()} == {"b>s": "holds", "x>s": "did not learn"}
+    assert found["x>s"].why == "X: worse than the mean training pose"
+    assert summary(list(found.values())).endswith(": 1 holds, 1 did not learn.")
+
+
 def test_records_judge_where_tables_show_records(tmp_path: Path) -> None:
     """By their own resamples, at their scale, motion and epoch; with what became of them, and how to see it again."""
     last = CONVENTION.replace("best_val", "last")

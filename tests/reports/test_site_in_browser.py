@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import browser, complaints, needs_browser
-from demo_results import DEMO, OPTIONS, count_rows, write_measurements
+from demo_results import DEMO, RECORDED, count_rows, write_measurements
 from demo_site import write_report
 from playwright.sync_api import Browser, Page, expect
 
@@ -30,7 +30,7 @@ def chromium() -> Iterator[Browser]:
         yield running
 
 
-CHOICE = Choice(**OPTIONS)
+CHOICE = Choice(**RECORDED)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("browsed")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        report = write_report(root)
+        report = write_report(root, RECORDED)
         return write_site([DEMO], report, report / "site", CHOICE).parent
 
 
@@ -61,8 +61,9 @@ def test_pages_have_no_errors_fit_the_window_and_are_accessible(
     chromium: Browser, site: Path, size: dict, scheme: str
 ) -> None:
     context = chromium.new_context(viewport=size, color_scheme=scheme)
-    names = [path.relative_to(site).as_posix() for path in [*site.glob("*.html"), *list(site.glob("runs/*.html"))[:1]]]
-    assert len(names) == 11
+    one_each = [next(site.glob(f"{folder}/*.html")) for folder in ("records", "runs")]
+    names = [path.relative_to(site).as_posix() for path in [*site.glob("*.html"), *one_each]]
+    assert len(names) == 13
     names += ["docs/readme.html", "docs/protocols.html"]
     for name in names:
         page = context.new_page()
@@ -196,7 +197,7 @@ def test_a_chart_has_its_numbers_as_a_table(page: Page, site: Path) -> None:
     chart = page.locator(".chart").first
     traces = chart.evaluate("element => element.data.length")
     page.get_by_text("The numbers as a table").first.click()
-    assert page.locator(".card").first.locator("tbody tr").count() == traces > 1
+    assert page.locator(".card").first.locator("tbody tr").count() == traces / 2 > 1  # each line has its band
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -280,10 +281,12 @@ def test_poses_play_and_stop(page: Page, site: Path) -> None:
     page.wait_for_function("document.querySelector('.viewer input[type=range]').value > 3")
     page.get_by_role("button", name="Pause").click()
     frame = page.locator(".viewer input[type=range]").input_value()
-    expect(page.locator(".says")).to_contain_text(f"Frame {int(frame) + 1} of 60, posemamba-s, posemamba:")
+    expect(page.locator(".says")).to_contain_text(f"Frame {int(frame) + 1} of 30, posemamba-s, posemamba, record:")
     page.get_by_role("button", name="Turn left").click()
     page.get_by_label("run", exact=True).select_option(index=1)
     expect(page.locator(".says")).to_contain_text("posemamba-b")
+    page.get_by_role("link", name="About posemamba-b").click()
+    assert page.url.endswith("records/synthetic-sh-like.posemamba-b.posemamba.html#seed0")
     assert not errors
 
 

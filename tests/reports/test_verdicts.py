@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.measurements import Summary
-from reports.tables.verdicts import judge_accuracy, judge_efficiency, judge_missing, same_digits
+from reports.tables.verdicts import NO_MODEL, judge_accuracy, judge_efficiency, judge_missing, same_digits
 from studies.printed import parse_printed
 from studies.scales import scale_named, scale_names
 
@@ -54,8 +54,8 @@ def test_reasons_say_what_is_missing():
     printed = parse_printed("41.8", "mm")
     quick = judge_accuracy(printed, Summary(3, 70.0), "quick", "human36m", "synthetic")
     assert quick.why == "scale quick: a shrunken net on synthetic motion; the printed number is for Human3.6M"
-    assert judge_missing(printed, "no implementation yet").why == "no implementation yet"
-    assert judge_missing(None, "no implementation yet").why.endswith("the paper prints no value")
+    assert judge_missing(printed, NO_MODEL) == ("not run", "no implementation yet", "no implementation")
+    assert judge_missing(None, NO_MODEL).why.endswith("the paper prints no value")
 
 
 @pytest.mark.parametrize("scale", scale_names())

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from base.errors import InputError
-from base.files import read_csv, read_json, write_rows, write_text
+from base.files import read_csv, read_json, write_arrays, write_rows, write_text
 from base.folders import whole_folder
 from datasets.lifting import load
 from studies.measurements import COLUMNS
 from studies.places import RUN_JSON, WEIGHTS
 from studies.predictions import JOINTS, Predicted, read_predictions
 from studies.recipes import RunSpec
-from studies.records import SELECTION, TOLERANCES, Record
+from studies.records import PLAYED, ROWS, SELECTION, TOLERANCES, Record
 from training.checkpoints import load_weights, save_weights
 from training.evaluate import predict
 from training.run import build_model
@@ -29,6 +29,7 @@ from workflow.measuring.scores import Predictions, Run, Score, scores_of, write_
 COMPUTES = "computes"  # key of run.json: what the code that trained a record computed
 LARGEST, LARGEST_OF_OTHER_SEEDS = 1 << 20, 128 << 10  # bytes of weights that are kept, and of seeds after the first
 HALVED = 0.1  # mm or points that half precision may cost; the scores are those of what is kept
+TEST = "test"
 SAME = 1e-6  # fingerprints are of size 1, and computed in float64
 
 
@@ -107,29 +108,40 @@ def evaluate(spec: RunSpec, weights: dict[str, Tensor], data: Path) -> Predictio
     return {Predicted(SELECTION, name): {JOINTS: predict(model, split, flip)} for name, split in splits.items()}
 
 
-def evaluate_records(records: Iterable[Record], data: Path, path: Path) -> None:
-    """Evaluate records of one data set again, and write rows of Evaluated; predictions stay beside, by experiment."""
+def evaluate_records(records: Iterable[Record], data: Path, path: Path, played: Collection[Record] = ()) -> None:
+    """Evaluate records of one data set again, and write rows of Evaluated as CSV.
+
+    What those that are `played` predict in the first frames of each test sequence, whose rows are ROWS, stays beside
+    them as npz: (n, J, 3) normalised, under the record's folder.
+    """
     torch.set_num_threads(1)
-    write_rows(path, Evaluated, [row for record in records for row in _evaluated(record, data)])
+    scorer, rows = LiftingScorer(data), []
+    shown = np.flatnonzero(scorer.splits[TEST].frames.groupby("sequence").cumcount() < PLAYED)
+    kept = {ROWS: shown}
+    for record in records:
+        run = Run.read(record.folder)
+        predictions, why = _predictions(record, run.spec, data)
+        rows += _evaluated(record, headlines(scores_of(run, scorer, predictions)) if predictions else {}, why)
+        if record in played and predictions:
+            kept[str(record.folder)] = predictions[Predicted(SELECTION, TEST)][JOINTS][shown]
+    write_arrays(path.with_suffix(".npz"), kept)
+    write_rows(path, Evaluated, rows)
 
 
-def _evaluated(record: Record, data: Path) -> Iterator[Evaluated]:
-    here, why = _here(record, data)
+def _predictions(record: Record, spec: RunSpec, data: Path) -> tuple[Predictions, str]:
+    """What a record's weights predict here, and what else is known to differ."""
+    same_data = read_json(record.folder / RUN_JSON)[COMPUTES]["data"] == data_fingerprint(data)
+    try:
+        return evaluate(spec, load_weights(Path(record.weights)), data), "" if same_data else "the data are others"
+    except InputError as error:
+        return {}, str(error)
+
+
+def _evaluated(record: Record, here: Mapping[tuple[str, str], float], why: str) -> Iterator[Evaluated]:
     table = read_csv(record.scores, COLUMNS, numbers=("value",))
     recorded = table[table["metric"].isin(TOLERANCES)].set_index(["metric", "convention"])["value"]
     for (metric, convention), value in recorded.items():
         yield Evaluated(str(record.folder), metric, convention, value, here.get((metric, convention), np.nan), why)
-
-
-def _here(record: Record, data: Path) -> tuple[dict[tuple[str, str], float], str]:
-    """Headlines of a record's weights on this machine, and what else is known to differ."""
-    same_data = read_json(record.folder / RUN_JSON)[COMPUTES]["data"] == data_fingerprint(data)
-    run = Run.read(record.folder)
-    try:
-        predictions = evaluate(run.spec, load_weights(Path(record.weights)), data)
-    except InputError as error:
-        return {}, str(error)
-    return headlines(scores_of(run, LiftingScorer(data), predictions)), "" if same_data else "the data are others"
 
 
 def recompute(records: Iterable[tuple[Record, RunSpec]], path: Path) -> None:

@@ -18,6 +18,7 @@ from studies.places import (
     LOGS,
     NOISE,
     PARTS,
+    POSES,
     PREPARED,
     RECOMPUTED,
     RUN_JSON,

@@ -34,6 +34,7 @@ rule evaluate:
         sources=lambda wildcards: inputs.sources_of(evaluated_of(wildcards)),
     output:
         EVALUATED,
+        POSES,
     log:
         f"{LOGS}/evaluate-{{dataset}}.log",
     resources:
@@ -42,6 +43,10 @@ rule evaluate:
     params:
         records=lambda wildcards: [
             str(record.folder) for record in evaluated_of(wildcards)
+        ],
+        played=lambda wildcards: [
+            str(record.folder)
+            for record in inputs.played(PLAN, evaluated_of(wildcards))
         ],
     script:
         "../scripts/evaluate.py"

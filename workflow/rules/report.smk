@@ -9,12 +9,14 @@ rule judge:
         sources=closure("reports.tables.judge"),
     output:
         PLACES.cells,
+        records=PLACES.record_states,
     log:
         PLACES.log("judge"),
     resources:
         mem_mb=1000,
         runtime=5,
     params:
+        records=[str(record.folder) for record in KEPT],
         studies=STUDIES,
         options=REPORT_OPTIONS,
     script:
@@ -97,6 +99,8 @@ rule figures:
 rule site:
     input:
         cells=PLACES.cells,
+        records=PLACES.record_states,
+        poses=made(POSES.format(dataset=name) for name in KEPT_HERE),
         measurements=PLACES.measurements,
         audit=made(PLACES.audit),
         tables=paths(TABLES),

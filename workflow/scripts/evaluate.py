@@ -5,5 +5,8 @@ from workflow.measuring.records import evaluate_records
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    kept = [Record.in_folder(folder) for folder in snakemake.params.records]
-    evaluate_records(kept, Path(snakemake.input.data), Path(snakemake.output[0]))
+    kept, played = (
+        [Record.in_folder(folder) for folder in folders]
+        for folders in (snakemake.params.records, snakemake.params.played)
+    )
+    evaluate_records(kept, Path(snakemake.input.data), Path(snakemake.output[0]), played)

@@ -1,9 +1,11 @@
 from reports.measurements import Choice
-from reports.records import read_states
+from reports.records import State, read_states, write_kept
 from reports.tables.judge import judge
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
     read = (snakemake.input.measurements, str(snakemake.input.comparisons))
-    states = read_states(str(snakemake.input.recomputed), snakemake.input.evaluated)
+    known = read_states(str(snakemake.input.recomputed), snakemake.input.evaluated)
+    states = {folder: known.get(folder, State()) for folder in snakemake.params.records}
+    write_kept(snakemake.output.records, states)
     judge(snakemake.params.studies, *read, snakemake.output[0], Choice(**snakemake.params.options), states)

@@ -7,6 +7,7 @@
   function styled(trace, palette) {
     const meta = trace.meta ?? {};
     const colour = meta.colour === null || meta.colour === undefined ? SSMPOSE.colour("soft") : palette[meta.colour % palette.length];
+    if (meta.band) return { ...trace, fill: "toself", fillcolor: colour, opacity: 0.16, line: { width: 0 }, hoverinfo: "skip" };
     const copy = { ...trace, marker: { ...trace.marker, color: colour } };
     if (trace.mode?.includes("lines")) copy.line = { color: colour, dash: meta.dash ?? "solid", width: 2 };
     return copy;

@@ -32,6 +32,7 @@ SSMPOSE.mount.poses = (element, data) => {
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
 
   let plot = null, list = null, gl = true, drawn = "";
+  const link = document.createElement("a");
   function build(stage) {
     const split = stage.appendChild(Object.assign(document.createElement("div"), { className: "split" }));
     plot = split.appendChild(Object.assign(document.createElement("div"), { className: "chart" }));
@@ -100,6 +101,8 @@ SSMPOSE.mount.poses = (element, data) => {
     draw: (state, stage) => {
       if (!plot) build(stage);
       bars(state);
+      link.href = data.runs[state.run].page;
+      link.textContent = `About ${data.runs[state.run].label}`;
       if (!gl) return;
       const scene = `${state.run} ${state.clip} ${SSMPOSE.dark()}`;
       const traces = skeletons(state);
@@ -122,6 +125,5 @@ SSMPOSE.mount.poses = (element, data) => {
       return `Frame ${state.frame + 1} of ${data.clips[state.clip].frames}, ${data.runs[state.run].label}: ${mean(found).toFixed(1)} mm on average, worst at the ${data.joints[worst]} with ${found[worst].toFixed(0)} mm.`;
     },
   });
-  const link = element.appendChild(document.createElement("p"));
-  link.append(Object.assign(document.createElement("a"), { href: "runs.html", textContent: "All runs" }));
+  element.appendChild(document.createElement("p")).append(link);
 };

@@ -1,6 +1,8 @@
-"""The skeleton player: true and predicted poses in motion, for every lifting variant on the same few clips."""
+"""The skeleton player: true and predicted poses in motion, of several networks on the same few clips."""
 
 import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,57 +10,106 @@ import numpy as np
 from datasets.lifting import Split, load
 from datasets.skeletons import BONES, JOINTS
 from metrics.lifting import image_millimetres, mpjpe
-from reports.arrays import NotThere, answered, read_array
+from reports.arrays import NotThere, answered, read_array, read_arrays
 from reports.measurements import Choice, pick, read_measurements
+from reports.records import EVALUATED, State, read_kept
+from reports.site.runs import page_of
 from reports.site.viewers.viewer import Viewer
-from studies.places import PREPARED_DATA
+from studies.data import Experiment
+from studies.places import POSES, PREPARED_DATA
 from studies.plan import BASELINES
 from studies.predictions import Predicted
+from studies.records import PLAYED, ROWS, Record
 
 PREPARED = Path(PREPARED_DATA)
-CLIPS = {"typical": 0.5, "hard": 0.9}  # quantiles of the sequences' errors, by the first variant
-FRAMES = 60  # of a clip
+CLIPS = {"typical": 0.5, "hard": 0.9}  # quantiles of the sequences' errors, by the first network
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A network in the player: its label, the page of its run, and what it said of some rows of the test split.
+
+    outputs : (N, 17, 3), normalised, of all rows of the split; NaN where nothing was kept
+    """
+
+    label: str
+    page: str
+    outputs: np.ndarray
+
+    @classmethod
+    def of(cls, experiment: Experiment, seed: int, outputs: np.ndarray, kept: bool = False) -> "Shown":
+        """Of a run; kept: whether it is a record."""
+        dataset, variant, recipe = str(experiment.dataset), experiment.variant, experiment.recipe
+        page = f"{page_of((dataset, variant, recipe), kept)}#seed{seed}"
+        return cls(f"{variant}, {recipe}{', record' * kept}", page, outputs)
 
 
 def poses_view(report: Path, choice: Choice) -> Viewer | None:
-    """Poses (F, 17, 3) of a few test sequences, root-relative, whole mm as base64 int16; None without runs on them.
+    """Poses (F, 17, 3) of a few test sequences, root-relative, whole mm as base64 int16; None without predictions.
 
-    `clips`: name, sequence, action, truth; `runs`: label, seed, page, poses a clip and error (mm) a clip and joint.
+    They are those of records that were evaluated here, and only where there are none of what was trained here.
+    `clips`: name, sequence, action, truth; `runs`: label, page, poses a clip and error (mm) a clip.
     """
     data = choice.data("detected")
-    folder = PREPARED / data / "test"
-    runs = pick(read_measurements(report / "measurements.csv"), scale=choice.scale, dataset=data)
-    runs = runs[runs["run"] != ""].drop_duplicates(["variant", "recipe"])
-    runs = runs.sort_values("variant", key=lambda names: names.isin(BASELINES), kind="stable")  # networks first
-    if runs.empty or not folder.is_dir():
+    if not (PREPARED / data / "test").is_dir():
         return None
-    outputs = {row.Index: _outputs(Path(row.run), choice) for row in runs.itertuples()}
-    outputs = {index: array for index, array in outputs.items() if array is not None}
-    if not outputs:
+    split = load(PREPARED / data / "test")
+    recorded = _recorded(data, len(split.frames), read_kept(report / "records.csv"))
+    networks = recorded or _trained_here(report, data, choice)
+    if not networks:
         return None
-    rows = answered(outputs.values())
-    split = load(folder).take(rows)
+    rows = answered(network.outputs for network in networks)
+    split = split.take(rows)
     truth = _rooted(np.asarray(split.joints, float))
-    predicted = {index: _millimetres(array[rows], split) for index, array in outputs.items()}
-    clips = pick_clips(mpjpe(next(iter(predicted.values())), truth), split.frames["sequence"].to_numpy())
+    poses = [_millimetres(network.outputs[rows], split) for network in networks]
+    clips = pick_clips(mpjpe(poses[0], truth), split.frames["sequence"].to_numpy())
+    here = f"What was trained here at scale {choice.scale}, first seed, epoch {choice.selection}"
     return Viewer(
         name="poses",
         about="predicted and true skeletons in motion",
         title="Poses in motion",
         lead="True poses (grey) and those that a network predicts (blue), joint by joint, in millimetres. Drag to turn.",
         note=(
-            f"Scale {choice.scale}, {data}, test split, first seed, epoch {choice.selection}. The clips are those at the "
-            f"{' and '.join(f'{q:.0%}' for q in CLIPS.values())} quantiles of the sequences' errors under the first run of the "
-            f"list, their first {FRAMES} frames. Depth runs into the page."
+            f"{'Records, evaluated on this machine' if recorded else here}; {data}, test split. The clips are those at the "
+            f"{' and '.join(f'{q:.0%}' for q in CLIPS.values())} quantiles of the sequences' errors under the first network of the "
+            f"list, their first {PLAYED} frames. Depth runs into the page."
         ),
         plotly=True,
         data={
             "joints": [name.replace("_", " ") for name in JOINTS],
             "bones": [list(bone) for bone in BONES],
             "clips": [_clip(name, rows, split, truth) for name, rows in clips.items()],
-            "runs": [_run(runs.loc[i], poses, truth, clips) for i, poses in predicted.items()],
+            "runs": [_run(network, own, truth, clips) for network, own in zip(networks, poses, strict=True)],
         },
     )
+
+
+def _recorded(data: str, rows: int, states: Mapping[str, State]) -> list[Shown]:
+    """Records whose weights gave the recorded result here; rows: of the split."""
+    try:
+        arrays = read_arrays(Path(POSES.format(dataset=data)))
+    except NotThere:
+        return []
+    kept = [Record.in_folder(folder) for folder in arrays if states.get(folder, State()).state == EVALUATED]
+    found = []
+    for record in sorted(kept, key=lambda record: record.experiment.variant in BASELINES):  # networks first
+        outputs = np.full((rows, len(JOINTS), 3), np.nan)
+        outputs[arrays[ROWS]] = arrays[str(record.folder)]
+        found.append(Shown.of(record.experiment, record.seed, outputs, kept=True))
+    return found
+
+
+def _trained_here(report: Path, data: str, choice: Choice) -> list[Shown]:
+    """The first run of each experiment whose folder is still there."""
+    runs = pick(read_measurements(report / "measurements.csv"), scale=choice.scale, dataset=data)
+    runs = runs[runs["run"] != ""].drop_duplicates(["variant", "recipe"])
+    runs = runs.sort_values("variant", key=lambda names: names.isin(BASELINES), kind="stable")  # networks first
+    found = []
+    for run in runs.itertuples():
+        outputs = _outputs(Path(run.run), choice)
+        if outputs is not None:
+            found.append(Shown.of(Experiment.named(run.dataset, run.variant, run.recipe), run.seed, outputs))
+    return found
 
 
 def pick_clips(errors: np.ndarray, sequences: np.ndarray) -> dict[str, np.ndarray]:
@@ -67,7 +118,7 @@ def pick_clips(errors: np.ndarray, sequences: np.ndarray) -> dict[str, np.ndarra
     means = np.bincount(index, errors) / np.bincount(index)
     ranked = np.argsort(means, kind="stable")
     chosen = {name: ranked[round(q * (len(names) - 1))] for name, q in CLIPS.items()}
-    return {name: np.flatnonzero(index == sequence)[:FRAMES] for name, sequence in chosen.items()}
+    return {name: np.flatnonzero(index == sequence)[:PLAYED] for name, sequence in chosen.items()}
 
 
 def packed(poses: np.ndarray) -> str:
@@ -95,12 +146,11 @@ def _clip(name: str, rows: np.ndarray, split: Split, truth: np.ndarray) -> dict:
     }
 
 
-def _run(row: object, poses: np.ndarray, truth: np.ndarray, clips: dict[str, np.ndarray]) -> dict:
-    page = f"runs/{row['dataset']}.{row['variant']}.{row['recipe']}.html#seed{row['seed']}"
+def _run(network: Shown, poses: np.ndarray, truth: np.ndarray, clips: dict[str, np.ndarray]) -> dict:
     errors = [np.linalg.norm(poses[rows] - truth[rows], axis=-1) for rows in clips.values()]  # (F, 17) mm
     return {
-        "label": f"{row['variant']}, {row['recipe']}",
-        "page": page,
+        "label": network.label,
+        "page": network.page,
         "poses": [packed(poses[rows]) for rows in clips.values()],
         "error": [round(float(error.mean()), 1) for error in errors],
     }

@@ -8,19 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from datasets.lifting import load
 from datasets.motion.prepare import prepare
 from reports.records import DIFFERS, EVALUATED, STALE, State, faults, in_words, read_states
 from studies.config import read_config
 from studies.data import Experiment
 from studies.plan import make_plan
+from studies.predictions import Predicted
 from studies.recipes import RunSpec
-from studies.records import Record, records
+from studies.records import PLAYED, ROWS, SELECTION, Record, records
 from training.checkpoints import load_weights, save_weights
 from training.evaluate import predict
 from training.job import Job
 from training.run import train
 from workflow.measuring import records as measured
-from workflow.measuring.records import evaluate_records, keep, recompute
+from workflow.measuring.records import evaluate, evaluate_records, keep, recompute
 
 EXPERIMENT = Experiment.named("synthetic-sh-like", "posemamba-s", "posemamba")
 
@@ -70,6 +72,20 @@ def test_a_run_becomes_a_small_record_that_gives_its_numbers_again(
     assert state(record, data, spec, tmp_path) == State(EVALUATED)
     told = pd.read_csv(tmp_path / "evaluated.csv")
     assert (told["here"] - told["recorded"]).abs().max() < 0.01
+
+
+def test_what_pages_play_of_a_record_is_what_its_weights_predict(
+    record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path
+) -> None:
+    _, data, spec = trained
+    evaluate_records([record], data, tmp_path / "evaluated.csv", [record])
+    split = load(data / "test")
+    whole = evaluate(spec, load_weights(Path(record.weights)), data)[Predicted(SELECTION, "test")]["joints"]
+    with np.load(tmp_path / "evaluated.npz") as arrays:
+        assert np.array_equal(arrays[str(record.folder)], whole[arrays[ROWS]])
+        shown = split.frames.iloc[arrays[ROWS]].groupby("sequence")["frame"]
+    assert set(shown.size()) == {PLAYED}
+    assert set(shown.min()) == set(split.frames.groupby("sequence")["frame"].min())
 
 
 def test_other_weights_are_noticed(record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path) -> None:
