@@ -54,7 +54,7 @@ def test_an_unknown_key_in_a_study_is_named_with_its_file(shared_checkout: Check
 
 
 def test_an_unknown_recipe_in_a_study_is_named(shared_checkout: Checkout) -> None:
-    with shared_checkout.edited("studies/mini.yaml", "recipe: sasmamba}", "recipe: sasmambo}"):
+    with shared_checkout.edited("studies/mini.yaml", "recipe: sasmamba, cells", "recipe: sasmambo, cells"):
         line = only_error(shared_checkout.snakemake())
     assert "'sasmambo'; did you mean 'sasmamba'?" in line
 

@@ -37,7 +37,7 @@ def test_it_ends_well_and_says_where_to_look(whole: tuple[Checkout, CompletedPro
     assert result.returncode == 0, result.stdout
     assert "error" not in result.stdout.lower()
     assert f"Look at {REPORT}/site/index.html" in result.stdout.splitlines()[-3:]
-    assert "1 tables, 2 printed numbers:" in result.stdout
+    assert "1 tables, 3 printed numbers:" in result.stdout
 
 
 def test_every_table_and_figure_is_there_in_every_format(whole: tuple[Checkout, CompletedProcess]) -> None:

@@ -173,7 +173,7 @@ NOISE_EXPERIMENT = Experiment.named("synthetic-sh-like", "posemamba-s", "posemam
 NOISE_PLAN = make_plan(
     replace(
         CONFIG,
-        scale=scale_named(QUICK, {"epochs": 2, "steps": 20}),
+        scale=scale_named(QUICK, {"epochs": 1, "steps": 20}),
         motion="synthetic",
         detector="sh-like",
     )
