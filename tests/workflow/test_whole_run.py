@@ -46,7 +46,7 @@ def test_every_table_and_figure_is_there_in_every_format(whole: tuple[Checkout, 
     wanted |= {f"figures/mini-{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
     wanted |= {f"audit/{name}" for name in ("audit.json", "claims.csv", "findings.csv")}
     wanted |= {"measurements.csv", "comparisons.csv", "cells.csv", "tables/all.tex", "ro-crate-metadata.json"}
-    wanted |= {"orders.csv", "tables/orders.md", "tables/orders.tex"}
+    wanted |= {"orders.csv", "tables/orders.md", "tables/orders.tex", "records.csv"}
     report = checkout / REPORT
     found = {p.relative_to(report).as_posix() for p in report.rglob("*") if p.is_file()}
     site = {name for name in found if name.startswith("site/")}
