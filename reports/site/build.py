@@ -161,7 +161,7 @@ def _write_pages(site: Site) -> None:
     if site.shown:
         _write(site, "curves.html", "curves.html", charts=_curve_charts(site))
     if site.records:
-        _write(site, "records.html", "records.html", experiments=site.records, links=links, faults=faults(site.states))
+        _write(site, "records.html", "records.html", links=links, **_records(site))
     if any(page.file == "runs.html" for page in site.pages):
         _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links, label_of=label_of)
     for experiment in [*site.records, *site.experiments]:
@@ -183,6 +183,13 @@ def _claims(site: Site) -> dict[str, object]:
     """What the page of claims of order shows."""
     views = make_views([page.study for page in site.studies], site.orders, site.choice)
     return {"views": views, "legend": list(legend(site.orders)), "how": HOW, "limits": limits(site.orders)}
+
+
+def _records(site: Site) -> dict[str, object]:
+    """What the page of records shows."""
+    where = (site.choice.scale, site.evidence.dataset)
+    commands = {"evaluate": make("verify", *where), "again": make("all", *where)}
+    return {"experiments": site.records, "faults": faults(site.states), **commands}
 
 
 def audit_body(audit: dict, pages: Sequence[str]) -> Markup:

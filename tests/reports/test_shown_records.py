@@ -199,6 +199,21 @@ def test_the_player_opens_on_a_record_that_was_evaluated_here() -> None:
     assert poses == pytest.approx(expected, abs=0.5)
 
 
+def test_predictions_of_other_data_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Path(REPORT).resolve()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").symlink_to(report.parents[2] / "data")
+    path = Path("results/records/evaluated/synthetic-sh-like.npz")
+    path.parent.mkdir(parents=True)
+    for arrays, said in (
+        ({"rows": np.array([0, 60])}, "is of other data"),
+        ({"x": np.zeros(1)}, "has no array 'rows'"),
+    ):
+        np.savez(path, **arrays)
+        with pytest.raises(InputError, match=rf"synthetic-sh-like\.npz: {said}; delete it and run `make` again"):
+            poses_view(report, CHOICE)
+
+
 def test_without_an_evaluated_record_the_player_shows_what_was_trained_here(tmp_path: Path) -> None:
     (tmp_path / "measurements.csv").write_bytes((REPORT / "measurements.csv").read_bytes())
     write_kept(tmp_path / "records.csv", dict.fromkeys(read_kept(REPORT / "records.csv"), State(DIFFERS, "x")))

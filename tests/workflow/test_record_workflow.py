@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from checkout import Checkout, only_error
+from checkout import TINY, Checkout, only_error
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +55,33 @@ def test_verify_evaluates_them_and_says_which_are_not_what_would_be_trained_toda
     told = pd.read_csv(recorded / "results/records/evaluated/synthetic-sh-like.csv")
     assert len(told) == 4
     assert (told["here"] - told["recorded"]).abs().max() < 1e-3
+
+
+def test_tables_and_pages_show_records_beside_what_was_trained_here(new_checkout: Callable[[], Checkout]) -> None:
+    """With records of a scale small that has few steps."""
+    checkout, told = new_checkout(), "2 records: 2 evaluated here, 2 with the recorded result"
+    with checkout.edited("studies/scales.yaml", "  epochs: 8\n  steps: 1000\n", "  epochs: 2\n  steps: 20\n"):
+        checkout.configure(lambda config: config.update(override={}))
+        result = checkout.make("record", "seeds=0", "scale=small", "dataset=synthetic", "variants=mean-pose,mlp")
+        assert result.returncode == 0, result.stdout
+        shown = TINY | {"records": {"scale": "small", "motion": "synthetic"}}
+        checkout.configure(lambda config: config.update(override=shown, variants=["mean-pose", "mlp"]))
+        result = checkout.make()
+    assert result.returncode == 0, result.stdout
+    assert told in result.stdout
+    report = checkout / "results/quick/synthetic"
+    cells = pd.read_csv(report / "cells.csv", keep_default_na=False).set_index(["row", "column"])
+    cell = cells.loc["mlp", "p1"]
+    assert (cell["scale"], cell["record"], cell["runs"]) == ("small", "evaluated", f"{FOLDER}/seed0")
+    assert cell["here_runs"] == "results/runs/quick/synthetic-sh-like/mlp/baseline/seed0"
+    assert cells.loc["posemamba", "p1"]["missing"] == "not recorded"
+    assert (report / "site/records/synthetic-sh-like.mlp.baseline.html").is_file()
+    for file, words in {
+        "site/index.html": told,
+        "site/data/poses.js": "mlp, baseline, record",
+        "figures/mini-curves.svg": "no variant of table1 was trained",
+    }.items():
+        assert words in (report / file).read_text(encoding="utf-8")
 
 
 def test_run_json_says_what_the_training_computed(recorded: Checkout) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from base.errors import InputError
 from datasets.lifting import Split, load
 from datasets.skeletons import BONES, JOINTS
 from metrics.lifting import image_millimetres, mpjpe
@@ -85,16 +86,19 @@ def poses_view(report: Path, choice: Choice) -> Viewer | None:
 
 
 def _recorded(data: str, rows: int, states: Mapping[str, State]) -> list[Shown]:
-    """Records whose weights gave the recorded result here; rows: of the split."""
+    """Records whose weights gave the recorded result here; rows: of the split. Raises InputError where they are others."""
+    path = Path(POSES.format(dataset=data))
     try:
-        arrays = read_arrays(Path(POSES.format(dataset=data)))
+        arrays, shown = read_arrays(path), read_array(path, ROWS)
     except NotThere:
         return []
+    if (shown >= rows).any():
+        raise InputError(f"{path}: is of other data; delete it and run `make` again")
     kept = [Record.in_folder(folder) for folder in arrays if states.get(folder, State()).state == EVALUATED]
     found = []
     for record in sorted(kept, key=lambda record: record.experiment.variant in BASELINES):  # networks first
         outputs = np.full((rows, len(JOINTS), 3), np.nan)
-        outputs[arrays[ROWS]] = arrays[str(record.folder)]
+        outputs[shown] = arrays[str(record.folder)]
         found.append(Shown.of(record.experiment, record.seed, outputs, kept=True))
     return found
 
