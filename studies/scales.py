@@ -16,7 +16,7 @@ from studies.recipes import PRETRAINING, LiftingRecipe, VideoRecipe
 from studies.variants import Variant, resolve_variants
 
 FILE = ROOT / "studies" / "scales.yaml"
-PAPER, QUICK = "paper", "quick"  # scales that the workflow knows by name
+PAPER, QUICK, SMALL = "paper", "quick", "small"  # scales that the workflow knows by name
 SCALED = {"depth": "depth", "width": "width", "frames": "frames"}
 SCALED |= dict.fromkeys(("central", "coefficients", "stride_in", "stride_out"), "frames")
 DROPPED = ("dropout", "drop_path", "part_drop")

@@ -26,10 +26,10 @@ from studies.places import (
     WEIGHTS,
     Places,
 )
-from studies.plan import PRETRAINED_SEED, Plan
+from studies.plan import BASELINES, PRETRAINED_SEED, Plan
 from studies.recipes import BASELINE_RECIPE, PRETRAINING, RunSpec
 from studies.records import Record, records
-from studies.scales import scale_named
+from studies.scales import QUICK, SMALL, scale_named
 from studies.types import Figure
 from studies.variants import resolve_variants, variant
 from workflow.failures import FailedJob, Failures
@@ -37,6 +37,8 @@ from workflow.failures import FailedJob, Failures
 ANNOTATIONS = {".json", ".mat", ".txt"}  # of videos; their frames are many and do not change
 POSES = {".npz", ".pkl", ".mat", ".cdf", ".xml", ".calibration"}
 FRAMES = ("images", "Rename_Images")
+EMBEDDED = Dataset("synthetic", "sh-like")  # needs no download
+CALM = 1e-3  # a learning rate at which rounding grows little in some steps
 
 
 def names(datasets: Iterable[Dataset]) -> str:
@@ -154,6 +156,21 @@ def spec_today(plan: Plan, record: Record) -> RunSpec:
 def _plan_of_records(plan: Plan, motion: str) -> Plan:
     scale = scale_named(plan.config.scale.records.scale)
     return replace(plan, config=replace(plan.config, scale=scale, motion=motion))
+
+
+def embedded(plan: Plan, scale: str, **lengths: object) -> Plan:
+    """The plan at a scale, some of whose values are replaced, on embedded motion: what speaks for code and device."""
+    known = {"motion": EMBEDDED.motion, "detector": EMBEDDED.detector}
+    return replace(plan, config=replace(plan.config, scale=scale_named(scale, lengths), **known))
+
+
+def first_steps(plan: Plan) -> list[RunSpec]:
+    """What the gate trains for some steps: the networks for lifting that scale quick trains, as scale small does."""
+    learned = dict.fromkeys(BASELINES[1:], BASELINE_RECIPE)  # the first of them, the mean pose, takes no steps
+    trained = learned | scale_named(QUICK).trains
+    short = embedded(plan, SMALL, epochs=1, steps=20, peak_rate=CALM)
+    lifting = {name: recipe for name, recipe in trained.items() if variant(name).kind != VIDEO}
+    return [short.spec(Experiment(EMBEDDED, name, recipe), 0) for name, recipe in lifting.items()]
 
 
 def chosen(plan: Plan, names: Iterable[str]) -> dict[str, list[str]]:

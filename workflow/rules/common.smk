@@ -1,7 +1,6 @@
 """What the rules share. Everything is derived from PLAN; nothing is listed by hand."""
 
 import os
-from dataclasses import replace
 
 from base.closure import closure
 from studies.data import Dataset, Experiment
@@ -13,6 +12,7 @@ from studies.places import (
     EXCLUDED,
     FETCHED,
     FINGERPRINTS,
+    FIRST_STEPS,
     FRAMES_CURVE,
     KEPT_NOTE,
     LOGS,
@@ -29,7 +29,7 @@ from studies.places import (
     WEIGHTS,
     Places,
 )
-from studies.plan import PRETRAINED_SEED, make_plan
+from studies.plan import PRETRAINED_SEED
 from studies.recipes import PRETRAINING
 from studies.scales import QUICK, scale_named
 from studies.variants import variant
