@@ -130,7 +130,7 @@ def count_cell(place: Place, numbers: Numbers) -> Cell:
     counts = numbers.counts(row.variant, column.metric)
     values = dict(zip(counts["convention"], counts["value"], strict=True))  # base units
     if column.convention not in values:
-        failure = of_counts(numbers.choice.failed, row.variant, timed=column.convention == "measured")
+        failure = of_counts(numbers.failed, row.variant, timed=column.convention == "measured")
         reason = _not_measured(f"{column.metric} not measured under convention `{column.convention}`")
         return place.numeric(judge_missing(printed, failed(failure.reason) if failure else reason), **about)
     measured, true = values[column.convention], values.get(TRUE) if column.convention != TRUE else None
@@ -294,7 +294,7 @@ def memory_cell(place: Place, numbers: Numbers) -> Cell:
     about = {"convention": PREDICTED, "scale": EFFICIENCY_SCALE}
     predicted = pick(numbers.counts(place.row.variant, MEMORY), convention=PREDICTED)
     if predicted.empty:
-        failure = of_counts(numbers.choice.failed, place.row.variant, timed=False)
+        failure = of_counts(numbers.failed, place.row.variant, timed=False)
         reason = failure.reason if failure else f"{MEMORY} not predicted"
         return place.cell(Verdict(NOT_RUN, reason), **about)
     verdict = judge_memory(predicted["value"].iloc[0], parse_printed(place.table.device_memory, "GiB"))

@@ -29,6 +29,7 @@ class Numbers:
     ) -> None:
         self.here = Numbers(measurements, replace(choice, records={})) if choice.records else None
         self.states, self._none = states, measurements.iloc[:0]
+        self.failed = choice.failed  # here, also where records stand in for what was trained
         self.choice = choice = choice.evidence
         at_scale = measurements[measurements["scale"] == choice.scale]
         counted = measurements[measurements["scale"] == EFFICIENCY_SCALE]

@@ -68,9 +68,8 @@ def write_tables(
     for study in map(load_study, studies):
         for table in study.tables:
             own = of_table(cells, study.name, table.id)
-            written += write_view(
-                make_view(study, table, own, choice.evidence), own, Path(folder) / f"{study.name}-{table.id}"
-            )
+            stem = Path(folder) / f"{study.name}-{table.id}"
+            written += write_view(make_view(study, table, own, choice), own, stem)
     return [*written, _write_document([path.stem for path in written if path.suffix == ".tex"], Path(folder))]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from demo_results import DEMO, OPTIONS, by_place, judged
+from demo_results import DEMO, OPTIONS, RECORDED, by_place, judged, record_rows
 from demo_site import write_report
 
 from reports.audit.ledger import make_ledger
@@ -78,6 +78,21 @@ def test_a_count_that_failed_says_so_and_others_stay(demo: Study, measurements_c
     cells = by_place(cells_of(demo, measurements[~lost], [COUNTS]))
     assert cells["posemamba-b", "params"].why == "failed: count z: RuntimeError: broken (log: c.log)"
     assert cells["posemamba-s", "params"].verdict == "reproduced"
+
+
+def test_beside_records_it_is_said_of_what_was_to_be_made_here(demo: Study, measurements_csv: Path) -> None:
+    measurements = read_measurements(measurements_csv)
+    lost = measurements["variant"].eq("posemamba-b") & measurements["run"].eq("")
+    left = without(pd.concat([measurements[~lost], pd.DataFrame(record_rows())]), 0, 1, 2)
+    cells = judged(demo, demo.table("table1"), left, **RECORDED | {"failed": [ALL, COUNTS]})
+    cell = by_place(cells)["posemamba-s", "p1"]
+    assert (cell.verdict, cell.n, cell.here) == ("not comparable", 3, None)
+    assert cell.here_why == "failed: seeds 0, 1, 2: pretrain x: the loss is nan (log: a/train.log)"
+    assert by_place(cells)["posemamba-b", "params"].why == "failed: count z: RuntimeError: broken (log: c.log)"
+    shown, view = texts(demo, cells, "posemamba-s", "p1")
+    assert shown.here == "failed"
+    reasons = {why: who for verdict, why, who in view.reasons if verdict == "not run"}
+    assert reasons[f"trained here, {cell.here_why}"] == "PoseMamba-S (P1↓, P2↓, new bodies)"
 
 
 def test_without_a_failure_nothing_is_said_of_one(demo: Study, measurements_csv: Path) -> None:

@@ -79,6 +79,10 @@ def test_a_cell_has_the_record_and_beside_it_what_was_trained_here(view: View, c
     assert {h.label: h.measured for h in view.headings}["MACs"] == "measured"
     assert view.caption.count("records of scale small, data cmu-sh-like") == 1
     assert view.here.startswith("here: what was trained on this machine (scale quick, synthetic-sh-like")
+    for kind in ("md", "tex", "json"):
+        written = (REPORT / f"tables/demo-table1.{kind}").read_text(encoding="utf-8")
+        assert f"here {text.here}" in written or f'"here": {cell.here}' in written
+        assert view.here in written
 
 
 def test_a_stale_record_is_called_so_wherever_its_number_stands(view: View) -> None:
