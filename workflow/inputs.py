@@ -127,7 +127,12 @@ def is_here(plan: Plan, record: Record) -> bool:
 
 
 def played(plan: Plan, kept: Iterable[Record]) -> list[Record]:
-    """Records whose poses a page plays: the first seed of each network that the scale trains, and of the baselines."""
+    """Records whose poses a page plays: the first seed of each network that the scale trains, and of the baselines.
+
+    None where records are evaluated by a part of the data.
+    """
+    if plan.config.scale.records.part < 1:
+        return []
     first: dict[Experiment, Record] = {}
     for record in kept:
         experiment = record.experiment
@@ -139,7 +144,7 @@ def played(plan: Plan, kept: Iterable[Record]) -> list[Record]:
 
 def files_of(kept: Iterable[Record]) -> list[str]:
     """Files that an evaluation of records reads."""
-    return [path for record in kept for path in (record.run_json, record.scores, record.weights)]
+    return [path for record in kept for path in (record.run_json, record.scores, record.groups, record.weights)]
 
 
 def sources_of(kept: Iterable[Record]) -> list[str]:

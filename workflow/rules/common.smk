@@ -100,7 +100,10 @@ REPORT_OPTIONS = {
     "seeds": SEEDS,
 }
 if CONFIG.scale.records:
-    REPORT_OPTIONS["records"] = vars(CONFIG.scale.records)
+    REPORT_OPTIONS["records"] = {
+        "scale": CONFIG.scale.records.scale,
+        "motion": CONFIG.scale.records.motion,
+    }
 if PLAN.official_variants:
     REPORT_OPTIONS["official"] = PLAN.official_variants
 if FAILURES:
