@@ -31,7 +31,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := all
-.PHONY: data bill doctor record verify all tables orders figures audit site efficiency scaling train regression baseline explain open plan resume env setup test search lint format benchmark clean help
+.PHONY: data bill doctor record verify all tables orders figures audit site efficiency scaling train regression baseline counts explain open plan resume env setup test search lint format benchmark clean help
 
 all tables orders figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
 	@$(SNAKEMAKE) $@ $(CONFIG)
@@ -53,6 +53,10 @@ baseline: env  ## make today's numbers the baseline: make baseline reason="why"
 	@test -n "$$reason" || { echo 'error: say why: make baseline reason="..."' >&2; exit 1; }
 	@$(SNAKEMAKE) watched --config seeds=0,1,2
 	@$(BIN)/python -m workflow gate --accept "$$reason"
+	@$(BIN)/python -m workflow counts
+
+counts: env  ## count the networks that changed again, and keep the counts in baselines/, for `make` to read
+	@$(BIN)/python -m workflow counts
 
 bill: env  ## what the runs that are still to do will cost: hours, disk
 	@$(BIN)/python -m workflow bill $(CHOICES)

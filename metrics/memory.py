@@ -1,8 +1,8 @@
-"""How much memory a forward pass takes, measured in a fresh process.
+"""How much memory a forward pass takes, measured in a fresh process, which times its passes as well.
 
-A process keeps the memory of what it did before, so a clean peak needs a clean process: `peak_memory` starts
+A process keeps the memory of what it did before, so a clean peak needs a clean process: `in_fresh_process` starts
 one (`python -m metrics.memory`) that builds the model, runs a first forward pass, frees what that left,
-notes its resident memory, runs a second pass and reports the highest value in between. The first pass is there
+notes its resident memory, runs the others and reports the highest value in between. The first pass is there
 because it loads kernels and libraries, some 90 MB that are no activations.
 """
 
@@ -14,9 +14,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from base.errors import InputError
+
+if TYPE_CHECKING:
+    from metrics.timing import Latency
 
 MEBIBYTE = 2**20
 STATUS = Path("/proc/self/status")
@@ -27,33 +32,51 @@ class MemoryLimitError(InputError):
     """A process was not given more memory than its limit allows."""
 
 
-def peak_memory(
+class Fresh(NamedTuple):
+    """What a fresh process found: bytes that a pass needs beyond the loaded model, and the seconds of its passes."""
+
+    peak: int
+    latency: "Latency"
+
+
+def peak_memory(factory: str, arguments: Mapping[str, object], shape: Sequence[int], **how: object) -> int:
+    """Memory in bytes that one forward pass needs beyond the loaded model: arguments as of `in_fresh_process`."""
+    return in_fresh_process(factory, arguments, shape, **how).peak
+
+
+def in_fresh_process(
     factory: str,
     arguments: Mapping[str, object],
     shape: Sequence[int],
     device: str = "cpu",
     threads: int = 1,
+    runs: int = 1,
+    seconds: float = 0.0,
     timeout: float = 600.0,
     limit: int | None = None,
-) -> int:
-    """Memory in bytes that one forward pass needs beyond the loaded model.
+) -> Fresh:
+    """The memory and the time of forward passes in a process of their own.
 
     factory: where the model comes from, "module:function", such as "models:build"; arguments: its keyword
-    arguments (JSON values); shape: of the input, a float32 tensor of zeros. Returns the highest
-    resident memory during the pass minus that before it; on CUDA the highest allocation minus that before.
-    Resident memory is what the allocator touched, so expect a few megabytes of scatter.
+    arguments (JSON values); shape: of the input, a float32 tensor of zeros. runs, seconds: of `metrics.timing.latency`.
+    The peak is the highest resident memory during the passes minus that before them; on CUDA the highest allocation
+    minus that before. Resident memory is what the allocator touched, so expect a few megabytes of scatter.
     limit: bytes beyond the loaded model that the child may allocate; a larger request fails, and the machine stays
     usable.
     Raises MemoryLimitError where the limit stops the pass, InputError with the child's last line if it fails otherwise
     or takes longer than timeout seconds.
     Linux only (for CPU): elsewhere the peak of an interval cannot be read, and InputError says so.
     """
+    from metrics.timing import Latency
+
     order = {
         "factory": factory,
         "arguments": dict(arguments),
         "shape": list(shape),
         "device": device,
         "threads": threads,
+        "runs": runs,
+        "seconds": seconds,
         "limit": limit,
     }
     command = [sys.executable, "-m", "metrics.memory", json.dumps(order)]
@@ -69,7 +92,8 @@ def peak_memory(
         if limit is not None and any(words in last for words in TOO_LITTLE):
             raise MemoryLimitError(f"out of memory: it asked for more than {limit / MEBIBYTE:,.0f} MiB")
         raise InputError(f"peak memory of {factory}{dict(arguments)}: {last}")
-    return int(child.stdout.splitlines()[-1])
+    peak, timed = json.loads(child.stdout.splitlines()[-1])
+    return Fresh(peak, Latency(tuple(timed["seconds"]), timed["batch"], timed["before"]))
 
 
 def measure(
@@ -78,10 +102,14 @@ def measure(
     shape: Sequence[int],
     device: str,
     threads: int,
+    runs: int,
+    seconds: float,
     limit: int | None = None,
-) -> int:
-    """`peak_memory` in this very process, which must be fresh for its figure to mean anything."""
+) -> Fresh:
+    """`in_fresh_process` in this very process, which must be fresh for its figure to mean anything."""
     import torch
+
+    from metrics.timing import latency
 
     torch.set_num_threads(threads)
     module, _, function = factory.partition(":")
@@ -92,11 +120,9 @@ def measure(
 
         most = _status("VmData") + limit
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    with torch.inference_mode():
-        model(example)
-        before = _start(device)
-        model(example)
-    return _highest(device) - before
+    at_start: list[int] = []
+    timed = latency(model, example, threads, runs, seconds, lambda: at_start.append(_start(device)))
+    return Fresh(_highest(device) - at_start[0], timed)
 
 
 def _start(device: str) -> int:
@@ -131,4 +157,5 @@ def _status(key: str) -> int:
 
 
 if __name__ == "__main__":
-    print(measure(**json.loads(sys.argv[1])))
+    found = measure(**json.loads(sys.argv[1]))
+    print(json.dumps([found.peak, asdict(found.latency)]))

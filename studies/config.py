@@ -34,11 +34,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Timing:
-    """Which variants are timed, how often, after how many warm-up passes, on how many threads."""
+    """Which variants are timed, in how many passes and seconds at least, on how many threads."""
 
     variants: list[str]
     runs: int
-    warmup: int
+    seconds: float
     threads: int
 
 

@@ -32,7 +32,7 @@ EVIDENCE = f"{EFFICIENCY}/evidence.json"
 FINGERPRINTS = f"{EFFICIENCY}/fingerprints.csv"
 SPEED_RATIOS = f"{EFFICIENCY}/speed-ratios.csv"
 FRAMES_CURVE, TOKENS_CURVE = f"{EFFICIENCY}/scaling", f"{EFFICIENCY}/tokens"
-BASELINE = "baselines/quick-cpu.csv"
+BASELINE, KEPT_COUNTS, KEPT_LEFT_OUT = (f"baselines/{name}.csv" for name in ("quick-cpu", "counts", "left-out"))
 SNAKEMAKE = ".snakemake"
 # Written by a run of the workflow. The folders in them as well: another user may have made those, as root did in a run
 # with sudo. Raw data are only read.

@@ -3,10 +3,10 @@
 Snakemake runs nothing that waits for a failed job, and the tables wait for all of them. So a run that ends with failed
 jobs goes on (`go_on`): the same workflow runs again, told by a file what failed, and rules that gather (GATHERING) take
 what there is. Whatever fails in that run is left out of a next one, until one ends well. A job of several pieces is
-tried once more piece by piece: the seeds of an experiment as jobs of their own (APART), or leaving out what fails
-(LENIENT). The exit status stays that of the failure. The next run knows nothing of it: it tries again what failed, and
-makes the report anew once that ends well. Only outputs that are missing count, so that a job which was killed, by
-whatever, has failed like any other.
+tried once more piece by piece: the seeds of an experiment, or families of models, as jobs of their own (APART), or
+leaving out what fails (LENIENT). The exit status stays that of the failure. The next run knows nothing of it: it tries
+again what failed, and makes the report anew once that ends well. Only outputs that are missing count, so that a job
+which was killed, by whatever, has failed like any other.
 
 Imported while Snakemake parses the workflow: nothing heavy may be imported here.
 """
@@ -29,7 +29,7 @@ VARIABLE = "SSMPOSE_FAILED"  # the environment names the file of a run that goes
 # Rules that can do without some of their inputs, and those whose jobs are tried once more in pieces.
 GATHERING = {"score", "heatmaps", "measurements", "comparisons", "figures", "tables", "audit", "site"}
 GATHERING |= {"crate", "judge", "regression", "orders"}
-APART = {"train_run"}
+APART = {"train_run": RUN_JSON, "count": "counts.csv", "speed": "speed.csv"}  # and what each piece of it makes
 LENIENT = {"evidence", "fingerprints", "first_steps", "speed_ratios", "figures", "heatmaps"}
 STARTED = time.time()
 
@@ -86,6 +86,10 @@ class Failures:
         """Whether the job of that output is to leave out what fails."""
         return path in self._again
 
+    def apart(self, rule: str) -> bool:
+        """Whether the pieces of that rule's jobs are jobs of their own."""
+        return any(job.rule == rule and job.again for job in self.jobs)
+
     @property
     def final(self) -> list[FailedJob]:
         """What there is to tell: of jobs whose pieces became jobs of their own, those pieces."""
@@ -109,7 +113,7 @@ def failed_jobs(workflow: Any) -> list[FailedJob]:
 
 def _failed(job: Any, waiting: tuple[str, ...], first: bool) -> FailedJob:
     rule, outputs = job.rule.name, tuple(map(str, job.output))
-    several = rule in APART and sum(path.endswith(f"/{RUN_JSON}") for path in outputs) > 1
+    several = rule in APART and sum(path.endswith(APART[rule]) for path in outputs) > 1
     log = str(job.log[0]) if job.log else ""
     name = " ".join([rule, *map(str, job.wildcards)])
     return FailedJob(rule, name, log, reason(Path(log)), outputs, waiting, first and (several or rule in LENIENT))

@@ -3,7 +3,7 @@
 Imported while Snakemake parses the workflow: nothing heavy may be imported here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,10 +94,10 @@ def seen_features(plan: Plan, places: Places, experiment: Experiment) -> str | l
     return places.features.format(dataset=start.dataset, encoder=start.variant) if start else []
 
 
-def family_sources(plan: Plan, family: str) -> list[str]:
-    """Code by which the variants of a family are counted and timed."""
-    modules = {variant(name).module for name in plan.families[family]}
-    return closure("workflow.measuring.efficiency", *sorted(modules))
+def family_sources(families: Mapping[str, Sequence[str]], task: str) -> list[str]:
+    """Code by which the variants of some families are counted or timed; task: module of `workflow.measuring`."""
+    modules = {variant(name).module for names in families.values() for name in names}
+    return closure(f"workflow.measuring.{task}", *sorted(modules))
 
 
 def all_models() -> list[str]:
@@ -179,9 +179,10 @@ def first_steps(plan: Plan) -> list[RunSpec]:
 
 
 def chosen(plan: Plan, names: Iterable[str]) -> dict[str, list[str]]:
-    """Family -> those of its variants that are among some names."""
+    """Family -> those of its variants that are among some names; families without any are left out."""
     among = set(names)
-    return {family: [name for name in variants if name in among] for family, variants in plan.families.items()}
+    found = {family: [name for name in variants if name in among] for family, variants in plan.families.items()}
+    return {family: variants for family, variants in found.items() if variants}
 
 
 def figure_inputs(plan: Plan, places: Places) -> list[str]:

@@ -28,6 +28,7 @@ from base.files import write_text
 from base.machine import cpu_name
 from base.terminal import command
 from metrics.efficiency import predict_memory
+from metrics.timing import on_threads
 from models.ssm import backend_in_use
 from studies.data import LIFTING, TRUE_KEYPOINTS, VIDEO, Dataset
 from studies.plan import Plan, make_plan
@@ -38,7 +39,7 @@ from training.optimiser import Optimiser
 from training.provenance import device_name
 from training.run import build_model
 from workflow.forecast import NETWORKS, SPEEDS, Forecast, Network, Speed, Training, Work, read_kept, unfinished
-from workflow.measuring.efficiency import on_meta
+from workflow.measuring.meta import on_meta
 
 OPTIMISER_BYTES = 7 * 4  # of a weight: AdamW reads four numbers and writes three
 DEPTHS = (1, 2)  # at which deeper stacks are counted; what a block more does, each further block does
@@ -186,14 +187,13 @@ def _loss(outputs: Iterable[Tensor], recipe: Recipe) -> Tensor:
 
 def measure_speed() -> Speed:
     """Seconds of each unit of work on this device, from steps of a few networks, on one thread."""
-    threads, deterministic = torch.get_num_threads(), torch.get_deterministic_debug_mode()
-    torch.set_num_threads(1)
+    deterministic = torch.get_deterministic_debug_mode()
     torch.set_deterministic_debug_mode("error")  # as in training
     try:
-        trainings = [timed_training(*timed) for timed in TIMED]
-        rows = [(count_network(training).step, step_seconds(training)) for training in trainings]
+        with on_threads(1):
+            trainings = [timed_training(*timed) for timed in TIMED]
+            rows = [(count_network(training).step, step_seconds(training)) for training in trainings]
     finally:
-        torch.set_num_threads(threads)
         torch.set_deterministic_debug_mode(deterministic)
     work, seconds = np.array([astuple(step) for step, _ in rows]), np.array([s for _, s in rows])
     units, _ = nnls(work / seconds[:, None], np.ones(len(rows)))  # relative errors count, not those of the largest

@@ -273,12 +273,16 @@ def run_facts(site: Site) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Counted:
-    """A counted variant; `by`: convention -> metric (params, macs_per_clip, macs_per_frame) -> its count."""
+    """A counted variant; `by`: convention -> metric (params, macs_per_clip, macs_per_frame) -> its count.
+
+    revisions : of the sources that it was counted from
+    """
 
     name: str
     label: str
     family: str
     by: dict[str, dict[str, float]]
+    revisions: str
 
 
 def counts(site: Site) -> list[Counted]:
@@ -291,8 +295,8 @@ def counts(site: Site) -> list[Counted]:
             convention: dict(zip(part["metric"], part["value"], strict=True))
             for convention, part in rows.groupby("convention")
         }
-        known = resolve_variants().get(name)
-        counted.append(Counted(name, label_of(name), known.family if known else "", by))
+        known, revisions = resolve_variants().get(name), ", ".join(sorted(set(rows["revision"]) - {""}))
+        counted.append(Counted(name, label_of(name), known.family if known else "", by, revisions))
     return counted
 
 

@@ -1,6 +1,7 @@
 """Time and memory of toy models whose cost is known in advance."""
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
-from metrics.efficiency import MemoryLimitError, latency, peak_memory
+from metrics import timing
+from metrics.efficiency import Latency, MemoryLimitError, in_fresh_process, latency, peak_memory
 
 MEGABYTE = 2**20
 FLOATS = MEGABYTE // 4
@@ -51,7 +53,7 @@ def broken() -> nn.Module:
 
 def test_latency_warms_up_sets_threads_and_puts_all_back():
     model, threads = Sleeper().train(), torch.get_num_threads()
-    result = latency(model, torch.zeros(3, 2), threads=1, runs=5, warmup=1)
+    result = latency(model, torch.zeros(3, 2), threads=1, runs=5)
     assert len(result.seconds) == 5
     assert len(model.threads) == 6
     assert set(model.threads) == {1}
@@ -64,7 +66,35 @@ def test_latency_warms_up_sets_threads_and_puts_all_back():
     assert result.throughput(frames=243) == pytest.approx(3 * 243 / result.median)
 
 
-@pytest.mark.parametrize("change", [{"runs": 0}, {"threads": 0}, {"warmup": -1}])
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """Seconds that the next passes are said to take, instead of being made."""
+    passes: list[float] = []
+    monkeypatch.setattr(timing, "one_pass", lambda *given: passes.pop(0))
+    yield passes
+    assert not passes
+
+
+@pytest.mark.parametrize(
+    ("passes", "runs", "seconds", "timed"),
+    [
+        pytest.param([0.4, 0.1, 0.2], 2, 0.0, (0.1, 0.2), id="short"),
+        pytest.param([0.4, 0.1, 0.1, 0.2], 2, 0.3, (0.1, 0.1, 0.2), id="until it took long enough"),
+        pytest.param([2.0, 3.0], 2, 0.3, (2.0, 3.0), id="a long first one counts"),
+        pytest.param([2.0, 3.0], 1, 0.0, (2.0, 3.0), id="and is never the only one"),
+    ],
+)
+def test_a_first_pass_counts_only_where_it_is_long(
+    clock: list[float], passes: list[float], runs: int, seconds: float, timed: tuple[float, ...]
+) -> None:
+    clock += passes
+    left: list[int] = []
+    result = latency(nn.Identity(), torch.zeros(3), 1, runs, seconds, after_first=lambda: left.append(len(clock)))
+    assert result == Latency(timed, batch=3, before=len(passes) - len(timed))
+    assert left == [len(passes) - 1]
+
+
+@pytest.mark.parametrize("change", [{"runs": 0}, {"threads": 0}, {"seconds": -1.0}])
 def test_latency_refuses_nonsense(change):
     with pytest.raises(InputError, match="at least 1"):
         latency(Sleeper(), torch.zeros(1), **change)
@@ -79,6 +109,14 @@ def test_peak_memory_sees_the_forward_pass_and_only_that():
     small, large = peak(10), peak(110)
     assert large - small == pytest.approx(100, abs=5)
     assert 9 < small < 30  # not the 50 of weights, the 200 while building, the 80 of the first call
+
+
+@pytest.mark.slow
+def test_a_fresh_process_times_the_passes_that_it_weighs():
+    peak, timed = in_fresh_process(f"{__name__}:Sleeper", {}, (3, 2), runs=4)
+    assert (len(timed.seconds), timed.batch, timed.before) == (4, 3, 1)
+    assert 0.02 <= timed.median < 0.2  # the slow first call is not among them
+    assert 0 <= peak < 20 * MEGABYTE
 
 
 def test_peak_memory_of_a_failing_model_is_one_clear_line():

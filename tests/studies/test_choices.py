@@ -42,7 +42,7 @@ MEANT: list[tuple[list[str], tuple[str, ...], object]] = [
     (["budget={hours: 3}", "budget={hours: ~}"], ("budget", "hours"), None),
     (["budget={hours: '3'}"], ("budget", "hours"), 3),
     (["timing={runs: 5}"], ("timing", "runs"), 5),
-    (["timing={variants: [mlp]}"], ("timing",), Timing(["mlp"], runs=3, warmup=1, threads=1)),
+    (["timing={variants: [mlp]}"], ("timing",), Timing(["mlp"], runs=2, seconds=0.3, threads=1)),
     (["override={video: {pretraining: {steps: 5}}}"], ("scale", "video", "pretraining", "steps"), 5),
     (["scale=paper", "override={hold_out: true, epochs: 2}"], ("scale", "hold_out"), True),
     (["scale=paper", "override={hold_out: true, epochs: 2}"], ("scale", "video", "pretraining", "epochs"), 2),

@@ -135,4 +135,4 @@ def _files() -> list[str]:
 def _tiny(config: dict) -> None:
     config |= {"studies": ["mini"], "variants": "all", "seeds": [0]}
     config["override"] = TINY
-    config["timing"] |= {"variants": ["mlp", "sasmamba-27-xy"], "runs": 1}
+    config["timing"] |= {"variants": ["mlp", "sasmamba-27-xy"], "runs": 1, "seconds": 0}

@@ -69,6 +69,7 @@ NEEDS = {
     "score a": ["train_run a 0"],
     "tables": ["score a"],
     "evidence": [],
+    "count": [],
 }
 OUTPUTS = {
     "prepare a": ["data/a"],
@@ -76,6 +77,7 @@ OUTPUTS = {
     "score a": ["a/scores.csv"],
     "tables": ["t.csv"],
     "evidence": ["evidence.json"],
+    "count": ["a-counts.csv", "b-counts.csv", "a-excluded.csv", "b-excluded.csv"],
 }
 
 
@@ -105,6 +107,15 @@ def test_a_job_of_several_pieces_is_not_lost_at_once(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(VARIABLE, "of the first")
     again = Failures([*first.jobs, *failed_jobs(ended("evidence"))])
     assert again.made(["evidence.json"]) == []
+
+
+def test_families_that_were_counted_together_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    first = Failures(failed_jobs(ended("count")))
+    assert first.apart("count")
+    assert not first.apart("speed")
+    assert first.made(["a-counts.csv", "b-counts.csv"]) == ["a-counts.csv", "b-counts.csv"]
+    assert first.final == []
 
 
 def test_an_interrupted_run_is_no_failed_one() -> None:

@@ -98,7 +98,7 @@ def test_a_stopped_snakemake_is_told_and_the_next_make_goes_on_by_itself(tmp_pat
         if process.poll() is None:
             assert f"(process {process.pid}" in only_error(checkout.python("-m", "workflow", "resume"))
         os.killpg(process.pid, signal.SIGINT)
-        time.sleep(1)
+        time.sleep(5)  # for Snakemake to hear of its own end before that of its job, on a busy machine too
         for job in jobs:
             job.resume()
         process.wait(timeout=PATIENCE)

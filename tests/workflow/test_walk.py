@@ -50,7 +50,7 @@ CHOICES: list[tuple[str, ...]] = [
     *((f"backend={name}", FEW) for name in SCHEMA["backend"]["enum"]),
     ("processes=2", FEW),
 ]
-PLACES = [*product(("quick", "long", "open"), motions()), (PAPER, "synthetic")]  # paper is of its own data sets
+PLACES = [*product(("quick", "small", "open"), motions()), (PAPER, "synthetic")]  # paper is of its own data sets
 
 
 @pytest.fixture(scope="module")

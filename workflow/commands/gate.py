@@ -117,7 +117,7 @@ def accept(reason: str, baseline: Path = BASELINE) -> None:
 
     if not reason.strip():
         raise InputError('say why the baseline changes: make baseline reason="..."')
-    if _edited():
+    if edited():
         raise InputError("commit your changes first: a baseline names the revision that it was measured at")
     before = read_baseline(baseline) if baseline.is_file() else None
     now = numbers_now(MEASUREMENTS, COMPUTED, SPEEDS)
@@ -134,7 +134,7 @@ def speed_revisions(baseline: pd.DataFrame) -> dict[str, str]:
     return dict(zip(rows["name"], rows["revision"], strict=True))
 
 
-def _edited() -> list[str]:
+def edited() -> list[str]:
     """Files of the checkout that are changed and not committed, the baselines themselves left out."""
     status = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{BASELINE.parent}")
     return status.decode(errors="replace").splitlines()

@@ -1,20 +1,20 @@
-"""Efficiency of variants, always at full paper size: counts on the meta device, time and memory for real."""
+"""Counts of variants, always at full paper size: nothing is computed, apart from what fvcore traces."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import pandas as pd
-import torch
-from torch import Tensor, nn
+from fractions import Fraction
 
 import models
-from base.files import write_csv
-from metrics.efficiency import CONVENTIONS, MEBIBYTE, Count, count_under, latency, peak_memory, predict_memory
+from metrics.counting import CONVENTIONS, Count, count_under
+from metrics.memory import MEBIBYTE
+from metrics.prediction import predict_memory
+from models.contract import PoseModel
 from models.ssm import backend_in_use
+from studies.data import LIFTING, VIDEO
 from studies.measurements import Measurement
 from studies.variants import variant
-from training.provenance import device_name, revision
+from training.provenance import revision
+from workflow.measuring.meta import on_meta
 
 # fvcore runs the network, on zeros, which takes minutes for some of those on video, and does not see fused attention,
 # which the peers are made of: it counts those families alone.
@@ -22,17 +22,21 @@ TRACED = ("baselines", "posemamba", "sasmamba")
 # Whether attention is fused. `predicted` is the reading that is held against a printed "OOM": without a fused kernel.
 PREDICTED = {"predicted": False, "predicted-fused": True}
 ATTENTIVE = ("vitpose", "video-transformer")  # families that train layers of attention
-VIDEO_THREADS = 2
 COUNTED = "counted"  # the device of what no device computed
 
 
 @dataclass(frozen=True)
 class Counted:
-    """A variant's count under a convention; frames: those that a clip gets poses for."""
+    """A variant's count under a convention.
+
+    frames : those that a clip gets poses for
+    passes : forward passes for an evaluated frame, by who evaluates; none of networks on video
+    """
 
     variant: str
     count: Count
     frames: int
+    passes: Mapping[str, Fraction]
 
 
 def count_all(variants: Sequence[str], conventions: Sequence[str] = tuple(CONVENTIONS)) -> list[Counted]:
@@ -41,39 +45,33 @@ def count_all(variants: Sequence[str], conventions: Sequence[str] = tuple(CONVEN
     for name in variants:
         model, clip = on_meta(name)
         chosen = [c for c in conventions if c != "fvcore" or variant(name).family in TRACED]
-        frames = model.emitted_frames
-        counted += [Counted(name, count, frames) for count in count_under(chosen, model, clip).values()]
+        about = model.emitted_frames, _passes(model)
+        counted += [Counted(name, count, *about) for count in count_under(chosen, model, clip).values()]
     return counted
 
 
-def on_meta(name: str, **overrides: object) -> tuple[nn.Module, Tensor]:
-    """A variant and one clip for it, shapes only."""
-    with torch.device("meta"):
-        model = models.build(name, **overrides)
-        return model, torch.empty(model.example_shape)
+def _passes(model: PoseModel) -> dict[str, Fraction]:
+    """`here`: as this project evaluates, `released`: as the released code of the network does."""
+    if model.kind != LIFTING:
+        return {}
+    return {"here": model.passes(flip=True), "released": model.released.passes(model.frames)}
 
 
 def count_rows(counted: Sequence[Counted]) -> Iterator[Measurement]:
     """Trainable parameters, MACs a clip, MACs an evaluated frame."""
     for c in counted:
         under = c.count.convention
-        yield _measurement(c.variant, "params", c.count.trained, "1", under, COUNTED)
-        yield _measurement(c.variant, "macs_per_clip", c.count.macs, "MAC", under, COUNTED)
-        yield _measurement(c.variant, "macs_per_frame", c.count.macs / c.frames, "MAC", under, COUNTED)
+        yield _measurement(c.variant, "params", c.count.trained, "1", under)
+        yield _measurement(c.variant, "macs_per_clip", c.count.macs, "MAC", under)
+        yield _measurement(c.variant, "macs_per_frame", c.count.macs / c.frames, "MAC", under)
 
 
 def evaluated_rows(counted: Sequence[Counted]) -> Iterator[Measurement]:
-    """True MACs of an evaluated frame, mirrored passes and overlapping windows and all.
-
-    `here`: as this project evaluates, `released`: as the released code of the network does.
-    """
+    """True MACs of an evaluated frame, mirrored passes and overlapping windows and all, by who evaluates."""
     for c in (c for c in counted if c.count.convention == "true"):
-        model, _ = on_meta(c.variant)
-        if model.kind == "lifting":
-            passes = {"here": model.passes(flip=True), "released": model.released.passes(model.frames)}
-            for convention, share in passes.items():
-                macs = float(c.count.macs * share)
-                yield _measurement(c.variant, "macs_per_evaluated_frame", macs, "MAC", convention, COUNTED)
+        for convention, share in c.passes.items():
+            macs = float(c.count.macs * share)
+            yield _measurement(c.variant, "macs_per_evaluated_frame", macs, "MAC", convention)
 
 
 def memory_rows(variants: Sequence[str]) -> Iterator[Measurement]:
@@ -86,45 +84,18 @@ def memory_rows(variants: Sequence[str]) -> Iterator[Measurement]:
         model, clip = on_meta(name, **models.scan_arguments(name, backend_in_use()))
         trained = variant(name).family in ATTENTIVE
         readings = {key: fused for key, fused in PREDICTED.items() if trained or not fused}
-        for convention, fused in readings.items() if model.kind == "video" else ():
+        for convention, fused in readings.items() if model.kind == VIDEO else ():
             needed = predict_memory(model, clip, training=True, fused=fused).total
-            yield _measurement(name, "training_memory", needed / MEBIBYTE, "MiB", convention, COUNTED)
+            yield _measurement(name, "training_memory", needed / MEBIBYTE, "MiB", convention)
 
 
-def write_excluded(counted: Sequence[Counted], path: Path) -> None:
-    """Write what each convention left out of each variant, one row an operation, as CSV."""
-    rows = [(c.variant, c.count.convention, operation) for c in counted for operation in c.count.excluded]
-    table = pd.DataFrame(rows, columns=["variant", "convention", "left out"])
-    write_csv(path, table)
+def left_out_rows(counted: Sequence[Counted]) -> Iterator[tuple[str, str, str]]:
+    """What each convention left out of each variant: variant, convention, operation."""
+    for c in counted:
+        yield from ((c.variant, c.count.convention, operation) for operation in c.count.excluded)
 
 
-def time_rows(
-    variants: Sequence[str], backend: str, runs: int, warmup: int, threads: int, weighed: Collection[str] | None = None
-) -> Iterator[Measurement]:
-    """Median latency of one clip, its spread, frames a second, and peak memory of a fresh process.
-
-    threads: for lifting models; models on video, which take seconds a clip, are timed with VIDEO_THREADS. weighed: the
-    variants whose memory is measured as well, a process each; all without it.
-    """
-    for name in variants:
-        arguments = {"name": name} | models.scan_arguments(name, backend)
-        model = models.build(**arguments)
-        used = VIDEO_THREADS if model.kind == "video" else threads
-        shape, frames = model.example_shape, model.emitted_frames
-        timed = latency(model, torch.zeros(shape), used, runs, warmup)
-        convention = f"median of {runs} after {warmup}, batch 1, {used} thread{'s' * (used > 1)}"
-        yield _measurement(name, "latency", 1e3 * timed.median, "ms", convention)
-        yield _measurement(name, "latency_iqr", 1e3 * timed.iqr, "ms", convention)
-        yield _measurement(name, "latency_per_frame", 1e3 * timed.median / frames, "ms", "measured")
-        yield _measurement(name, "throughput", timed.throughput(frames), "frames/s", convention)
-        if weighed is None or name in weighed:
-            peak = peak_memory("models:build", arguments, shape, threads=used) / MEBIBYTE
-            yield _measurement(name, "peak_memory", peak, "MiB", f"fresh process, batch 1, {used} threads")
-
-
-def _measurement(
-    variant: str, metric: str, value: float, unit: str, convention: str, device: str | None = None
-) -> Measurement:
+def _measurement(variant: str, metric: str, value: float, unit: str, convention: str) -> Measurement:
     return Measurement(
         scale="paper",
         variant=variant,
@@ -132,6 +103,6 @@ def _measurement(
         value=value,
         unit=unit,
         convention=convention,
-        device=device or device_name(),
+        device=COUNTED,
         revision=revision(),
     )

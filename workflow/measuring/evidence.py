@@ -21,7 +21,7 @@ from metrics.efficiency import count_under
 from models.lifting.graphs import directed_adjacency, spatial_adjacency
 from models.ssm.orders import mode_orders
 from training.losses import mpjpe, n_mpjpe
-from workflow.measuring.efficiency import on_meta
+from workflow.measuring.meta import on_meta
 
 TINY = {"frames": 9, "width": 16, "depth": 2, "drop_path": 0.0, "backend": "reference"}
 FRAMES, JOINTS = 243, 17

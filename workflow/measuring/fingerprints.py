@@ -21,11 +21,12 @@ from torch import Tensor, nn
 import models
 from base.errors import left_out
 from metrics.efficiency import MEBIBYTE, predict_memory
+from metrics.timing import on_threads
 from studies.recipes import Recipe, VideoRecipe, recipes
 from studies.scales import QUICK, scale_named
 from training.losses import heatmap_loss, weighted_loss
 from training.optimiser import Optimiser
-from workflow.measuring.efficiency import on_meta
+from workflow.measuring.meta import on_meta
 
 NETWORK, LOSS, ALLOCATION = "network", "loss", "allocation"
 KINDS = (NETWORK, LOSS, ALLOCATION)
@@ -116,12 +117,8 @@ def fingerprints(
         LOSS: loss_rows,
         ALLOCATION: lambda: allocation_rows(lenient),
     }
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # tensors are small: more would wait for each other, above all on a busy machine
-    try:
+    with on_threads(1):  # tensors are small: more would wait for each other, above all on a busy machine
         return [row for kind in KINDS if kind in kinds for row in makers[kind]()]
-    finally:
-        torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from base.errors import InputError
 from base.files import write_rows, write_text
 from metrics.efficiency import ModuleCount, count_modules
 from models.video.glsmamba import GlobalScan, GLSMamba
-from workflow.measuring.efficiency import on_meta
+from workflow.measuring.meta import on_meta
 
 TOTAL = "total"
 OUTSIDE = {

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from base.files import write_csv
-from metrics.efficiency import MEBIBYTE, MemoryLimitError, latency, peak_memory
+from metrics.efficiency import MEBIBYTE, MemoryLimitError, one_pass, peak_memory
 from models.ssm import backend_in_use
 from training.provenance import cpu_name, revision
 from workflow.measuring.curves import CURVES, WORKS, build, predicted_growth
@@ -139,8 +139,8 @@ def time_in_turns(contestants: Mapping[str, nn.Module], threads: int) -> dict[st
     for turn in range(1 + MOST_RUNS):
         for name, model in contestants.items():
             if sum(seconds[name]) < TIMED_SECONDS:
-                timed = latency(model, clip(model), threads, runs=1, warmup=0).seconds
-                seconds[name] += timed if turn else ()
+                timed = one_pass(model, clip(model), threads)
+                seconds[name] += [timed] if turn else []
     return seconds
 
 

@@ -14,6 +14,8 @@ from studies.places import (
     FINGERPRINTS,
     FIRST_STEPS,
     FRAMES_CURVE,
+    KEPT_COUNTS,
+    KEPT_LEFT_OUT,
     KEPT_NOTE,
     LOGS,
     NOISE,
@@ -73,11 +75,9 @@ if CONFIG.scale.hold_out or CONFIG.scale.epochs == 1:
 LOOKED_INTO = RUN_FILES[-1]  # the weights whose maps and heatmaps are drawn
 RUN_FILES += ["history.csv", "predictions.npz", RUN_JSON]
 TIMED = inputs.chosen(PLAN, [*CONFIG.timing.variants, *PLAN.shown("latency_per_frame")])
-# Whose training steps' memory a table shows: predicting it takes longer than counting.
-REMEMBERED = inputs.chosen(PLAN, PLAN.shown("training_memory"))
-EFFICIENCY = collect(COUNTS, family=PLAN.families)
-EFFICIENCY += collect(SPEED, family=[family for family in TIMED if TIMED[family]])
-EFFICIENCY = made(EFFICIENCY)
+EFFICIENCY = made(
+    [*collect(COUNTS, family=PLAN.families), *collect(SPEED, family=TIMED)]
+)
 TABLES = [
     (name, table, f"{REPORT}/tables/{name}-{table.id}.{kind}")
     for name, study in PLAN.studies.items()
@@ -169,6 +169,34 @@ def job_runs(template):
     return collect(template, seed=SEEDS, allow_missing=True) if TOGETHER else template
 
 
-def family_definitions(wildcards):
-    """What studies/variants.yaml says of a family: counted again where that changes."""
-    return [variant(name) for name in PLAN.families[wildcards.family]]
+# Families of models that are counted, and that are timed. One process does all of them, because importing torch costs more
+# than counting a family does. Where one fails, each is a job of its own.
+FAMILIES = {"count": PLAN.families, "speed": TIMED}
+
+
+def by_family(rule, template):
+    """Files of a job, one a family."""
+    return (
+        template if FAILURES.apart(rule) else collect(template, family=FAMILIES[rule])
+    )
+
+
+def family_log(rule):
+    return f"{LOGS}/{rule}{'-{family}' if FAILURES.apart(rule) else ''}.log"
+
+
+def families_of(rule, function=lambda families: families):
+    """An input or parameter that depends on the families of a job: family -> variants."""
+
+    def of_job(wildcards):
+        chosen = wildcards.get("family")
+        return function(
+            {f: v for f, v in FAMILIES[rule].items() if chosen in (None, f)}
+        )
+
+    return of_job
+
+
+def definitions(families):
+    """What studies/variants.yaml says of some families: counted and timed again where that changes."""
+    return [variant(name) for variants in families.values() for name in variants]

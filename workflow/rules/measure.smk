@@ -22,22 +22,26 @@ rule score:
         "../scripts/score.py"
 
 
-# One process a family: importing torch costs more than counting a model.
+# Counts that no edit touched are kept in baselines/.
 rule count:
     input:
-        sources=lambda wildcards: inputs.family_sources(PLAN, wildcards.family),
+        sources=families_of(
+            "count", lambda families: inputs.family_sources(families, "counts")
+        ),
+        kept=[path for path in (KEPT_COUNTS, KEPT_LEFT_OUT) if Path(path).is_file()],
     output:
-        counts=COUNTS,
-        excluded=EXCLUDED,
+        by_family("count", COUNTS),
+        by_family("count", EXCLUDED),
     log:
-        f"{LOGS}/count-{{family}}.log",
+        family_log("count"),
     resources:
         mem_mb=2000,
         runtime=20,
     params:
-        variants=lookup("{family}", within=PLAN.families),
-        remembered=lookup("{family}", within=REMEMBERED),
-        definitions=family_definitions,
+        variants=families_of("count"),
+        # Whose training steps' memory a table shows: predicting it takes longer than counting.
+        remembered=PLAN.shown("training_memory"),
+        definitions=families_of("count", definitions),
     script:
         "../scripts/count_operations.py"
 
@@ -64,21 +68,23 @@ rule parts:
 # Timed alone: it asks for more cores than there are, gets all of them, and so nothing else runs beside it.
 rule speed:
     input:
-        sources=lambda wildcards: inputs.family_sources(PLAN, wildcards.family),
+        sources=families_of(
+            "speed", lambda families: inputs.family_sources(families, "speed")
+        ),
     output:
-        SPEED,
+        by_family("speed", SPEED),
     log:
-        f"{LOGS}/time-{{family}}.log",
+        family_log("speed"),
     threads: 256
     resources:
         mem_mb=8000,
         runtime=60,
     params:
-        variants=lookup("{family}", within=TIMED),
-        definitions=family_definitions,
-        runs=CONFIG.timing.runs,
-        warmup=CONFIG.timing.warmup,
-        wanted=CONFIG.timing.threads,
+        variants=families_of("speed"),
+        definitions=families_of("speed", definitions),
+        passes={
+            key: getattr(CONFIG.timing, key) for key in ("runs", "seconds", "threads")
+        },
         weighed=CONFIG.timing.variants,
         backend=CONFIG.backend,
     script:

@@ -1,13 +1,11 @@
-from pathlib import Path
-
-from base.files import write_rows
-from studies.measurements import Measurement
-from workflow.measuring.efficiency import count_all, count_rows, evaluated_rows, memory_rows, write_excluded
+from base.files import write_csv
+from studies.places import COUNTS, EXCLUDED
+from workflow.measuring.counts import counts_of, kept_counts
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    variants = snakemake.params.variants
-    counted = count_all(variants)
-    write_excluded(counted, Path(snakemake.output.excluded))
-    rows = [*count_rows(counted), *evaluated_rows(counted), *memory_rows(snakemake.params.remembered)]
-    write_rows(snakemake.output.counts, Measurement, rows)
+    kept = kept_counts()
+    for family, variants in snakemake.params.variants.items():
+        counts, _ = counts_of(variants, snakemake.params.remembered, kept)
+        write_csv(COUNTS.format(family=family), counts.numbers.drop(columns="key"))
+        write_csv(EXCLUDED.format(family=family), counts.left_out.drop(columns="key"))

@@ -1,0 +1,107 @@
+"""Counts that are kept: they are those of today, and none outlives an edit of what decides it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from checkout import Checkout
+
+from base.errors import InputError
+from studies.config import read_config
+from studies.measurements import COLUMNS
+from studies.plan import make_plan
+from workflow.measuring import counts
+from workflow.measuring.counts import LEFT_OUT_COLUMNS, Counts, count_key, counts_of, kept_counts
+
+PLAN = make_plan(read_config())
+REMEMBERED = PLAN.shown("training_memory")
+NOTHING = Counts(pd.DataFrame(columns=["key", *COLUMNS]), pd.DataFrame(columns=["key", *LEFT_OUT_COLUMNS]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", PLAN.families)
+def test_what_is_kept_of_a_family_is_what_is_counted_today(family: str) -> None:
+    names = PLAN.families[family][:1]
+    kept, anew = counts_of(names, REMEMBERED, kept_counts())
+    if anew:
+        pytest.skip(f"{names[0]} has changed since its counts were kept, and `make` counts it: make counts")
+    counted, anew = counts_of(names, REMEMBERED, NOTHING)
+    assert anew == names
+    for before, now in ((kept.numbers, counted.numbers), (kept.left_out, counted.left_out)):
+        pd.testing.assert_frame_equal(*map(_without_revision, (before, now)), check_dtype=False)
+
+
+def _without_revision(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns="revision", errors="ignore").reset_index(drop=True)
+
+
+def test_only_what_is_not_kept_is_counted_and_all_comes_in_the_order_asked_for() -> None:
+    first, anew = counts_of(["mlp"], [], NOTHING)
+    assert anew == ["mlp"]
+    both, anew = counts_of(["mean-pose", "mlp"], [], first)
+    assert anew == ["mean-pose"]
+    assert list(both.numbers["variant"].unique()) == ["mean-pose", "mlp"]
+    again, anew = counts_of(["mlp", "mean-pose"], [], both)
+    assert not anew
+    assert list(again.numbers["variant"].unique()) == ["mlp", "mean-pose"]
+    mine = again.numbers[again.numbers["variant"] == "mlp"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(mine, first.numbers.reset_index(drop=True), check_dtype=False)
+    assert set(again.left_out["variant"]) == {"mlp", "mean-pose"}
+
+
+def test_where_all_is_kept_torch_is_not_imported() -> None:
+    asking = (
+        "from workflow.measuring.counts import *; counts_of([], [], kept_counts()); count_key('posemamba-s', False)"
+    )
+    check = f"import sys; {asking}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def keys(checkout: Checkout) -> dict[str, str]:
+    """Of some variants, as the code of a copy has them."""
+    asking = "from workflow.measuring.counts import count_key; print(*(count_key(name, False) for name in "
+    result = checkout.python("-c", f"{asking}{NAMES}))")
+    assert result.returncode == 0, result.stdout
+    return dict(zip(NAMES, result.stdout.split(), strict=True))
+
+
+NAMES = ["sasmamba", "posemamba-s", "mlp"]
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "changed"),
+    [
+        ("models/lifting/sasmamba.py", "class SasMamba(", "class SasMamba(  # a remark\n    ", []),
+        ("models/lifting/sasmamba.py", "class SasMamba(", "x = 1\n\n\nclass SasMamba(", ["sasmamba"]),
+        ("models/ssm/scan.cpp", "#include <atomic>", "#include <atomic>\n// faster", []),
+        ("models/ssm/layer.py", "import torch\n", "import torch\n\nx = 1\n", ["sasmamba", "posemamba-s"]),
+        ("metrics/counting.py", "* (4 if affine else 2)", "* (5 if affine else 2)", NAMES),
+        ("studies/variants.yaml", "label: PoseMamba-S\n", "label: PoseMamba\n", []),
+    ],
+)
+def test_an_edit_condemns_the_counts_that_it_may_change_and_no_others(
+    checkout: Checkout, path: str, old: str, new: str, changed: list[str]
+) -> None:
+    before = keys(checkout)
+    with checkout.edited(path, old, new):
+        after = keys(checkout)
+    assert [name for name in NAMES if after[name] != before[name]] == changed
+
+
+def test_a_key_is_of_the_definition_and_of_the_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {count_key(name, remembered) for name in ("posemamba-s", "posemamba-s-27") for remembered in (False, True)}
+    assert len(known) == 4
+    monkeypatch.setattr(counts, "version", lambda name: "another")
+    assert count_key("posemamba-s", False) not in known
+
+
+def test_a_damaged_file_is_one_clear_line_and_an_absent_one_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts, "KEPT_COUNTS", tmp_path / "counts.csv")
+    assert kept_counts().numbers.empty
+    (tmp_path / "counts.csv").write_text("variant,value\nmlp,1\n")
+    with pytest.raises(InputError, match=r"counts.csv: lacks the columns key, .*make counts"):
+        kept_counts()
