@@ -231,7 +231,10 @@ MOVES |= {"fill_", "full", "full_like", "ones", "ones_like", "scalar_tensor"}
 
 
 class _Uncounted(TorchDispatchMode):
-    """Tallies the operators that have no MAC formula, by the elements that they write; `multiplied` outside kernels."""
+    """Tallies the operators that have no MAC formula, by the elements that they write; `multiplied` outside kernels.
+
+    Indices are not among them: a table of those is made in the first pass of a process and kept for all others.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -247,7 +250,7 @@ class _Uncounted(TorchDispatchMode):
         packet = func.overloadpacket
         if packet not in flop_registry and packet.__name__ not in MOVES and not func.is_view:
             first = out[0] if isinstance(out, (tuple, list)) else out
-            written = first.numel() if isinstance(first, Tensor) else 0
+            written = first.numel() if isinstance(first, Tensor) and first.dtype != torch.int64 else 0
             self.elements[packet.__name__] += written
             self.multiplied += written if packet.__name__ in ("mul", "mul_") and not self.kernels else 0
         return out

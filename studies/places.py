@@ -21,6 +21,7 @@ EVALUATED = "results/records/evaluated/{dataset}.csv"  # what those of one data 
 POSES = "results/records/evaluated/{dataset}.npz"  # what some of them predict, for pages to play
 RECOMPUTED = "results/records/fingerprints.csv"  # whether today's code computes what they were trained by
 NOISE = "results/noise.csv"
+FIRST_STEPS = "results/first-steps.csv"
 MOTIONS = "results/motions"  # .csv and .md
 # At full paper size, whatever the scale.
 EFFICIENCY = "results/efficiency"

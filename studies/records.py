@@ -41,6 +41,11 @@ class Record:
         return str(self.folder / "scores.csv")
 
     @property
+    def groups(self) -> str:
+        """Its scores within actions."""
+        return str(self.folder / "groups.csv")
+
+    @property
     def resamples(self) -> str:
         """Its scores in resamples of the takes, by which tables compare."""
         return str(self.folder / "resamples.npz")

@@ -16,12 +16,13 @@ from studies.recipes import PRETRAINING, LiftingRecipe, VideoRecipe
 from studies.variants import Variant, resolve_variants
 
 FILE = ROOT / "studies" / "scales.yaml"
-PAPER, QUICK = "paper", "quick"  # scales that the workflow knows by name
+PAPER, QUICK, SMALL = "paper", "quick", "small"  # scales that the workflow knows by name
 SCALED = {"depth": "depth", "width": "width", "frames": "frames"}
 SCALED |= dict.fromkeys(("central", "coefficients", "stride_in", "stride_out"), "frames")
 DROPPED = ("dropout", "drop_path", "part_drop")
 STEP_OF_WIDTHS = 16  # so that heads share them
 BLOCKS = ("depth", "global_blocks", "local_blocks")
+FRACTIONS = ("depth", "width", "frames", "blocks", "part")
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,14 @@ class VideoScale(Schedule):
 
 @dataclass(frozen=True)
 class Evidence:
-    """Whose records fill the accuracies of a scale: those of another scale, on one motion."""
+    """Whose records fill the accuracies of a scale: those of another scale, on one motion.
+
+    part : share of the actions of each split by which records are evaluated again
+    """
 
     scale: str
     motion: str
+    part: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True)
@@ -183,7 +188,7 @@ def _typed(name: str, said: dict) -> Scale:
     video = _lengths(said) | said.get("video", {})
     pretraining = Schedule(**_lengths(video) | video.get("pretraining", {}))
     video |= {"pretraining": pretraining, "leave_out": tuple(video.get("leave_out", ()))}
-    records = Evidence(**said["records"]) if said.get("records") else None
+    records = Evidence(**_fractions(said["records"])) if said.get("records") else None
     seeds = {"seeds": tuple(said["seeds"])} if "seeds" in said else {}
     return Scale(name, **_fractions(said) | seeds | {"records": records, "video": VideoScale(**_fractions(video))})
 
@@ -194,4 +199,4 @@ def _lengths(said: dict) -> dict:
 
 def _fractions(said: dict) -> dict:
     """0.1 is a tenth, as it is written, not the binary number beside it."""
-    return said | {key: Fraction(str(said[key])) for key in ("depth", "width", "frames", "blocks") if key in said}
+    return said | {key: Fraction(str(said[key])) for key in FRACTIONS if key in said}

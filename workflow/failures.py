@@ -30,7 +30,7 @@ VARIABLE = "SSMPOSE_FAILED"  # the environment names the file of a run that goes
 GATHERING = {"score", "heatmaps", "measurements", "comparisons", "figures", "tables", "audit", "site"}
 GATHERING |= {"crate", "judge", "regression", "orders"}
 APART = {"train_run": RUN_JSON, "count": "counts.csv", "speed": "speed.csv"}  # and what each piece of it makes
-LENIENT = {"evidence", "fingerprints", "speed_ratios", "figures", "heatmaps"}
+LENIENT = {"evidence", "fingerprints", "first_steps", "speed_ratios", "figures", "heatmaps"}
 STARTED = time.time()
 
 

@@ -26,10 +26,10 @@ from studies.places import (
     WEIGHTS,
     Places,
 )
-from studies.plan import PRETRAINED_SEED, Plan
+from studies.plan import BASELINES, PRETRAINED_SEED, Plan
 from studies.recipes import BASELINE_RECIPE, PRETRAINING, RunSpec
 from studies.records import Record, records
-from studies.scales import scale_named
+from studies.scales import QUICK, SMALL, scale_named
 from studies.types import Figure
 from studies.variants import resolve_variants, variant
 from workflow.failures import FailedJob, Failures
@@ -37,6 +37,8 @@ from workflow.failures import FailedJob, Failures
 ANNOTATIONS = {".json", ".mat", ".txt"}  # of videos; their frames are many and do not change
 POSES = {".npz", ".pkl", ".mat", ".cdf", ".xml", ".calibration"}
 FRAMES = ("images", "Rename_Images")
+EMBEDDED = Dataset("synthetic", "sh-like")  # needs no download
+CALM = 1e-3  # a learning rate at which rounding grows little in some steps
 
 
 def names(datasets: Iterable[Dataset]) -> str:
@@ -125,7 +127,12 @@ def is_here(plan: Plan, record: Record) -> bool:
 
 
 def played(plan: Plan, kept: Iterable[Record]) -> list[Record]:
-    """Records whose poses a page plays: the first seed of each network that the scale trains, and of the baselines."""
+    """Records whose poses a page plays: the first seed of each network that the scale trains, and of the baselines.
+
+    None where records are evaluated by a part of the data.
+    """
+    if plan.config.scale.records.part < 1:
+        return []
     first: dict[Experiment, Record] = {}
     for record in kept:
         experiment = record.experiment
@@ -137,7 +144,7 @@ def played(plan: Plan, kept: Iterable[Record]) -> list[Record]:
 
 def files_of(kept: Iterable[Record]) -> list[str]:
     """Files that an evaluation of records reads."""
-    return [path for record in kept for path in (record.run_json, record.scores, record.weights)]
+    return [path for record in kept for path in (record.run_json, record.scores, record.groups, record.weights)]
 
 
 def sources_of(kept: Iterable[Record]) -> list[str]:
@@ -154,6 +161,21 @@ def spec_today(plan: Plan, record: Record) -> RunSpec:
 def _plan_of_records(plan: Plan, motion: str) -> Plan:
     scale = scale_named(plan.config.scale.records.scale)
     return replace(plan, config=replace(plan.config, scale=scale, motion=motion))
+
+
+def embedded(plan: Plan, scale: str, **lengths: object) -> Plan:
+    """The plan at a scale, some of whose values are replaced, on embedded motion: what speaks for code and device."""
+    motion = {"motion": EMBEDDED.motion, "detector": EMBEDDED.detector}
+    return replace(plan, config=replace(plan.config, scale=scale_named(scale, lengths), **motion))
+
+
+def first_steps(plan: Plan) -> list[RunSpec]:
+    """What the gate trains for some steps: the networks for lifting that scale quick trains, as scale small does."""
+    learned = dict.fromkeys(BASELINES[1:], BASELINE_RECIPE)  # the first of them, the mean pose, takes no steps
+    trained = learned | scale_named(QUICK).trains
+    short = embedded(plan, SMALL, epochs=1, steps=20, peak_rate=CALM)
+    lifting = {name: recipe for name, recipe in trained.items() if variant(name).kind != VIDEO}
+    return [short.spec(Experiment(EMBEDDED, name, recipe), 0) for name, recipe in lifting.items()]
 
 
 def chosen(plan: Plan, names: Iterable[str]) -> dict[str, list[str]]:

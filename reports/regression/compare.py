@@ -17,6 +17,7 @@ from reports.regression.numbers import (
     MEMORY,
     NETWORK,
     SPEED,
+    TRAINING,
     Number,
     Watched,
     as_numbers,
@@ -66,7 +67,7 @@ class Tolerance:
             return self._by_seeds(old, new) + self.floors.get((new.device, old.metric), 0.0)
         if old.metric == "peak_memory":
             return max(PEAK_SHARE * value, PEAK_LEAST)
-        shares = {MEMORY: MEMORY_SHARE, ALLOCATION: MEMORY_SHARE, SPEED: new.spread}
+        shares = {MEMORY: MEMORY_SHARE, ALLOCATION: MEMORY_SHARE, SPEED: new.spread, TRAINING: new.spread}
         if kind in shares:
             return shares[kind] * value
         return ROUNDING * max(1.0, value) if kind in (NETWORK, LOSS) else 0.0

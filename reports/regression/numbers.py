@@ -1,5 +1,6 @@
 """The numbers that are watched, a row each: from measurements and fingerprints, and as they stand in the baseline."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Watched:
 class Number(Watched):
     """One watched number; its fields are the columns of a baseline, of which the first six say which it is.
 
-    value     mean over seeds, spread: their standard deviation, or what is noise of a speed; seeds: how many
+    value     mean over seeds, spread: their standard deviation, or the share of it that is noise; seeds: how many
     revision  and reason of its last change
     """
 
@@ -49,23 +50,24 @@ class Number(Watched):
 COLUMNS = [field.name for field in fields(Number)]
 IDENTITY = COLUMNS[:6]
 ACCURACY, COUNT, MEMORY, ALLOCATION = "accuracy", "count", "memory", "allocation"
-NETWORK, LOSS, SPEED = "network", "loss", "speed"
+NETWORK, LOSS, TRAINING, SPEED = "network", "loss", "training", "speed"
 ACCURACIES = ("mpjpe", "p_mpjpe", "mpjve", "acceleration_error", "ap")
 COUNTS = ("params", "macs_per_clip", "macs_per_frame")
 MEMORIES = ("peak_memory", "training_memory")
 
 
 def watched(
-    measurements: pd.DataFrame | None, fingerprints: pd.DataFrame, speeds: pd.DataFrame, choice: Choice
+    measurements: pd.DataFrame | None, computed: Sequence[pd.DataFrame], speeds: pd.DataFrame, choice: Choice
 ) -> pd.DataFrame:
     """Rows with COLUMNS, revision and reason empty.
 
     measurements : of `reports.measurements`, None to watch the rest
-    fingerprints : kind, name, metric, value, unit of `workflow/measuring/fingerprints.py`
+    computed : kind, name, metric, value and unit of `workflow/measuring/fingerprints.py`, and with what data, recipe
+        and spread `workflow/measuring/first_steps.py` has besides
     speeds : workload, ratio, noise, device of `workflow/measuring/speed_ratios.py`; no ratio where nothing was compared
     """
     speeds = speeds.rename(columns={"workload": "name", "ratio": "value", "noise": "spread"})
-    parts = [fingerprints, speeds.assign(kind=SPEED, metric="time", unit="1", revision="")]
+    parts = [*computed, speeds.assign(kind=SPEED, metric="time", unit="1", revision="")]
     if measurements is not None:
         parts += [_accuracies(measurements, choice), _efficiency(measurements)]
     parts = [part.reindex(columns=COLUMNS) for part in parts]

@@ -106,9 +106,10 @@ def test_a_model_that_is_really_there_is_refused() -> None:
 
 
 @pytest.mark.slow
-def test_resident_memory_of_a_video_network_is_near_the_prediction() -> None:
-    """Within a quarter: an allocator keeps more than tensors hold, the more the smaller they are."""
+def test_resident_memory_of_a_video_network_is_the_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a process that gives freed memory back at once: glibc keeps a fifth more of it, or a third, as it happens."""
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
     case = {"curve": "tokens", "contestant": "GLSMamba", "work": "training step", "size": 3_840}
     case["backend"] = backend_in_use()
     peak = peak_memory("workflow.measuring.curves:build", case, (1, 5, 3, 128, 96))
-    assert peak == pytest.approx(predicted_growth(**case), rel=0.25)
+    assert peak == pytest.approx(predicted_growth(**case), rel=0.03)

@@ -8,11 +8,24 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from checkout import TINY, Checkout, only_error
+from faults import FLIP_AVERAGING, JOINT_ORDER, SCAN_ORDER
+
+from studies.records import TOLERANCES
 
 pytestmark = pytest.mark.slow
 
 CHOICES = ("scale=small", "dataset=synthetic", "variants=mlp", "override={epochs: 2, steps: 20}")
-FOLDER = Path("records/small/synthetic-sh-like/mlp/baseline")
+DATA = Path("records/small/synthetic-sh-like")
+FOLDER = DATA / "mlp/baseline"
+TOLD = "results/records/evaluated/synthetic-sh-like.csv"
+
+SCANS = f"{DATA}/posemamba-s-27/posemamba/seed0"
+EVALUATE = f"""
+from pathlib import Path
+from studies.records import Record
+from workflow.measuring.records import evaluate_records
+evaluate_records([Record.in_folder("{SCANS}")], Path("data/prepared/synthetic-sh-like"), Path("told.csv"))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +65,7 @@ def test_verify_evaluates_them_and_says_which_are_not_what_would_be_trained_toda
     assert only_error(result).startswith("error: records are not what they were")
     for seed in (0, 1):
         assert f"{FOLDER}/seed{seed}: stale: it was trained by another recipe" in result.stdout
-    told = pd.read_csv(recorded / "results/records/evaluated/synthetic-sh-like.csv")
+    told = pd.read_csv(recorded / TOLD)
     assert len(told) == 4
     assert (told["here"] - told["recorded"]).abs().max() < 1e-3
 
@@ -88,3 +101,21 @@ def test_run_json_says_what_the_training_computed(recorded: Checkout) -> None:
     written = json.loads((recorded / FOLDER / "seed0/run.json").read_text())
     assert {"loss", "optimiser's step", "network's output", "data"} <= set(written["computes"])
     assert written["selected"].keys() == {"last"}
+
+
+@pytest.fixture(scope="module")
+def with_scans(recorded: Checkout) -> Checkout:
+    """The copy with a record of a network that scans besides."""
+    shorter = ("variants=posemamba-s-27", "override={epochs: 1, steps: 100, frames: 1, peak_rate: 2.0e-3}")
+    result = recorded.make("record", "seeds=0", "scale=small", *shorter)
+    assert result.returncode == 0, result.stdout
+    return recorded
+
+
+@pytest.mark.parametrize("fault", [SCAN_ORDER, JOINT_ORDER, FLIP_AVERAGING], ids=["scan", "joints", "flip"])
+def test_a_fault_moves_the_errors_of_records(with_scans: Checkout, fault: tuple[str, str, str]) -> None:
+    with with_scans.edited(*fault):
+        assert with_scans.python("-c", EVALUATE).returncode == 0
+    told = pd.read_csv(with_scans / "told.csv")
+    assert set(told["folder"]) == {SCANS}
+    assert (told["here"] - told["recorded"]).abs().max() > 200 * TOLERANCES["mpjpe"]

@@ -1,14 +1,16 @@
 """The gate: today's numbers against `baselines/quick-cpu.csv`, and the deliberate change of that file.
 
-    python -m workflow gate --fast            # what needs no training, or the kinds named of it
-    python -m workflow gate --accept REASON   # after `make regression`: today's numbers become the baseline
+    python -m workflow gate --fast            # what needs no run of the workflow, or the kinds named of it
+    python -m workflow gate --accept REASON   # today's numbers become the baseline
 
 `make regression` and `make baseline reason="..."` do the same after making what they read.
 """
 
 import argparse
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,21 +21,40 @@ from base.files import write_csv, write_rows
 from base.git import git
 from reports.comparisons import read_floors
 from reports.measurements import Choice, pick, read_measurements
+from reports.records import State, faults
 from reports.regression.compare import changed, compare, failed, report
-from reports.regression.numbers import ALLOCATION, LOSS, NETWORK, SPEED, read_baseline, renew, watched, write_baseline
+from reports.regression.numbers import (
+    ACCURACY,
+    ALLOCATION,
+    LOSS,
+    NETWORK,
+    SPEED,
+    TRAINING,
+    read_baseline,
+    renew,
+    watched,
+    write_baseline,
+)
 from studies import places
+from studies.config import read_config
+from studies.plan import make_plan
 from studies.scales import QUICK, scale_named
+from workflow.inputs import EMBEDDED, first_steps
 
 BASELINE = Path(places.BASELINE)
 CHOICE = Choice(scale="quick", dataset="synthetic")
 MEASUREMENTS = Path(places.Places(CHOICE.scale, CHOICE.dataset).measurements)
-FINGERPRINTS, SPEEDS, NOISE = map(Path, (places.FINGERPRINTS, places.SPEED_RATIOS, places.NOISE))
-FAST = (NETWORK, LOSS, ALLOCATION, SPEED)
+COMPUTED = (Path(places.FINGERPRINTS), Path(places.FIRST_STEPS))
+SPEEDS, NOISE = Path(places.SPEED_RATIOS), Path(places.NOISE)
+FAST = (NETWORK, LOSS, ALLOCATION, TRAINING, SPEED)
 
 
-def numbers_now(measurements: Path | None, fingerprints: Path, speeds: Path) -> pd.DataFrame:
-    """Today's watched numbers from the workflow's files. Raises InputError for one that is absent."""
-    for path in (fingerprints, speeds):
+def numbers_now(measurements: Path | None, computed: Sequence[Path], speeds: Path) -> pd.DataFrame:
+    """Today's watched numbers from the workflow's files. Raises InputError for one that is absent.
+
+    computed : fingerprints and first steps
+    """
+    for path in (*computed, speeds):
         if not path.is_file():
             raise InputError(f"{path}: no such file; `make regression` writes it")
     measured = None if measurements is None else read_measurements(measurements)
@@ -41,40 +62,57 @@ def numbers_now(measurements: Path | None, fingerprints: Path, speeds: Path) -> 
         raise InputError(
             f"{measurements}: the baseline is of scale {CHOICE.scale}; say `make regression` without choices"
         )
-    return watched(measured, pd.read_csv(fingerprints), pd.read_csv(speeds), CHOICE)
+    return watched(measured, [pd.read_csv(path) for path in computed], pd.read_csv(speeds), CHOICE)
 
 
-def check(measurements: Path, fingerprints: Path, speeds: Path, noise: Path, baseline: Path, path: Path) -> bool:
-    """Compare, print what is not as before, write all of it to `path`; whether all is well."""
-    table = compare(numbers_now(measurements, fingerprints, speeds), read_baseline(baseline), read_floors(noise))
+def check(now: pd.DataFrame, noise: Path, baseline: Path, states: Mapping[str, State], path: Path) -> bool:
+    """Compare, print what is not as before, write all of it to `path`; whether all is well.
+
+    now : of `numbers_now`; states: what became of records (`reports.records.read_states`)
+    """
+    table, wrong = compare(now, read_baseline(baseline), read_floors(noise)), faults(states)
     write_csv(path, table)
-    print("\n".join(report(table, baseline)))
-    return not failed(table)
+    print(*(f"record       {fault}" for fault in wrong), *report(table, baseline), sep="\n")
+    return not (failed(table) or wrong)
 
 
 def check_fast(kinds: Sequence[str], baseline: Path = BASELINE) -> bool:
-    """Compare what needs neither data nor training, of the kinds in FAST; whether all is well."""
+    """Compare what needs no run of the workflow, of the kinds in FAST; whether all is well."""
     from training.provenance import device_name
-    from workflow.measuring.fingerprints import Fingerprint, fingerprints
     from workflow.measuring.speed_ratios import write_speed_ratios
 
     before = read_baseline(baseline)
     before = before[before["kind"].isin(kinds)]
     with tempfile.TemporaryDirectory() as folder:
-        hyper = scale_named(QUICK).hyper_of_all()
-        computed = write_rows(Path(folder, "fingerprints.csv"), Fingerprint, fingerprints(hyper, kinds))
         revisions = speed_revisions(before)  # empty where speed is not asked for
         speeds = write_speed_ratios(revisions, device_name(), Path(folder, "speeds.csv"))
-        now = numbers_now(None, computed, speeds)
+        now = numbers_now(None, _compute(kinds, Path(folder)), speeds)
         table = compare(now[now["kind"].isin(kinds)], before, {})
     print("\n".join(report(table, baseline)))
     return not failed(table)
 
 
+def _compute(kinds: Sequence[str], folder: Path) -> list[Path]:
+    """Files of fingerprints, and of first steps where their kind is asked for, made in a folder."""
+    from datasets.motion.prepare import prepare
+    from workflow.measuring.fingerprints import Fingerprint, fingerprints
+    from workflow.measuring.first_steps import write_first_steps
+
+    rows = fingerprints(scale_named(QUICK).hyper_of_all(), kinds)
+    computed = [write_rows(folder / "fingerprints.csv", Fingerprint, rows)]
+    if TRAINING in kinds:
+        prepare(str(EMBEDDED), folder / "data")
+        specs = first_steps(make_plan(read_config()))
+        with redirect_stdout(sys.stderr):  # what trainings say
+            computed.append(write_first_steps(specs, folder / "data", folder / "first-steps.csv"))
+    return computed
+
+
 def accept(reason: str, baseline: Path = BASELINE) -> None:
     """Make today's numbers the baseline; those that are as before keep their revision and reason.
 
-    Raises InputError without a reason, and where the numbers cannot be told to be those of a revision.
+    Raises InputError without a reason, where the numbers cannot be told to be those of a revision, and for accuracies of
+    one seed.
     """
     from training.provenance import revision
 
@@ -83,7 +121,9 @@ def accept(reason: str, baseline: Path = BASELINE) -> None:
     if edited():
         raise InputError("commit your changes first: a baseline names the revision that it was measured at")
     before = read_baseline(baseline) if baseline.is_file() else None
-    now = numbers_now(MEASUREMENTS, FINGERPRINTS, SPEEDS)
+    now = numbers_now(MEASUREMENTS, COMPUTED, SPEEDS)
+    if now.loc[now["kind"] == ACCURACY, "seeds"].lt(2).any():
+        raise InputError('a baseline needs several seeds, whose spread says what is noise: make baseline reason="..."')
     differs = set() if before is None else changed(compare(now, before, read_floors(NOISE)))
     write_baseline(renew(now, before, differs, revision().removesuffix("+changes"), reason.strip()), baseline)
     print(f"{baseline}: {len(now)} numbers, {len(now) if before is None else len(differs)} of them new or changed")
@@ -112,7 +152,7 @@ def main(command_line: list[str]) -> int:
     """The command line. Exit status: 1 where something got worse."""
     parser = _Parser(prog="python -m workflow gate", description=__doc__.splitlines()[0])
     mode = parser.add_mutually_exclusive_group(required=True)
-    mode.add_argument("--fast", nargs="*", choices=FAST, metavar="KIND", help=f"compare {', '.join(FAST)}: no training")
+    mode.add_argument("--fast", nargs="*", choices=FAST, metavar="KIND", help=f"compare {', '.join(FAST)}")
     mode.add_argument("--accept", metavar="REASON", help="make today's numbers the baseline")
     arguments = parser.parse_args(command_line)
     if arguments.fast is not None:

@@ -1,7 +1,9 @@
 """Scores of lifted poses, under `<protocol>/<split>/<selection>` (docs/protocols.md). No torch in here."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +23,14 @@ SPLITS = ("test", "new")
 
 
 class LiftingScorer:
-    """Scores predictions on prepared lifting data (`workflow.measuring.scores.Scorer`)."""
+    """Scores predictions on prepared lifting data (`workflow.measuring.scores.Scorer`).
 
-    def __init__(self, data: Path) -> None:
-        self.splits = {name: load(data / name) for name in SPLITS if (data / name).is_dir()}
+    part : which share of the actions of each split (`part_of`)
+    """
+
+    def __init__(self, data: Path, part: Fraction = Fraction(1)) -> None:
+        whole = {name: load(data / name) for name in SPLITS if (data / name).is_dir()}
+        self.splits = {name: part_of(split, part) for name, split in whole.items()} if part < 1 else whole
 
     def score(self, run: Run, judged: str, answers: Mapping[str, np.ndarray]) -> list[Score]:
         """Every metric under every protocol of the split `judged`."""
@@ -79,6 +85,13 @@ def protocol_values(predictions: np.ndarray, split: Split, clip: int = 1) -> dic
         keypoints = normalise_keypoints(np.asarray(split.keypoints), split.width, split.height)[..., :2]
         values["human36m-gt2d"] = human36m(predictions, replace(frames, keypoints=keypoints), METRICS)
     return {protocol: (of_protocol, len(names)) for protocol, of_protocol in values.items()}
+
+
+def part_of(split: Split, part: Fraction) -> Split:
+    """The rows of some actions: of that share of them, at least one, those with the fewest frames."""
+    frames = split.frames["action"].value_counts()
+    names = sorted(frames.index, key=lambda name: (frames[name], name))[: max(1, math.ceil(part * len(frames)))]
+    return split.take(np.flatnonzero(split.frames["action"].isin(names)))
 
 
 def takes(frames: pd.DataFrame) -> list[str]:

@@ -4,16 +4,18 @@ import json
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from base.errors import InputError
 from base.files import read_csv, read_json, write_arrays, write_rows, write_text
 from base.folders import whole_folder
-from datasets.lifting import load
+from datasets.lifting import Split, load
 from studies.measurements import COLUMNS
 from studies.places import RUN_JSON, WEIGHTS
 from studies.predictions import JOINTS, Predicted, read_predictions
@@ -23,7 +25,7 @@ from training.checkpoints import load_weights, save_weights
 from training.evaluate import predict
 from training.run import build_model
 from workflow.measuring.fingerprints import loss_fingerprint, network_fingerprint, step_fingerprint
-from workflow.measuring.lifting_scores import SPLITS, LiftingScorer
+from workflow.measuring.lifting_scores import LiftingScorer
 from workflow.measuring.scores import Predictions, Run, Score, scores_of, write_scored
 
 COMPUTES = "computes"  # key of run.json: what the code that trained a record computed
@@ -68,7 +70,8 @@ def keep(run: Path, data: Path, record: Path) -> None:
     weights = load_weights(run / WEIGHTS)
     kept = {name: x.half() if x.is_floating_point() else x for name, x in weights.items()}
     scores, exact = (
-        [*scores_of(finished, scorer, predicted)] for predicted in (evaluate(finished.spec, kept, data), trained)
+        [*scores_of(finished, scorer, predicted)]
+        for predicted in (evaluate(finished.spec, kept, scorer.splits), trained)
     )
     if any(abs(value - headlines(exact)[key]) > HALVED for key, value in headlines(scores).items()):
         kept, scores = weights, exact
@@ -96,52 +99,80 @@ def headlines(scores: Iterable[Score]) -> dict[tuple[str, str], float]:
     return {(s.metric, s.convention): s.value for s in scores if s.metric in TOLERANCES}
 
 
-def evaluate(spec: RunSpec, weights: dict[str, Tensor], data: Path) -> Predictions:
-    """What a network of these weights, of any precision, predicts for the splits that tables show."""
+def by_action(scores: Iterable[Score]) -> dict[tuple[str, str], float]:
+    """The same within each action, whose name ends the convention."""
+    held = [score for score in scores if score.metric in TOLERANCES]
+    return {(s.metric, f"{s.convention}/{group.group}"): group.value for s in held for group in s.groups}
+
+
+def evaluate(spec: RunSpec, weights: dict[str, Tensor], splits: Mapping[str, Split]) -> Predictions:
+    """What a network of these weights, of any precision, predicts for splits by name."""
     model = build_model(spec)
     try:
         model.load_state_dict(weights)  # copies, and so makes them float32 again
     except RuntimeError:
         raise InputError("its weights are not those of the network") from None
-    splits = {name: load(data / name) for name in SPLITS if (data / name).is_dir()}
     flip = spec.recipe.flip_test
     return {Predicted(SELECTION, name): {JOINTS: predict(model, split, flip)} for name, split in splits.items()}
 
 
-def evaluate_records(records: Iterable[Record], data: Path, path: Path, played: Collection[Record] = ()) -> None:
+def evaluate_records(
+    records: Iterable[Record], data: Path, path: Path, played: Collection[Record] = (), part: Fraction = Fraction(1)
+) -> None:
     """Evaluate records of one data set again, and write rows of Evaluated as CSV.
 
+    part : share of the actions of each split that are looked at, each held to what was recorded of it
     What those that are `played` predict in the first frames of each test sequence, whose rows are ROWS, stays beside
     them as npz: (n, J, 3) normalised, under the record's folder.
     """
     torch.set_num_threads(1)
-    scorer, rows = LiftingScorer(data), []
+    scorer, today, rows = LiftingScorer(data, part), data_fingerprint(data), []
+    numbers, recorded = (by_action, _recorded_by_action) if part < 1 else (headlines, _recorded)
     shown = np.flatnonzero(scorer.splits[TEST].frames.groupby("sequence").cumcount() < PLAYED)
     kept = {ROWS: shown}
     for record in records:
         run = Run.read(record.folder)
-        predictions, why = _predictions(record, run.spec, data)
-        rows += _evaluated(record, headlines(scores_of(run, scorer, predictions)) if predictions else {}, why)
+        predictions, why = _predictions(record, run.spec, scorer.splits)
+        here = numbers(scores_of(run, scorer, predictions)) if predictions else {}
+        if not why and read_json(record.folder / RUN_JSON)[COMPUTES]["data"] != today:
+            why = "the data are others"
+        rows += _evaluated(record, recorded(record), here, why)
         if record in played and predictions:
             kept[str(record.folder)] = predictions[Predicted(SELECTION, TEST)][JOINTS][shown]
     write_arrays(path.with_suffix(".npz"), kept)
     write_rows(path, Evaluated, rows)
 
 
-def _predictions(record: Record, spec: RunSpec, data: Path) -> tuple[Predictions, str]:
-    """What a record's weights predict here, and what else is known to differ."""
-    same_data = read_json(record.folder / RUN_JSON)[COMPUTES]["data"] == data_fingerprint(data)
+def _predictions(record: Record, spec: RunSpec, splits: Mapping[str, Split]) -> tuple[Predictions, str]:
+    """What a record's weights predict here, or why nothing."""
     try:
-        return evaluate(spec, load_weights(Path(record.weights)), data), "" if same_data else "the data are others"
+        return evaluate(spec, load_weights(Path(record.weights)), splits), ""
     except InputError as error:
         return {}, str(error)
 
 
-def _evaluated(record: Record, here: Mapping[tuple[str, str], float], why: str) -> Iterator[Evaluated]:
-    table = read_csv(record.scores, COLUMNS, numbers=("value",))
-    recorded = table[table["metric"].isin(TOLERANCES)].set_index(["metric", "convention"])["value"]
+def _recorded(record: Record) -> pd.Series:
+    """What `headlines` gave when the record was made."""
+    return _held(read_csv(record.scores, COLUMNS, numbers=("value",)))
+
+
+def _recorded_by_action(record: Record) -> pd.Series:
+    """What `by_action` gave then."""
+    table = read_csv(record.groups, ("metric", "convention", "group", "value"), numbers=("value",))
+    return _held(table.assign(convention=table["convention"] + "/" + table["group"]))
+
+
+def _held(table: pd.DataFrame) -> pd.Series:
+    return table[table["metric"].isin(TOLERANCES)].set_index(["metric", "convention"])["value"]
+
+
+def _evaluated(
+    record: Record, recorded: pd.Series, here: Mapping[tuple[str, str], float], why: str
+) -> Iterator[Evaluated]:
+    """Rows of a record; where only a part was looked at, of what is in it."""
     for (metric, convention), value in recorded.items():
-        yield Evaluated(str(record.folder), metric, convention, value, here.get((metric, convention), np.nan), why)
+        if (metric, convention) in here or not here:
+            yield Evaluated(str(record.folder), metric, convention, value, here.get((metric, convention), np.nan), why)
 
 
 def recompute(records: Iterable[tuple[Record, RunSpec]], path: Path) -> None:

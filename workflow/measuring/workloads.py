@@ -107,9 +107,9 @@ def main() -> None:
         name = line.strip()
         if name not in ready:
             ready[name] = prepare(name)
-        began = time.perf_counter()
+        began = time.process_time()  # of the processor: a busy machine takes it away for a while
         ready[name]()
-        print(time.perf_counter() - began, flush=True)
+        print(time.process_time() - began, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """What the rules share. Everything is derived from PLAN; nothing is listed by hand."""
 
 import os
-from dataclasses import replace
 
 from base.closure import closure
 from studies.data import Dataset, Experiment
@@ -13,6 +12,7 @@ from studies.places import (
     EXCLUDED,
     FETCHED,
     FINGERPRINTS,
+    FIRST_STEPS,
     FRAMES_CURVE,
     KEPT_COUNTS,
     KEPT_LEFT_OUT,
@@ -31,7 +31,7 @@ from studies.places import (
     WEIGHTS,
     Places,
 )
-from studies.plan import PRETRAINED_SEED, make_plan
+from studies.plan import PRETRAINED_SEED
 from studies.recipes import PRETRAINING
 from studies.scales import QUICK, scale_named
 from studies.variants import variant
@@ -100,7 +100,10 @@ REPORT_OPTIONS = {
     "seeds": SEEDS,
 }
 if CONFIG.scale.records:
-    REPORT_OPTIONS["records"] = vars(CONFIG.scale.records)
+    REPORT_OPTIONS["records"] = {
+        "scale": CONFIG.scale.records.scale,
+        "motion": CONFIG.scale.records.motion,
+    }
 if PLAN.official_variants:
     REPORT_OPTIONS["official"] = PLAN.official_variants
 if FAILURES:

@@ -169,15 +169,8 @@ rule measurements:
 
 # The net that is trained twice, on embedded motion whatever is configured: it speaks for the device. Some steps of scale
 # quick, since kernels that add in any order show it at once.
-NOISE_EXPERIMENT = Experiment.named("synthetic-sh-like", "posemamba-s", "posemamba")
-NOISE_PLAN = make_plan(
-    replace(
-        CONFIG,
-        scale=scale_named(QUICK, {"epochs": 1, "steps": 20}),
-        motion="synthetic",
-        detector="sh-like",
-    )
-)
+NOISE_EXPERIMENT = Experiment(inputs.EMBEDDED, "posemamba-s", "posemamba")
+NOISE_PLAN = inputs.embedded(PLAN, QUICK, epochs=1, steps=20)
 
 
 # Twice the same net with the same seed: what a device cannot tell apart. Once a device, whatever the scale.

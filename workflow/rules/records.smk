@@ -48,6 +48,7 @@ rule evaluate:
             str(record.folder)
             for record in inputs.played(PLAN, evaluated_of(wildcards))
         ],
+        part=lambda wildcards: str(CONFIG.scale.records.part),
     script:
         "../scripts/evaluate.py"
 

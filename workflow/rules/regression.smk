@@ -1,5 +1,8 @@
 # The gate: today's numbers against baselines/quick-cpu.csv. For the configuration as committed, at scale quick.
 MODEL_MODULES = inputs.all_models()
+FIRST_STEPS_SPECS = inputs.first_steps(PLAN)
+FIRST_STEPS_MODULES = [variant(spec.variant).module for spec in FIRST_STEPS_SPECS]
+FIRST_STEPS_MODULES.append("training.lifting")
 
 
 rule fingerprints:
@@ -18,6 +21,25 @@ rule fingerprints:
         lenient=lenient,
     script:
         "../scripts/fingerprints.py"
+
+
+# Whatever is configured, as the noise floor.
+rule first_steps:
+    input:
+        data=PREPARED.format(dataset=inputs.EMBEDDED),
+        sources=closure("workflow.measuring.first_steps", *FIRST_STEPS_MODULES),
+    output:
+        FIRST_STEPS,
+    log:
+        f"{LOGS}/first-steps.log",
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        specs=FIRST_STEPS_SPECS,
+        lenient=lenient,
+    script:
+        "../scripts/first_steps.py"
 
 
 # Timed alone, as the rule `speed`.
@@ -44,6 +66,7 @@ rule watched:
         PLACES.measurements,
         NOISE,
         FINGERPRINTS,
+        FIRST_STEPS,
         SPEED_RATIOS,
     localrule: True
 
@@ -51,8 +74,10 @@ rule watched:
 # Without an output of its own, so that it compares whenever it is asked for. Its table stays when it fails.
 rule regression:
     input:
+        **STATES,
         measurements=PLACES.measurements,
         fingerprints=FINGERPRINTS,
+        first_steps=FIRST_STEPS,
         speeds=SPEED_RATIOS,
         noise=NOISE,
         baseline=BASELINE,

@@ -1,3 +1,4 @@
+from fractions import Fraction
 from pathlib import Path
 
 from studies.records import Record
@@ -9,4 +10,6 @@ with logged(snakemake.log[0]):
         [Record.in_folder(folder) for folder in folders]
         for folders in (snakemake.params.records, snakemake.params.played)
     )
-    evaluate_records(kept, Path(snakemake.input.data), Path(snakemake.output[0]), played)
+    evaluate_records(
+        kept, Path(snakemake.input.data), Path(snakemake.output[0]), played, Fraction(snakemake.params.part)
+    )

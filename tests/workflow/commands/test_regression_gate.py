@@ -10,24 +10,20 @@ from subprocess import CompletedProcess
 import pandas as pd
 import pytest
 from checkout import ROOT, Checkout, only_error
+from faults import FLIP_AVERAGING, JOINT_ORDER, LOSS_TERM, SCAN_ORDER
 
 from models.ssm import native
-from reports.regression.numbers import ALLOCATION, COUNT, LOSS, NETWORK, SPEED, read_baseline, write_baseline
+from reports.regression.numbers import ALLOCATION, COUNT, LOSS, NETWORK, SPEED, TRAINING, read_baseline, write_baseline
 
 pytestmark = pytest.mark.slow
 
-ORDERS = (
-    'BIDIRECTIONAL = ("spatial", "temporal", "spatial-reversed"',
-    'BIDIRECTIONAL = ("spatial", "temporal", "spatial"',
-)
 LAYER = ("width, depth, drop_path", "width, depth + 1, drop_path")
-TERMS = ("for name, value in terms.items()]).sum()", "for name, value in list(terms.items())[:3]]).sum()")
 # Two of the workload's 44 chunks are walked twice: 4.5 % more work, whatever they compute.
 KERNEL = (
     "          walk(path, strand, chunk, y + b",
     "          for (int n = i % 22 ? 1 : 2; n; --n) walk(path, strand, chunk, y + b",
 )
-COUNTS = "from workflow.measuring.efficiency import *; "
+COUNTS = "import pandas as pd; from workflow.measuring.efficiency import count_all, count_rows; "
 COUNTS += "pd.DataFrame(count_rows(count_all(['posemamba-s']))).to_csv('counts.csv')"
 
 
@@ -59,7 +55,7 @@ def found(result: CompletedProcess) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     "kinds",
-    [(NETWORK, LOSS, ALLOCATION), pytest.param((SPEED,), marks=pytest.mark.alone)],
+    [(NETWORK, LOSS, ALLOCATION, TRAINING), pytest.param((SPEED,), marks=pytest.mark.alone)],
     ids=["what-it-computes", "speed"],
 )
 def test_the_clean_tree_passes(copy: Checkout, kinds: tuple[str, ...]) -> None:
@@ -71,7 +67,7 @@ def test_the_clean_tree_passes(copy: Checkout, kinds: tuple[str, ...]) -> None:
 
 
 def test_a_wrong_scan_order_is_caught(copy: Checkout) -> None:
-    with copy.edited("models/ssm/orders.py", *ORDERS):
+    with copy.edited(*SCAN_ORDER):
         names = found(gate(copy, "network"))
     assert {("network", "posemamba-s"), ("network", "sasmamba")} <= names
     assert not {("network", "mlp"), ("network", "glsmamba-b")} & names
@@ -91,10 +87,33 @@ def test_an_extra_layer_is_caught_by_networks_and_by_counts(copy: Checkout) -> N
 
 
 def test_a_lost_loss_term_is_caught(copy: Checkout) -> None:
-    with copy.edited("training/losses.py", *TERMS):
+    with copy.edited(*LOSS_TERM):
         names = found(gate(copy, "loss"))
     assert ("loss", "posemamba") in names
     assert ("loss", "glsmamba") not in names
+
+
+SEQUENCES = {"posemamba-s", "sasmamba", "motionagformer-xs-81"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "losses", "errors"),
+    [
+        pytest.param(SCAN_ORDER, {"posemamba-s", "sasmamba"}, {"posemamba-s", "sasmamba"}, id="wrong-scan-order"),
+        pytest.param(LOSS_TERM, SEQUENCES, SEQUENCES, id="lost-loss-term"),
+        pytest.param(JOINT_ORDER, {*SEQUENCES, "mlp"}, SEQUENCES, id="changed-joint-order"),
+        pytest.param(FLIP_AVERAGING, set(), SEQUENCES, id="no-flip-averaging"),
+    ],
+)
+def test_a_fault_is_caught_by_what_a_training_leads_to(
+    copy: Checkout, fault: tuple[str, str, str], losses: set[str], errors: set[str]
+) -> None:
+    with copy.edited(*fault):
+        result = gate(copy, TRAINING)
+    moved = re.findall(r"^changed +training (\S+) \S+ \S+ (loss|mpjpe):", result.stdout, flags=re.MULTILINE)
+    assert result.returncode == 1, result.stdout
+    assert {name for name, metric in moved if metric == "loss"} == losses
+    assert {name for name, metric in moved if metric == "mpjpe"} - {"mlp"} == errors
 
 
 @pytest.mark.alone
@@ -108,7 +127,7 @@ def test_a_kernel_slower_by_a_twentieth_is_caught(copy: Checkout) -> None:
 def test_a_baseline_is_changed_for_a_reason_and_from_a_revision_only(copy: Checkout) -> None:
     assert "say why" in only_error(copy.make("baseline"))
     assert "say why" in only_error(copy.python("-m", "workflow", "gate", "--accept", " "))
-    with copy.edited("training/losses.py", *TERMS):
+    with copy.edited(*LOSS_TERM):
         assert "commit your changes first" in only_error(copy.python("-m", "workflow", "gate", "--accept", "why"))
 
 

@@ -6,12 +6,15 @@ import pandas as pd
 import pytest
 
 from base.files import write_rows
+from metrics.efficiency import count_under
+from models.ssm.orders import mode_orders, pair_orders
 from reports.measurements import Choice, read_measurements
 from reports.tables.judge import judge_table
 from reports.tables.numbers import Numbers
 from studies.load import load_study
 from studies.measurements import COLUMNS, Measurement
 from workflow.measuring.efficiency import Counted, count_all, count_rows, memory_rows
+from workflow.measuring.meta import on_meta
 
 STUDY = load_study("glsmamba")
 TABLES = [STUDY.table("scans"), STUDY.table("resolution")]
@@ -32,6 +35,14 @@ def test_posemamba_s_has_the_specified_counts(counted: list[Counted]) -> None:
     assert values["true", "macs_per_clip"] > values["paper", "macs_per_clip"]
     assert values["paper-leaf", "macs_per_clip"] < values["paper", "macs_per_clip"]  # no norms in older releases
     assert {(row.scale, row.variant, row.device) for row in rows} == {("paper", "posemamba-s", "counted")}
+
+
+@pytest.mark.parametrize("name", ["posemamba-s", "glsmamba-b"])
+def test_scan_orders_that_an_earlier_pass_made_change_no_count(name: str) -> None:
+    model, clip = on_meta(name)
+    mode_orders.cache_clear(), pair_orders.cache_clear()
+    before, after = (count_under(["true", "operators"], model, clip) for _ in range(2))
+    assert before == after
 
 
 def test_counts_are_written_with_every_digit(counted: list[Counted], tmp_path: Path) -> None:

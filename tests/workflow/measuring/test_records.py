@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -80,12 +81,27 @@ def test_what_pages_play_of_a_record_is_what_its_weights_predict(
     _, data, spec = trained
     evaluate_records([record], data, tmp_path / "evaluated.csv", [record])
     split = load(data / "test")
-    whole = evaluate(spec, load_weights(Path(record.weights)), data)[Predicted(SELECTION, "test")]["joints"]
+    whole = evaluate(spec, load_weights(Path(record.weights)), {"test": split})[Predicted(SELECTION, "test")]["joints"]
     with np.load(tmp_path / "evaluated.npz") as arrays:
         assert np.array_equal(arrays[str(record.folder)], whole[arrays[ROWS]])
         shown = split.frames.iloc[arrays[ROWS]].groupby("sequence")["frame"]
     assert set(shown.size()) == {PLAYED}
     assert set(shown.min()) == set(split.frames.groupby("sequence")["frame"].min())
+
+
+def test_a_part_of_the_actions_is_held_to_what_was_recorded_of_each(
+    record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path
+) -> None:
+    _, data, _ = trained
+    evaluate_records([record], data, tmp_path / "part.csv", part=Fraction(1, 4))
+    told = pd.read_csv(tmp_path / "part.csv")
+    frames = load(data / "test").frames["action"].value_counts()
+    looked_at = set(told["convention"].str.rpartition("/")[2])
+    assert len(looked_at) == 2
+    assert frames[list(looked_at)].max() == frames.min()
+    assert {"human36m/test/last", "pooled/test/last"} <= set(told["convention"].str.rpartition("/")[0])
+    assert (told["here"] - told["recorded"]).abs().max() < 0.01
+    assert read_states("", [tmp_path / "part.csv"]) == {str(record.folder): State(EVALUATED)}
 
 
 def test_other_weights_are_noticed(record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path) -> None:
