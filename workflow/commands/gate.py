@@ -111,8 +111,7 @@ def _compute(kinds: Sequence[str], folder: Path) -> list[Path]:
 def accept(reason: str, baseline: Path = BASELINE) -> None:
     """Make today's numbers the baseline; those that are as before keep their revision and reason.
 
-    Raises InputError without a reason, where the numbers cannot be told to be those of a revision, and for accuracies of
-    one seed.
+    Raises InputError without a reason, for accuracies of one seed, and and with uncommitted changes.
     """
     from training.provenance import revision
 
