@@ -111,7 +111,7 @@ def _compute(kinds: Sequence[str], folder: Path) -> list[Path]:
 def accept(reason: str, baseline: Path = BASELINE) -> None:
     """Make today's numbers the baseline; those that are as before keep their revision and reason.
 
-    Raises InputError without a reason, for accuracies of one seed, and and with uncommitted changes.
+    Raises InputError without a reason, for accuracies of one seed, and with uncommitted changes.
     """
     from training.provenance import revision
 
