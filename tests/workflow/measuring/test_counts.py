@@ -44,6 +44,15 @@ def _without_revision(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="revision", errors="ignore").reset_index(drop=True)
 
 
+def test_parts_of_every_kept_count_add_up_to_it() -> None:
+    kept = kept_counts()
+    sums = kept.parts.astype({"value": int}).groupby(["key", "metric", "convention"])["value"].sum()
+    numbers = kept.numbers[kept.numbers["metric"].isin(["params", "macs_per_clip"])]
+    assert len(sums)
+    for row in numbers.itertuples():
+        assert int(row.value) == sums.get((row.key, row.metric, row.convention), 0), row
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("family", PLAN.families)
 def test_parts_of_every_network_add_up_to_what_torch_counts(family: str) -> None:
