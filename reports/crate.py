@@ -29,6 +29,7 @@ FORMATS = {
     ".tex": "application/x-tex",
 }
 FILES = {
+    "count-parts.csv": "What each count of parameters and multiply-accumulates is made of: a row a part",
     "measurements.csv": "Every measured number: a row a number, with its convention, device, run and source revision",
     "cells.csv": "Every cell of every table: printed, measured, verdict and reason",
     "records.csv": "What became on this machine of each kept training whose numbers the tables show",

@@ -6,6 +6,7 @@ from base.closure import closure
 from studies.data import Dataset, Experiment
 from studies.places import (
     BASELINE,
+    COUNT_PARTS,
     COUNTS,
     EVALUATED,
     EVIDENCE,
@@ -17,6 +18,7 @@ from studies.places import (
     KEPT_COUNTS,
     KEPT_LEFT_OUT,
     KEPT_NOTE,
+    KEPT_PARTS,
     LOGS,
     NOISE,
     PARTS,
