@@ -123,7 +123,7 @@ def test_a_fault_moves_the_errors_of_records(with_scans: Checkout, fault: tuple[
 
 FILMED = ("scale=small", "studies=mini-video", "variants=glsmamba-b", "seeds=0")
 FEW_STEPS = "override={video: {epochs: 1, steps: 3, batch: 2, draws: 1, pretraining: {steps: 3, batch: 2}}}"
-FEW_VIDEOS = ('"synthetic", 160, 32, 5, 0, Format((320, 240), 11', '"synthetic", 8, 8, 1, 1, Format((96, 72), 5')
+FEW_VIDEOS = ('"synthetic", 160, 32, 5, 0, SHORT', '"synthetic", 8, 8, 1, 1, Format((96, 72), 5)')
 HEAD, ENCODER = (
     f"video-synthetic/{name}/seed0" for name in ("glsmamba-b/glsmamba", "vitpose-b/pretraining")
 )  # below the scale
