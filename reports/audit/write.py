@@ -33,7 +33,7 @@ class Audit:
     findings: tuple[ShownFinding, ...]
     withdrawn: tuple[Withdrawn, ...]
     scale: str
-    dataset: str
+    motion: str
 
     def plain(self) -> dict[str, object]:
         """The audit as JSON has it, with counts of verdicts and of statuses."""
@@ -47,7 +47,7 @@ class Audit:
                 "statuses": {status: statuses[status] for status in SAYS},
             },
             "scale": self.scale,
-            "dataset": self.dataset,
+            "motion": self.motion,
         }
 
     def table(self) -> pd.DataFrame:
@@ -67,7 +67,7 @@ def gather(studies: Sequence[str | Path], report: str | Path, experiments: Mappi
     material = Material(ledger, read_measurements(Path(report, "measurements.csv")), experiments)
     shown = filter(None, (show(finding, material) for finding in read_findings().stand))
     findings = tuple(sorted(shown, key=order))
-    where = (choice.evidence.scale, choice.evidence.dataset)
+    where = (choice.evidence.scale, choice.evidence.motion)
     return Audit(ledger.table(flags(findings)), findings, read_findings().withdrawn, *where)
 
 

@@ -187,7 +187,7 @@ def _claims(site: Site) -> dict[str, object]:
 
 def _records(site: Site) -> dict[str, object]:
     """What the page of records shows."""
-    where = (site.choice.scale, site.evidence.dataset)
+    where = (site.choice.scale, site.evidence.motion)
     commands = {"evaluate": make("verify", *where), "again": make("all", *where)}
     return {"experiments": site.records, "faults": faults(site.states), **commands}
 
@@ -261,11 +261,11 @@ def run_facts(site: Site) -> dict[str, str]:
     abouts = [run.about for run in runs if run.about]
     versions = {f"{k} {v}" for about in abouts for k, v in about.get("versions", {}).items()}
     minutes = sum(run.minutes for run in runs)
-    kept = f"scale {site.evidence.scale} on {site.evidence.dataset} motion, {SELECTIONS[site.evidence.selection]}"
+    kept = f"scale {site.evidence.scale} on {site.evidence.motion} motion, {SELECTIONS[site.evidence.selection]}"
     facts = {
         "Records": kept if site.records else "",
         "Scale": site.choice.scale,
-        "Motion": f"{site.choice.dataset}; detected 2D keypoints: {site.choice.detector}",
+        "Motion": f"{site.choice.motion}; detected 2D keypoints: {site.choice.detector}",
         "Epoch shown": SELECTIONS[site.choice.selection],
         "Trainings": f"{len(runs)} runs of {len({e.variant for e in site.experiments})} variants",
         "Seeds": ", ".join(sorted({str(run.seed) for run in runs})) or "none",

@@ -232,12 +232,12 @@ def _judge(place: Place, seeds: pd.DataFrame, numbers: Numbers) -> Verdict:
     column, choice, video = place.column, numbers.choice, isinstance(place.column, VideoColumn)
     measured = summarise(seeds["value"])
     if choice.scale != PAPER:
-        data = choice.column_data(column) if video else choice.dataset
+        data = choice.column_data(column) if video else choice.motion
         return judge_accuracy(place.printed, measured, choice.scale, column.printed_on, data)
     less = _departures(numbers.experiment(place.row, column), place.row.recipe, column.about)
     if not video and column.input == "detected" and choice.detector != PAPER_DETECTORS[0]:
         less.append(f"key points of {choice.detector}")
-    return judge_accuracy(place.printed, measured, choice.scale, column.about, column.about or choice.dataset, less)
+    return judge_accuracy(place.printed, measured, choice.scale, column.about, column.about or choice.motion, less)
 
 
 def _departures(runs: pd.DataFrame, recipe: str, benchmark: str | None) -> list[str]:
@@ -273,7 +273,7 @@ def _why_no_accuracy(place: Place, numbers: Numbers) -> Verdict:
 
 
 def _not_recorded(choice: Choice) -> Missing:
-    command = make("record", choice.scale, choice.dataset)
+    command = make("record", choice.scale, choice.motion)
     return Missing("not recorded", f"not recorded yet; `{command}` trains what is missing")
 
 

@@ -331,7 +331,7 @@ def _compared(table: Table, cells: Sequence[Cell]) -> str:
 def _records(cells: Sequence[Cell], choice: Choice) -> Iterator[tuple[str, str, str]]:
     """What the marks of a table's records mean, of those states that there are."""
     there = {cell.record for cell in cells}
-    evaluate = make("verify", choice.scale, choice.evidence.dataset)
+    evaluate = make("verify", choice.scale, choice.evidence.motion)
     more = {RECORDED: f"; `{evaluate}` evaluates what is kept of their weights"}
     for state in STATES:
         if state in there:

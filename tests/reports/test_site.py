@@ -108,7 +108,7 @@ def test_the_page_of_claims_leads_from_each_order_to_its_runs_and_commands(repor
         assert re.findall(r'href="runs/\S+#seed\d" title="(\S+)"', row) == runs
         assert ("seeds=0,1,2</code>" in row) == bool(order.seeds)
     assert "<q>larger &amp; &lt;b&gt;better&lt;/b&gt;</q>" in page
-    assert "make train scale=quick dataset=synthetic variants=posemamba-b,posemamba-s seeds=0,1,2" in page
+    assert "make train scale=quick motion=synthetic variants=posemamba-b,posemamba-s seeds=0,1,2" in page
     for name in ("index.html", "audit.html"):
         assert "Of 3 claims of order, on synthetic motion" in (report / "site" / name).read_text(encoding="utf-8")
 

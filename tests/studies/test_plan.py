@@ -37,7 +37,7 @@ def test_baselines_come_with_every_data_set_that_a_study_uses() -> None:
 
 
 def test_selected_variants_are_the_only_ones_to_run_but_all_are_counted() -> None:
-    plan = make_plan(checked_config(config(variants="mlp,sasmamba", dataset="cmu", detector="hard")))
+    plan = make_plan(checked_config(config(variants="mlp,sasmamba", motion="cmu", detector="hard")))
     assert {e.variant for e in plan.experiments} == {"mlp", "sasmamba"}
     assert list(map(str, plan.datasets)) == ["cmu-gt", "cmu-hard"]
     assert "posemamba-x" in plan.families["posemamba"]
@@ -129,8 +129,9 @@ def test_memory_is_predicted_for_the_rows_that_show_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"dataste": "cmu"}, "unknown key 'dataste'; did you mean 'dataset'?"),
-        ({"dataset": "cmus"}, "unknown value 'cmus'; did you mean 'cmu"),
+        ({"moton": "cmu"}, "unknown key 'moton'; did you mean 'motion'?"),
+        ({"dataset": "cmu"}, "unknown key 'dataset'; it is called 'motion' now"),
+        ({"motion": "cmus"}, "unknown value 'cmus'; did you mean 'cmu"),
         ({"variants": "posemamba-z"}, "unknown variant 'posemamba-z'; did you mean 'posemamba-"),
         ({"studies": "posemama"}, "unknown study 'posemama'; did you mean 'posemamba'?"),
         ({"seeds": "zero"}, "seeds"),

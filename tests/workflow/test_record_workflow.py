@@ -14,7 +14,7 @@ from studies.records import TOLERANCES
 
 pytestmark = pytest.mark.slow
 
-CHOICES = ("scale=small", "dataset=synthetic", "variants=mlp", "override={epochs: 2, steps: 20}")
+CHOICES = ("scale=small", "motion=synthetic", "variants=mlp", "override={epochs: 2, steps: 20}")
 DATA = Path("records/small/synthetic-sh-like")
 FOLDER = DATA / "mlp/baseline"
 TOLD = "results/records/evaluated/synthetic-sh-like.csv"
@@ -75,7 +75,7 @@ def test_tables_and_pages_show_records_beside_what_was_trained_here(new_checkout
     checkout, told = new_checkout(), "2 records: 2 evaluated here, 2 with the recorded result"
     with checkout.edited("studies/scales.yaml", "  epochs: 8\n  steps: 1000\n", "  epochs: 2\n  steps: 20\n"):
         checkout.configure(lambda config: config.update(override={}))
-        result = checkout.make("record", "seeds=0", "scale=small", "dataset=synthetic", "variants=mean-pose,mlp")
+        result = checkout.make("record", "seeds=0", "scale=small", "motion=synthetic", "variants=mean-pose,mlp")
         assert result.returncode == 0, result.stdout
         shown = TINY | {"records": {"scale": "small", "motion": "synthetic"}}
         checkout.configure(lambda config: config.update(override=shown, variants=["mean-pose", "mlp"]))

@@ -50,8 +50,8 @@ def paths(planned):
 
 
 CONFIG = PLAN.config
-SCALE, DATASET, SEEDS = CONFIG.scale.name, CONFIG.motion, CONFIG.seeds
-PLACES = Places(SCALE, DATASET)
+SCALE, MOTION, SEEDS = CONFIG.scale.name, CONFIG.motion, CONFIG.seeds
+PLACES = Places(SCALE, MOTION)
 REPORT = PLACES.report
 STUDIES = list(PLAN.studies)
 # Labels of rows and curves, and what is said of a scale.
@@ -95,7 +95,7 @@ WATCHED = [e for e in inputs.watched_networks(PLAN) if made(runs_of(e)[:1])]
 HEATMAPS = made([PLACES.heatmaps]) if WATCHED else []
 REPORT_OPTIONS = {
     "scale": SCALE,
-    "dataset": DATASET,
+    "motion": MOTION,
     "detector": CONFIG.detector,
     "selection": CONFIG.selection,
     "seeds": SEEDS,
