@@ -12,7 +12,7 @@ from studies.data import Boxes, Dataset, Experiment
 from studies.plan import make_plan
 from studies.recipes import recipes
 from studies.scales import scale_named
-from studies.variants import resolve_variants
+from studies.variants import pretraining, resolve_variants
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -96,8 +96,8 @@ def test_video_networks_shrink_but_keep_what_a_row_is_about() -> None:
 def test_frozen_encoders_are_pretrained_once_and_look_once() -> None:
     plan = make_plan(checked_config(config(studies=["glsmamba", "open-video"])))
     start = Experiment.named("video-synthetic", "vitpose-b", "pretraining")
-    assert {plan.pretraining(e) for e in plan.experiments} == {start}
-    assert plan.pretraining(start) is None
+    assert {pretraining(e) for e in plan.experiments} == {start}
+    assert pretraining(start) is None
     readers = {e.variant for e in plan.experiments if plan.reads_features(e)}
     assert "glsmamba-b" in readers
     assert "vitpose-b" not in readers  # its encoder is trained

@@ -97,7 +97,7 @@ def test_videos_are_counted_by_persons(elsewhere: Path) -> None:
     assert read.images == 5 * (30 * 8 + read.judged)
     assert read.judged == 183 * len({Boxes("gt"), *spec.conditions})
     long = plan("scale=open", "motion=cmu").spec(Experiment.named("video-cmu", "glsmamba-b", "glsmamba"), 0)
-    assert amounts(long, False).steps == 20 * -(-2_430 * 7 // 8 // 8)
+    assert amounts(long, False).steps == 20 * -(-4_855 * 7 // 8 // 8)
 
 
 def test_what_is_prepared_counts_as_it_is(elsewhere: Path) -> None:

@@ -119,3 +119,27 @@ def test_a_fault_moves_the_errors_of_records(with_scans: Checkout, fault: tuple[
     told = pd.read_csv(with_scans / "told.csv")
     assert set(told["folder"]) == {SCANS}
     assert (told["here"] - told["recorded"]).abs().max() > 200 * TOLERANCES["mpjpe"]
+
+
+FILMED = ("scale=small", "studies=mini-video", "variants=glsmamba-b", "seeds=0")
+FEW_STEPS = "override={video: {epochs: 1, steps: 3, batch: 2, draws: 1, pretraining: {steps: 3, batch: 2}}}"
+FEW_VIDEOS = ('"synthetic", 160, 32, 5, 0, SHORT', '"synthetic", 8, 8, 1, 1, Format((96, 72), 5)')
+HEAD, ENCODER = (
+    f"video-synthetic/{name}/seed0" for name in ("glsmamba-b/glsmamba", "vitpose-b/pretraining")
+)  # below the scale
+
+
+def test_an_encoder_is_kept_once_and_read_from_its_record(new_checkout: Callable[[], Checkout]) -> None:
+    checkout = new_checkout()
+    checkout.configure(lambda config: config.update(override={}))
+    with checkout.edited("datasets/rendered/prepare.py", *FEW_VIDEOS):
+        result = checkout.make("record", *FILMED, FEW_STEPS)
+        assert result.returncode == 0, result.stdout
+        record = checkout / "records/small" / HEAD
+        before = (record / "weights.safetensors").read_bytes()
+        for folder in (record, checkout / "results"):
+            shutil.rmtree(folder)
+        result = checkout.make("record", *FILMED, FEW_STEPS)
+        assert result.returncode == 0, result.stdout
+    assert (record / "weights.safetensors").read_bytes() == before
+    assert not (checkout / "results/runs/small" / ENCODER).exists()

@@ -33,8 +33,7 @@ from studies.places import (
     WEIGHTS,
     Places,
 )
-from studies.plan import PRETRAINED_SEED
-from studies.recipes import PRETRAINING
+from studies.recipes import PRETRAINED_SEED, PRETRAINING
 from studies.scales import QUICK, scale_named
 from studies.variants import variant
 from workflow import inputs
