@@ -136,7 +136,9 @@ def _tell(cause: Cause, commits: Sequence[str]) -> Told:
     share = f"moved {len(cause.numbers):,} of the {cause.decides:,} numbers that depend on it"
     reasons = dict.fromkeys(f"compared with {n.since}: {n.reason}" for n in cause.numbers if n.since)
     look, undo = f"git diff {cause.since} -- {named}", f"git restore --source {cause.since} -- {named}"
-    return Told(title, share, (*commits, *reasons), groups, look, undo)
+    unsure = 2 * len(cause.numbers) < cause.decides  # most of what depends on it did not move
+    others = [f"or {file}: {moved:,} of {of:,}" for file, moved, of in cause.others] if unsure else []
+    return Told(title, share, (*others, *commits, *reasons), groups, look, undo)
 
 
 def _groups(numbers: Sequence[Compared]) -> tuple[Group, ...]:
