@@ -11,6 +11,7 @@ from reports.regression.compare import FAILURES, MISSING, MOVED, NEW, STATUSES, 
 from reports.regression.numbers import COUNT, LOSS, NETWORK, SPEED
 from studies.variants import resolve_variants
 
+WORDS = {NETWORK: "fingerprint", SPEED: "time"}  # kinds that are called something else in a sentence
 DIGITS = 6  # significant ones of a printed number that is no count
 SHOWN = 3  # numbers of a group, the furthest off first
 FILES = 4  # named of one cause
@@ -152,7 +153,7 @@ def _groups(numbers: Sequence[Compared]) -> tuple[Group, ...]:
 def _group(kind: str, family: str, status: str, numbers: Sequence[Compared]) -> Group:
     names = dict.fromkeys(number.name for number in numbers)
     of = f"{len(names)} {family} {plural('network', len(names))}" if family else ", ".join(names)
-    title = f"{len(numbers)} {plural(kind, len(numbers))} of {of} {status}"
+    title = f"{len(numbers)} {plural(WORDS.get(kind, kind), len(numbers))} of {of} {status}"
     return Group(title, tuple(map(line, numbers)))
 
 
