@@ -287,6 +287,16 @@ def _softmax(layer: nn.Softmax, x: Tensor, y: Tensor) -> int:
     return x.numel() // n * (3 * n - 1)
 
 
+def _upsampling(layer: nn.Upsample, x: Tensor, y: Tensor) -> int:
+    """Of nearest neighbours, one an element; no network here enlarges a map by a layer in another way."""
+    return y.numel() if layer.mode == "nearest" else 0
+
+
+def _adaptive_pooling(layer: nn.AdaptiveAvgPool2d, x: Tensor, y: Tensor) -> int:
+    """A sum over the window of each output, and a division."""
+    return y.numel() * (math.prod(a // b for a, b in zip(x.shape[2:], y.shape[2:], strict=True)) + 1)
+
+
 def _biases(layer: nn.Module, y: Tensor) -> int:
     """What older releases count of a convolution besides."""
     convolves = RULES[type(layer)] is _convolution
@@ -302,6 +312,8 @@ RULES: dict[type[nn.Module], Rule] = {
     **dict.fromkeys([nn.LayerNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d], _norm),
     **dict.fromkeys([nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d], _norm),
     nn.Softmax: _softmax,
+    nn.Upsample: _upsampling,
+    nn.AdaptiveAvgPool2d: _adaptive_pooling,
 }
 
 
