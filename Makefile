@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-# Choices of config.yaml that may be given on the command line: make scale=open dataset=cmu budget='{hours: 3}'
+# Choices of config.yaml that may be given on the command line: make scale=open motion=cmu budget='{hours: 3}'
 # (whatever is given, so that the workflow refuses what it does not know; in quotes, as values may hold blanks and braces).
 GIVEN := $(filter-out PYTHON VENV of,$(sort $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))))
 CHOICES := $(foreach name,$(GIVEN),'$(name)=$(subst ','\'',$(value $(name)))')
@@ -39,10 +39,10 @@ all tables orders figures audit site efficiency scaling train: env  ## run the w
 open: site  ## the site in a browser
 	@$(BIN)/python -m workflow open
 
-record: env  ## train what records/ lacks, and keep it there: make record scale=small dataset=cmu (stop it at any time)
+record: env  ## train what records/ lacks, and keep it there: make record scale=small motion=cmu (stop it at any time)
 	@$(SNAKEMAKE) record $(CONFIG)
 
-verify: env  ## evaluate kept records again, and say whether they are what they were: make verify dataset=cmu
+verify: env  ## evaluate kept records again, and say whether they are what they were: make verify motion=cmu
 	@$(SNAKEMAKE) verify $(CONFIG)
 
 # Without choices: the baseline is of config.yaml as committed.

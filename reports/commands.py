@@ -4,7 +4,7 @@ from studies.scales import PAPER
 
 
 def make(target: str, scale: str, motion: str, **choices: object) -> str:
-    """`make train scale=quick dataset=cmu variants=mlp seeds=0`; choices: other keys of config.yaml, lists as `a,b`."""
+    """`make train scale=quick motion=cmu variants=mlp seeds=0`; choices: other keys of config.yaml, lists as `a,b`."""
     return f"make {target} {_said(scale, motion, **choices)}"
 
 
@@ -14,5 +14,5 @@ def file(path: str, scale: str, motion: str) -> str:
 
 
 def _said(scale: str, motion: str, **choices: object) -> str:
-    where = "benchmarks" if scale == PAPER else "dataset"
+    where = "benchmarks" if scale == PAPER else "motion"
     return " ".join(f"{key}={value}" for key, value in {"scale": scale, where: motion, **choices}.items())

@@ -29,6 +29,7 @@ FORMATS = {
     ".tex": "application/x-tex",
 }
 FILES = {
+    "count-parts.csv": "What each count of parameters and multiply-accumulates is made of: a row a part",
     "measurements.csv": "Every measured number: a row a number, with its convention, device, run and source revision",
     "cells.csv": "Every cell of every table: printed, measured, verdict and reason",
     "records.csv": "What became on this machine of each kept training whose numbers the tables show",
@@ -50,7 +51,7 @@ def write_crate(studies: Sequence[str | Path], report: str | Path, choice: Choic
     report = Path(report)
     revisions = sorted(set(read_measurements(report / "measurements.csv")["revision"]) - {""})
     crate = ROCrate()
-    crate.name = f"ssmpose results, scale {choice.scale}, {choice.dataset} motion"
+    crate.name = f"ssmpose results, scale {choice.scale}, {choice.motion} motion"
     crate.description = (
         "Tables and figures of studies on state-space pose estimation, printed and measured side by side."
     )
@@ -90,7 +91,7 @@ def _add_action(crate: ROCrate, revisions: str, choice: Choice, files: list[Cont
     """What made the files: this workflow, at the revisions that the measurements name, with what was chosen."""
     software = {"@type": "SoftwareApplication", "name": "ssmpose", "softwareVersion": revisions}
     instrument = crate.add(ContextEntity(crate, "#ssmpose", properties=software))
-    chosen = {key: getattr(choice, key) for key in ("scale", "dataset", "detector", "selection")}
+    chosen = {key: getattr(choice, key) for key in ("scale", "motion", "detector", "selection")}
     chosen["seeds"] = list(choice.seeds)
     chosen |= {f"records-{key}": value for key, value in choice.records.items()}
     settings = [

@@ -28,7 +28,7 @@ class Choice:
     """Which of the accuracies a report shows; the keys of config.yaml.
 
     scale      a name of studies/scales.yaml
-    dataset    motion that was trained and tested on (synthetic, cmu, ...); at scale paper what tables and figures are
+    motion     what was trained and tested on (synthetic, cmu, ...); at scale paper what tables and figures are
                about that do not say so
     detector   preset of the 2D detections behind columns with detected input
     selection  which epoch: last, best_val or best_test
@@ -41,7 +41,7 @@ class Choice:
     """
 
     scale: str
-    dataset: str
+    motion: str
     detector: str = "sh-like"
     selection: str = "best_val"
     seeds: tuple[int, ...] = ()
@@ -62,15 +62,15 @@ class Choice:
         if not self.records:
             return self
         scale, motion = self.records["scale"], self.records["motion"]
-        return replace(self, scale=scale, dataset=motion, selection=SELECTION, records={}, kept=True, failed=())
+        return replace(self, scale=scale, motion=motion, selection=SELECTION, records={}, kept=True, failed=())
 
     def data(self, keypoints: str) -> str:
         """Prepared data set of a column's input: ground-truth keypoints (`gt`) or detected ones (`detected`)."""
-        return f"{self.dataset}-{'gt' if keypoints == 'gt' else self.detector}"
+        return f"{self.motion}-{'gt' if keypoints == 'gt' else self.detector}"
 
     def column_data(self, column: AccuracyColumn) -> str:
         """Data set of an accuracy column: prepared key points, videos, or a benchmark of which there are none."""
-        dataset = dataset_of(column, self.scale == PAPER, self.dataset, self.detector)
+        dataset = dataset_of(column, self.scale == PAPER, self.motion, self.detector)
         theirs = isinstance(column, VideoColumn) and column.benchmark in BENCHMARKS and self.scale != PAPER
         return str(dataset or (column.benchmark if theirs else NO_SUCH_DATA))
 

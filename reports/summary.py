@@ -5,7 +5,8 @@ from pathlib import Path
 from reports.orders.order import read_orders
 from reports.orders.view import summary
 from reports.records import faults, in_words, read_kept
-from reports.tables.cell import VERDICTS, count_verdicts, read_cells
+from reports.tables.causes import EXACT
+from reports.tables.cell import DIFFERS, VERDICTS, count_causes, count_verdicts, read_cells
 from reports.tables.layout import SYMBOLS
 
 MOST = 5  # records that are told one by one
@@ -21,7 +22,9 @@ def summary_lines(report: str | Path) -> list[str]:
     counts = count_verdicts(cells)
     tables = {(cell.study, cell.table) for cell in cells}
     lines = [f"{len(tables)} tables, {sum(counts.values())} printed numbers:"]
-    lines += [f"  {SYMBOLS[verdict]} {counts[verdict]:>4} {verdict}" for verdict in VERDICTS]
+    causes = ", ".join(f"{n} {cause}" for cause, n in count_causes(cells).items() if cause != EXACT)
+    why = {DIFFERS: f": {causes}"} if causes else {}
+    lines += [f"  {SYMBOLS[verdict]} {counts[verdict]:>4} {verdict}{why.get(verdict, '')}" for verdict in VERDICTS]
     if failed := sum(cell.failed for cell in cells):
         lines.append(f"  {failed} cells say that something failed")
     if states := read_kept(report / "records.csv"):

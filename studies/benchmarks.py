@@ -89,7 +89,7 @@ SIZES: dict[str, dict[str, Size]] = {
 # Annotated persons of videos by their motion, train and val, as they are once prepared.
 PERSONS = {
     "synthetic": (1_700, 183),
-    "cmu": (2_430, 850),
+    "cmu": (4_855, 573),
     "cmu-small": (45, 6),
     "jhmdb": (8_400, 2_800),  # of 11,200 frames, about a quarter of them in a test split
 }

@@ -20,6 +20,7 @@ from studies.variants import resolve_variants
 FILE = "config.yaml"
 LISTS = ("studies", "variants", "seeds", "benchmarks")
 ALL, AUTO = "all", "auto"
+RENAMED = {"dataset": "motion"}  # keys of earlier versions
 COCO = "coco"  # in `weights`: encoders that networks for video start from
 WEIGHTED = ("human36m-sh", "human36m-cpn", "human36m-gt", "mpi-inf-3dhp-gt")  # data sets that weights may be for
 
@@ -47,7 +48,7 @@ class Config:
     """What to run, as config.yaml explains it; `auto` is replaced by what it stands for.
 
     scale : with what `override` changes of it
-    motion : to train and test on (`dataset` in the file); at scale `paper` the data set that stands for all
+    motion : to train and test on; at scale `paper` the data set that stands for all
     variants, benchmarks : None: all
     trains : recipe by variant, where the scale says which few networks are trained; None: all recipes of `variants`
     weights : published files by data set and variant; forms: of the papers' data; sources: settings of fetching by name
@@ -99,11 +100,13 @@ def checked_config(written: dict) -> Config:
 
     Raises InputError, one line that names the key or the value and the nearest known one.
     """
+    for key in RENAMED.keys() & written.keys():
+        raise InputError(f"{FILE}: unknown key {key!r}; it is called {RENAMED[key]!r} now")
     said = written | {key: _as_list(written[key]) for key in LISTS if written.get(key) not in (None, ALL, AUTO)}
     check_schema(said, "config", FILE)
     variants = list(resolve_variants())
     _known([said["scale"]], scale_names(), "value", "scale")
-    _known([said["dataset"]], list(motions()), "value", "dataset")
+    _known([said["motion"]], list(motions()), "value", "motion")
     _known(said["studies"], study_names(), "study", "studies")
     said |= {"benchmarks": None} if said["benchmarks"] == ALL else {}
     _known((said["variants"] if isinstance(said["variants"], list) else ()), variants, "variant", "variants")
@@ -119,7 +122,7 @@ def checked_config(written: dict) -> Config:
 def _as_meant(said: dict) -> Config:
     """`auto` replaced by what it stands for."""
     scale = scale_named(said.pop("scale"), said.pop("override"))
-    paper, motion = scale.name == PAPER, said.pop("dataset")
+    paper, motion = scale.name == PAPER, said.pop("motion")
     detectors = PAPER_DETECTORS if paper else OUR_DETECTORS
     meant = {"detector": detectors[0], "selection": "best_val" if scale.hold_out else "best_test"}
     said |= {key: value for key, value in meant.items() if said[key] == "auto"}

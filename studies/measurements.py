@@ -1,4 +1,4 @@
-"""The contract of `measurements.csv`: written by workflow.measuring, read by reports.measurements.
+"""The contracts of `measurements.csv` and `count-parts.csv`: written by workflow.measuring, read by reports.
 
 Imported while Snakemake parses the workflow: nothing heavy may be imported here.
 """
@@ -32,7 +32,22 @@ class Measurement:
     revision: str
 
 
+@dataclass(frozen=True)
+class CountPart:
+    """A part of a count: a row of count-parts.csv. All parts of a count add up to its measurement.
+
+    metric : `params` or `macs_per_clip`, as of the measurement; part : a key of `metrics.efficiency.Parts`
+    """
+
+    variant: str
+    convention: str
+    metric: str
+    part: str
+    value: int
+
+
 COLUMNS = [field.name for field in fields(Measurement)]
+PART_COLUMNS = [field.name for field in fields(CountPart)]
 
 
 def higher_is_better(metric: str) -> bool:

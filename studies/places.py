@@ -25,14 +25,17 @@ FIRST_STEPS = "results/first-steps.csv"
 MOTIONS = "results/motions"  # .csv and .md
 # At full paper size, whatever the scale.
 EFFICIENCY = "results/efficiency"
-COUNTS, EXCLUDED, SPEED = (f"{EFFICIENCY}/{{family}}-{name}.csv" for name in ("counts", "excluded", "speed"))
+COUNTS, EXCLUDED, COUNT_PARTS, SPEED = (
+    f"{EFFICIENCY}/{{family}}-{name}.csv" for name in ("counts", "excluded", "count-parts", "speed")
+)
 SCAN_ORDERS = f"{EFFICIENCY}/scan_orders.npz"
 PARTS = f"{EFFICIENCY}/parts.csv"
 EVIDENCE = f"{EFFICIENCY}/evidence.json"
 FINGERPRINTS = f"{EFFICIENCY}/fingerprints.csv"
 SPEED_RATIOS = f"{EFFICIENCY}/speed-ratios.csv"
 FRAMES_CURVE, TOKENS_CURVE = f"{EFFICIENCY}/scaling", f"{EFFICIENCY}/tokens"
-BASELINE, KEPT_COUNTS, KEPT_LEFT_OUT = (f"baselines/{name}.csv" for name in ("quick-cpu", "counts", "left-out"))
+BASELINE = "baselines/quick-cpu.csv"
+KEPT_COUNTS, KEPT_LEFT_OUT, KEPT_PARTS = (f"baselines/{name}.csv" for name in ("counts", "left-out", "count-parts"))
 SNAKEMAKE = ".snakemake"
 # Written by a run of the workflow. The folders in them as well: another user may have made those, as root did in a run
 # with sudo. Raw data are only read.
@@ -60,6 +63,11 @@ class Places:
     @property
     def measurements(self) -> str:
         return f"{self.report}/measurements.csv"
+
+    @property
+    def count_parts(self) -> str:
+        """What each count is made of."""
+        return f"{self.report}/count-parts.csv"
 
     @property
     def comparisons(self) -> str:

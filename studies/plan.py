@@ -11,12 +11,11 @@ from studies.config import COCO, Config
 from studies.data import BEST_TEST_BY, LIFTING, TRUE_KEYPOINTS, VIDEO, Boxes, Dataset, Experiment
 from studies.load import OUR_VIDEO, load_study
 from studies.motions import motions
-from studies.recipes import BASELINE_RECIPE, OFFICIAL, PRETRAINING, FeaturesSpec, RunSpec, recipes
+from studies.recipes import BASELINE_RECIPE, OFFICIAL, PRETRAINED_SEED, PRETRAINING, FeaturesSpec, RunSpec, recipes
 from studies.types import AccuracyColumn, CountColumn, Figure, LiftingColumn, Study, VideoColumn
-from studies.variants import resolve_variants
+from studies.variants import pretraining, resolve_variants
 
 BASELINES = ("mean-pose", "mlp")
-PRETRAINED_SEED = 0  # one encoder for all seeds, as an official file is
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Plan:
         """Every run with its seed, the pretraining of encoders among them."""
         asked = [(e, seed) for e in self.experiments if e.recipe != PRETRAINING for seed in self.config.seeds]
         encoders = [e for e in self.experiments if e.recipe == PRETRAINING]
-        encoders += [start for e in self.experiments if (start := self.pretraining(e))]
+        encoders += [start for e in self.experiments if (start := pretraining(e))]
         return asked + [(e, PRETRAINED_SEED) for e in dict.fromkeys(encoders)]
 
     def shown(self, metric: str) -> list[str]:
@@ -70,20 +69,12 @@ class Plan:
         names = (scale.name, experiment.dataset, experiment.variant, experiment.recipe)
         return RunSpec(*names, seed, self.config.backend, hyper, recipe, conditions)
 
-    def pretraining(self, experiment: Experiment) -> Experiment | None:
-        """The experiment whose network a video network starts from; None for that one itself, and where none is."""
-        if experiment.dataset.kind == LIFTING or experiment.recipe == PRETRAINING:
-            return None
-        encoder = resolve_variants()[experiment.variant].hyper["encoder"]
-        return Experiment(experiment.dataset, f"vitpose-{encoder}", PRETRAINING)
-
     def reads_features(self, experiment: Experiment) -> bool:
         """Whether a network reads what its frozen encoder has seen already, instead of images."""
         if experiment.dataset.kind == LIFTING:
             return False
-        spec = self.spec(experiment, PRETRAINED_SEED)
-        frozen = spec.hyper.get("freeze_encoder", True)
-        return bool(spec.recipe.draws) and frozen and spec.recipe.neighbours != "shuffled"
+        recipe, network = self.spec(experiment, PRETRAINED_SEED).recipe, resolve_variants()[experiment.variant]
+        return bool(recipe.draws) and network.frozen and recipe.neighbours != "shuffled"
 
     def official(self, experiment: Experiment) -> str | None:
         """The official file whose weights a run judges, or that the pretraining of an encoder starts from."""
@@ -99,7 +90,7 @@ class Plan:
     def features(self, dataset: Dataset, encoder: str) -> FeaturesSpec:
         """Description of an encoder's features: its pretraining, and all that the networks which read them need."""
         start = Experiment(dataset, encoder, PRETRAINING)
-        readers = [e for e in self.experiments if self.pretraining(e) == start and self.reads_features(e)]
+        readers = [e for e in self.experiments if pretraining(e) == start and self.reads_features(e)]
         specs = [self.spec(e, PRETRAINED_SEED) for e in readers]
         return FeaturesSpec(
             encoder=self.spec(start, PRETRAINED_SEED),
@@ -138,7 +129,7 @@ def _check_crops(plan: Plan) -> None:
     """A frozen encoder looks once at each person of a data set: all networks that read its features share the crops."""
     first: dict[Experiment, Experiment] = {}  # of each pretraining, a reader of its features
     for experiment in plan.experiments:
-        start = plan.pretraining(experiment)
+        start = pretraining(experiment)
         if start is None or not plan.reads_features(experiment):
             continue
         other = first.setdefault(start, experiment)

@@ -18,6 +18,7 @@ BASELINE_RECIPE = "baseline"
 OFFICIAL = "official"  # of weights that are judged as they are
 HEATMAP = "heatmap"  # the one term of the loss of networks for video
 PRETRAINING = "pretraining"  # makes the encoders that the other recipes for video start from
+PRETRAINED_SEED = 0  # one encoder for all seeds, as an official file is
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,15 +1,19 @@
 """Records: runs that were trained before and are kept in `records/`, for anyone to evaluate or to train again.
 
 A folder a seed (`studies.places`): `run.json` and `history.csv` as training wrote them, `scores.csv`, `groups.csv` and
-`resamples.npz` of its last epoch, and `weights.safetensors` where they are small enough to keep.
+`resamples.npz` of its last epoch, and `weights.safetensors` where they are small enough to keep. A frozen encoder is a
+record of its own: networks that read it are kept without it.
 Imported while Snakemake parses the workflow: nothing heavy may be imported here.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from base.files import read_json
 from studies.data import Experiment
 from studies.places import RECORDS, RUN_JSON, WEIGHTS
+from studies.recipes import PRETRAINED_SEED, RunSpec
+from studies.variants import pretraining, variant
 
 TOLERANCES = {"mpjpe": 0.05, "ap": 0.1}  # metrics that a record is held to, and how far off they may be: mm, points
 PLAYED = 60  # first frames of each test sequence in which pages play the poses of some records
@@ -36,6 +40,19 @@ class Record:
         return str(self.folder / RUN_JSON)
 
     @property
+    def spec(self) -> RunSpec:
+        """What was trained. Raises InputError for a `run.json` of another version."""
+        return RunSpec.from_json(read_json(self.folder / RUN_JSON)["spec"])
+
+    @property
+    def encoder(self) -> "Record | None":
+        """Where the record of the frozen encoder is that its network reads; None where it reads none."""
+        start = pretraining(self.experiment)
+        if start is None or not variant(self.experiment.variant).frozen:
+            return None
+        return Record.in_folder(self.folder.parents[2] / start.variant / start.recipe / f"seed{PRETRAINED_SEED}")
+
+    @property
     def scores(self) -> str:
         """Its rows of measurements."""
         return str(self.folder / "scores.csv")
@@ -60,6 +77,11 @@ class Record:
         """What evaluates it again; None where they were too large to keep."""
         path = self.folder / WEIGHTS
         return str(path) if path.is_file() else None
+
+
+def departure(then: RunSpec, now: RunSpec) -> str:
+    """What of a training is another one's: hyper, recipe or conditions; empty where all of it is the same."""
+    return next((name for name in ("hyper", "recipe", "conditions") if getattr(then, name) != getattr(now, name)), "")
 
 
 def records(scale: str, root: Path = Path(RECORDS)) -> tuple[Record, ...]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from base.errors import InputError
 from base.reading import ROOT, check_schema, display, inherited, nearest, read_yaml
-from studies.data import LIFTING, VIDEO
+from studies.data import LIFTING, VIDEO, Experiment
+from studies.recipes import PRETRAINING
 
 FILE = Path(__file__).with_name("variants.yaml")
 
@@ -38,6 +39,11 @@ class Variant:
         return VIDEO if self.model.startswith("models.video.") else LIFTING
 
     @property
+    def frozen(self) -> bool:
+        """Whether it reads an encoder that was trained before, and leaves it as it is."""
+        return self.kind == VIDEO and self.hyper.get("freeze_encoder", True)
+
+    @property
     def frames(self) -> int:
         """Of its clips; baselines look at one."""
         return self.hyper.get("frames", 1)
@@ -64,6 +70,13 @@ def variant(name: str) -> Variant:
     if name not in known:
         raise InputError(f"unknown variant {name!r}{nearest(name, known)}; studies/variants.yaml has all of them")
     return known[name]
+
+
+def pretraining(experiment: Experiment) -> Experiment | None:
+    """The experiment whose network a video network starts from; None for that one itself, and where none is."""
+    if experiment.dataset.kind == LIFTING or experiment.recipe == PRETRAINING:
+        return None
+    return Experiment(experiment.dataset, f"vitpose-{variant(experiment.variant).hyper['encoder']}", PRETRAINING)
 
 
 def _check(variant: Variant) -> None:

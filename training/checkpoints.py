@@ -40,6 +40,11 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
+def halved(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same in half precision; what is no floating-point number stays as it is."""
+    return {name: x.half() if x.is_floating_point() else x for name, x in weights.items()}
+
+
 def checksum(weights: Mapping[str, torch.Tensor]) -> str:
     """CRC-32 of names, types, shapes and bytes of contiguous tensors, whatever their order."""
     total = 0

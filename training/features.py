@@ -2,6 +2,7 @@
 
 The encoder looks at each frame on its own, so neighbours that are copies of the middle frame need no features of their
 own. Training clips are augmented in a fixed number of draws; where that many are too few, networks run the encoder.
+Weights and features are in half precision, in which the encoder's record is kept (`studies.records`).
 """
 
 import json
@@ -19,7 +20,7 @@ from datasets.video.videos import Videos
 from models.video.clips import ClipModel
 from studies.data import Boxes
 from studies.recipes import FeaturesSpec
-from training.checkpoints import CHECKSUM, checksum_of_file, load_weights
+from training.checkpoints import CHECKSUM, checksum_of_file, halved, load_weights
 from training.clips import SELECT_ON, TAUGHT, Images, Persons, chunks
 from training.run import build_model
 from training.team import of_device
@@ -30,10 +31,11 @@ def write_features(spec: FeaturesSpec, data: Path, weights: Path, folder: Path) 
     """Write the features (N, T, C, h, w) float16 of all conditions into a folder that appears whole or not at all.
 
     `train.npy` has the `draws` variations of each person, one after the other, and `train.joints.npz` where
-    their joints are (places (N, J, 2) in heatmap pixels, present (N, J)). `card.json` has each file's checksum.
+    their joints are (places (N, J, 2) in heatmap pixels, present (N, J)); without draws there is neither. `card.json`
+    has each file's checksum.
     """
     model = build_model(spec.encoder)
-    take_pretrained(model, load_weights(weights))
+    take_pretrained(model, halved(load_weights(weights)))
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     shown = [boxes for boxes in spec.conditions if not boxes.copies]
     videos = Videos(data)
@@ -42,7 +44,8 @@ def write_features(spec: FeaturesSpec, data: Path, weights: Path, folder: Path) 
             source = _images(spec, videos, boxes, model)
             clips = (source.unchanged(rows) for rows in chunks(len(source)))
             np.save(part / f"{boxes}.npy", _encoded(model, clips))
-        np.save(part / "train.npy", _training(spec, model, _images(spec, videos, TAUGHT, model), part))
+        if spec.crops.draws:
+            np.save(part / "train.npy", _training(spec, model, _images(spec, videos, TAUGHT, model), part))
         sums = {file.name: checksum_of_file(file) for file in sorted(part.glob("*.np[yz]"))}
         write_text(part / "card.json", json.dumps({"spec": spec.as_json(), CHECKSUM: sums}, indent=1) + "\n")
 

@@ -4,12 +4,13 @@ import csv
 import hashlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 import models
 from base.errors import InputError
@@ -61,6 +62,16 @@ def make_deterministic(seed: int) -> None:
 def build_model(spec: RunSpec) -> PoseModel:
     """The untrained model of a run."""
     return models.build(spec.variant, **spec.hyper, **models.scan_arguments(spec.variant, spec.backend))
+
+
+def trained_model(spec: RunSpec, weights: Mapping[str, Tensor]) -> PoseModel:
+    """The model of a run with weights of any precision. Raises InputError for those of another network."""
+    model = build_model(spec)
+    try:
+        model.load_state_dict(weights)  # copies, and so makes them float32 again
+    except RuntimeError:
+        raise InputError("its weights are not those of the network") from None
+    return model
 
 
 def make_task(job: Job, model: PoseModel) -> Task:

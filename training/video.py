@@ -7,6 +7,7 @@ show, and what `best_test` selects on.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from studies.data import BEST_TEST_BY, Boxes
 from studies.predictions import JOINTS, SCORES
 from studies.recipes import VideoRecipe
 from training.batches import shuffled
-from training.checkpoints import load_weights
+from training.checkpoints import halved, load_weights
 from training.clips import SELECT_ON, TAUGHT, Features, Images, Persons, chunks, seen_as
 from training.job import Job
 from training.loop import WHOLE, Evaluation, Trainer
@@ -33,7 +34,8 @@ from training.team import of_device
 def make_task(job: Job, model: ClipModel) -> "Video":
     """The persons of the job's data; the model starts from pretrained or official weights where the job has some."""
     if job.weights is not None:
-        take_pretrained(model, load_weights(job.weights))
+        weights = load_weights(job.weights)
+        take_pretrained(model, halved(weights) if job.features else weights)  # as `training.features` does
     if job.official is not None:
         models.load_published(model, job.official)
     return Video(model, job.data, job.spec.recipe, job.spec.conditions, job.features, job.spec.seed)
@@ -61,18 +63,22 @@ class Video:
         features: Path | None,
         seed: int = 0,
     ) -> None:
-        self.recipe, self.clip, self.folder = recipe, model.frames, features
-        videos = Videos(data, recipe.hold_out, seed)
+        self.recipe, self.clip, self.image, self.folder = recipe, model.frames, model.image, features
+        self.videos = videos = Videos(data, recipe.hold_out, seed)
         self.key = "pck" if videos.joints is JHMDB else "ap"
         shown = [boxes for boxes in conditions if videos.boxed(boxes.kind)]
         selecting = [SELECT_ON] if recipe.hold_out and recipe.epochs > 1 else []
-        self.persons = {
-            boxes: Persons(videos, boxes, recipe, model.image, model.frames)
-            for boxes in dict.fromkeys([*selecting, BEST_TEST_BY, *shown])
-        }
-        taught = replace(TAUGHT, neighbours=recipe.neighbours)
-        self.taught = Persons(videos, taught, recipe, model.image, model.frames)
-        self.source = self._source(self.taught, "train", taught.copies)
+        self.persons = {boxes: self._persons(boxes) for boxes in dict.fromkeys([*selecting, BEST_TEST_BY, *shown])}
+
+    @cached_property
+    def taught(self) -> Persons:
+        """The persons to learn from; who only judges a network does without them."""
+        return self._persons(replace(TAUGHT, neighbours=self.recipe.neighbours))
+
+    @cached_property
+    def source(self) -> Images | Features:
+        """Their clips."""
+        return self._source(self.taught, "train", self.recipe.neighbours == "copies")
 
     def epoch(self, seed: int, epoch: int) -> list[Tensor]:
         """Rows (B,) of each step."""
@@ -129,6 +135,9 @@ class Video:
             joints.append(places)
             scores.append(maxima)
         return np.concatenate(joints).astype(np.float32), np.concatenate(scores).astype(np.float32)
+
+    def _persons(self, boxes: Boxes) -> Persons:
+        return Persons(self.videos, boxes, self.recipe, self.image, self.clip)
 
     def _source(self, persons: Persons, name: str, copies: bool) -> Images | Features:
         """Where clips come from. `Images` take what stands for the neighbours from their persons."""

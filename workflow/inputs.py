@@ -16,6 +16,7 @@ from studies.places import (
     COUNTS,
     FETCHED,
     FRAMES_CURVE,
+    KEPT_NOTE,
     PARTS,
     PREPARED,
     RAW,
@@ -26,12 +27,12 @@ from studies.places import (
     WEIGHTS,
     Places,
 )
-from studies.plan import BASELINES, PRETRAINED_SEED, Plan
-from studies.recipes import BASELINE_RECIPE, PRETRAINING, RunSpec
-from studies.records import Record, records
+from studies.plan import BASELINES, Plan
+from studies.recipes import BASELINE_RECIPE, PRETRAINED_SEED, PRETRAINING, RunSpec
+from studies.records import Record, departure, records
 from studies.scales import QUICK, SMALL, scale_named
 from studies.types import Figure
-from studies.variants import resolve_variants, variant
+from studies.variants import pretraining, resolve_variants, variant
 from workflow.failures import FailedJob, Failures
 
 ANNOTATIONS = {".json", ".mat", ".txt"}  # of videos; their frames are many and do not change
@@ -84,13 +85,34 @@ def run_sources(plan: Plan, experiment: Experiment) -> list[str]:
 
 def start_weights(plan: Plan, places: Places, experiment: Experiment) -> str | list[str]:
     """The weights that a network for video starts from, those of its pretrained encoder; none for others."""
-    start = plan.pretraining(experiment)
-    return places.of_run(start, PRETRAINED_SEED, WEIGHTS) if start else []
+    start = pretraining(experiment)
+    return encoder_weights(plan, places, start) if start else []
+
+
+def encoder_weights(plan: Plan, places: Places, start: Experiment) -> str:
+    """Those of a pretraining: of its record, where one is kept of what would be trained today, else of its run."""
+    kept = _encoder_record(places, start)
+    if kept.weights and not departure(kept.spec, plan.spec(start, PRETRAINED_SEED)):
+        return kept.weights
+    return places.of_run(start, PRETRAINED_SEED, WEIGHTS)
+
+
+def kept_encoder(places: Places, experiment: Experiment) -> str | list[str]:
+    """What there is once the record of a network's frozen encoder is kept; nothing for networks that have their own."""
+    start = pretraining(experiment)
+    if start is None or not variant(experiment.variant).frozen:
+        return []
+    record = _encoder_record(places, start)
+    return record.run_json if record.weights else places.of_run(start, PRETRAINED_SEED, KEPT_NOTE)
+
+
+def _encoder_record(places: Places, start: Experiment) -> Record:
+    return Record(Path(places.record.format(**vars(start), seed=PRETRAINED_SEED)), start, PRETRAINED_SEED)
 
 
 def seen_features(plan: Plan, places: Places, experiment: Experiment) -> str | list[str]:
     """What a network's frozen encoder has seen; nothing for networks that read images."""
-    start = plan.pretraining(experiment) if plan.reads_features(experiment) else None
+    start = pretraining(experiment) if plan.reads_features(experiment) else None
     return places.features.format(dataset=start.dataset, encoder=start.variant) if start else []
 
 
@@ -127,7 +149,8 @@ def is_here(plan: Plan, record: Record) -> bool:
 
 
 def played(plan: Plan, kept: Iterable[Record]) -> list[Record]:
-    """Records whose poses a page plays: the first seed of each network that the scale trains, and of the baselines.
+    """Records whose poses a page plays: the first seed of each network for lifting that the scale trains, and of the
+    baselines.
 
     None where records are evaluated by a part of the data.
     """
@@ -137,7 +160,7 @@ def played(plan: Plan, kept: Iterable[Record]) -> list[Record]:
     for record in kept:
         experiment = record.experiment
         lead = plan.config.scale.trains.get(experiment.variant) == experiment.recipe
-        if lead or experiment.recipe == BASELINE_RECIPE:
+        if experiment.dataset.kind != VIDEO and (lead or experiment.recipe == BASELINE_RECIPE):
             first.setdefault(experiment, record)
     return list(first.values())
 

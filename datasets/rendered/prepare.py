@@ -52,10 +52,11 @@ class Preset:
 # More of what neighbouring frames undo than the defaults have: single frames' dropouts and defocus, things that pass.
 # Scenes are many and short, because small networks learn a few scenes by heart.
 HARDER = Difficulty(dropout=0.5, passing=4.0, defocus=0.4, defocus_size=6.0)
+SHORT = Format((320, 240), 11, heights=(0.3, 0.83))
 PRESETS = {
-    "video-synthetic": Preset("synthetic", 160, 32, 5, 0, Format((320, 240), 11, heights=(0.3, 0.83)), HARDER),
+    "video-synthetic": Preset("synthetic", 160, 32, 5, 0, SHORT, HARDER),
     "video-cmu-small": Preset("cmu", 8, 2, 3, 0, Format((160, 120), 5, heights=(0.4, 0.83))),
-    "video-cmu": Preset("cmu", 40, 12, 30, 30, Format((640, 480), 41, heights=(0.125, 0.79))),
+    "video-cmu": Preset("cmu", 480, 96, 5, 0, SHORT, HARDER),
 }
 
 

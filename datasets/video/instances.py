@@ -233,13 +233,17 @@ class TopDown:
         around = window(frame, len(self.images[sequence]), self.frames).tolist()
         if self.neighbours == "real":
             return [(sequence, number) for number in around]
-        places = [(sequence, frame)] * self.frames
-        if self.neighbours == "shuffled":
-            rng = np.random.default_rng(index)
-            others = (sequence + rng.integers(1, len(self.images), self.frames)) % len(self.images)
-            strangers = [(int(other), int(rng.integers(len(self.images[other])))) for other in others]
-            places = [*strangers[: self.frames // 2], (sequence, frame), *strangers[self.frames // 2 + 1 :]]
-        return places
+        if self.neighbours == "copies":
+            return [(sequence, frame)] * self.frames
+        rng = np.random.default_rng(index)
+        # From the middle outwards: a shorter window is the middle of a longer one, as with real neighbours.
+        strangers = [self._stranger(sequence, rng) for _ in range(self.frames - 1)]
+        return [*strangers[-2::-2], (sequence, frame), *strangers[1::2]]
+
+    def _stranger(self, sequence: int, rng: np.random.Generator) -> tuple[int, int]:
+        """An image of another sequence."""
+        other = (sequence + int(rng.integers(1, len(self.images)))) % len(self.images)
+        return other, int(rng.integers(len(self.images[other])))
 
     def _check(self) -> None:
         if self.neighbours not in NEIGHBOURS:

@@ -20,7 +20,7 @@ class Claim:
 
     metric, protocol (of accuracies: protocol, input, benchmark, boxes) and convention say what it is a number of;
     printed is the text, value the number in `unit`; measured the value of this project under the same convention, or
-    None; verdict, why and matches (other conventions that give the printed digits) as in the tables; notes are the
+    None; verdict, cause, why and matches (other rules that give the printed digits) as in the tables; notes are the
     paper's own footnotes to this cell or its row.
     """
 
@@ -38,6 +38,7 @@ class Claim:
     measured: float | None
     verdict: str
     why: str
+    cause: str = ""
     matches: str = ""
     notes: tuple[str, ...] = ()
 
@@ -113,6 +114,7 @@ def _cell_claim(table: Table, column: Column, cell: Cell) -> Claim:
         measured=cell.measured,
         verdict=cell.verdict,
         why=cell.why,
+        cause=cell.cause,
         matches=cell.matches,
         notes=_notes(table, cell),
     )

@@ -13,6 +13,7 @@ from reports.audit import checks  # noqa: F401 - registers them
 from reports.audit.finding import CITED, FALLS, NEEDS, STANDS, Material, ShownFinding, order, show
 from reports.audit.ledger import make_ledger
 from reports.measurements import Choice, read_measurements
+from reports.tables.causes import CAUSES
 from reports.tables.cell import VERDICTS, read_cells
 from studies.findings import Withdrawn, read_findings
 
@@ -33,21 +34,23 @@ class Audit:
     findings: tuple[ShownFinding, ...]
     withdrawn: tuple[Withdrawn, ...]
     scale: str
-    dataset: str
+    motion: str
 
     def plain(self) -> dict[str, object]:
-        """The audit as JSON has it, with counts of verdicts and of statuses."""
-        verdicts, statuses = Counter(self.claims["verdict"]), Counter(finding.status for finding in self.findings)
+        """The audit as JSON has it, with counts of verdicts, causes and statuses."""
+        verdicts, causes = Counter(self.claims["verdict"]), Counter(self.claims["cause"])
+        statuses = Counter(finding.status for finding in self.findings)
         return {
             "claims": self.claims.astype(object).where(lambda x: x.notna(), None).to_dict("records"),
             "findings": [finding.plain() for finding in self.findings],
             "withdrawn": [asdict(finding) for finding in self.withdrawn],
             "counts": {
                 "verdicts": {verdict: verdicts[verdict] for verdict in VERDICTS},
+                "causes": {cause: causes[cause] for cause in CAUSES if causes[cause]},
                 "statuses": {status: statuses[status] for status in SAYS},
             },
             "scale": self.scale,
-            "dataset": self.dataset,
+            "motion": self.motion,
         }
 
     def table(self) -> pd.DataFrame:
@@ -67,7 +70,7 @@ def gather(studies: Sequence[str | Path], report: str | Path, experiments: Mappi
     material = Material(ledger, read_measurements(Path(report, "measurements.csv")), experiments)
     shown = filter(None, (show(finding, material) for finding in read_findings().stand))
     findings = tuple(sorted(shown, key=order))
-    where = (choice.evidence.scale, choice.evidence.dataset)
+    where = (choice.evidence.scale, choice.evidence.motion)
     return Audit(ledger.table(flags(findings)), findings, read_findings().withdrawn, *where)
 
 

@@ -207,7 +207,7 @@ def _commands(variants: Sequence[str], order: JudgedOrder, choice: Choice) -> Ma
     """What trains both rows again, and what evaluates their records or judges their runs; empty without data for it."""
     if order.dataset == NO_SUCH_DATA:
         return {"train": "", "again": ""}
-    motion = choice.evidence.dataset if order.scale != PAPER else Dataset.parse(order.dataset).motion
+    motion = choice.evidence.motion if order.scale != PAPER else Dataset.parse(order.dataset).motion
     seeds = {"seeds": order.seeds.replace(" ", ",")} if order.seeds else {}
     trained = {"variants": ",".join(dict.fromkeys(variants)), **seeds}
     again = make("verify" if choice.records else "orders", choice.scale, motion)

@@ -22,13 +22,13 @@ from reports.site.guide import DOCS, GUIDE, guide, pictures
 from reports.site.pages import TEMPLATES, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
-from reports.tables.cell import VERDICTS, count_verdicts, of_table, read_cells
+from reports.tables.cell import NOT_RUN, VERDICTS, count_causes, count_verdicts, of_table, read_cells
 from reports.tables.layout import CONVENTIONS, SELECTIONS, SYMBOLS, View, make_view
 from reports.tables.rows import baseline_rows
 from studies.findings import EFFECTS, KINDS
 from studies.load import load_study
 from studies.scales import scale_named
-from studies.types import Study
+from studies.types import CountColumn, Study
 from studies.variants import resolve_variants
 
 ASSETS = Path(__file__).parent / "assets"
@@ -59,11 +59,16 @@ class Page:
 
 @dataclass(frozen=True)
 class StudyPage:
-    """A study on its page: tables as views, and how many printed numbers have each verdict."""
+    """A study on its page: tables as views, and how many printed numbers have each verdict, and counts each cause.
+
+    uncounted : how many printed counts have none, because nothing was counted
+    """
 
     study: Study
     views: tuple[View, ...]
     counts: dict[str, int]
+    causes: dict[str, int]
+    uncounted: int
 
     @property
     def name(self) -> str:
@@ -97,10 +102,13 @@ class Site:
 
     def _study(self, study: Study) -> StudyPage:
         cells = {table.id: of_table(self.cells, study.name, table.id) for table in study.tables}
+        judged = [cell for own in cells.values() for cell in own if cell.is_judged]
         return StudyPage(
             study=study,
             views=tuple(make_view(study, table, cells[table.id], self.choice) for table in study.tables),
-            counts=count_verdicts(cell for own in cells.values() for cell in own),
+            counts=count_verdicts(judged),
+            causes=count_causes(judged),
+            uncounted=sum(cell.kind == CountColumn.kind and cell.verdict == NOT_RUN for cell in judged),
         )
 
     @property
@@ -144,7 +152,8 @@ def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Pat
 def _write_pages(site: Site) -> None:
     findings = site.audit["findings"]
     flagged = {claim["id"]: claim["findings"].split() for claim in site.audit["claims"]}
-    _write(site, "index.html", "overview.html", facts=run_facts(site), counts=_verdicts(site), findings=findings)
+    values = {"facts": run_facts(site), "counts": _verdicts(site), "costs": count_causes(site.cells)}
+    _write(site, "index.html", "overview.html", findings=findings, **values)
     links, counted = run_links([*site.records, *site.experiments]), counts(site)
     linked = {f"{rule}-{network.name}" for network in counted for rule in COUNTED if rule in network.by}
     for study in site.studies:
@@ -187,7 +196,7 @@ def _claims(site: Site) -> dict[str, object]:
 
 def _records(site: Site) -> dict[str, object]:
     """What the page of records shows."""
-    where = (site.choice.scale, site.evidence.dataset)
+    where = (site.choice.scale, site.evidence.motion)
     commands = {"evaluate": make("verify", *where), "again": make("all", *where)}
     return {"experiments": site.records, "faults": faults(site.states), **commands}
 
@@ -261,11 +270,11 @@ def run_facts(site: Site) -> dict[str, str]:
     abouts = [run.about for run in runs if run.about]
     versions = {f"{k} {v}" for about in abouts for k, v in about.get("versions", {}).items()}
     minutes = sum(run.minutes for run in runs)
-    kept = f"scale {site.evidence.scale} on {site.evidence.dataset} motion, {SELECTIONS[site.evidence.selection]}"
+    kept = f"scale {site.evidence.scale} on {site.evidence.motion} motion, {SELECTIONS[site.evidence.selection]}"
     facts = {
         "Records": kept if site.records else "",
         "Scale": site.choice.scale,
-        "Motion": f"{site.choice.dataset}; detected 2D keypoints: {site.choice.detector}",
+        "Motion": f"{site.choice.motion}; detected 2D keypoints: {site.choice.detector}",
         "Epoch shown": SELECTIONS[site.choice.selection],
         "Trainings": f"{len(runs)} runs of {len({e.variant for e in site.experiments})} variants",
         "Seeds": ", ".join(sorted({str(run.seed) for run in runs})) or "none",

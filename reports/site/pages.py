@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.records import MEANING
+from reports.tables.causes import MEANING as MEANING_OF_CAUSES
 from reports.tables.layout import RECORD_MARKS
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -28,7 +29,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["style"] = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
-    environment.globals |= {"record_marks": RECORD_MARKS, "record_meaning": MEANING}
+    environment.globals |= {"record_marks": RECORD_MARKS, "record_meaning": MEANING, "cause_meaning": MEANING_OF_CAUSES}
     environment.filters["code"] = code_spans
     environment.filters["script"] = script_json
     return environment

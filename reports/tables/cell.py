@@ -10,11 +10,12 @@ import pandas as pd
 from base.errors import InputError
 from base.files import read_csv, write_rows
 from reports.failures import FAILED
+from reports.tables.causes import CAUSES
 from studies.printed import OUT_OF_MEMORY, UNITS
 
 REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN = "reproduced", "differs", "not comparable", "not run"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN)
-KNOWN = {"kind": ("fact", "efficiency", "accuracy"), "verdict": ("", *VERDICTS), "unit": UNITS}
+KNOWN = {"kind": ("fact", "efficiency", "accuracy"), "verdict": ("", *VERDICTS), "cause": ("", *CAUSES), "unit": UNITS}
 BASELINE_SECTION = "Baselines (ours)"
 TRUE = "true"  # the convention that counts everything
 # A network that is worse than the mean training pose: what differs from it, or of it, is neither better nor worse.
@@ -30,7 +31,8 @@ class Cell:
     decimals       of the printed number
     n              seeds; low, high: 95 % interval of their mean
     why            the reason for the verdict; missing: in two words, of a cell that was not run
-    matches        other conventions that give the printed digits, `a, b`
+    cause          why a printed count is what it is, one of `reports.tables.causes.CAUSES`
+    matches        other rules that give the printed digits, the simplest first: `a, b`
     also_true      the true count beside one under another convention
     runs           folders of the runs behind the number, separated by blanks; seeds_failed: how many are missing
     record         what became of the records behind it, of several the last of `reports.records.STATES`; empty where
@@ -68,6 +70,7 @@ class Cell:
     why: str = ""
     missing: str = ""
     also_true: float | None = None
+    cause: str = ""
     matches: str = ""
     runs: str = ""
     seeds_failed: int | None = None
@@ -104,6 +107,11 @@ class Cell:
     def failed(self) -> bool:
         """Whether it has no number, or one of fewer seeds, because something failed."""
         return self.why.startswith(FAILED) or bool(self.seeds_failed or self.here_why)
+
+    @property
+    def factor(self) -> float | None:
+        """How many times the printed number is the measured one; None without one of them, or where one is 0."""
+        return self.measured / self.printed_value if self.measured and self.printed_value else None
 
     @property
     def half(self) -> float | None:
@@ -166,6 +174,12 @@ def count_verdicts(cells: Iterable[Cell]) -> dict[str, int]:
     """How many printed numbers have each verdict, in the order of VERDICTS."""
     counts = Counter(cell.verdict for cell in cells if cell.is_judged)
     return {verdict: counts[verdict] for verdict in VERDICTS}
+
+
+def count_causes(cells: Iterable[Cell]) -> dict[str, int]:
+    """How many printed counts have each cause, in the order of CAUSES; those that none has are left out."""
+    counts = Counter(cell.cause for cell in cells if cell.is_judged)
+    return {cause: counts[cause] for cause in CAUSES if counts[cause]}
 
 
 def frame(cells: Sequence[Cell]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from reports.commands import make
 from reports.failures import of_counts, of_runs, of_seeds
 from reports.measurements import EFFICIENCY_SCALE, NO_SUCH_DATA, Choice, pick, summarise
+from reports.tables.causes import BY_LENGTH, PRINTED_MACS, TIMES_LENGTH, Rule, cause_of, rules_that_fit
 from reports.tables.cell import NOT_COMPARABLE, NOT_LEARNED, NOT_RUN, TRUE, Cell
 from reports.tables.numbers import Numbers
 from reports.tables.verdicts import (
@@ -27,7 +28,6 @@ from reports.tables.verdicts import (
     judge_efficiency,
     judge_memory,
     judge_missing,
-    same_digits,
 )
 from studies.benchmarks import BENCHMARKS, departures
 from studies.data import PAPER_DETECTORS, Dataset
@@ -134,31 +134,34 @@ def count_cell(place: Place, numbers: Numbers) -> Cell:
         reason = _not_measured(f"{column.metric} not measured under convention `{column.convention}`")
         return place.numeric(judge_missing(printed, failed(failure.reason) if failure else reason), **about)
     measured, true = values[column.convention], values.get(TRUE) if column.convention != TRUE else None
-    same = same_digits(printed, values | _by_length(place, values), column.convention)
+    rules = rules_that_fit(printed, _rules(place, values), column.convention)
     return place.numeric(
-        judge_efficiency(printed, measured, column.convention, same),
+        judge_efficiency(printed, measured, column.convention, rules),
         measured / place.factor,
         also_true=None if true is None else true / place.factor,
-        matches=", ".join(same),
+        cause=cause_of(printed, measured, rules, column.convention) if printed else "",
+        matches=", ".join(map(str, rules)),
         device=counts.loc[counts["convention"] == column.convention, "device"].iloc[0],
         **about,
     )
 
 
-def _by_length(place: Place, values: Mapping[str, float]) -> dict[str, float]:
-    """Counts that a paper may have meant, which have the clip length in them once too often or too seldom.
+def _rules(place: Place, values: Mapping[str, float]) -> dict[Rule, float]:
+    """Counts that a paper may have meant: ours, and those that have the clip length in them too often or too seldom.
 
     A pass times T; and for a frame, a pass divided by T of a network that answers for one frame, or the paper's own
     number for a pass, as it is printed, divided by T.
     """
     frames = resolve_variants()[place.row.variant].frames
+    plain = {Rule(name): value for name, value in values.items()}
     if place.column.metric == "macs_per_clip":
-        return {f"{name} x T": value * frames for name, value in values.items()}
+        return plain | {Rule(name, TIMES_LENGTH): value * frames for name, value in values.items()}
     if place.column.metric != "macs_per_frame":
-        return {}
-    divided = {f"{name}/T": value / frames for name, value in values.items()}
+        return plain
+    divided = {Rule(name, BY_LENGTH): value / frames for name, value in values.items()}
     whole = place.at_metric("macs_per_clip")
-    return divided | ({"printed MACs/T": whole.value * whole.factor / frames} if whole else {})
+    own = {Rule(PRINTED_MACS, BY_LENGTH): whole.value * whole.factor / frames} if whole else {}
+    return plain | divided | own
 
 
 def accuracy_cell(place: Place, numbers: Numbers) -> Cell:
@@ -232,12 +235,12 @@ def _judge(place: Place, seeds: pd.DataFrame, numbers: Numbers) -> Verdict:
     column, choice, video = place.column, numbers.choice, isinstance(place.column, VideoColumn)
     measured = summarise(seeds["value"])
     if choice.scale != PAPER:
-        data = choice.column_data(column) if video else choice.dataset
+        data = choice.column_data(column) if video else choice.motion
         return judge_accuracy(place.printed, measured, choice.scale, column.printed_on, data)
     less = _departures(numbers.experiment(place.row, column), place.row.recipe, column.about)
     if not video and column.input == "detected" and choice.detector != PAPER_DETECTORS[0]:
         less.append(f"key points of {choice.detector}")
-    return judge_accuracy(place.printed, measured, choice.scale, column.about, column.about or choice.dataset, less)
+    return judge_accuracy(place.printed, measured, choice.scale, column.about, column.about or choice.motion, less)
 
 
 def _departures(runs: pd.DataFrame, recipe: str, benchmark: str | None) -> list[str]:
@@ -273,7 +276,7 @@ def _why_no_accuracy(place: Place, numbers: Numbers) -> Verdict:
 
 
 def _not_recorded(choice: Choice) -> Missing:
-    command = make("record", choice.scale, choice.dataset)
+    command = make("record", choice.scale, choice.motion)
     return Missing("not recorded", f"not recorded yet; `{command}` trains what is missing")
 
 

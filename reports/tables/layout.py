@@ -5,6 +5,7 @@ Nothing here knows a file format, and nothing is judged: `reports.tables.writers
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -15,7 +16,9 @@ from reports.failures import FAILED
 from reports.measurements import NO_SUCH_DATA, Choice
 from reports.records import DIFFERS as DIFFERS_HERE
 from reports.records import EVALUATED, MEANING, RECORDED, STALE, STATES
-from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell, count_verdicts
+from reports.tables.causes import CUT, DIVIDED, EXACT, HALVED, MULTIPLIED, NO_RULE, OTHER, OWN_SUM
+from reports.tables.causes import MEANING as MEANING_OF_CAUSES
+from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell
 from reports.tables.rows import row_shown
 from studies.benchmarks import BENCHMARKS
 from studies.measurements import higher_is_better
@@ -33,13 +36,18 @@ from studies.types import (
 )
 
 SYMBOLS = {"reproduced": "✓", "differs": "≠", "not comparable": "◇", "not run": "○"}
+SIGNS = {EXACT: "✓", CUT: "cut", DIVIDED: "÷T", MULTIPLIED: "×T", HALVED: "½", OTHER: "other", OWN_SUM: "row"}
+SIGNS[NO_RULE] = "≠"
 OUTCOMES = {"better": "▲", "worse": "▼", "within noise": "≈"}
 LEGEND = {
-    "reproduced": "the same count, to the printed digits",
-    "differs": "counted under the same convention, but another number",
+    "reproduced": "the same number, as exactly as this kind of it is compared",
+    "differs": "measured under the same conditions, but another number",
     "not comparable": "measured under other conditions than the paper's, so the two must not be compared",
     "not run": "nothing measured; the reasons are listed below",
 }
+# Words of legends: each verdict, and instead of it the causes of counts.
+WORDS = [(SIGNS[cause], cause, meaning) for cause, meaning in MEANING_OF_CAUSES.items()]
+WORDS += [(SYMBOLS[verdict], verdict, LEGEND[verdict]) for verdict in VERDICTS]
 # Of a record, behind its number: signs where all is well, words where it is not.
 RECORD_MARKS = {RECORDED: "•", EVALUATED: "⊙", DIFFERS_HERE: "differs here", STALE: "stale"}
 CONVENTIONS = {
@@ -86,9 +94,11 @@ class Heading:
 class CellView:
     """A cell's texts. `printed` is empty in a column of measured numbers only, `measured` in a column of facts.
 
-    `verdict` is empty where nothing is printed; `true` is the true count's text. `outcome` says whether the number is
-    another than the reference row's, `gain` by how much; `runs` are the folders of the runs behind it, `counted` the
-    variant that was counted or timed for it; `claim` the id of the printed number, study/table/row/column.
+    `verdict` is empty where nothing is printed, `cause` where nothing is counted; `factor` says how many times the
+    printed number a count is that differs, `difference` by how much another number does; `true` is the true count's
+    text. `outcome` says whether the number is another than the reference row's, `gain` by how much; `runs` are the
+    folders of the runs behind it, `counted` the variant that was counted or timed for it; `claim` the id of the printed
+    number, study/table/row/column.
     `missing`: whether `measured` are two words that say why there is no number. `record` is what became here of the
     records behind the number, one of `reports.records.STATES`, and `record_why` why; `here` is the number of what was
     trained here beside it.
@@ -99,7 +109,9 @@ class CellView:
     spread: str = ""
     true: str = ""
     difference: str = ""
+    factor: str = ""
     verdict: str = ""
+    cause: str = ""
     why: str = ""
     outcome: str = ""
     gain: str = ""
@@ -113,8 +125,13 @@ class CellView:
     here_runs: tuple[str, ...] = ()
 
     @property
+    def word(self) -> str:
+        """The verdict, of a printed count by its cause."""
+        return self.cause or self.verdict
+
+    @property
     def symbol(self) -> str:
-        return SYMBOLS.get(self.verdict, "")
+        return SIGNS.get(self.cause) or SYMBOLS.get(self.verdict, "")
 
     @property
     def compared(self) -> str:
@@ -138,8 +155,9 @@ class RowView:
 
 @dataclass(frozen=True)
 class View:
-    """A whole table, ready to be written; `reasons` are (verdict, why, who), `legend` (symbol, word, meaning).
+    """A whole table, ready to be written; `reasons` are (word, why, who), `legend` (symbol, word, meaning).
 
+    A word is a verdict, or the cause of that on a count; `counts` are of words.
     `compared` says what ▲, ▼ and ≈ mean in a table whose rows are compared with one of them. `records` are what became
     of records here, (mark, state, meaning), and `record_reasons` those that are not what they were, (state, why, who);
     `here` says what the numbers are that stand beside records.
@@ -173,7 +191,7 @@ def make_view(study: Study, table: Table, cells: Sequence[Cell], choice: Choice)
     """Lay out one table; cells: all of it (`reports.tables.cell.of_table`); choice: also of what was trained here."""
     evidence = choice.evidence
     marks = {key: str(i) for i, key in enumerate(table.footnotes, start=1)}
-    counts = count_verdicts(cells)
+    counts = Counter(cell.cause or cell.verdict for cell in cells if cell.is_judged)
     return View(
         study=study.name,
         table=table.id,
@@ -185,9 +203,9 @@ def make_view(study: Study, table: Table, cells: Sequence[Cell], choice: Choice)
         sections=tuple(_sections(cells, table, marks)),
         footnotes=tuple((marks[key], text) for key, text in table.footnotes.items()),
         reasons=tuple(_reasons(cells)),
-        legend=tuple((SYMBOLS[v], v, LEGEND[v]) for v in VERDICTS if counts[v]),
+        legend=tuple((symbol, word, meaning) for symbol, word, meaning in WORDS if counts[word]),
         conventions=tuple(_conventions(cells)),
-        counts=counts,
+        counts=dict(counts),
         compared=_compared(table, cells),
         records=tuple(_records(cells, choice)),
         record_reasons=tuple(_record_reasons(cells)),
@@ -270,6 +288,7 @@ def _cell_view(cell: Cell, column_decimals: int, paired: bool, variant: str) -> 
         printed=(cell.printed if cell.is_printed else "–") if paired else "",
         measured=(missing := cell.missing if cell.is_printed or cell.failed or not paired else "") or "–",
         verdict=cell.verdict if cell.is_printed else "",
+        cause=cell.cause,
         why=cell.why,
         claim=cell.claim,
         missing=bool(missing),
@@ -287,6 +306,7 @@ def _cell_view(cell: Cell, column_decimals: int, paired: bool, variant: str) -> 
         spread=_spread(cell, decimals),
         true="" if cell.also_true is None else number(cell.also_true, max(decimals, 1)) + unit,
         difference=_difference(cell, decimals),
+        factor=_factor(cell),
         outcome=cell.outcome,
         gain=_gain(cell, decimals),
         runs=tuple(cell.runs.split()),
@@ -306,7 +326,16 @@ def _spread(cell: Cell, decimals: int) -> str:
 
 def _difference(cell: Cell, decimals: int) -> str:
     """The difference where printed and measured may be compared and are not the same."""
-    return number(cell.difference, decimals + 1, signed=True) if cell.verdict == DIFFERS else ""
+    differs = cell.verdict == DIFFERS and not cell.cause
+    return number(cell.difference, decimals + 1, signed=True) if differs else ""
+
+
+def _factor(cell: Cell) -> str:
+    """How many times the printed number a count is, ×247 or ÷243; nothing of one that is the same or cut off."""
+    if cell.cause in ("", EXACT, CUT) or cell.factor is None:
+        return ""
+    sign, times = ("×", cell.factor) if cell.factor >= 1 else ("÷", 1 / cell.factor)
+    return f"{sign}{times:,.0f}" if times >= 100 else f"{sign}{times:.3g}"
 
 
 def _gain(cell: Cell, decimals: int) -> str:
@@ -331,7 +360,7 @@ def _compared(table: Table, cells: Sequence[Cell]) -> str:
 def _records(cells: Sequence[Cell], choice: Choice) -> Iterator[tuple[str, str, str]]:
     """What the marks of a table's records mean, of those states that there are."""
     there = {cell.record for cell in cells}
-    evaluate = make("verify", choice.scale, choice.evidence.dataset)
+    evaluate = make("verify", choice.scale, choice.evidence.motion)
     more = {RECORDED: f"; `{evaluate}` evaluates what is kept of their weights"}
     for state in STATES:
         if state in there:
@@ -361,15 +390,16 @@ def _reasons(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str]]:
     Of cells where nothing is printed, only those of measured columns that stayed empty, and failures, need a reason.
     """
     printed = {cell.column for cell in cells if cell.is_printed}
-    about: dict[tuple[str, str], list[Cell]] = {}
+    about: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells:
         empty = cell.column not in printed and cell.verdict == NOT_RUN
         if cell.is_printed or empty or cell.failed:
-            about.setdefault((cell.verdict, cell.why), []).append(cell)
+            about.setdefault((cell.verdict, cell.cause, cell.why), []).append(cell)
         if cell.here_why:
-            about.setdefault((NOT_RUN, f"trained here, {cell.here_why}"), []).append(cell)
+            about.setdefault((NOT_RUN, "", f"trained here, {cell.here_why}"), []).append(cell)
     for verdict in VERDICTS[1:]:
-        yield from ((verdict, why, _who(those)) for (other, why), those in about.items() if other == verdict)
+        found = ((cause or other, why, _who(those)) for (other, cause, why), those in about.items() if other == verdict)
+        yield from found
 
 
 def _who(cells: Sequence[Cell]) -> str:

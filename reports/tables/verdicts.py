@@ -7,16 +7,18 @@ not comparable  measured under other conditions than the paper's, or the paper p
 not run         no measurement; the reason says why
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from reports.failures import FAILED
 from reports.measurements import Summary
+from reports.tables.causes import Rule
 from reports.tables.cell import DIFFERS, NOT_COMPARABLE, NOT_RUN, REPRODUCED
 from studies.benchmarks import BENCHMARKS
-from studies.printed import Printed, agrees, cut_off
+from studies.printed import Printed, agrees
 from studies.scales import PAPER, scale_named
 
+NAMED_RULES = 3  # that a reason lists before it counts
 ACCURACY_TOLERANCE = 0.5  # in base units: mm, mm/frame or points of a percentage
 NO_PRINT = "the paper prints no value"
 
@@ -46,14 +48,14 @@ class Verdict(NamedTuple):
     missing: str = ""
 
 
-def judge_efficiency(printed: Printed | None, measured: float, convention: str, same: list[str]) -> Verdict:
-    """Verdict on a count, in base units (1, MAC); `same`: other conventions that give the printed digits."""
+def judge_efficiency(printed: Printed | None, measured: float, convention: str, rules: Sequence[Rule]) -> Verdict:
+    """Verdict on a count, in base units (1, MAC); rules: others that give the printed digits, the simplest first."""
     if printed is None:
         return Verdict(NOT_COMPARABLE, NO_PRINT)
     if agrees(printed, measured):
         return Verdict(REPRODUCED, f"rounds to the printed digits under convention `{convention}`")
-    if same:
-        return Verdict(DIFFERS, f"the printed digits are those of {_join(same)}, not of `{convention}`")
+    if rules:
+        return Verdict(DIFFERS, f"the printed digits are those of {_listed(rules)}, not of `{convention}`")
     return Verdict(DIFFERS, f"no convention measured here gives the printed digits (compared under `{convention}`)")
 
 
@@ -103,19 +105,9 @@ def failed(reason: str) -> Missing:
     return Missing(FAILED, reason)
 
 
-def same_digits(printed: Printed | None, values: Mapping[str, float], own: str) -> list[str]:
-    """Conventions other than the column's `own` whose value (base units) gives the printed digits.
-
-    Besides the conventions themselves: what they give cut off instead of rounded, and half of it, for some papers
-    report a profiler's count divided by two (SasMamba's 1.3 G).
-    """
-    if printed is None:
-        return []
-    found = [name for name, value in values.items() if name != own and agrees(printed, value)]
-    found += [f"{name} cut off" for name, value in values.items() if cut_off(printed, value)]
-    return found + [f"{name}/2" for name, value in values.items() if agrees(printed, value / 2)]
-
-
-def _join(names: list[str]) -> str:
-    quoted = [f"`{name}`" for name in names]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+def _listed(rules: Sequence[Rule]) -> str:
+    """The simplest rules by name, and how many more there are."""
+    names = [f"`{rule}`" for rule in rules[:NAMED_RULES]]
+    more = len(rules) - len(names)
+    names += [f"{more} other rule{'s' if more > 1 else ''}"] if more else []
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

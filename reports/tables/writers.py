@@ -13,7 +13,8 @@ from reports.tables.cell import Cell, frame, of_table, read_cells
 from reports.tables.layout import CellView, RowView, View, make_view
 from studies.load import load_study
 
-LATEX_SYMBOLS = {"reproduced": "=", "differs": r"\neq", "not comparable": r"\diamond", "not run": r"\circ"}
+LATEX_SIGNS = {"✓": "=", "≠": r"\neq", "◇": r"\diamond", "○": r"\circ", "÷T": r"\div T", "×T": r"\times T", "½": "1/2"}
+LATEX_SIGNS |= {word: rf"\mathrm{{{word}}}" for word in ("cut", "other", "row")}
 LATEX_CHARACTERS = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -31,6 +32,8 @@ LATEX_CHARACTERS = {
     "−": r"$-$",
     "–": "--",
     "×": r"$\times$",
+    "÷": r"$\div$",
+    "½": r"$1/2$",
     "±": r"$\pm$",
     "†": r"$\dagger$",
     "‡": r"$\ddagger$",
@@ -172,6 +175,7 @@ def _md_cell(cell: CellView) -> str:
         return md(cell.printed)
     measured = " ".join(md(text) for text in (cell.symbol, cell.measured, cell.spread, cell.mark) if text)
     extra = [f"Δ {cell.difference}"] if cell.difference else []
+    extra += [cell.factor] if cell.factor else []
     extra += [f"true {cell.true}"] if cell.true else []
     extra += [cell.compared] if cell.compared else []
     extra += [f"here {cell.here}"] if cell.here else []
@@ -228,10 +232,11 @@ def _tex_body(view: View) -> Iterator[str]:
 def _tex_cell(cell: CellView) -> str:
     if not cell.measured:
         return tex(cell.printed)
-    symbol = f"${LATEX_SYMBOLS[cell.verdict]}$ " if cell.verdict else ""
+    symbol = f"${LATEX_SIGNS[cell.symbol]}$ " if cell.symbol else ""
     spread = rf" {{\scriptsize {tex(cell.spread)}}}" if cell.spread else ""
     true = rf" {{\scriptsize (true {tex(cell.true)})}}" if cell.true else ""
     difference = rf" {{\scriptsize ($\Delta$ {tex(cell.difference)})}}" if cell.difference else ""
+    difference += rf" {{\scriptsize {tex(cell.factor)}}}" if cell.factor else ""
     gain = rf" {{\scriptsize ({tex(cell.compared)})}}" if cell.compared else ""
     here = rf" {{\scriptsize here {tex(cell.here)}}}" if cell.here else ""
     printed = f"{tex(cell.printed)} & " if cell.printed else ""
@@ -246,7 +251,7 @@ def _tex_notes(view: View) -> Iterator[str]:
         yield f"$^{{{mark}}}$ {tex(text)}."
     if view.legend:
         yield (
-            "; ".join(f"${LATEX_SYMBOLS[word]}$ {tex(word)}: {tex(meaning)}" for _, word, meaning in view.legend) + "."
+            "; ".join(f"${LATEX_SIGNS[sign]}$ {tex(word)}: {tex(meaning)}" for sign, word, meaning in view.legend) + "."
         )
     if view.records:
         marks = (f"{tex(mark)}: {tex(meaning.replace('`', ''))}" for mark, _, meaning in view.records)

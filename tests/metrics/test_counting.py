@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
-from metrics.efficiency import CONVENTIONS, Count, count, count_modules, count_under
+from metrics.efficiency import CONVENTIONS, Count, Parts, count, count_modules, count_under
 
 T, J, D = 10, 17, 64
 TOKENS = T * J
@@ -307,6 +307,37 @@ def test_an_unknown_convention_is_one_clear_line():
 
 
 def test_a_count_names_its_convention():
-    assert count(nn.Linear(2, 3), torch.zeros(1, 2), "paper") == Count(
-        9, 6, ("MACs of everything functional: einsum, matmul, attention products, scans, gates",), "paper"
-    )
+    functional = "MACs of everything functional: einsum, matmul, attention products, scans, gates"
+    parts = Parts({"layers": 6}, {"layers": 9})
+    assert count(nn.Linear(2, 3), torch.zeros(1, 2), "paper") == Count(9, 6, (functional,), "paper", parts=parts)
+
+
+def test_a_count_says_what_it_is_made_of_by_hand():
+    by = {name: counted.parts for name, counted in count_under(CONVENTIONS, Sampler(), example("cpu")).items()}
+    layers, known = LINEAR + CONV, SEEN - 2 * D
+    products = {"Subclass": HIDDEN, "products without weights": ATTENTION, "weight": EINSUM}
+    held = {"layers": known, "norms": 2 * D, "Subclass": D * (D + 1), "position": J * D, "weight": 4 * D * 8}
+    assert by["true"] == Parts({"layers": layers} | products, held | {"frozen": 3})
+    assert by["paper"] == Parts({"layers": layers, "norms": 2 * NORM}, {"layers": known, "norms": 2 * D})
+    assert by["paper-leaf"].macs == {"layers": layers, "biases of convolutions": TOKENS * D}
+    assert by["paper-leaf"].params == by["paper"].params | {"Subclass": D * (D + 1)}
+    elements = {"norms": 2 * TOKENS * D, "products of elements": 2 * TOKENS * D}  # attention scales both its factors
+    assert by["operators"] == Parts({"layers": layers} | products | elements, held | {"frozen": 3})
+    assert by["fvcore"].params == by["true"].params
+    assert by["fvcore"].macs["layer_norm"] == 2 * 5 * TOKENS * D
+
+
+def test_a_weight_is_followed_through_views_and_copies_to_its_product():
+    class Projections(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.x_proj = nn.Parameter(torch.zeros(4, 3, 5))
+            self.idle = nn.Linear(5, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = nn.functional.linear(x, self.x_proj[::2].flatten(0, 1)[[0, 2]])  # no view of it
+            return nn.functional.linear(x, self.idle.weight) + y
+
+    counted = count(Projections(), torch.zeros(7, 5, device="meta"))
+    assert counted.parts.macs == {"x_proj": 7 * 5 * 2, "layers never called": 7 * 5 * 2}
+    assert counted.parts.params == {"x_proj": 60, "layers never called": 12}

@@ -19,7 +19,7 @@ from studies.types import Study, Table
 
 SEEDS = (0, 1, 2)
 DEMO = Path(__file__).with_name("demo.yaml")
-OPTIONS = {"scale": "quick", "dataset": "synthetic", "seeds": [0, 1, 2]}
+OPTIONS = {"scale": "quick", "motion": "synthetic", "seeds": [0, 1, 2]}
 RECORDED = OPTIONS | {"records": {"scale": "small", "motion": "cmu"}}
 FRAMES = 243
 # variant -> (params, MACs of a clip) under each convention, as tests/metrics/test_paper_counts.py has them

@@ -24,7 +24,7 @@ from reports.tables.layout import make_view
 from reports.tables.numbers import Numbers
 from studies.types import LiftingColumn, Row, Study, Table
 
-CHOICE = Choice(scale="quick", dataset="synthetic", seeds=(0, 1, 2))
+CHOICE = Choice(scale="quick", motion="synthetic", seeds=(0, 1, 2))
 CONVENTION = "human36m/test/best_val"
 P1 = LiftingColumn(id="p1", label="P1", metric="mpjpe", unit="mm", protocol="human36m", input="detected")
 TABLE = Table(

@@ -25,7 +25,7 @@ from studies.scales import scale_named
 from studies.types import LiftingColumn, Order, Row, Study, Table
 from studies.variants import variant
 
-CHOICE = Choice(scale="quick", dataset="synthetic", seeds=(0, 1, 2))
+CHOICE = Choice(scale="quick", motion="synthetic", seeds=(0, 1, 2))
 CONVENTION = "human36m/test/best_val"
 P1 = LiftingColumn(id="p1", label="P1", metric="mpjpe", unit="mm", protocol="human36m", input="detected")
 AUC = replace(P1, id="auc", label="AUC", metric="auc3d", unit="%")
@@ -180,8 +180,8 @@ def test_records_judge_where_tables_show_records(tmp_path: Path) -> None:
     study = Study(name="demo", title="Demo", venue="", link="", tables=(table,))
     shown, _ = make_views([study], [order, absent], choice)["Demo"][0].orders
     assert shown.evidence == "3 seeds, 12 takes, stale: the code computes something else now"
-    assert shown.train == "make train scale=small dataset=cmu variants=posemamba-b,posemamba-s seeds=0,1,2"
-    assert shown.again == "make verify scale=quick dataset=cmu"
+    assert shown.train == "make train scale=small motion=cmu variants=posemamba-b,posemamba-s seeds=0,1,2"
+    assert shown.again == "make verify scale=quick motion=cmu"
     assert "on cmu motion at scale small" in summary([order, absent])
 
 
@@ -265,7 +265,7 @@ def test_lists_show_each_order_with_its_numbers_and_escape_what_the_data_say(tmp
     assert "16 better than 12: at scale quick 16 and 12 are one network" in text
     assert r"16 better than 12 & P1 & = not separable & -- & -- & +1.0 mm & --" in document.replace("–", "--")
     assert document.count(r"\begin{tabular}") == document.count(r"\end{tabular}") == 1
-    assert shown.train == "make train scale=quick dataset=synthetic variants=posemamba-b,posemamba-s seeds=0,1,2"
+    assert shown.train == "make train scale=quick motion=synthetic variants=posemamba-b,posemamba-s seeds=0,1,2"
     assert [seed for _, runs in shown.runs for seed, _ in runs] == ["0", "1", "2"] * 2
 
 

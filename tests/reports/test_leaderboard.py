@@ -7,7 +7,7 @@ import pytest
 from demo_results import judged
 
 from reports.figures.leaderboard import Place, front
-from reports.tables.verdicts import same_digits
+from reports.tables.causes import TIMES_LENGTH, Rule, rules_that_fit
 from studies.load import load_study
 from studies.measurements import COLUMNS
 from studies.printed import cut_off, parse_printed
@@ -56,8 +56,8 @@ def test_digits_that_were_cut_off_are_told_from_rounded_ones() -> None:
     assert cut_off(parse_printed("1.5 G"), 1_556_417_898)
     assert not cut_off(parse_printed("1.6 G"), 1_556_417_898)
     assert not cut_off(parse_printed("1.5 G"), 1_510_000_000)  # rounds to it as well
-    found = same_digits(parse_printed("69.5 G"), {"paper": 139_059_638_784, "paper x T": 1.0}, "paper")
-    assert found == ["paper/2"]
+    values = {Rule("paper"): 139_059_638_784, Rule("paper", TIMES_LENGTH): 1.0}
+    assert list(map(str, rules_that_fit(parse_printed("69.5 G"), values, "paper"))) == ["paper/2"]
 
 
 def test_every_variant_shrinks_to_what_its_class_takes() -> None:

@@ -14,7 +14,7 @@ from reports.regression.compare import changed, compare, failed, report
 from reports.regression.numbers import COLUMNS, IDENTITY, read_baseline, renew, watched, write_baseline
 from studies.measurements import COLUMNS as MEASURED
 
-CHOICE = Choice(scale="quick", dataset="synthetic")
+CHOICE = Choice(scale="quick", motion="synthetic")
 FINGERPRINTS = pd.DataFrame(
     [
         ("network", "a", "output", 0.5, ""),

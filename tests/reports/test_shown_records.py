@@ -131,7 +131,7 @@ def test_what_is_not_recorded_says_what_trains_it(demo: Study, measurements_csv:
     cells = by_place(judged(demo, demo.table("table1"), read_measurements(measurements_csv), records=CHOICE.records))
     cell = cells["posemamba-s", "p1"]
     assert (cell.verdict, cell.missing) == ("not run", "not recorded")
-    assert cell.why == "not recorded yet; `make record scale=small dataset=cmu` trains what is missing"
+    assert cell.why == "not recorded yet; `make record scale=small motion=cmu` trains what is missing"
     assert cell.here > 0
 
 
@@ -149,9 +149,9 @@ def test_a_network_that_is_worse_than_the_mean_pose_did_not_learn(view: View, ce
 def test_a_record_has_a_page_with_its_curve_provenance_and_commands() -> None:
     text = page("records/cmu-sh-like.posemamba-s.posemamba.html")
     for said in (
-        "<code>make train scale=small dataset=cmu variants=posemamba-s seeds=1</code>",
+        "<code>make train scale=small motion=cmu variants=posemamba-s seeds=1</code>",
         "<code>.venv/bin/python -m workflow run results/runs/small/cmu-sh-like/posemamba-s/posemamba/seed1/run.json "
-        "--config scale=small dataset=cmu</code>",
+        "--config scale=small motion=cmu</code>",
         "its weights were too large to keep",
         "torch 2.13.0",
         "12.5 s",

@@ -70,6 +70,7 @@ def test_every_link_leads_somewhere_and_nothing_needs_a_network(report: Path) ->
                 continue  # the study's own link; lines of released code and threads
             assert "//" not in target, f"{page}: {target}"
             path, _, anchor = target.partition("#")
+            path = path.partition("?")[0]
             to = (page.parent / path).resolve() if path else page
             assert to.is_file(), f"{page.name}: {target}"
             assert not anchor or anchor in pages[to].ids, f"{page.name}: {target}"
@@ -82,7 +83,7 @@ def test_every_page_is_reached_from_the_overview(report: Path) -> None:
         page = pending.pop()
         if page not in seen and page.suffix == ".html":
             seen.add(page)
-            targets = {t.partition("#")[0] for t in Links(page).targets if "//" not in t}
+            targets = {t.partition("#")[0].partition("?")[0] for t in Links(page).targets if "//" not in t}
             pending += [(page.parent / t).resolve() for t in targets if t]
     assert seen == {page.resolve() for page in site.rglob("*.html")}
 
@@ -108,7 +109,7 @@ def test_the_page_of_claims_leads_from_each_order_to_its_runs_and_commands(repor
         assert re.findall(r'href="runs/\S+#seed\d" title="(\S+)"', row) == runs
         assert ("seeds=0,1,2</code>" in row) == bool(order.seeds)
     assert "<q>larger &amp; &lt;b&gt;better&lt;/b&gt;</q>" in page
-    assert "make train scale=quick dataset=synthetic variants=posemamba-b,posemamba-s seeds=0,1,2" in page
+    assert "make train scale=quick motion=synthetic variants=posemamba-b,posemamba-s seeds=0,1,2" in page
     for name in ("index.html", "audit.html"):
         assert "Of 3 claims of order, on synthetic motion" in (report / "site" / name).read_text(encoding="utf-8")
 

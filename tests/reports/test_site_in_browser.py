@@ -132,19 +132,32 @@ def test_rows_are_found_by_words_and_by_verdict(page: Page, site: Path) -> None:
     assert visible.all_inner_texts() == ["SasMamba"]
     page.reload()  # the address keeps what was asked for
     assert visible.all_inner_texts() == ["SasMamba"]
+    page.get_by_label("Verdict").select_option("exact")
+    assert visible.all_inner_texts() == ["PoseMamba-S", "PoseMamba-B", "PoseMamba-X"]
+
+
+def test_the_overview_leads_to_the_costs_of_a_cause(page: Page, site: Path) -> None:
+    open_page(page, site, "index.html")
+    costs = page.locator("table.costs")
+    assert costs.locator("thead th").all_inner_texts()[:3] == ["Paper", "exact", "halved"]
+    costs.get_by_role("link", name="2", exact=True).click()
+    page.wait_for_selector("html[data-ready=true]")
+    shown = page.locator("#table1 tbody tr:visible td[data-word=halved]")
+    texts = [" ".join(text.split()) for text in shown.all_inner_texts()]
+    assert [text.partition(" true")[0] for text in texts] == ["½ halved: 2.6 G ×2", "½ halved: 11 M ×2.14"]
 
 
 def test_a_card_without_a_row_that_is_looked_for_is_not_shown_and_legends_count_what_is(page: Page, site: Path) -> None:
     open_page(page, site, "demo.html")
     cards, contents = page.locator("section.card:has(table[data-sortable] caption)"), page.locator("nav.contents li")
     every, linked = cards.count(), contents.count()
-    differs = page.locator("#table1 [data-count=differs]")
+    halved = page.locator("#table1 [data-count=halved]")
     for table in cards.all():
         for count in table.locator("[data-count]").all():
-            cells = table.locator(f"td[data-verdict='{count.get_attribute('data-count')}']").count()
+            cells = table.locator(f"td[data-word='{count.get_attribute('data-count')}']").count()
             assert count.inner_text() == str(cells)
     page.get_by_label("Find rows").fill("sasmamba")
-    expect(differs).to_have_text(str(page.locator("#table1 tr:visible td[data-verdict=differs]").count()))
+    expect(halved).to_have_text(str(page.locator("#table1 tr:visible td[data-word=halved]").count()))
     page.get_by_label("Find rows").fill("no such row")
     assert [card.is_visible() for card in cards.all()] == [False] * every
     assert [link.is_visible() for link in contents.all()].count(False) == every

@@ -35,7 +35,7 @@ TABLE = Table(
     ),
 )
 STUDY = Study(name="paper", title="A paper", venue="", link="", tables=(TABLE,))
-OPTIONS = {"scale": "quick", "dataset": "synthetic", "selection": "last"}
+OPTIONS = {"scale": "quick", "motion": "synthetic", "selection": "last"}
 
 
 def row(convention, value, metric="ap", **others):

@@ -114,8 +114,8 @@ def test_what_snakemake_takes_for_no_choice_is_none_for_us(choice: str) -> None:
 @pytest.mark.parametrize("choice", ["budget={hours: 3}", "seeds=[0, 1]", "weights={a: {b: it's $HOME/x y}}"])
 def test_make_hands_choices_on_as_they_were_typed(choice: str) -> None:
     for target in ("plan", "tables"):
-        printed = make(target, choice, "dataset=cmu").stdout
-        assert {choice, "dataset=cmu"} <= set(shlex.split(printed))
+        printed = make(target, choice, "motion=cmu").stdout
+        assert {choice, "motion=cmu"} <= set(shlex.split(printed))
 
 
 def test_make_refuses_a_dotted_key_in_one_line() -> None:

@@ -12,7 +12,7 @@ from studies.data import Boxes, Dataset, Experiment
 from studies.plan import make_plan
 from studies.recipes import recipes
 from studies.scales import scale_named
-from studies.variants import resolve_variants
+from studies.variants import pretraining, resolve_variants
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -37,7 +37,7 @@ def test_baselines_come_with_every_data_set_that_a_study_uses() -> None:
 
 
 def test_selected_variants_are_the_only_ones_to_run_but_all_are_counted() -> None:
-    plan = make_plan(checked_config(config(variants="mlp,sasmamba", dataset="cmu", detector="hard")))
+    plan = make_plan(checked_config(config(variants="mlp,sasmamba", motion="cmu", detector="hard")))
     assert {e.variant for e in plan.experiments} == {"mlp", "sasmamba"}
     assert list(map(str, plan.datasets)) == ["cmu-gt", "cmu-hard"]
     assert "posemamba-x" in plan.families["posemamba"]
@@ -96,8 +96,8 @@ def test_video_networks_shrink_but_keep_what_a_row_is_about() -> None:
 def test_frozen_encoders_are_pretrained_once_and_look_once() -> None:
     plan = make_plan(checked_config(config(studies=["glsmamba", "open-video"])))
     start = Experiment.named("video-synthetic", "vitpose-b", "pretraining")
-    assert {plan.pretraining(e) for e in plan.experiments} == {start}
-    assert plan.pretraining(start) is None
+    assert {pretraining(e) for e in plan.experiments} == {start}
+    assert pretraining(start) is None
     readers = {e.variant for e in plan.experiments if plan.reads_features(e)}
     assert "glsmamba-b" in readers
     assert "vitpose-b" not in readers  # its encoder is trained
@@ -129,8 +129,9 @@ def test_memory_is_predicted_for_the_rows_that_show_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"dataste": "cmu"}, "unknown key 'dataste'; did you mean 'dataset'?"),
-        ({"dataset": "cmus"}, "unknown value 'cmus'; did you mean 'cmu"),
+        ({"moton": "cmu"}, "unknown key 'moton'; did you mean 'motion'?"),
+        ({"dataset": "cmu"}, "unknown key 'dataset'; it is called 'motion' now"),
+        ({"motion": "cmus"}, "unknown value 'cmus'; did you mean 'cmu"),
         ({"variants": "posemamba-z"}, "unknown variant 'posemamba-z'; did you mean 'posemamba-"),
         ({"studies": "posemama"}, "unknown study 'posemama'; did you mean 'posemamba'?"),
         ({"seeds": "zero"}, "seeds"),

@@ -14,7 +14,7 @@ from studies.data import Experiment
 from studies.plan import make_plan
 from studies.recipes import recipes
 from studies.scales import Scale, scale_named
-from studies.variants import resolve_variants
+from studies.variants import pretraining, resolve_variants
 
 WIDTHS = {"posemamba-s": 32, "posemamba-b": 48, "posemamba-x": 64, "mixste": 96, "mlp": 128}
 NEW = {"like": "quick", "steps": 7, "video": {"draws": 1, "pretraining": {"steps": 9}}}
@@ -36,7 +36,7 @@ def test_a_new_scale_is_one_entry(written: Path) -> None:
     assert (lifted.scale, lifted.recipe.steps, lifted.recipe.epochs) == ("mini", 7, 4)
     filmed = plan.spec(Experiment.named("video-synthetic", "glsmamba-b", "glsmamba"), 0)
     assert (filmed.recipe.steps, filmed.recipe.draws, filmed.recipe.batch) == (120, 1, 8)
-    start = plan.spec(plan.pretraining(filmed.experiment), 0)
+    start = plan.spec(pretraining(filmed.experiment), 0)
     assert (start.recipe.steps, start.recipe.draws, start.recipe.batch) == (9, None, 32)
 
 

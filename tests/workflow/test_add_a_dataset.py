@@ -32,7 +32,7 @@ def followed(new_checkout: Callable[[], Checkout]) -> Checkout:
     follow(checkout, MADE)
     checkout.configure(lambda config: config.update(studies=["mini", "mini-video"], variants=["mean-pose", "mlp"]))
     exact = f"data/prepared/{NAME}-gt"  # no column of `mini` asks for it
-    result = checkout.snakemake("all", exact, "--config", f"dataset={NAME}")
+    result = checkout.snakemake("all", exact, "--config", f"motion={NAME}")
     assert result.returncode == 0, result.stdout
     assert f"Look at {REPORT}/site/index.html" in result.stdout
     return checkout
@@ -101,7 +101,7 @@ def test_a_motion_that_is_downloaded(new_checkout: Callable[[], Checkout]) -> No
     pose[:, [0, 7, 8, 9, 10], 2] = (0.95, 1.18, 1.42, 1.53, 1.65)
     np.savez(mirror / "takes.npz", train_1=pose, val_2=pose, test_3=pose)
     checkout.configure(lambda config: config["sources"].update({RECORDED: {"mirror": str(mirror)}}))
-    result = checkout.snakemake(f"data/prepared/{RECORDED}-gt", "--config", f"dataset={RECORDED}")
+    result = checkout.snakemake(f"data/prepared/{RECORDED}-gt", "--config", f"motion={RECORDED}")
     assert result.returncode == 0, result.stdout
     split = load(checkout / f"data/prepared/{RECORDED}-gt/test")
     assert split.frames["subject"].unique().tolist() == ["S03"]
@@ -128,5 +128,5 @@ def test_a_wrong_line_ends_in_one_line(checkout: Checkout, line: str, words: str
 
 
 def test_a_motion_that_is_not_in_the_file_is_refused_with_the_nearest(checkout: Checkout) -> None:
-    error = only_error(checkout.snakemake("--dry-run", "--config", "dataset=synthetics"))
-    assert error == "error: config.yaml: dataset: unknown value 'synthetics'; did you mean 'synthetic'?"
+    error = only_error(checkout.snakemake("--dry-run", "--config", "motion=synthetics"))
+    assert error == "error: config.yaml: motion: unknown value 'synthetics'; did you mean 'synthetic'?"

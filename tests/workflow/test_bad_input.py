@@ -23,8 +23,8 @@ def shared_checkout(new_checkout: Callable[[], Checkout]) -> Checkout:
 @pytest.mark.parametrize(
     ("mistake", "words"),
     [
-        ("datset=cmu", "config.yaml: unknown key 'datset'; did you mean 'dataset'?"),
-        ("dataset=cmus", "config.yaml: dataset: unknown value 'cmus'; did you mean 'cmu'"),
+        ("moton=cmu", "config.yaml: unknown key 'moton'; did you mean 'motion'?"),
+        ("motion=cmus", "config.yaml: motion: unknown value 'cmus'; did you mean 'cmu'"),
         ("variants=posemamba-z", "variants: unknown variant 'posemamba-z'; did you mean 'posemamba-"),
         ("studies=posemama", "studies: unknown study 'posemama'; did you mean 'posemamba'?"),
         ("seeds=one", "config.yaml: seeds"),
@@ -39,8 +39,8 @@ def test_a_mistake_in_a_choice_ends_in_one_line(shared_checkout: Checkout, mista
 
 @pytest.mark.parametrize("target", ["all", "plan"])
 def test_make_passes_on_every_choice_that_it_is_given(shared_checkout: Checkout, target: str) -> None:
-    line = only_error(shared_checkout.make(target, "datset=cmu"))
-    assert line == "error: config.yaml: unknown key 'datset'; did you mean 'dataset'?"
+    line = only_error(shared_checkout.make(target, "moton=cmu"))
+    assert line == "error: config.yaml: unknown key 'moton'; did you mean 'motion'?"
 
 
 def test_a_preview_refuses_what_is_no_choice(shared_checkout: Checkout) -> None:

@@ -81,7 +81,7 @@ def test_the_papers_schedules_are_counted_as_they_are(elsewhere: Path) -> None:
 
 
 def test_a_network_that_answers_for_one_frame_is_judged_frame_by_frame(elsewhere: Path) -> None:
-    spec = plan("scale=open", "dataset=cmu").spec(Experiment.named("cmu-sh-like", "einfalt-81", "equal"), 0)
+    spec = plan("scale=open", "motion=cmu").spec(Experiment.named("cmu-sh-like", "einfalt-81", "equal"), 0)
     whole, single = (amounts(spec, centre) for centre in (False, True))
     assert single.judged == 2 * (6 * (10_200 + 22_436) + 2 * 6_520)
     assert 70 < single.judged / whole.judged < 81
@@ -96,8 +96,8 @@ def test_videos_are_counted_by_persons(elsewhere: Path) -> None:
     assert seen.images == 0
     assert read.images == 5 * (30 * 8 + read.judged)
     assert read.judged == 183 * len({Boxes("gt"), *spec.conditions})
-    long = plan("scale=open", "dataset=cmu").spec(Experiment.named("video-cmu", "glsmamba-b", "glsmamba"), 0)
-    assert amounts(long, False).steps == 20 * -(-2_430 * 7 // 8 // 8)
+    long = plan("scale=open", "motion=cmu").spec(Experiment.named("video-cmu", "glsmamba-b", "glsmamba"), 0)
+    assert amounts(long, False).steps == 20 * -(-4_855 * 7 // 8 // 8)
 
 
 def test_what_is_prepared_counts_as_it_is(elsewhere: Path) -> None:

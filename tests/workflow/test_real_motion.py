@@ -19,7 +19,7 @@ DATASET = "cmu-small-sh-like"
 @pytest.fixture(scope="module")
 def finished(new_checkout: Callable[[], Checkout], shared: Path) -> Checkout:
     checkout = new_checkout()
-    checkout.configure(lambda config: config.update(dataset="cmu-small", variants=VARIANTS))
+    checkout.configure(lambda config: config.update(motion="cmu-small", variants=VARIANTS))
     checkout.configure(lambda config: config.update(studies=["mini", "mini-video"]))
     mirrors = f"{shared}/data/cmu,{shared}/data/cmu/extra"
     checkout.configure(lambda config: config["sources"]["cmu"].update(mirror=mirrors))

@@ -14,7 +14,7 @@ from studies.records import TOLERANCES
 
 pytestmark = pytest.mark.slow
 
-CHOICES = ("scale=small", "dataset=synthetic", "variants=mlp", "override={epochs: 2, steps: 20}")
+CHOICES = ("scale=small", "motion=synthetic", "variants=mlp", "override={epochs: 2, steps: 20}")
 DATA = Path("records/small/synthetic-sh-like")
 FOLDER = DATA / "mlp/baseline"
 TOLD = "results/records/evaluated/synthetic-sh-like.csv"
@@ -75,7 +75,7 @@ def test_tables_and_pages_show_records_beside_what_was_trained_here(new_checkout
     checkout, told = new_checkout(), "2 records: 2 evaluated here, 2 with the recorded result"
     with checkout.edited("studies/scales.yaml", "  epochs: 8\n  steps: 1000\n", "  epochs: 2\n  steps: 20\n"):
         checkout.configure(lambda config: config.update(override={}))
-        result = checkout.make("record", "seeds=0", "scale=small", "dataset=synthetic", "variants=mean-pose,mlp")
+        result = checkout.make("record", "seeds=0", "scale=small", "motion=synthetic", "variants=mean-pose,mlp")
         assert result.returncode == 0, result.stdout
         shown = TINY | {"records": {"scale": "small", "motion": "synthetic"}}
         checkout.configure(lambda config: config.update(override=shown, variants=["mean-pose", "mlp"]))
@@ -119,3 +119,27 @@ def test_a_fault_moves_the_errors_of_records(with_scans: Checkout, fault: tuple[
     told = pd.read_csv(with_scans / "told.csv")
     assert set(told["folder"]) == {SCANS}
     assert (told["here"] - told["recorded"]).abs().max() > 200 * TOLERANCES["mpjpe"]
+
+
+FILMED = ("scale=small", "studies=mini-video", "variants=glsmamba-b", "seeds=0")
+FEW_STEPS = "override={video: {epochs: 1, steps: 3, batch: 2, draws: 1, pretraining: {steps: 3, batch: 2}}}"
+FEW_VIDEOS = ('"synthetic", 160, 32, 5, 0, SHORT', '"synthetic", 8, 8, 1, 1, Format((96, 72), 5)')
+HEAD, ENCODER = (
+    f"video-synthetic/{name}/seed0" for name in ("glsmamba-b/glsmamba", "vitpose-b/pretraining")
+)  # below the scale
+
+
+def test_an_encoder_is_kept_once_and_read_from_its_record(new_checkout: Callable[[], Checkout]) -> None:
+    checkout = new_checkout()
+    checkout.configure(lambda config: config.update(override={}))
+    with checkout.edited("datasets/rendered/prepare.py", *FEW_VIDEOS):
+        result = checkout.make("record", *FILMED, FEW_STEPS)
+        assert result.returncode == 0, result.stdout
+        record = checkout / "records/small" / HEAD
+        before = (record / "weights.safetensors").read_bytes()
+        for folder in (record, checkout / "results"):
+            shutil.rmtree(folder)
+        result = checkout.make("record", *FILMED, FEW_STEPS)
+        assert result.returncode == 0, result.stdout
+    assert (record / "weights.safetensors").read_bytes() == before
+    assert not (checkout / "results/runs/small" / ENCODER).exists()

@@ -78,7 +78,7 @@ def _offline(name: str, *_: object, **__: object) -> None:
 @pytest.mark.parametrize(("scale", "dataset"), PLACES)
 def test_every_choice_is_answered(empty: Path, scale: str, dataset: str, capsys: pytest.CaptureFixture) -> None:
     """Every command at this place, choice by choice; `make plan` whole, with a few choices at once."""
-    here = [f"scale={scale}", f"dataset={dataset}", "seeds=0"]
+    here = [f"scale={scale}", f"motion={dataset}", "seeds=0"]
     allowed = {choice: plan for choice in CHOICES if (plan := _allowed([*here, *choice]))}
     assert len(allowed) > len(CHOICES) - 6
     count(next(iter(allowed.values())))

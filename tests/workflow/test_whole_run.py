@@ -45,7 +45,14 @@ def test_every_table_and_figure_is_there_in_every_format(whole: tuple[Checkout, 
     wanted = {f"tables/mini-table1.{kind}" for kind in ("csv", "md", "tex", "json")}
     wanted |= {f"figures/mini-{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
     wanted |= {f"audit/{name}" for name in ("audit.json", "claims.csv", "findings.csv")}
-    wanted |= {"measurements.csv", "comparisons.csv", "cells.csv", "tables/all.tex", "ro-crate-metadata.json"}
+    wanted |= {
+        "measurements.csv",
+        "count-parts.csv",
+        "comparisons.csv",
+        "cells.csv",
+        "tables/all.tex",
+        "ro-crate-metadata.json",
+    }
     wanted |= {"orders.csv", "tables/orders.md", "tables/orders.tex", "records.csv"}
     report = checkout / REPORT
     found = {p.relative_to(report).as_posix() for p in report.rglob("*") if p.is_file()}

@@ -14,7 +14,7 @@ from reports.tables.cell import read_cells
 from studies.places import Places
 
 CHOICE = Choice("quick", "synthetic")
-PLACES = Places(CHOICE.scale, CHOICE.dataset)
+PLACES = Places(CHOICE.scale, CHOICE.motion)
 
 
 def main(wanted: list[str]) -> None:

@@ -6,10 +6,10 @@ What `make` finds there it does not count again.
 from base.errors import InputError
 from base.files import write_csv
 from studies.config import read_config
-from studies.places import KEPT_COUNTS, KEPT_LEFT_OUT
+from studies.places import KEPT_COUNTS
 from studies.plan import make_plan
 from workflow.commands.gate import edited
-from workflow.measuring.counts import counts_of, kept_counts
+from workflow.measuring.counts import KEPT, counts_of, kept_counts
 
 
 def main(_: list[str]) -> None:
@@ -19,6 +19,6 @@ def main(_: list[str]) -> None:
     plan = make_plan(read_config())
     names = [name for variants in plan.families.values() for name in variants]
     counts, anew = counts_of(names, plan.shown("training_memory"), kept_counts())
-    write_csv(KEPT_COUNTS, counts.numbers)
-    write_csv(KEPT_LEFT_OUT, counts.left_out)
+    for path, table in zip(KEPT, counts.tables, strict=True):
+        write_csv(path, table)
     print(f"{KEPT_COUNTS}: {len(names)} networks, {len(anew)} of them counted now")

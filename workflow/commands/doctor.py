@@ -27,6 +27,7 @@ from studies.config import COCO, read_config
 from studies.data import VIDEO
 from studies.places import PREPARED_DATA, RAW, WRITTEN
 from studies.plan import Plan, make_plan
+from studies.variants import pretraining
 from workflow.commands.data import wanted
 from workflow.commands.resume import earlier_run, in_the_way
 from workflow.folders import check_folders
@@ -189,7 +190,7 @@ def _left_behind() -> Iterator[Finding]:
 
 def _weights(plan: Plan) -> Iterator[Finding]:
     """Official weights that the config names and no run uses: nothing else would say so."""
-    starts = {start.variant for e in plan.experiments if (start := plan.pretraining(e))}
+    starts = {start.variant for e in plan.experiments if (start := pretraining(e))}
     used = plan.official_variants | {COCO: sorted(starts)}
     for dataset, files in plan.config.weights.items():
         for variant in files:

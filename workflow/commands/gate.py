@@ -42,8 +42,8 @@ from studies.scales import QUICK, scale_named
 from workflow.inputs import EMBEDDED, first_steps
 
 BASELINE = Path(places.BASELINE)
-CHOICE = Choice(scale="quick", dataset="synthetic")
-MEASUREMENTS = Path(places.Places(CHOICE.scale, CHOICE.dataset).measurements)
+CHOICE = Choice(scale="quick", motion="synthetic")
+MEASUREMENTS = Path(places.Places(CHOICE.scale, CHOICE.motion).measurements)
 COMPUTED = (Path(places.FINGERPRINTS), Path(places.FIRST_STEPS))
 SPEEDS, NOISE = Path(places.SPEED_RATIOS), Path(places.NOISE)
 FAST = (NETWORK, LOSS, ALLOCATION, TRAINING, SPEED)

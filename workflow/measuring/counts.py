@@ -1,6 +1,6 @@
 """Counts of variants: kept ones where nothing that decides them has changed, the others counted again.
 
-What is kept stands in baselines/counts.csv and baselines/left-out.csv, each row with the key of what it was counted of.
+What is kept stands in baselines/, each row with the key of what it was counted of.
 No torch in here: where all counts are kept, nothing heavy is imported.
 """
 
@@ -15,14 +15,15 @@ import pandas as pd
 
 from base.closure import closure, code_digest
 from base.files import read_csv
-from studies.measurements import COLUMNS
-from studies.places import KEPT_COUNTS, KEPT_LEFT_OUT
+from studies.measurements import COLUMNS, PART_COLUMNS
+from studies.places import KEPT_COUNTS, KEPT_LEFT_OUT, KEPT_PARTS
 from studies.variants import variant
 
 COUNTING = "workflow.measuring.efficiency"
 COMPUTING = ("metrics/", "models/", "workflow/")  # rooms whose code decides a count
 PROGRAMS = ("torch", "fvcore")
 LEFT_OUT_COLUMNS = ["variant", "convention", "left out"]
+KEPT = {KEPT_COUNTS: COLUMNS, KEPT_LEFT_OUT: LEFT_OUT_COLUMNS, KEPT_PARTS: PART_COLUMNS}
 REMEDY = "take it from git again, or make it anew: make counts"
 
 
@@ -32,18 +33,24 @@ class Counts:
 
     numbers  key and the columns of Measurement
     left_out key and LEFT_OUT_COLUMNS: what each convention leaves out of each variant, an operation a row
+    parts    key and the columns of CountPart: what each number is made of
     """
 
     numbers: pd.DataFrame
     left_out: pd.DataFrame
+    parts: pd.DataFrame
+
+    @property
+    def tables(self) -> tuple[pd.DataFrame, ...]:
+        return self.numbers, self.left_out, self.parts
 
     def of(self, keys: Mapping[str, str]) -> "Counts":
         """Those of some variants, in their order: variant -> key."""
-        return Counts(*(_of(keys, table) for table in (self.numbers, self.left_out)))
+        return Counts(*(_of(keys, table) for table in self.tables))
 
     def with_more(self, more: "Counts") -> "Counts":
         """These and others."""
-        return Counts(pd.concat([self.numbers, more.numbers]), pd.concat([self.left_out, more.left_out]))
+        return Counts(*(pd.concat(both) for both in zip(self.tables, more.tables, strict=True)))
 
 
 def count_key(name: str, remembered: bool) -> str:
@@ -59,8 +66,9 @@ def count_key(name: str, remembered: bool) -> str:
 
 
 def kept_counts() -> Counts:
-    """What is committed; nothing where there is none. Raises InputError for files that are damaged."""
-    return Counts(_kept(KEPT_COUNTS, COLUMNS), _kept(KEPT_LEFT_OUT, LEFT_OUT_COLUMNS))
+    """What is committed; nothing where a file is absent. Raises InputError for files that are damaged."""
+    whole = all(Path(path).exists() for path in KEPT)
+    return Counts(*(_kept(path, columns, whole) for path, columns in KEPT.items()))
 
 
 def counts_of(variants: Sequence[str], remembered: Collection[str], kept: Counts) -> tuple[Counts, list[str]]:
@@ -77,13 +85,14 @@ def counts_of(variants: Sequence[str], remembered: Collection[str], kept: Counts
 
 def _count(keys: Mapping[str, str], remembered: Collection[str]) -> Counts:
     from metrics.timing import on_threads
-    from workflow.measuring.efficiency import count_all, count_rows, evaluated_rows, left_out_rows, memory_rows
+    from workflow.measuring import efficiency
 
     with on_threads(1):  # fvcore runs networks: more threads would wait for each other on a busy machine
-        counted = count_all(list(keys))
-        memory = memory_rows([name for name in keys if name in remembered])
-        rows = [*count_rows(counted), *evaluated_rows(counted), *memory]
-    return Counts(_table(keys, rows, COLUMNS), _table(keys, left_out_rows(counted), LEFT_OUT_COLUMNS))
+        counted = efficiency.count_all(list(keys))
+        memory = efficiency.memory_rows([name for name in keys if name in remembered])
+        numbers = [*efficiency.count_rows(counted), *efficiency.evaluated_rows(counted), *memory]
+    rows = numbers, efficiency.left_out_rows(counted), efficiency.part_rows(counted)
+    return Counts(*(_table(keys, of, columns) for of, columns in zip(rows, KEPT.values(), strict=True)))
 
 
 def _table(keys: Mapping[str, str], rows: Iterable[object], columns: list[str]) -> pd.DataFrame:
@@ -98,8 +107,8 @@ def _of(keys: Mapping[str, str], table: pd.DataFrame) -> pd.DataFrame:
     return table[table["key"].isin(place)].sort_values("key", key=lambda key: key.map(place), kind="stable")
 
 
-def _kept(path: str, columns: list[str]) -> pd.DataFrame:
+def _kept(path: str, columns: list[str], whole: bool) -> pd.DataFrame:
     names = ["key", *columns]
-    if not Path(path).exists():
+    if not whole:
         return pd.DataFrame(columns=names, dtype=str)
     return read_csv(path, names, REMEDY, dtype=str, keep_default_na=False)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import models
-from metrics.counting import CONVENTIONS, Count, count_under
+from metrics.counting import CONVENTIONS, TOLD_APART, Count, count_under
 from metrics.memory import MEBIBYTE
 from metrics.prediction import predict_memory
+from metrics.watching import FROZEN
 from models.contract import PoseModel
 from models.ssm import backend_in_use
 from studies.data import LIFTING, VIDEO
-from studies.measurements import Measurement
+from studies.measurements import CountPart, Measurement
 from studies.variants import variant
 from training.provenance import revision
 from workflow.measuring.meta import on_meta
@@ -87,6 +88,17 @@ def memory_rows(variants: Sequence[str]) -> Iterator[Measurement]:
         for convention, fused in readings.items() if model.kind == VIDEO else ():
             needed = predict_memory(model, clip, training=True, fused=fused).total
             yield _measurement(name, "training_memory", needed / MEBIBYTE, "MiB", convention)
+
+
+def part_rows(counted: Sequence[Counted]) -> Iterator[CountPart]:
+    """What each count is made of; frozen weights are no part where the measurement is of the trained ones."""
+    for c in counted:
+        about, parts = (c.variant, c.count.convention), c.count.parts
+        trained = {
+            kind: n for kind, n in parts.params.items() if kind != FROZEN or c.count.convention not in TOLD_APART
+        }
+        for metric, of in (("params", trained), ("macs_per_clip", parts.macs)):
+            yield from (CountPart(*about, metric, part, n) for part, n in of.items())
 
 
 def left_out_rows(counted: Sequence[Counted]) -> Iterator[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ from base.closure import closure
 from studies.data import Dataset, Experiment
 from studies.places import (
     BASELINE,
+    COUNT_PARTS,
     COUNTS,
     EVALUATED,
     EVIDENCE,
@@ -17,6 +18,7 @@ from studies.places import (
     KEPT_COUNTS,
     KEPT_LEFT_OUT,
     KEPT_NOTE,
+    KEPT_PARTS,
     LOGS,
     NOISE,
     PARTS,
@@ -31,8 +33,7 @@ from studies.places import (
     WEIGHTS,
     Places,
 )
-from studies.plan import PRETRAINED_SEED
-from studies.recipes import PRETRAINING
+from studies.recipes import PRETRAINED_SEED, PRETRAINING
 from studies.scales import QUICK, scale_named
 from studies.variants import variant
 from workflow import inputs
@@ -49,8 +50,8 @@ def paths(planned):
 
 
 CONFIG = PLAN.config
-SCALE, DATASET, SEEDS = CONFIG.scale.name, CONFIG.motion, CONFIG.seeds
-PLACES = Places(SCALE, DATASET)
+SCALE, MOTION, SEEDS = CONFIG.scale.name, CONFIG.motion, CONFIG.seeds
+PLACES = Places(SCALE, MOTION)
 REPORT = PLACES.report
 STUDIES = list(PLAN.studies)
 # Labels of rows and curves, and what is said of a scale.
@@ -94,7 +95,7 @@ WATCHED = [e for e in inputs.watched_networks(PLAN) if made(runs_of(e)[:1])]
 HEATMAPS = made([PLACES.heatmaps]) if WATCHED else []
 REPORT_OPTIONS = {
     "scale": SCALE,
-    "dataset": DATASET,
+    "motion": MOTION,
     "detector": CONFIG.detector,
     "selection": CONFIG.selection,
     "seeds": SEEDS,

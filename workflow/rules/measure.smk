@@ -28,10 +28,15 @@ rule count:
         sources=families_of(
             "count", lambda families: inputs.family_sources(families, "counts")
         ),
-        kept=[path for path in (KEPT_COUNTS, KEPT_LEFT_OUT) if Path(path).is_file()],
+        kept=[
+            path
+            for path in (KEPT_COUNTS, KEPT_LEFT_OUT, KEPT_PARTS)
+            if Path(path).is_file()
+        ],
     output:
         by_family("count", COUNTS),
         by_family("count", EXCLUDED),
+        by_family("count", COUNT_PARTS),
     log:
         family_log("count"),
     resources:
@@ -155,9 +160,11 @@ rule measurements:
         scores=scored(PLACES.scores),
         records=[record.scores for record in KEPT],
         efficiency=EFFICIENCY,
+        count_parts=made(collect(COUNT_PARTS, family=PLAN.families)),
         sources=closure("workflow.measuring.measurements"),
     output:
         PLACES.measurements,
+        count_parts=PLACES.count_parts,
     log:
         PLACES.log("measurements"),
     resources:

@@ -7,6 +7,7 @@ rule keep:
     input:
         run=[f"{PLACES.run}/{file}" for file in [WEIGHTS, "history.csv", RUN_JSON]],
         data=PREPARED,
+        encoder=of_experiment(lambda e: inputs.kept_encoder(PLACES, e)),
     output:
         f"{PLACES.run}/{KEPT_NOTE}",
     log:

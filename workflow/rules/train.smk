@@ -54,10 +54,10 @@ use rule train_run as pretrain with:
 rule video_features:
     input:
         data=PREPARED,
-        weights=lambda wildcards: PLACES.of_run(
+        weights=lambda wildcards: inputs.encoder_weights(
+            PLAN,
+            PLACES,
             Experiment.named(wildcards.dataset, wildcards.encoder, PRETRAINING),
-            PRETRAINED_SEED,
-            WEIGHTS,
         ),
         sources=closure("training.features"),
     output:

@@ -1,5 +1,5 @@
 from base.files import write_csv
-from studies.places import COUNTS, EXCLUDED
+from studies.places import COUNT_PARTS, COUNTS, EXCLUDED
 from workflow.measuring.counts import counts_of, kept_counts
 from workflow.scripting import logged
 
@@ -7,5 +7,5 @@ with logged(snakemake.log[0]):
     kept = kept_counts()
     for family, variants in snakemake.params.variants.items():
         counts, _ = counts_of(variants, snakemake.params.remembered, kept)
-        write_csv(COUNTS.format(family=family), counts.numbers.drop(columns="key"))
-        write_csv(EXCLUDED.format(family=family), counts.left_out.drop(columns="key"))
+        for template, table in zip((COUNTS, EXCLUDED, COUNT_PARTS), counts.tables, strict=True):
+            write_csv(template.format(family=family), table.drop(columns="key"))

@@ -1,9 +1,10 @@
 from pathlib import Path
 
-from workflow.measuring.measurements import collect_measurements
+from studies.measurements import COLUMNS, PART_COLUMNS
+from workflow.measuring.measurements import collect
 from workflow.scripting import logged
 
 with logged(snakemake.log[0]):
-    collect_measurements(
-        [*snakemake.input.efficiency, *snakemake.input.scores, *snakemake.input.records], Path(snakemake.output[0])
-    )
+    numbers = [*snakemake.input.efficiency, *snakemake.input.scores, *snakemake.input.records]
+    collect(numbers, COLUMNS, Path(snakemake.output[0]))
+    collect(snakemake.input.count_parts, PART_COLUMNS, Path(snakemake.output.count_parts))

@@ -120,7 +120,7 @@ window.SSMPOSE = { data: {}, mount: {} };
       let shown = 0;
       for (const row of rows) {
         const says = (row.dataset.text ?? row.textContent).toLowerCase();
-        const judged = !verdict?.value || row.querySelector(`td[data-verdict="${verdict.value}"]`);
+        const judged = !verdict?.value || row.querySelector(`td:is([data-verdict="${verdict.value}"], [data-word="${verdict.value}"])`);
         row.hidden = !(judged && words.every((word) => says.includes(word)));
         shown += !row.hidden;
       }
@@ -132,7 +132,7 @@ window.SSMPOSE = { data: {}, mount: {} };
         const link = document.querySelector(`nav.contents a[href="#${card.id}"]`);
         if (link) link.parentElement.hidden = card.hidden;
         for (const count of card.querySelectorAll("[data-count]")) {
-          count.textContent = seen(table, `td[data-verdict="${count.dataset.count}"]`);
+          count.textContent = seen(table, `td[data-word="${count.dataset.count}"]`);
         }
       }
       const filtered = words.length || verdict?.value;

@@ -46,7 +46,7 @@ def video_view(report: Path, choice: Choice) -> Viewer | None:
             "in grey, in the frames that are annotated, predicted ones in blue."
         ),
         note=(
-            f"Scale {choice.scale}, rendered {choice.dataset} motion, validation videos, first seed, epoch best_val, true boxes: "
+            f"Scale {choice.scale}, rendered {choice.motion} motion, validation videos, first seed, epoch best_val, true boxes: "
             "a person of the video with the fewest others and one of the video with the most. Of each family of networks the one that "
             "reads most frames."
         ),

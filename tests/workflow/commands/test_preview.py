@@ -33,7 +33,7 @@ localrule all:
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return make_plan(read_config(["dataset=cmu"]))
+    return make_plan(read_config(["motion=cmu"]))
 
 
 def test_jobs_are_those_that_make_something() -> None:

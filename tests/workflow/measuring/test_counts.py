@@ -6,18 +6,25 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from checkout import Checkout
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from base.errors import InputError
+from metrics.efficiency import CONVENTIONS, count_under
 from studies.config import read_config
-from studies.measurements import COLUMNS
+from studies.measurements import COLUMNS, PART_COLUMNS
+from studies.places import KEPT_COUNTS
 from studies.plan import make_plan
 from workflow.measuring import counts
 from workflow.measuring.counts import LEFT_OUT_COLUMNS, Counts, count_key, counts_of, kept_counts
+from workflow.measuring.meta import on_meta
 
+UNTRACED = [name for name in CONVENTIONS if name != "fvcore"]
 PLAN = make_plan(read_config())
 REMEMBERED = PLAN.shown("training_memory")
-NOTHING = Counts(pd.DataFrame(columns=["key", *COLUMNS]), pd.DataFrame(columns=["key", *LEFT_OUT_COLUMNS]))
+NOTHING = Counts(*(pd.DataFrame(columns=["key", *columns]) for columns in (COLUMNS, LEFT_OUT_COLUMNS, PART_COLUMNS)))
 
 
 @pytest.mark.slow
@@ -29,12 +36,37 @@ def test_what_is_kept_of_a_family_is_what_is_counted_today(family: str) -> None:
         pytest.skip(f"{names[0]} has changed since its counts were kept, and `make` counts it: make counts")
     counted, anew = counts_of(names, REMEMBERED, NOTHING)
     assert anew == names
-    for before, now in ((kept.numbers, counted.numbers), (kept.left_out, counted.left_out)):
+    for before, now in zip(kept.tables, counted.tables, strict=True):
         pd.testing.assert_frame_equal(*map(_without_revision, (before, now)), check_dtype=False)
 
 
 def _without_revision(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="revision", errors="ignore").reset_index(drop=True)
+
+
+def test_parts_of_every_kept_count_add_up_to_it() -> None:
+    kept = kept_counts()
+    sums = kept.parts.astype({"value": int}).groupby(["key", "metric", "convention"])["value"].sum()
+    numbers = kept.numbers[kept.numbers["metric"].isin(["params", "macs_per_clip"])]
+    assert len(sums)
+    for row in numbers.itertuples():
+        assert int(row.value) == sums.get((row.key, row.metric, row.convention), 0), row
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", PLAN.families)
+def test_parts_of_every_network_add_up_to_what_torch_counts(family: str) -> None:
+    for name in PLAN.families[family]:
+        model, clip = on_meta(name)
+        counted = count_under(UNTRACED, model, clip)
+        for count in counted.values():
+            assert (count.params, count.macs) == (sum(count.parts.params.values()), sum(count.parts.macs.values())), (
+                name
+            )
+        with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+            model.eval()(clip)
+        assert counted["true"].macs == counter.get_total_flops() // 2, name
+        assert counted["true"].params == sum(weight.numel() for weight in model.parameters()), name
 
 
 def test_only_what_is_not_kept_is_counted_and_all_comes_in_the_order_asked_for() -> None:
@@ -49,6 +81,7 @@ def test_only_what_is_not_kept_is_counted_and_all_comes_in_the_order_asked_for()
     mine = again.numbers[again.numbers["variant"] == "mlp"].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, first.numbers.reset_index(drop=True), check_dtype=False)
     assert set(again.left_out["variant"]) == {"mlp", "mean-pose"}
+    assert set(again.parts["variant"]) == {"mlp"}  # the mean pose has neither weights nor products
 
 
 def test_where_all_is_kept_torch_is_not_imported() -> None:
@@ -77,7 +110,7 @@ NAMES = ["sasmamba", "posemamba-s", "mlp"]
         ("models/lifting/sasmamba.py", "class SasMamba(", "x = 1\n\n\nclass SasMamba(", ["sasmamba"]),
         ("models/ssm/scan.cpp", "#include <atomic>", "#include <atomic>\n// faster", []),
         ("models/ssm/layer.py", "import torch\n", "import torch\n\nx = 1\n", ["sasmamba", "posemamba-s"]),
-        ("metrics/counting.py", "* (4 if affine else 2)", "* (5 if affine else 2)", NAMES),
+        ("metrics/watching.py", "* (4 if affine else 2)", "* (5 if affine else 2)", NAMES),
         ("studies/variants.yaml", "label: PoseMamba-S\n", "label: PoseMamba\n", []),
     ],
 )
@@ -100,8 +133,12 @@ def test_a_key_is_of_the_definition_and_of_the_programs(monkeypatch: pytest.Monk
 def test_a_damaged_file_is_one_clear_line_and_an_absent_one_keeps_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counts, "KEPT_COUNTS", tmp_path / "counts.csv")
+    kept = {tmp_path / Path(path).name: columns for path, columns in counts.KEPT.items()}
+    monkeypatch.setattr(counts, "KEPT", kept)
     assert kept_counts().numbers.empty
-    (tmp_path / "counts.csv").write_text("variant,value\nmlp,1\n")
+    for path, columns in kept.items():
+        assert kept_counts().numbers.empty  # a number without its parts is none
+        path.write_text(",".join(["key", *columns]) + "\n")
+    (tmp_path / Path(KEPT_COUNTS).name).write_text("variant,value\nmlp,1\n")
     with pytest.raises(InputError, match=r"counts.csv: lacks the columns key, .*make counts"):
         kept_counts()

@@ -1,16 +1,20 @@
 """Records: a run becomes one, gives its numbers again, and is stale by what the code computes, not by its bytes."""
 
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from base.errors import InputError
 from datasets.lifting import load
 from datasets.motion.prepare import prepare
+from datasets.rendered.prepare import prepare_video
 from reports.records import DIFFERS, EVALUATED, STALE, State, faults, in_words, read_states
 from studies.config import read_config
 from studies.data import Experiment
@@ -20,10 +24,13 @@ from studies.recipes import RunSpec
 from studies.records import PLAYED, ROWS, SELECTION, Record, records
 from training.checkpoints import load_weights, save_weights
 from training.evaluate import predict
+from training.features import write_features
 from training.job import Job
 from training.run import train
+from workflow.measuring import lifting_records
 from workflow.measuring import records as measured
-from workflow.measuring.records import evaluate, evaluate_records, keep, recompute
+from workflow.measuring.lifting_records import evaluate
+from workflow.measuring.records import evaluate_records, keep, recompute
 
 EXPERIMENT = Experiment.named("synthetic-sh-like", "posemamba-s", "posemamba")
 
@@ -48,9 +55,15 @@ def record(trained: tuple[Path, Path, RunSpec], tmp_path: Path) -> Record:
     return kept
 
 
+def evaluated(record: Record, data: Path, folder: Path) -> Path:
+    """The file of what the record gives."""
+    evaluate_records([record], data, folder / "evaluated.csv")
+    return folder / "evaluated.csv"
+
+
 def state(record: Record, data: Path, spec: RunSpec, folder: Path) -> State:
     """What a report says of a record."""
-    evaluate_records([record], data, folder / "evaluated.csv")
+    evaluated(record, data, folder)
     recompute([(record, spec)], folder / "recomputed.csv")
     return read_states(folder / "recomputed.csv", [folder / "evaluated.csv"])[str(record.folder)]
 
@@ -134,7 +147,7 @@ def test_flip_averaging_left_out_is_noticed_by_an_accuracy(
     record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, data, spec = trained
-    monkeypatch.setattr(measured, "predict", lambda model, split, flip: predict(model, split, flip_test=False))
+    monkeypatch.setattr(lifting_records, "predict", lambda model, split, flip: predict(model, split, flip_test=False))
     assert state(record, data, spec, tmp_path).state == DIFFERS
 
 
@@ -170,8 +183,106 @@ def test_large_weights_are_not_kept(
 ) -> None:
     run, data, _ = trained
     monkeypatch.setattr(measured, "LARGEST", 1000)
-    keep(run, data, tmp_path / "a/b/c/seed0")
-    kept = Record.in_folder(tmp_path / "synthetic-sh-like/b/c/seed0")
-    assert not (tmp_path / "a/b/c/seed0/weights.safetensors").exists()
+    kept = Record.in_folder(tmp_path / "synthetic-sh-like/posemamba-s/posemamba/seed0")
+    keep(run, data, kept.folder)
     assert kept.weights is None
-    assert np.isfinite(pd.read_csv(tmp_path / "a/b/c/seed0/scores.csv")["value"]).all()
+    assert np.isfinite(pd.read_csv(kept.scores)["value"]).all()
+
+
+# ---- networks that find poses in videos
+
+HEAD = Experiment.named("video-synthetic", "glsmamba-b", "glsmamba")
+ENCODER = Experiment.named("video-synthetic", "vitpose-b", "pretraining")
+FEW_STEPS = "override={video: {steps: 4, batch: 4, draws: 1, pretraining: {steps: 8, batch: 4}}}"
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """A network that reads a frozen encoder: their runs, by experiment, on videos that both were trained on."""
+
+    data: Path
+    runs: dict[Experiment, Path]
+    specs: dict[Experiment, RunSpec]
+
+    def record(self, root: Path, experiment: Experiment) -> Record:
+        """Where the record of one of them goes."""
+        return Record.in_folder(
+            root / f"records/small/{experiment.dataset}/{experiment.variant}/{experiment.recipe}/seed0"
+        )
+
+    def keep(self, root: Path) -> Record:
+        """Keep both, the encoder first; the network's."""
+        for experiment in (ENCODER, HEAD):
+            keep(self.runs[experiment], self.data, self.record(root, experiment).folder)
+        return self.record(root, HEAD)
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Filmed:
+    folder = tmp_path_factory.mktemp("filmed")
+    prepare_video("video-synthetic", folder / "data", options={"train": 8, "val": 3, "frames": 6, "size": [128, 96]})
+    plan = make_plan(read_config(["variants=all", FEW_STEPS]))
+    specs = {experiment: plan.spec(experiment, 0) for experiment in (ENCODER, HEAD)}
+    runs = {experiment: folder / experiment.variant for experiment in specs}
+    train(Job(specs[ENCODER], folder / "data", runs[ENCODER], folder / "state"))
+    start = {"weights": runs[ENCODER] / "weights.safetensors", "features": folder / "features"}
+    write_features(plan.features(HEAD.dataset, ENCODER.variant), folder / "data", start["weights"], start["features"])
+    train(Job(specs[HEAD], folder / "data", runs[HEAD], folder / "other", **start))
+    return Filmed(folder / "data", runs, specs)
+
+
+def test_a_network_on_video_is_kept_without_the_encoder_that_it_reads(
+    filmed: Filmed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measured, "HALVED", 100)  # of so few persons one more or less is a lot
+    record = filmed.keep(tmp_path)
+    assert record.encoder == filmed.record(tmp_path, ENCODER)
+    weights, encoder = (load_weights(Path(path)) for path in (record.weights, record.encoder.weights))
+    assert not any(name.startswith("encoder.") for name in weights)
+    assert {x.dtype for x in [*weights.values(), *encoder.values()] if x.is_floating_point()} == {torch.float16}
+    trained = load_weights(filmed.runs[HEAD] / "weights.safetensors")
+    assert weights.keys() | {name for name in encoder if name.startswith("encoder.")} == trained.keys()
+    found = state(record, filmed.data, filmed.specs[HEAD], tmp_path)
+    assert found == State(EVALUATED)
+    told = pd.read_csv(tmp_path / "evaluated.csv")
+    assert set(told["convention"]) == {f"poseval+{b}/val/last" for b in (
+        "gt-boxes", "detected-boxes", "detected-boxes+copies", "detected-boxes+shuffled"
+    )}  # fmt: skip
+    assert (told["here"] - told["recorded"]).abs().max() < 1e-6
+
+
+def test_of_videos_a_part_of_the_kinds_of_boxes_is_looked_at(filmed: Filmed, tmp_path: Path) -> None:
+    record = filmed.keep(tmp_path)
+    evaluate_records([record], filmed.data, tmp_path / "part.csv", part=Fraction(1, 4))
+    assert list(pd.read_csv(tmp_path / "part.csv")["convention"]) == ["poseval+gt-boxes/val/last"]
+
+
+def test_a_network_whose_encoder_is_not_kept_says_so(filmed: Filmed, tmp_path: Path) -> None:
+    absent = filmed.record(tmp_path, ENCODER)
+    with pytest.raises(InputError, match=f"the record of its encoder, {absent.folder}, is absent"):
+        keep(filmed.runs[HEAD], filmed.data, filmed.record(tmp_path, HEAD).folder)
+    record = filmed.keep(tmp_path)
+    shutil.rmtree(absent.folder)
+    found = state(record, filmed.data, filmed.specs[HEAD], tmp_path)
+    assert found.state == DIFFERS
+    assert f"the record of its encoder, {absent.folder}, is absent" in found.why
+
+
+def test_another_encoder_is_noticed(filmed: Filmed, tmp_path: Path) -> None:
+    record = filmed.keep(tmp_path)
+    path = Path(record.encoder.weights)
+    save_weights(path, {name: 1.5 * x if name.endswith("norm.weight") else x for name, x in load_weights(path).items()})
+    assert "its encoder is another" in pd.read_csv(evaluated(record, filmed.data, tmp_path))["why"].iloc[0]
+    with pytest.raises(InputError, match="the run read another encoder than"):
+        keep(filmed.runs[HEAD], filmed.data, record.folder)
+
+
+def test_an_encoder_that_would_be_trained_otherwise_makes_its_readers_stale(filmed: Filmed, tmp_path: Path) -> None:
+    record = filmed.keep(tmp_path)
+    encoder = filmed.specs[ENCODER]
+    changed = replace(encoder, recipe=replace(encoder.recipe, learning_rate=1e-5))
+    recompute([(record, filmed.specs[HEAD]), (record.encoder, changed)], tmp_path / "recomputed.csv")
+    why = "it was trained by another recipe"
+    assert read_states(tmp_path / "recomputed.csv", []) == {
+        str(record.folder): State(STALE, f"its encoder: {why}"), str(record.encoder.folder): State(STALE, why)
+    }  # fmt: skip

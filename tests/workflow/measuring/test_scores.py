@@ -18,7 +18,7 @@ from studies.data import Dataset
 from studies.measurements import COLUMNS, Measurement
 from studies.recipes import RunSpec, recipes
 from workflow.measuring.lifting_scores import COMPARED, LiftingScorer, protocol_values
-from workflow.measuring.measurements import collect_measurements
+from workflow.measuring.measurements import collect
 from workflow.measuring.scores import Run, scores, write_scores
 
 SPEC = RunSpec("quick", Dataset.parse("synthetic-gt"), "v", "r", 3, "auto", {}, recipes()["posemamba"])
@@ -143,15 +143,15 @@ def test_parts_are_joined_and_a_strange_one_is_refused(tmp_path: Path) -> None:
     ]
     for row, name in zip(rows, "ab", strict=True):
         write_rows(tmp_path / name, Measurement, [row])
-    collect_measurements([tmp_path / "a", tmp_path / "b"], tmp_path / "all.csv")
+    collect([tmp_path / "a", tmp_path / "b"], COLUMNS, tmp_path / "all.csv")
     lines = (tmp_path / "all.csv").read_text().splitlines()
     assert lines[0] == ",".join(COLUMNS)
     assert [line.split(",")[6] for line in lines[1:]] == ["3587426496", repr(0.1 + 0.2)]  # every digit kept
 
     (tmp_path / "b").write_text("variant,value\nx,1\n")
     before = (tmp_path / "all.csv").read_bytes()
-    with pytest.raises(InputError, match="b: not a measurements file"):
-        collect_measurements([tmp_path / "a", tmp_path / "b"], tmp_path / "all.csv")
+    with pytest.raises(InputError, match=r"b: has the columns .*, not scale, "):
+        collect([tmp_path / "a", tmp_path / "b"], COLUMNS, tmp_path / "all.csv")
     assert (tmp_path / "all.csv").read_bytes() == before
 
 
