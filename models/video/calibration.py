@@ -44,6 +44,8 @@ class FiveFrames(HRNetModel):
     Raises InputError for another number of frames, and as HRNetModel.
     """
 
+    early = "key"
+
     def __init__(
         self,
         frames: int,

@@ -26,6 +26,7 @@ class ClipModel(PoseModel, ABC):
 
     encoder : images (N, 3, H, W) to what `features` makes features of
     layouts : how its authors and others keep its weights; none where it takes those of a ViTPose
+    early : what stands for frames before a video's first: that one ("first"), or the "key" frame
     channels : whose joints come out: POSETRACK's, or COCO's, which has eyes where PoseTrack has neck and head top
 
     Raises InputError for an even number of frames.
@@ -34,6 +35,7 @@ class ClipModel(PoseModel, ABC):
     kind = "video"
     emits = "centre"
     layouts: ClassVar[tuple[Layout, ...]] = ()
+    early: ClassVar[str] = "first"
     channels: str = POSETRACK
 
     def __init__(
