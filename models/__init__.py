@@ -42,8 +42,8 @@ def scan_arguments(name: str, backend: str) -> dict[str, str]:
 def load_published(model: PoseModel, source: str | Path | dict[str, Tensor]) -> PoseModel:
     """Fill `model` with weights that its authors released and return it; all of them fit or none is loaded.
 
-    Video models take their own, or a ViTPose's. source : checkpoint file, or its weights as a dictionary. Raises InputError for
-    everything that does not fit.
+    Video models take their own, or a ViTPose's. source : checkpoint file, or its weights as a dictionary. Raises
+    InputError for everything that does not fit.
     """
     network = getattr(model, "_orig_mod", model)  # inside of what torch.compile gives
     if any(weight.is_meta for weight in network.parameters()):
