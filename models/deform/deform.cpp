@@ -69,10 +69,10 @@ template <class T, int B, class Product> void forward(const Shape& s, const Inpu
       if (!s.fine()) tile.locate_taps(in, unit);
       each_slab(s, unit, [&](int64_t channel, int64_t channels) {
         T* samples = tile.samples.data();
+        const int64_t stride = tile.stride(channels);
         each_part(s, in, tile, channel, channels, [&](int64_t, int64_t first, int64_t count) {
           for (int64_t i = 0; i < tile.count * s.taps(); ++i)
-            read<T, B>(Tap<T>(s, tile.corners, i), x + channel + first, count,
-                       samples + i * tile.stride(channels) + first);
+            read<T, B>(Tap<T>(s, tile.corners, i), x + channel + first, count, samples + i * stride + first);
         });
         Product::outputs(s, tile, weights.data(), in.bias, channel, channels, y);
       });
@@ -138,13 +138,13 @@ template <class T, int B = LANES<T>, class F> void with_block(int64_t numbers, F
 template <class T, class F> int choose(const Shape& s, F f) {
   try {
     if (s.fine()) {  // whole vectors of outputs, and blocks of a part
-      if (s.run() % 4) f(std::integral_constant<int, 1>{}, Grouped<T, LANES<T>>{});
-      else f(std::integral_constant<int, std::min(4, LANES<T>)>{}, Grouped<T, LANES<T>>{});
+      if (s.run() % 4) f(std::integral_constant<int, 1>{}, Grouped<T, LANES<T>, true>{});
+      else f(std::integral_constant<int, std::min(4, LANES<T>)>{}, Grouped<T, LANES<T>, true>{});
       return 0;
     }
     with_block<T>(s.group == 1 ? s.run() : s.group, [&](auto b) {
       constexpr int B = decltype(b)::value;
-      s.group == 1 ? f(b, Depthwise<T, B>{}) : f(b, Grouped<T, B>{});
+      s.group == 1 ? f(b, Depthwise<T, B>{}) : f(b, Grouped<T, B, false>{});
     });
     return 0;
   } catch (...) {

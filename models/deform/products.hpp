@@ -16,14 +16,20 @@ inline void multiply(const T* from, int64_t token, int64_t tap, int64_t taps, in
     }
 }
 
-// The first `size` numbers of each block.
-template <class T, int B>
-inline void write(const Block<T, B> (&sums)[TILE], T* to, int64_t token, int count, int64_t size = B) {
-  for (int t = 0; t < count; ++t) std::memcpy(to + t * token, &sums[t], size < B ? size * sizeof(T) : sizeof sums[t]);
+template <class T, int B> inline void write(const Block<T, B> (&sums)[TILE], T* to, int64_t token, int count) {
+  for (int t = 0; t < count; ++t) put<T, B>(to + t * token, sums[t]);
 }
 
-template <class T, int B> struct Grouped {
-  static int64_t stride(const Shape& s) { return s.stride(s.group, LANES<T>); }
+// A block whose first numbers are these, and the others 0.
+template <class T, int B> inline Block<T, B> some(const T* from, int64_t count) {
+  Block<T, B> block{};
+  std::memcpy(&block, from, count * sizeof(T));
+  return block;
+}
+
+// Fine: groups of several parts, whose rows are filled up to whole blocks.
+template <class T, int B, bool Fine> struct Grouped {
+  static int64_t stride(const Shape& s) { return Fine ? s.stride(s.group, B) : s.group; }
   static int64_t size(const Shape& s) { return s.channels * stride(s) * s.taps(); }  // of the packed weights
 
   // (groups, taps, inputs, outputs); backward, (groups, taps, outputs, inputs). The last axis has the stride of a group.
@@ -34,16 +40,18 @@ template <class T, int B> struct Grouped {
 
   static void outputs(const Shape& s, Tile<T>& tile, const T* packed, const T* bias, int64_t channel, int64_t channels,
                       T* y) {
-    const int64_t token = s.taps() * tile.stride(channels);
+    const int64_t tap = tile.stride(channels), token = s.taps() * tap;
     for (int64_t g = 0; g < channels; g += s.group)
       for (int64_t o = 0; o < s.group; o += B) {
-        const int64_t first = channel + g + o, size = std::min<int64_t>(B, s.group - o);
-        Block<T, B> start{}, sums[TILE];
-        std::memcpy(&start, bias + first, size < B ? size * sizeof(T) : sizeof start);
-        for (auto& sum : sums) sum = start;
+        const int64_t first = channel + g + o;
+        const bool whole = !Fine || o + B <= s.group;
+        Block<T, B> sums[TILE];
+        for (auto& sum : sums) sum = whole ? get<T, B>(bias + first) : some<T, B>(bias + first, s.group - o);
         const T* rows = packed + place(s, false, channel + g, 0, 0) + o;
-        multiply<T, B>(tile.samples.data() + g, token, tile.stride(channels), s.taps(), s.group, rows, stride(s), sums);
-        write<T, B>(sums, y + tile.token() * s.channels + first, s.channels, tile.count, size);
+        multiply<T, B>(tile.samples.data() + g, token, tap, s.taps(), s.group, rows, stride(s), sums);
+        T* to = y + tile.token() * s.channels + first;
+        if (whole) write<T, B>(sums, to, s.channels, tile.count);
+        else for (int t = 0; t < tile.count; ++t) std::memcpy(to + t * s.channels, &sums[t], (s.group - o) * sizeof(T));
       }
   }
 

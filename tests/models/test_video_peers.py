@@ -216,11 +216,12 @@ def test_released_weights_load_strictly(name, tmp_path):
         theirs = as_released(source, layout)
         parallel = {f"module.{key}": value for key, value in theirs.items()}
         best = {"begin_epoch": 20, "state_dict": parallel, "optimizer": [{"state": {}}], "tensorboard_global_steps": 3}
-        for content in (theirs, parallel, best, {"meta": {"epoch": 1}, "state_dict": theirs}):
-            torch.save(content, tmp_path / "released.pth")
+        torch.save(best, tmp_path / "released.pth")
+        for content in (theirs, parallel, {"meta": {"epoch": 1}, "state_dict": theirs}, tmp_path / "released.pth"):
             with torch.no_grad():
-                next(target.parameters()).zero_()
-            models.load_published(target, tmp_path / "released.pth")
+                for weight in target.parameters():
+                    weight.zero_()
+            models.load_published(target, content)
             torch.testing.assert_close(target(inputs), wanted, rtol=0, atol=0)
         first, before = next(iter(theirs)), {key: value.clone() for key, value in target.state_dict().items()}
         changed = {key: value + 1 for key, value in theirs.items()}
@@ -452,7 +453,7 @@ def test_the_flow_is_a_density():
     """It integrates to 1, and its plain form is a Gaussian about 0.5."""
     torch.manual_seed(0)
     flow = dsta.Flow().double()
-    steps = torch.linspace(-9, 10, 400, dtype=torch.float64)
+    steps = torch.linspace(-9, 10, 150, dtype=torch.float64)
     grid = torch.cartesian_prod(steps, steps)
     total = flow.log_density(grid).exp().sum().item()
     assert total * (steps[1] - steps[0]).item() ** 2 == pytest.approx(1, abs=1e-3)
