@@ -13,11 +13,13 @@ from base.errors import InputError
 from base.files import read_json, write_text
 from reports.audit.write import SAYS
 from reports.commands import make
-from reports.measurements import EFFICIENCY_SCALE, Choice, label_of, pick, read_measurements
+from reports.measurements import Choice, label_of, read_measurements
 from reports.orders.order import read_orders
 from reports.orders.view import HOW, legend, limits, make_views, summary
 from reports.records import faults, in_words, read_kept
+from reports.site import costs
 from reports.site.charts import Chart, learning_curves, run_curves
+from reports.site.costs import Network, networks, timings
 from reports.site.gate import FILE as GATE
 from reports.site.gate import read_verdict, render_gate
 from reports.site.guide import DOCS, GUIDE, guide, pictures
@@ -25,13 +27,12 @@ from reports.site.pages import TEMPLATES, Page, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
 from reports.tables.cell import NOT_RUN, VERDICTS, count_causes, count_verdicts, of_table, read_cells
-from reports.tables.layout import CONVENTIONS, SELECTIONS, SYMBOLS, View, make_view
+from reports.tables.layout import SELECTIONS, SYMBOLS, View, make_view
 from reports.tables.rows import baseline_rows
 from studies.findings import EFFECTS, KINDS
 from studies.load import load_study
 from studies.scales import scale_named
 from studies.types import CountColumn, Study
-from studies.variants import resolve_variants
 
 ASSETS = Path(__file__).parent / "assets"
 TABLE_KINDS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX", "json": "JSON"}
@@ -39,9 +40,13 @@ SCALING = {
     "scaling": "Time and memory of one clip by its length",
     "tokens": "Time and memory of one clip of images by its tokens",
 }  # curves that `make scaling` draws, in results/efficiency
-TIMINGS = {"latency": "time a clip", "throughput": "throughput", "peak_memory": "peak memory"}
-TIMINGS["training_memory"] = "memory of a training step"
-COUNTED = ("paper", "true", "paper-leaf", "operators", "fvcore")  # conventions that counts.html has a table of
+COSTS = {
+    "rules": costs.RULES,
+    "metrics": costs.METRICS,
+    "first": costs.FIRST,
+    "amount": costs.amount,
+    "unit_of": costs.unit_of,
+}
 MEANING = {
     "reproduced": "printed numbers that our count gives to the last printed digit",
     "differs": "printed numbers that our count does not give",
@@ -112,7 +117,9 @@ class Site:
         orders = "which row of a table the papers have better than which, and whether it holds"
         found += [Page("claims.html", "claims", orders)] if self.orders else []
         found += [Page("audit.html", "audit", "every claim, and what was found about them")]
-        found += [Page("counts.html", "counts", "parameters, operations, time and memory at full paper size")]
+        found += [
+            Page("costs.html", "costs", "where parameters and operations are, time and memory, at full paper size")
+        ]
         found += [Page("curves.html", "curves", "learning curves of the networks in the tables")] if self.shown else []
         found += [Page(f"{name}.html", view.name, view.about) for name, view in self.views.items()]
         runs = self.experiments or any(failure.runs for failure in self.choice.failed)
@@ -126,7 +133,7 @@ class Site:
 def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Path, choice: Choice) -> Path:
     """Write the site into the folder `out`, whole or not at all; returns its `index.html`.
 
-    report: folder with measurements.csv, cells.csv, audit/, tables/ and figures/, and comparisons.csv and orders.csv if they were made.
+    report: folder with measurements.csv, count-parts.csv, cells.csv, audit/, tables/ and figures/, and comparisons.csv and orders.csv if they were made.
     Raises InputError where one of them is absent or cannot be read.
     """
     out = Path(out)
@@ -148,8 +155,8 @@ def _write_pages(site: Site) -> None:
     flagged = {claim["id"]: claim["findings"].split() for claim in site.audit["claims"]}
     values = {"facts": run_facts(site), "counts": _verdicts(site), "costs": count_causes(site.cells)}
     _write(site, "index.html", "overview.html", findings=findings, **values)
-    links, counted = run_links([*site.records, *site.experiments]), counts(site)
-    linked = {f"{rule}-{network.name}" for network in counted for rule in COUNTED if rule in network.by}
+    links, counted = run_links([*site.records, *site.experiments]), _networks(site)
+    linked = {network.name for network in counted}
     for study in site.studies:
         values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS, "flagged": flagged}
         _write(site, f"{study.name}.html", "study.html", **values)
@@ -158,9 +165,9 @@ def _write_pages(site: Site) -> None:
     audited = audit_body(site.audit, [study.name for study in site.studies])
     _write(site, "audit.html", "audit.html", body=audited)
     scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
-    rules = {rule: CONVENTIONS[rule] for rule in COUNTED if any(rule in network.by for network in counted)}
-    values = {"rules": rules, "timings": timings(site), "scaling": scaling}
-    _write(site, "counts.html", "counts.html", counted=counted, **values)
+    values = {"networks": counted, "timings": list(timings(site.measurements)), "scaling": scaling}
+    _write(site, "costs.html", "costs.html", **values, **COSTS)
+    _write(site, "counts.html", "moved.html", to="costs.html")
     if site.shown:
         _write(site, "curves.html", "curves.html", charts=_curve_charts(site))
     if site.records:
@@ -182,6 +189,12 @@ def _write_pages(site: Site) -> None:
     for name, view in site.views.items():
         write_text(site.out / f"data/{name}.js", f"SSMPOSE.data.{name}={script_json(view.data)};\n")
         _write(site, f"{name}.html", "viewer.html", viewer=name, view=view)
+
+
+def _networks(site: Site) -> list[Network]:
+    return networks(
+        site.measurements, site.report / "count-parts.csv", [page.study for page in site.studies], site.cells
+    )
 
 
 def _claims(site: Site) -> dict[str, object]:
@@ -234,7 +247,7 @@ def _copy_assets(site: Site) -> None:
         files = [f"{study.name}-{view.table}.{kind}" for view in study.views for kind in TABLE_KINDS]
         _copy(site.report / "tables", site.out / "tables", files)
     _copy(DOCS, site.out / "docs", [path.name for path in pictures()])
-    data = ["measurements.csv", "cells.csv", "records.csv", "comparisons.csv", "orders.csv"]
+    data = ["measurements.csv", "count-parts.csv", "cells.csv", "records.csv", "comparisons.csv", "orders.csv"]
     _copy(site.report, site.out, [name for name in data if (site.report / name).is_file()])
     if site.orders:
         _copy(site.report / "tables", site.out / "tables", ["orders.md", "orders.tex"])
@@ -286,47 +299,6 @@ def run_facts(site: Site) -> dict[str, str]:
         "Source revision": ", ".join(sorted(set(site.measurements["revision"]) - {""})),
     }  # fmt: skip
     return {name: text for name, text in facts.items() if text}
-
-
-@dataclass(frozen=True)
-class Counted:
-    """A counted variant; `by`: convention -> metric (params, macs_per_clip, macs_per_frame) -> its count.
-
-    revisions : of the sources that it was counted from
-    """
-
-    name: str
-    label: str
-    family: str
-    by: dict[str, dict[str, float]]
-    revisions: str
-
-
-def counts(site: Site) -> list[Counted]:
-    """Parameters and MACs of every counted variant, by convention."""
-    measured = pick(site.measurements, scale=EFFICIENCY_SCALE, run="")
-    measured = measured[measured["metric"].isin(["params", "macs_per_clip", "macs_per_frame"])]
-    counted = []
-    for name, rows in measured.groupby("variant", sort=False):
-        by = {
-            convention: dict(zip(part["metric"], part["value"], strict=True))
-            for convention, part in rows.groupby("convention")
-        }
-        known, revisions = resolve_variants().get(name), ", ".join(sorted(set(rows["revision"]) - {""}))
-        counted.append(Counted(name, label_of(name), known.family if known else "", by, revisions))
-    return counted
-
-
-def timings(site: Site) -> list[tuple[str, ...]]:
-    """Times and memory at full paper size, by variant: (label, what, value, how it was measured, device)."""
-    measured = pick(site.measurements, scale=EFFICIENCY_SCALE)
-    spreads = measured[measured["metric"] == "latency_iqr"].set_index(["variant", "convention", "device"])["value"]
-    rows = []
-    for row in measured[measured["metric"].isin(TIMINGS)].itertuples():
-        spread = spreads.get((row.variant, row.convention, row.device)) if row.metric == "latency" else None
-        value = f"{row.value:,.1f} {row.unit}" + ("" if spread is None else f" (interquartile range {spread:,.1f})")
-        rows.append((label_of(row.variant), TIMINGS[row.metric], value, row.convention, row.device))
-    return rows
 
 
 def numbers(experiment: Experiment) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from base.files import write_rows
 from datasets import writing
 from datasets.card import Card
 from reports.figures.skeleton import STANDING
@@ -14,6 +15,7 @@ from reports.measurements import COLUMNS, Choice
 from reports.tables.cell import Cell
 from reports.tables.judge import judge, judge_table
 from reports.tables.numbers import Numbers
+from studies.measurements import CountPart
 from studies.predictions import Predicted
 from studies.types import Study, Table
 
@@ -29,6 +31,15 @@ COUNTS = {
     "posemamba-x": {"paper": (26_534_915, 109_908_658_944), "true": (33_318_915, 141_545_905_920)},
     "sasmamba": {"paper": (624_951, 2_603_918_016), "true": (951_351, 4_120_424_640), "paper-leaf": (637_751, None)},
     "mlp": {"paper": (4_300_000, 1_000_000_000), "true": (4_310_000, 1_010_000_000)},
+}
+# What PoseMamba-S's counts are made of; those of the others are made of one part, and of another that is not seen.
+PARTS = {
+    "params": {"layers": 849_027, "norms": 10_624},
+    "macs_per_clip": {"layers": 3_480_615_360, "norms": 106_811_136},
+}
+TRUE_PARTS = {
+    "params": {"layers": 849_027, "norms": 10_624, "x_proj": 368_640, "A_log": 163_840, "others": 78_080},
+    "macs_per_clip": {"layers": 3_480_615_360, "x_proj": 1_522_851_840, "dt_proj": 169_205_760, "scan": 1_353_646_080},
 }
 RUNS = [
     ("posemamba-s", "posemamba", 71.0),
@@ -54,10 +65,32 @@ def count_rows() -> list[dict]:
                 values |= {"macs_per_clip": (macs, "MAC"), "macs_per_frame": (macs / FRAMES, "MAC")}
             same = {"scale": "paper", "variant": variant, "convention": convention, "device": "none: counted"}
             rows += [same | {"metric": m, "value": v, "unit": u} for m, (v, u) in values.items()]
-    timed = {"scale": "paper", "variant": "mlp", "device": "some CPU", "convention": "median of 5, batch 1, 1 thread"}
+    timed = {
+        "scale": "paper",
+        "variant": "mlp",
+        "device": "some CPU",
+        "convention": "median of 5 runs, batch 1, 1 thread",
+    }
     rows.append(timed | {"metric": "latency", "value": 1234.5, "unit": "ms"})
     rows.append(timed | {"metric": "latency_iqr", "value": 6.7, "unit": "ms"})
     return rows
+
+
+def part_rows() -> list[CountPart]:
+    rows = []
+    for variant, conventions in COUNTS.items():
+        seen = dict(zip(PARTS, conventions["paper"], strict=True))
+        for convention, counts in conventions.items():
+            for metric, count in zip(PARTS, counts, strict=True):
+                parts = {"layers": min(count or 0, seen[metric]), "hidden": max((count or 0) - seen[metric], 0)}
+                if variant == "posemamba-s":
+                    parts = (PARTS if convention == "paper" else TRUE_PARTS)[metric]
+                rows += [CountPart(variant, convention, metric, part, n) for part, n in parts.items() if n]
+    return rows
+
+
+def write_parts(path: Path) -> Path:
+    return write_rows(path, CountPart, part_rows())
 
 
 def accuracy_rows(root: str = "results") -> list[dict]:

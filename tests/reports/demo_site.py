@@ -6,7 +6,7 @@ from shutil import copytree
 
 import cv2
 import numpy as np
-from demo_results import DEMO, OPTIONS, record_rows, write_measurements, write_results, write_runs
+from demo_results import DEMO, OPTIONS, record_rows, write_measurements, write_parts, write_results, write_runs
 
 from datasets.lifting import load
 from models.ssm.orders import drawn_orders
@@ -36,6 +36,7 @@ def write_report(root: Path, options: dict = OPTIONS) -> Path:
     report.mkdir(parents=True)
     (root / "made").mkdir()
     measurements = write_results(root / "made").rename(report / "measurements.csv")
+    write_parts(report / "count-parts.csv")
     copytree(root / "made" / "prepared", root / "data" / "prepared")
     (root / "results/efficiency").mkdir()
     np.savez(root / "results/efficiency/scan_orders.npz", **drawn_orders())

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import browser, complaints, needs_browser
-from demo_results import DEMO, RECORDED, count_rows, write_measurements
+from demo_results import DEMO, RECORDED, count_rows, write_measurements, write_parts
 from demo_site import write_report
 from playwright.sync_api import Browser, Page, expect
 
@@ -62,7 +63,7 @@ def test_pages_have_no_errors_fit_the_window_and_are_accessible(
     context = chromium.new_context(viewport=size, color_scheme=scheme)
     one_each = [next(site.glob(f"{folder}/*.html")) for folder in ("records", "runs")]
     names = [path.relative_to(site).as_posix() for path in [*site.glob("*.html"), *one_each]]
-    assert len(names) == 13
+    assert len(names) == 14
     names += ["docs/readme.html", "docs/protocols.html"]
     for name in names:
         page = context.new_page()
@@ -201,7 +202,72 @@ def test_the_switch_shows_the_true_count_instead_and_keeps_its_link(page: Page, 
     assert "1.470" not in cell.inner_text()
     page.get_by_role("button", name="true", exact=True).first.click()
     cell.get_by_role("link").click()
-    assert page.url.endswith("counts.html#true-posemamba-s")
+    assert page.url.endswith("costs.html#net=posemamba-s&rule=true")
+    current = page.locator("[data-panel] tr[aria-current]")
+    expect(current.locator("th")).to_have_text(["true"] * 3)  # parameters, MACs a clip and a frame
+
+
+def test_old_links_to_counts_lead_to_the_network_and_the_convention(page: Page, site: Path) -> None:
+    page.goto((site / "counts.html").as_uri() + "#paper-leaf-sasmamba")
+    page.wait_for_selector("html[data-ready=true]")
+    assert page.url.endswith("costs.html#net=sasmamba&rule=paper-leaf")
+    assert page.locator("[data-panel] h2").inner_text() == "SasMamba"
+    assert page.locator("[data-panel] tr[aria-current] th").all_inner_texts() == ["paper-leaf"]
+
+
+def test_a_waterfall_leads_from_the_profiler_to_the_true_count(page: Page, site: Path) -> None:
+    open_page(page, site, "costs.html")
+    rows = page.locator("[data-panel] table.bars").first.locator("tbody tr")
+    steps = [text.split("\n")[0] for text in rows.locator("th").all_inner_texts()]
+    assert steps == ["the profiler", "− norms", "+ x_proj", "+ scan", "+ dt_proj", "= all of it"]
+    values = [int(text.replace(",", "")) for text in rows.locator("td small").all_inner_texts()]
+    assert values[0] - values[1] + sum(values[2:-1]) == values[-1] == 6_526_319_040
+    edges = rows.locator("rect").evaluate_all("all => all.map(r => [+r.getAttribute('x'), +r.getAttribute('width')])")
+    assert edges[0] == [0, 550]  # 3.587 of 6.526
+    assert all(a[0] + a[1] == pytest.approx(b[0], abs=3) for a, b in pairwise(edges[2:-1]))
+    assert edges[-1] == [0, 1000]
+
+
+def test_a_row_of_all_networks_opens_its_waterfall_and_the_address_shows_it_again(page: Page, site: Path) -> None:
+    open_page(page, site, "costs.html")
+    table = page.locator("table.pivot")
+    ratios = [text for text in table.locator("td.of-macs:nth-child(3)").all_inner_texts() if text != "–"]
+    assert ratios == sorted(ratios, reverse=True)
+    table.get_by_role("link", name="PoseMamba-X").click()
+    expect(page.locator("[data-panel] h2")).to_have_text("PoseMamba-X")
+    assert page.get_by_label("Network", exact=True).input_value() == "posemamba-x"
+    page.get_by_role("button", name="parameters", exact=True).click()
+    assert not table.locator("td.of-macs").first.is_visible()
+    page.reload()
+    assert page.url.endswith("#net=posemamba-x&of=params")
+    expect(page.locator("[data-panel] h2")).to_have_text("PoseMamba-X")
+    assert table.locator("td.of-params").first.is_visible()
+    page.get_by_label("Network", exact=True).select_option("sasmamba")
+    expect(page.locator("[data-panel] h2")).to_have_text("SasMamba")
+    page.get_by_label("Family").select_option("sasmamba")
+    assert table.locator("tbody tr:visible th").all_inner_texts() == ["SasMamba"]
+    page.get_by_label("Family").select_option("")
+    page.get_by_label("Find networks").fill("posemamba-b")
+    assert table.locator("tbody tr:visible th").all_inner_texts() == ["PoseMamba-B"]
+
+
+def test_an_unknown_network_is_named_and_the_first_one_stays(page: Page, site: Path) -> None:
+    open_page(page, site, "costs.html#net=nothing")
+    expect(page.locator("[data-unknown]")).to_have_text("No network nothing was counted here.")
+    assert page.locator("[data-panel] h2").inner_text() == "PoseMamba-S"
+
+
+def test_costs_are_readable_without_javascript(chromium: Browser, site: Path) -> None:
+    context = chromium.new_context(viewport=DESK, java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "costs.html").as_uri())
+    assert page.locator("[data-panel] h2").inner_text() == "PoseMamba-S"
+    assert page.locator("[data-panel] rect.end").first.is_visible()
+    assert page.locator("table.pivot tbody tr").count() == 5
+    assert not page.locator("select[data-net]").is_visible()
+    page.goto((site / "counts.html").as_uri())
+    page.wait_for_url("**/costs.html")
+    context.close()
 
 
 def test_a_chart_has_its_numbers_as_a_table(page: Page, site: Path) -> None:
@@ -335,6 +401,7 @@ def test_an_index_of_many_runs_opens_at_once(
     ]
     report.mkdir()
     write_measurements([*count_rows(), *rows], report / "measurements.csv")
+    write_parts(report / "count-parts.csv")
     pd.DataFrame(columns=["device", "metric", "floor"]).to_csv(tmp_path / "noise.csv", index=False)
     (tmp_path / "evidence.json").write_text("{}", encoding="utf-8")
     csv = report / "measurements.csv"

@@ -57,7 +57,7 @@ def test_it_is_in_the_figures_and_on_the_site(followed: Checkout) -> None:
     pages = sorted(path.name for path in (site / "runs").glob(f"*.{NAME}.*"))
     assert pages == [f"synthetic-{data}.{NAME}.posemamba.html" for data in ("gt", "sh-like")]
     assert pages[1] in (site / "open-motion.html").read_text(encoding="utf-8")
-    for page in ("counts.html", "curves.html", "runs.html", "data/poses.js"):
+    for page in ("costs.html", "curves.html", "runs.html", "data/poses.js"):
         text = (site / page).read_text(encoding="utf-8")
         assert "Temporal convolution" in text or NAME in text, page
 

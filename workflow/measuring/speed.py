@@ -45,13 +45,14 @@ def time_rows(
 
 def _rows(variant: str, frames: int, threads: int, timed: Latency, peak: int | None) -> Iterator[Measurement]:
     """frames: of a clip that get poses; peak: in bytes."""
-    convention = f"median of {len(timed.seconds)} after {timed.before}, batch 1, {threads} thread{'s' * (threads > 1)}"
+    used = f"batch 1, {threads} thread{'s' * (threads > 1)}"
+    convention = f"median of {len(timed.seconds)} runs{' after 1 warm-up' * timed.before}, {used}"
     yield _measurement(variant, "latency", 1e3 * timed.median, "ms", convention)
     yield _measurement(variant, "latency_iqr", 1e3 * timed.iqr, "ms", convention)
     yield _measurement(variant, "latency_per_frame", 1e3 * timed.median / frames, "ms", "measured")
     yield _measurement(variant, "throughput", timed.throughput(frames), "frames/s", convention)
     if peak is not None:
-        yield _measurement(variant, "peak_memory", peak / MEBIBYTE, "MiB", f"fresh process, batch 1, {threads} threads")
+        yield _measurement(variant, "peak_memory", peak / MEBIBYTE, "MiB", f"fresh process, {used}")
 
 
 def _measurement(variant: str, metric: str, value: float, unit: str, convention: str) -> Measurement:

@@ -102,6 +102,7 @@ rule site:
         records=PLACES.record_states,
         poses=made(POSES.format(dataset=name) for name in KEPT_HERE),
         measurements=PLACES.measurements,
+        count_parts=PLACES.count_parts,
         audit=made(PLACES.audit),
         tables=paths(TABLES),
         figures=paths(FIGURES),

@@ -110,6 +110,7 @@ window.SSMPOSE = { data: {}, mount: {} };
     const text = document.querySelector("[data-filter]");
     if (!text) return;
     const verdict = document.querySelector("[data-verdict]:is(select)");
+    const group = document.querySelector("select[data-group]");
     const within = text.closest("section.card") ?? document; // a filter inside a card is for that card
     const tables = [...within.querySelectorAll("table[data-sortable]:not(.chart ~ details *)")]; // not a chart's own numbers
     const rows = tables.flatMap((table) => [...table.querySelectorAll("tbody tr")]).filter((row) => row.cells.length > 1);
@@ -121,7 +122,8 @@ window.SSMPOSE = { data: {}, mount: {} };
       for (const row of rows) {
         const says = (row.dataset.text ?? row.textContent).toLowerCase();
         const judged = !verdict?.value || row.querySelector(`td:is([data-verdict="${verdict.value}"], [data-word="${verdict.value}"])`);
-        row.hidden = !(judged && words.every((word) => says.includes(word)));
+        const own = !group?.value || row.dataset.group === group.value;
+        row.hidden = !(judged && own && words.every((word) => says.includes(word)));
         shown += !row.hidden;
       }
       for (const body of tables.flatMap((table) => [...table.tBodies])) {
@@ -135,14 +137,16 @@ window.SSMPOSE = { data: {}, mount: {} };
           count.textContent = seen(table, `td[data-word="${count.dataset.count}"]`);
         }
       }
-      const filtered = words.length || verdict?.value;
+      const filtered = words.length || verdict?.value || group?.value;
       document.querySelector(".found").textContent = filtered ? `${shown} of ${rows.length} rows` : "";
     };
     text.value = asked.get("rows") ?? "";
     if (verdict) verdict.value = asked.get("verdict") ?? "";
+    if (group) group.value = asked.get("group") ?? "";
     apply();
     text.addEventListener("input", () => { ask("rows", text.value); apply(); });
     verdict?.addEventListener("change", () => { ask("verdict", verdict.value); apply(); });
+    group?.addEventListener("change", () => { ask("group", group.value); apply(); });
   }
 
   // Findings of one paper, of one kind.

@@ -34,7 +34,7 @@ def rows_of(name: str, weighed: list[str]) -> dict[str, tuple[float, str]]:
 
 
 def test_what_is_not_weighed_is_timed_here(asked: list[dict]) -> None:
-    how = "median of 2 after 0, batch 1, 1 thread"
+    how = "median of 2 runs, batch 1, 1 thread"
     assert rows_of("mlp", weighed=[]) == {
         "latency": (2000.0, how),
         "latency_iqr": (1000.0, how),
@@ -46,7 +46,7 @@ def test_what_is_not_weighed_is_timed_here(asked: list[dict]) -> None:
 
 def test_a_network_on_video_is_timed_on_two_threads_in_the_process_that_weighs_it(asked: list[dict]) -> None:
     rows = rows_of("glsmamba-b", weighed=["glsmamba-b"])
-    assert rows["latency"] == (2000.0, "median of 2 after 1, batch 1, 2 threads")
+    assert rows["latency"] == (2000.0, "median of 2 runs after 1 warm-up, batch 1, 2 threads")
     assert rows["throughput"][0] == rows["latency_per_frame"][0] / 4000  # one pose a clip
     assert rows["peak_memory"] == (3.0, "fresh process, batch 1, 2 threads")
     assert asked == [{"threads": 2, "runs": 2, "seconds": 0.3, "shape": (1, 5, 3, 256, 192), "where": "fresh"}]
