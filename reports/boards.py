@@ -1,8 +1,8 @@
 """Leaderboards: networks of a table ranked over all of its sections, as far as paired differences allow.
 
 A table that names a board (`board` in studies/*.yaml) is one. What stands here beside its cells is every pair of its
-networks: the difference on the same seeds and the same clips (`reports.pairs`), and after Holm over all pairs of a column
-which of the two is better. A rank is an interval: no network stands above one that is not shown to be worse.
+networks: the difference on the same seeds and the same clips (`reports.pairs`), and after Holm over all pairs of a
+column which of the two is better. A rank is an interval: no network stands above one that is not shown to be worse.
 """
 
 import json
