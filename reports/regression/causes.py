@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from reports.regression.compare import MOVED, Compared
 
+OTHERS = 3  # suspects that are named beside the first
 Edited = Callable[[str], frozenset[str] | None]  # revision -> files that say something else today; None: not known
 
 
@@ -18,11 +19,13 @@ class Cause:
     """Edited files that the same numbers depend on, and those of them that moved; no files where none was edited.
 
     decides : how many numbers depend on the files, moved or not
+    others  : the next suspects, each with how many of these numbers depend on it and how many do in all
     """
 
     files: tuple[str, ...]
     numbers: tuple[Compared, ...]
     decides: int
+    others: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def since(self) -> str:
@@ -61,6 +64,7 @@ def _best(
             moved.setdefault(file, []).append(number)
     if not moved:
         return None
-    best = max(sorted(moved), key=lambda file: len(moved[file]) ** 2 / decided[file])
-    same = (file for file in sorted(moved) if (moved[file], decided[file]) == (moved[best], decided[best]))
-    return Cause(tuple(same), tuple(moved[best]), decided[best])
+    best, *others = sorted(sorted(moved), key=lambda file: -(len(moved[file]) ** 2) / decided[file])
+    same = {file for file in moved if (moved[file], decided[file]) == (moved[best], decided[best])}
+    next_best = [(file, len(moved[file]), decided[file]) for file in others if file not in same]
+    return Cause(tuple(sorted(same)), tuple(moved[best]), decided[best], tuple(next_best[:OTHERS]))

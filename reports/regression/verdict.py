@@ -11,6 +11,7 @@ from reports.regression.compare import FAILURES, MISSING, MOVED, NEW, STATUSES, 
 from reports.regression.numbers import COUNT, LOSS, NETWORK, SPEED
 from studies.variants import resolve_variants
 
+WORDS = {NETWORK: "fingerprint", SPEED: "time"}  # kinds that are called something else in a sentence
 DIGITS = 6  # significant ones of a printed number that is no count
 SHOWN = 3  # numbers of a group, the furthest off first
 FILES = 4  # named of one cause
@@ -136,7 +137,9 @@ def _tell(cause: Cause, commits: Sequence[str]) -> Told:
     share = f"moved {len(cause.numbers):,} of the {cause.decides:,} numbers that depend on it"
     reasons = dict.fromkeys(f"compared with {n.since}: {n.reason}" for n in cause.numbers if n.since)
     look, undo = f"git diff {cause.since} -- {named}", f"git restore --source {cause.since} -- {named}"
-    return Told(title, share, (*commits, *reasons), groups, look, undo)
+    unsure = 2 * len(cause.numbers) < cause.decides  # most of what depends on it did not move
+    others = [f"or {file}: {moved:,} of {of:,}" for file, moved, of in cause.others] if unsure else []
+    return Told(title, share, (*others, *commits, *reasons), groups, look, undo)
 
 
 def _groups(numbers: Sequence[Compared]) -> tuple[Group, ...]:
@@ -150,7 +153,7 @@ def _groups(numbers: Sequence[Compared]) -> tuple[Group, ...]:
 def _group(kind: str, family: str, status: str, numbers: Sequence[Compared]) -> Group:
     names = dict.fromkeys(number.name for number in numbers)
     of = f"{len(names)} {family} {plural('network', len(names))}" if family else ", ".join(names)
-    title = f"{len(numbers)} {plural(kind, len(numbers))} of {of} {status}"
+    title = f"{len(numbers)} {plural(WORDS.get(kind, kind), len(numbers))} of {of} {status}"
     return Group(title, tuple(map(line, numbers)))
 
 

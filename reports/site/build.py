@@ -23,8 +23,8 @@ from reports.site.charts import Chart, learning_curves, run_curves
 from reports.site.costs import Network, networks, timings
 from reports.site.gate import FILE as GATE
 from reports.site.gate import read_verdict, render_gate
-from reports.site.leaderboard import BoardView, board_view
 from reports.site.guide import DOCS, GUIDE, guide, pictures
+from reports.site.leaderboard import BoardView, board_view
 from reports.site.pages import TEMPLATES, Page, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
@@ -264,7 +264,15 @@ def _copy_assets(site: Site) -> None:
         files = [f"{study.name}-{view.table}.{kind}" for view in study.views for kind in TABLE_KINDS]
         _copy(site.report / "tables", site.out / "tables", files)
     _copy(DOCS, site.out / "docs", [path.name for path in pictures()])
-    data = ["measurements.csv", "count-parts.csv", "cells.csv", "records.csv", "comparisons.csv", "orders.csv", "boards.json"]
+    data = [
+        "measurements.csv",
+        "count-parts.csv",
+        "cells.csv",
+        "records.csv",
+        "comparisons.csv",
+        "orders.csv",
+        "boards.json",
+    ]
     _copy(site.report, site.out, [name for name in data if (site.report / name).is_file()])
     if site.orders:
         _copy(site.report / "tables", site.out / "tables", ["orders.md", "orders.tex"])

@@ -18,7 +18,7 @@ from reports.tables.rows import row_shown
 from reports.tables.writers import md, md_row, tex
 from studies.measurements import higher_is_better
 from studies.printed import UNITS
-from studies.types import AccuracyColumn, CountColumn, MeasuredColumn, Study, Table
+from studies.types import CountColumn, MeasuredColumn, Study, Table
 from studies.variants import resolve_variants
 
 
@@ -112,7 +112,9 @@ def board_view(
     shown = [(row, at) for row, at in rows if any(at[m.id].measured is not None for m in metrics)]
     entries = [_entry(row, at, table, (*costs, *metrics), rankings, experiments, choice) for row, at in shown]
     entries.sort(key=lambda entry: _place(entry, metrics[0]))
-    absent = tuple((at[metrics[0].id].row_label, at[metrics[0].id].missing) for row, at in rows if (row, at) not in shown)
+    absent = tuple(
+        (at[metrics[0].id].row_label, at[metrics[0].id].missing) for row, at in rows if (row, at) not in shown
+    )
     pictures = tuple(Picture(c.id, m.id, _picture(entries, c, m)) for c in costs for m in metrics)
     return BoardView(
         board.name,
@@ -303,7 +305,9 @@ def _picture(entries: Sequence[Entry], cost: Column, metric: Column) -> Markup:
             height=HEIGHT,
             frame=(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM),
             dots=dots,
-            front=[(across(e.values[cost.id].value), down(e.values[metric.id].value)) for e in _front(both, cost, metric)],
+            front=[
+                (across(e.values[cost.id].value), down(e.values[metric.id].value)) for e in _front(both, cost, metric)
+            ],
             lines=[(e.label, down(e.values[metric.id].value)) for e in lines],
             xs=[Tick(across(v), f"{v:g}") for v in _decades(10**least, 10**most)],
             ys=[Tick(down(v), f"{v:g}") for v in _steps(low, high)],
@@ -314,7 +318,9 @@ def _picture(entries: Sequence[Entry], cost: Column, metric: Column) -> Markup:
 
 
 def _range(entries: Sequence[Entry], metric: Column) -> tuple[float, float]:
-    ends = [x for e in entries for v in [e.values[metric.id]] for x in (v.value - (v.half or 0), v.value + (v.half or 0))]
+    ends = [
+        x for e in entries for v in [e.values[metric.id]] for x in (v.value - (v.half or 0), v.value + (v.half or 0))
+    ]
     margin = 0.06 * ((max(ends) - min(ends)) or 1.0)
     return min(ends) - margin, max(ends) + margin
 

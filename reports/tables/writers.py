@@ -257,6 +257,6 @@ def _tex_notes(view: View) -> Iterator[str]:
         marks = (f"{tex(mark)}: {tex(meaning.replace('`', ''))}" for mark, _, meaning in view.records)
         yield f"Records: {'; '.join(marks)}."
     for verdict, why, who in (*view.record_reasons, *view.reasons):
-        yield f"{tex(verdict.capitalize())}, {tex(who)}: {tex(why.replace('`', ''))}."
+        yield f"{tex(verdict[0].upper() + verdict[1:])}, {tex(who)}: {tex(why.replace('`', ''))}."
     for name, meaning in view.conventions:
         yield rf"Convention \emph{{{tex(name)}}}: {tex(meaning)}."

@@ -126,6 +126,20 @@ def test_every_finding_still_reproduces(audit: Audit) -> None:
 
 
 @pytest.mark.slow
+def test_what_thop_does_not_see_has_its_cost_part_by_part(audit: Audit) -> None:
+    rows = next(finding.rows for finding in audit.findings if finding.id == "uncounted")
+    assert ("posemamba-s", "x_proj", "+1,522,851,840", "+368,640") in rows
+    assert ("posemamba-s", "norms", "-106,811,136", "+0") in rows
+    assert ("sasmamba", "A_log", "+0", "+81,920") in rows
+
+
+@pytest.mark.slow
+def test_printed_costs_are_counted_by_cause(audit: Audit) -> None:
+    assert sum(audit.plain()["counts"]["causes"].values()) == (audit.claims["cause"] != "").sum()
+    assert set(audit.claims.loc[audit.claims["cause"] == "exact", "verdict"]) == {"reproduced"}
+
+
+@pytest.mark.slow
 def test_a_finding_flags_the_cells_of_which_it_is_true_and_no_others(audit: Audit) -> None:
     flagged = {finding.id: set(finding.cells) for finding in audit.findings if finding.cells}
     assert flagged == {name: cells(text) for name, text in FLAGGED.items()}

@@ -53,6 +53,13 @@ def test_edits_that_the_same_numbers_depend_on_are_named_together() -> None:
     assert cause.files == (BASE, "z.py")
 
 
+def test_other_suspects_are_named_where_most_of_what_depends_on_the_first_did_not_move() -> None:
+    numbers = [number("posemamba-s", "changed"), *(number(f"posemamba-{i}") for i in range(3)), number("mlp")]
+    (cause,) = find_causes(numbers, sources, lambda _: frozenset({POSEMAMBA, BASE}))
+    (told,) = make_verdict(numbers, [(cause, ())], ()).told
+    assert (told.share, told.facts[0]) == ("moved 1 of the 4 numbers that depend on it", f"or {BASE}: 1 of 5")
+
+
 @pytest.mark.parametrize("edited", [frozenset({SASMAMBA}), frozenset(), None])
 def test_numbers_that_no_edit_explains_say_so(edited: frozenset[str] | None) -> None:
     (cause,) = find_causes(NUMBERS, sources, lambda _: edited)

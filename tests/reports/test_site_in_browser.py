@@ -141,6 +141,8 @@ def test_the_overview_leads_to_the_costs_of_a_cause(page: Page, site: Path) -> N
     open_page(page, site, "index.html")
     costs = page.locator("table.costs")
     assert costs.locator("thead th").all_inner_texts()[:3] == ["Paper", "exact", "halved"]
+    totals = costs.locator("tbody tr").last.locator("td").all_inner_texts()
+    assert totals == costs.locator("tbody tr").first.locator("td").all_inner_texts()  # there is one study
     costs.get_by_role("link", name="2", exact=True).click()
     page.wait_for_selector("html[data-ready=true]")
     shown = page.locator("#table1 tbody tr:visible td[data-word=halved]")

@@ -2,7 +2,7 @@
 
     python -m workflow gate --fast            # what needs no run of the workflow, or the kinds named of it
     python -m workflow gate --fast --table regression.csv
-    python -m workflow gate --accept REASON   # today's numbers become the baseline
+    python -m workflow gate --accept REASON   # today's numbers become the baseline; with --fast those kinds alone
 
 `make regression` and `make baseline reason="..."` do the same after making what they read.
 """
@@ -113,19 +113,28 @@ def judge(table: pd.DataFrame, records: Sequence[str] = (), path: str = "") -> V
 
 def check_fast(kinds: Sequence[str], path: Path | None = None, baseline: Path = BASELINE) -> Verdict:
     """Compare what needs no run of the workflow, of the kinds in FAST. path: of a table of all numbers, if wanted."""
+    before = _of_kinds(read_baseline(baseline), kinds)
+    table = compare(fast_numbers(kinds, before), before, {})
+    if path:
+        write_csv(path, table)
+    return judge(table, path=str(path or ""))
+
+
+def fast_numbers(kinds: Sequence[str], before: pd.DataFrame) -> pd.DataFrame:
+    """Today's watched numbers of some kinds in FAST. before: the baseline, whose revisions speed is compared with."""
     from training.provenance import device_name
     from workflow.measuring.speed_ratios import write_speed_ratios
 
-    before = read_baseline(baseline)
-    before = before[before["kind"].isin(kinds) & (before["metric"] != PEAK)]
     with tempfile.TemporaryDirectory() as folder:
         revisions = speed_revisions(before)  # empty where speed is not asked for
         speeds = write_speed_ratios(revisions, device_name(), Path(folder, "speeds.csv"))
         now = numbers_now(_counted(kinds, Path(folder, "counts.csv")), _compute(kinds, Path(folder)), speeds)
-        table = compare(now[now["kind"].isin(kinds)], before, {})
-    if path:
-        write_csv(path, table)
-    return judge(table, path=str(path or ""))
+    return _of_kinds(now, kinds)
+
+
+def _of_kinds(numbers: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
+    """Rows of what the fast gate holds."""
+    return numbers[numbers["kind"].isin(kinds) & (numbers["metric"] != PEAK)]
 
 
 def _counted(kinds: Sequence[str], path: Path) -> pd.DataFrame | None:
@@ -155,9 +164,10 @@ def _compute(kinds: Sequence[str], folder: Path) -> list[Path]:
     return computed
 
 
-def accept(reason: str, baseline: Path = BASELINE) -> None:
+def accept(reason: str, kinds: Sequence[str] = (), baseline: Path = BASELINE) -> None:
     """Make today's numbers the baseline; those that are as before keep their revision and reason.
 
+    kinds : of FAST, to renew these alone; none: all, from what `make` left behind
     Raises InputError without a reason, for accuracies of one seed, and with uncommitted changes.
     """
     from training.provenance import revision
@@ -166,12 +176,15 @@ def accept(reason: str, baseline: Path = BASELINE) -> None:
         raise InputError('say why the baseline changes: make baseline reason="..."')
     if edited():
         raise InputError("commit your changes first: a baseline names the revision that it was measured at")
-    before = read_baseline(baseline) if baseline.is_file() else None
-    now = numbers_now(measurements_of(MEASUREMENTS), COMPUTED, SPEEDS)
+    whole = read_baseline(baseline) if kinds or baseline.is_file() else None
+    before = _of_kinds(whole, kinds) if kinds else whole
+    now = fast_numbers(kinds, before) if kinds else numbers_now(measurements_of(MEASUREMENTS), COMPUTED, SPEEDS)
     if now.loc[now["kind"] == ACCURACY, "seeds"].lt(2).any():
         raise InputError('a baseline needs several seeds, whose spread says what is noise: make baseline reason="..."')
-    differs = set() if before is None else changed(compare(now, before, read_floors(NOISE)))
-    write_baseline(renew(now, before, differs, revision().removesuffix("+changes"), reason.strip()), baseline)
+    floors = {} if kinds else read_floors(NOISE)
+    differs = set() if before is None else changed(compare(now, before, floors))
+    renewed = renew(now, before, differs, revision().removesuffix("+changes"), reason.strip())
+    write_baseline(pd.concat([renewed, whole.drop(before.index)]) if kinds else renewed, baseline)
     print(f"{baseline}: {len(now)} numbers, {len(now) if before is None else len(differs)} of them new or changed")
 
 
@@ -197,14 +210,17 @@ class _Parser(argparse.ArgumentParser):
 def main(command_line: list[str]) -> int:
     """The command line. Exit status: 1 where something got worse."""
     parser = _Parser(prog="python -m workflow gate", description=__doc__.splitlines()[0])
-    mode = parser.add_mutually_exclusive_group(required=True)
-    mode.add_argument("--fast", nargs="*", choices=FAST, metavar="KIND", help=f"compare {', '.join(FAST)}")
-    mode.add_argument("--accept", metavar="REASON", help="make today's numbers the baseline")
+    fast = f"what needs no run: {', '.join(FAST)}"
+    parser.add_argument("--fast", nargs="*", choices=FAST, metavar="KIND", help=f"compare or accept only {fast}")
+    parser.add_argument("--accept", metavar="REASON", help="make today's numbers the baseline")
     parser.add_argument("--table", type=Path, metavar="FILE", help="write every number that was compared as CSV")
     arguments = parser.parse_args(command_line)
-    if arguments.fast is not None:
-        verdict = check_fast(arguments.fast or FAST, arguments.table)
-        print(*terminal(verdict), sep="\n")
-        return int(verdict.red)
-    accept(arguments.accept)
-    return 0
+    kinds = None if arguments.fast is None else arguments.fast or FAST
+    if arguments.accept is not None:
+        accept(arguments.accept, kinds or ())
+        return 0
+    if kinds is None:
+        parser.error("say --fast or --accept REASON")
+    verdict = check_fast(kinds, arguments.table)
+    print(*terminal(verdict), sep="\n")
+    return int(verdict.red)

@@ -5,7 +5,7 @@ means, and what the papers say, stands in reports/audit; here are only numbers.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +79,7 @@ def depth_only() -> dict:
 
 
 def uncounted() -> dict:
-    """What the papers' profiler leaves out of a network's counts: operations and parameters by name."""
+    """What the papers' profiler leaves out of a network's counts, and what it counts that is none: part by part."""
     return {variant: _uncounted(variant) for variant in ("posemamba-s", "sasmamba")}
 
 
@@ -159,7 +159,15 @@ def _neighbours(variant: str) -> Tensor:
 def _uncounted(variant: str) -> dict:
     paper, true = count_under(("paper", "true"), *on_meta(variant)).values()
     counts = {c.convention: {"params": c.trained, "macs": c.macs} for c in (paper, true)}
-    return counts | {"left_out": [str(operation) for operation in paper.excluded]}
+    return counts | {
+        "missed": {of: _difference(getattr(true.parts, of), getattr(paper.parts, of)) for of in ("params", "macs")}
+    }
+
+
+def _difference(parts: Mapping[str, int], others: Mapping[str, int]) -> dict[str, int]:
+    """By how much parts are more than others; those that are alike are left out."""
+    more = {part: parts.get(part, 0) - others.get(part, 0) for part in {**parts, **others}}
+    return {part: n for part, n in more.items() if n}
 
 
 def _sequences(x: Tensor, near: Tensor) -> Tensor:
