@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from base.errors import InputError
 from base.files import read_json, write_text
 from metrics.differences import LEVEL, holm
 from reports.comparisons import Floors, read_floors
@@ -73,12 +74,15 @@ def write_boards(
     numbers, floors = Numbers(read_measurements(measurements_csv), choice), read_floors(noise_csv) if noise_csv else {}
     tables = [(study.name, table) for study in map(load_study, studies) for table in study.tables if table.board]
     boards = [make_board(study, table, numbers, floors) for study, table in tables]
-    write_text(path, json.dumps([asdict(board) for board in boards], indent=1) + "\n")
+    write_text(path, json.dumps({"boards": [asdict(board) for board in boards]}, indent=1) + "\n")
 
 
 def read_boards(path: str | Path) -> tuple[Board, ...]:
     """What `write_boards` wrote. Raises InputError for a file that is absent or no JSON."""
-    return tuple(_board(written) for written in read_json(path, REMEDY))
+    try:
+        return tuple(_board(written) for written in read_json(path, REMEDY)["boards"])
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{path}: holds no leaderboards; {REMEDY}") from None
 
 
 def _board(written: dict) -> Board:

@@ -22,6 +22,9 @@ from studies.types import CountColumn, MeasuredColumn, Study, Table
 from studies.variants import resolve_variants
 
 
+OTHERS = "Others"  # networks of no section
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a board: of a cost or of an accuracy; factor: from its unit to base units."""
@@ -105,8 +108,10 @@ def board_view(
 ) -> BoardView:
     """cells: of the board's table; experiments: by their key; choice: of what tables show."""
     table = study.table(board.table)
-    metrics = tuple(_column(column, cells, choice) for column in table.accuracies)
-    costs = tuple(_column(c, cells, choice) for c in table.columns if isinstance(c, CountColumn))
+    metrics = tuple(_column(column) for column in table.accuracies)
+    counted = [c for c in table.columns if isinstance(c, CountColumn)]
+    counted.sort(key=lambda c: not c.metric.startswith("macs"))  # what pictures show first
+    costs = tuple(_column(c) for c in counted)
     rankings = {ranking.column: ranking for ranking in board.rankings}
     rows = [(row, {cell.column: cell for cell in own}) for row, own in groupby(cells, lambda cell: cell.row)]
     shown = [(row, at) for row, at in rows if any(at[m.id].measured is not None for m in metrics)]
@@ -119,7 +124,7 @@ def board_view(
     return BoardView(
         board.name,
         _about(table, cells, entries, choice),
-        table.reference,
+        table.reference or (entries[0].id if entries else ""),
         costs,
         metrics,
         tuple(entries),
@@ -135,11 +140,8 @@ def _place(entry: Entry, metric: Column) -> tuple:
     return not entry.learned, value is None, (-1 if metric.upwards else 1) * value.value if value else 0.0
 
 
-def _column(column: MeasuredColumn, cells: Sequence[Cell], choice: Choice) -> Column:
-    own = [cell for cell in cells if cell.column == column.id]
+def _column(column: MeasuredColumn) -> Column:
     about = f"convention {column.convention}" if isinstance(column, CountColumn) else f"protocol {column.protocol}"
-    data = next((cell.dataset for cell in own if cell.dataset), "")
-    about += f", {data}, {SELECTIONS[choice.selection]}" if data else ""
     upwards, decimals = higher_is_better(column.metric), column.unprinted_decimals
     return Column(column.id, column.label, column.unit, upwards, UNITS[column.unit][1], decimals, about)
 
@@ -162,7 +164,7 @@ def _entry(
     return Entry(
         id=row,
         label=first.row_label,
-        section=first.section,
+        section=first.section or OTHERS,
         variant=shown.variant,
         learned=first.outcome != NOT_LEARNED and bool(not rankings or any(row in r.ranks for r in rankings.values())),
         baseline=first.section == BASELINE_SECTION,
@@ -284,9 +286,12 @@ class Tick:
 def _picture(entries: Sequence[Entry], cost: Column, metric: Column) -> Markup:
     """Networks that learned and have both numbers; the baselines as lines across."""
     both = [e for e in entries if e.learned and not e.baseline and {cost.id, metric.id} <= set(e.values)]
-    lines = [e for e in entries if e.baseline and metric.id in e.values]
     if not both:
         return Markup("")
+    low, high = _range(both, metric)
+    reach = high - low
+    baselines = [e for e in entries if e.baseline and metric.id in e.values]
+    lines = [e for e in baselines if low - reach < e.values[metric.id].value < high + reach]  # others are far off
     low, high = _range([*both, *lines], metric)
     costs = [e.values[cost.id].value for e in both]
     least, most = math.log10(min(costs)) - 0.1, math.log10(max(costs)) + 0.25

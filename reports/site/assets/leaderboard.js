@@ -148,7 +148,7 @@
         if ([...select.options].some((option) => option.value === asked(key))) select.value = asked(key);
       }
       find.value = asked("find") ?? "";
-      const off = (asked("without") ?? "").split("~");
+      const off = asked("without")?.split("~") ?? [];
       for (const button of families) button.setAttribute("aria-pressed", String(!off.includes(button.dataset.family)));
       const two = (asked("two") ?? "").split("~").slice(0, 2);
       for (const row of rows) row.querySelector("[data-compare]").checked = two.includes(row.dataset.row);
