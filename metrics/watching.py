@@ -106,6 +106,16 @@ def _softmax(layer: nn.Softmax, x: Tensor, y: Tensor) -> int:
     return x.numel() // n * (3 * n - 1)
 
 
+def _upsampling(layer: nn.Upsample, x: Tensor, y: Tensor) -> int:
+    """Of nearest neighbours, one an element; no network here enlarges a map by a layer in another way."""
+    return y.numel() if layer.mode == "nearest" else 0
+
+
+def _adaptive_pooling(layer: nn.AdaptiveAvgPool2d, x: Tensor, y: Tensor) -> int:
+    """A sum over the window of each output, and a division."""
+    return y.numel() * (math.prod(a // b for a, b in zip(x.shape[2:], y.shape[2:], strict=True)) + 1)
+
+
 def _biases(layer: nn.Module, y: Tensor) -> int:
     """What older releases count of a convolution besides."""
     convolves = RULES[type(layer)] is _convolution
@@ -121,18 +131,21 @@ RULES: dict[type[nn.Module], Rule] = {
     **dict.fromkeys([nn.LayerNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d], _norm),
     **dict.fromkeys([nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d], _norm),
     nn.Softmax: _softmax,
+    nn.Upsample: _upsampling,
+    nn.AdaptiveAvgPool2d: _adaptive_pooling,
 }
 
 
 # --- kinds of weights and of products -----------------------------------------------------------------------
 
 LAYERS, TRANSPOSED, NORMS, SOFTMAX = "layers", "transposed convolutions", "norms", "softmax"
+RESIZING = "resizing"  # of maps, up or down, without weights
 UNCALLED, FROZEN, WEIGHTLESS = "layers never called", "frozen", "products without weights"
 RECURRENCE, STEP_SIZES = "scan", "dt_proj"  # the two products of a scan: with states, and of low rank
 # What weights are called that no layer of RULES holds, by the type of their module and their own name.
 NAMED = {
     r"\w+\.(?P<own>x_proj|dt_proj|dt_bias|A_log|D)": "",
-    r"\w+\.(\w*tables?|pos_embed|times)": "tables of positions",
+    r"\w+\.(\w*tables?|(pos|limb|frame)_embed|times)": "tables of positions",
     r"\w*Deformable\w*\.\w+": "deformable taps",
 }
 
@@ -140,8 +153,9 @@ NAMED = {
 def layer_kind(layer: nn.Module) -> str:
     """What a layer of RULES is counted as."""
     rule = RULES[type(layer)]
-    if rule in (_norm, _softmax):
-        return NORMS if rule is _norm else SOFTMAX
+    named = {_norm: NORMS, _softmax: SOFTMAX, _upsampling: RESIZING, _adaptive_pooling: RESIZING}
+    if rule in named:
+        return named[rule]
     return TRANSPOSED if getattr(layer, "transposed", False) else LAYERS
 
 
@@ -193,7 +207,7 @@ class _Seen(TorchDispatchMode):
         self.macs: Counter[Product] = Counter()
         self.elements: Counter[str] = Counter()
         self.multiplied = 0  # elements of products outside opaque modules
-        self._model, self._inside, self._kernels = model, [""], 0
+        self._inside, self._kernels = [""], 0
         self._weights: dict[int, tuple[str, str]] = {}  # storage -> module and name
         self._alive: list[Tensor] = []  # or another storage could take the place of one
         for name, module in model.named_modules():
@@ -238,9 +252,13 @@ class _Seen(TorchDispatchMode):
             self.macs[Product(*where, next(filter(None, owners), None))] += macs
 
     def _follow(self, tensors: list[Tensor], made: list[object]) -> None:
-        owner = next(filter(None, (self._weights.get(_storage(x)) for x in tensors)), None)
-        for x in made if owner else ():
-            if isinstance(x, Tensor) and self._weights.setdefault(_storage(x), owner) == owner:
+        """What is made of a weight alone, indices apart, is the weight's; what is joined with another thing is not."""
+        owners = {self._weights.get(_storage(x)) for x in tensors if x.is_floating_point()}
+        if None in owners or not owners:
+            return
+        for x in made:
+            if isinstance(x, Tensor):
+                self._weights.setdefault(_storage(x), min(owners))
                 self._alive.append(x)
 
 
