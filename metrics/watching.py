@@ -106,6 +106,16 @@ def _softmax(layer: nn.Softmax, x: Tensor, y: Tensor) -> int:
     return x.numel() // n * (3 * n - 1)
 
 
+def _upsampling(layer: nn.Upsample, x: Tensor, y: Tensor) -> int:
+    """Of nearest neighbours, one an element; no network here enlarges a map by a layer in another way."""
+    return y.numel() if layer.mode == "nearest" else 0
+
+
+def _adaptive_pooling(layer: nn.AdaptiveAvgPool2d, x: Tensor, y: Tensor) -> int:
+    """A sum over the window of each output, and a division."""
+    return y.numel() * (math.prod(a // b for a, b in zip(x.shape[2:], y.shape[2:], strict=True)) + 1)
+
+
 def _biases(layer: nn.Module, y: Tensor) -> int:
     """What older releases count of a convolution besides."""
     convolves = RULES[type(layer)] is _convolution
@@ -121,18 +131,21 @@ RULES: dict[type[nn.Module], Rule] = {
     **dict.fromkeys([nn.LayerNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d], _norm),
     **dict.fromkeys([nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d], _norm),
     nn.Softmax: _softmax,
+    nn.Upsample: _upsampling,
+    nn.AdaptiveAvgPool2d: _adaptive_pooling,
 }
 
 
 # --- kinds of weights and of products -----------------------------------------------------------------------
 
 LAYERS, TRANSPOSED, NORMS, SOFTMAX = "layers", "transposed convolutions", "norms", "softmax"
+RESIZING = "resizing"  # of maps, up or down, without weights
 UNCALLED, FROZEN, WEIGHTLESS = "layers never called", "frozen", "products without weights"
 RECURRENCE, STEP_SIZES = "scan", "dt_proj"  # the two products of a scan: with states, and of low rank
 # What weights are called that no layer of RULES holds, by the type of their module and their own name.
 NAMED = {
     r"\w+\.(?P<own>x_proj|dt_proj|dt_bias|A_log|D)": "",
-    r"\w+\.(\w*tables?|pos_embed|times)": "tables of positions",
+    r"\w+\.(\w*tables?|(pos|limb|frame)_embed|times)": "tables of positions",
     r"\w*Deformable\w*\.\w+": "deformable taps",
 }
 
@@ -140,8 +153,9 @@ NAMED = {
 def layer_kind(layer: nn.Module) -> str:
     """What a layer of RULES is counted as."""
     rule = RULES[type(layer)]
-    if rule in (_norm, _softmax):
-        return NORMS if rule is _norm else SOFTMAX
+    named = {_norm: NORMS, _softmax: SOFTMAX, _upsampling: RESIZING, _adaptive_pooling: RESIZING}
+    if rule in named:
+        return named[rule]
     return TRANSPOSED if getattr(layer, "transposed", False) else LAYERS
 
 

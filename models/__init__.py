@@ -21,7 +21,8 @@ def build(name: str, **overrides: object) -> PoseModel:
     """A freshly initialised model; `overrides` replace hyper-parameters of the variant (frames, depth, width, ...).
 
     Lifting models map (B, T, J, C) to (B, T, J, 3) and have the attributes `frames`, `joints`, `in_channels`. Video
-    models map (B, T, 3, H, W) to heatmaps (B, J, H/4, W/4) and have `frames`, `joints`, `image` (height and width).
+    models map (B, T, 3, H, W) to heatmaps (B, J, H/4, W/4), or to places and scores (B, J, 3) where they emit
+    coordinates, and have `frames`, `joints`, `image` (height and width).
     Raises InputError for an unknown variant or hyper-parameter, and for a value that is none.
 
     >>> import torch
@@ -41,8 +42,8 @@ def scan_arguments(name: str, backend: str) -> dict[str, str]:
 def load_published(model: PoseModel, source: str | Path | dict[str, Tensor]) -> PoseModel:
     """Fill `model` with weights that its authors released and return it; all of them fit or none is loaded.
 
-    Video models take a ViTPose's. source : checkpoint file, or its weights as a dictionary. Raises InputError for
-    everything that does not fit.
+    Video models take their own, or a ViTPose's. source : checkpoint file, or its weights as a dictionary. Raises
+    InputError for everything that does not fit.
     """
     network = getattr(model, "_orig_mod", model)  # inside of what torch.compile gives
     if any(weight.is_meta for weight in network.parameters()):

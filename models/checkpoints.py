@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
-from models.layout import Shape
+from models.layout import Layout, Shape
 from models.reading import read_checkpoint
 
 CONTAINERS = ("state_dict", "model_state_dict")  # of any training script; Lightning has the first
@@ -116,3 +116,28 @@ def check_tensor(key: str, tensor: Tensor, expected: Shape, dtype: torch.dtype, 
             f"{where}: {key} has values up to {given.abs().max():.3g}, too large for the model's {dtype}: "
             "convert the model with .double()"
         )
+
+
+def check_layout(model: nn.Module, layout: Layout, weights: dict[str, Tensor], where: str, remedy: str) -> None:
+    """Raise InputError unless the weights have the keys of a model in a layout, all of them and no other."""
+    check_keys(weights, {layout.name(name) for name in own_weights(model)}, where, remedy)
+
+
+def fill(model: nn.Module, layout: Layout, weights: dict[str, Tensor], where: str) -> None:
+    """Give a model the weights that `check_layout` found in order; raises InputError as `check_tensor`, for any."""
+    theirs = {name: (layout.name(name), tensor) for name, tensor in own_weights(model).items()}
+    for name, (key, tensor) in theirs.items():
+        check_tensor(key, weights[key], layout.shape(name, tuple(tensor.shape)), tensor.dtype, where)
+    filled = {name: weights[key].reshape(tensor.shape) for name, (key, tensor) in theirs.items()}
+    model.load_state_dict(model.state_dict() | filled)
+
+
+def own_weights(model: nn.Module) -> dict[str, Tensor]:
+    """What a checkpoint of a model holds, by our names."""
+    return {name: tensor for name, tensor in model.state_dict().items() if not is_addition(name)}
+
+
+def as_released(model: nn.Module, layout: Layout) -> dict[str, Tensor]:
+    """A model's own weights as the released code would keep them: their keys and shapes, without container."""
+    state = own_weights(model)
+    return {layout.name(n): t.reshape(layout.shape(n, tuple(t.shape))) for n, t in state.items()}

@@ -35,7 +35,8 @@ class PoseModel(nn.Module):
     """A network for poses: a `LiftingModel` (models/lifting/parts.py) or a `ClipModel` (models/video/clips.py).
 
     kind : "lifting" or "video"; the room of `models` and the module of `training` for it have this name
-    emits : "all", a pose for each frame of a clip, or "centre", the middle frame's alone
+    emits : "all", a pose for each frame of a clip, or "centre", the middle frame's alone; on video, where networks
+        answer with heatmaps, "coordinates" for one that gives the middle frame's places and scores
     released : how its released code evaluates it
     frames, joints : of a clip
     example_shape : of one clip
@@ -51,7 +52,7 @@ class PoseModel(nn.Module):
     @property
     def emitted_frames(self) -> int:
         """Frames of a clip that get a pose."""
-        return 1 if self.emits == "centre" else self.frames
+        return self.frames if self.emits == "all" else 1
 
     def outputs(self, clips: Tensor) -> tuple[Tensor, ...]:
         """What training compares with the truth; the last one is what `forward` gives."""

@@ -13,6 +13,7 @@ UNITS: dict[str, tuple[str, int]] = {
     "k": ("count", 10**3),
     "M": ("count", 10**6),
     "G": ("count", 10**9),
+    "Gi": ("count", 2**30),
     "mm": ("length", 1),
     "m": ("length", 10**3),
     "mm/frame": ("velocity", 1),

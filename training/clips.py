@@ -28,9 +28,20 @@ TAUGHT, SELECT_ON = Boxes("gt", split="train"), Boxes("gt", split="dev")
 
 
 class Persons:
-    """The persons of one split, by one kind of boxes, among one kind of neighbours."""
+    """The persons of one split, by one kind of boxes, among one kind of neighbours.
 
-    def __init__(self, videos: Videos, boxes: Boxes, recipe: Crops, image: tuple[int, int], frames: int) -> None:
+    early : as of `datasets.video.instances.window`
+    """
+
+    def __init__(
+        self,
+        videos: Videos,
+        boxes: Boxes,
+        recipe: Crops,
+        image: tuple[int, int],
+        frames: int,
+        early: str = "first",
+    ) -> None:
         self.recipe, self.joints = recipe, videos.joints
         self.sequences, self.instances = videos.sequences(boxes.split), videos.persons(boxes.split, boxes.kind)
         shape = Shape(image[1], image[0], STRIDE, recipe.sigma, recipe.enlarge)
@@ -43,6 +54,7 @@ class Persons:
             boxes.neighbours,
             IMAGES_KEPT,
             recipe.joint_weights,
+            early,
         )
 
     @property
@@ -83,8 +95,11 @@ class Images:
         heatmaps = model(clips)
         if not flip_test:
             return heatmaps
-        turned = model(clips.flip(-1))
         flip = self.persons.joints.flip
+        if heatmaps.ndim != 4 or heatmaps.shape[1] != len(flip):
+            given = tuple(heatmaps.shape[1:])
+            raise InputError(f"flip_test: mirrors heatmaps of the data's {len(flip)} joints, not answers {given}")
+        turned = model(clips.flip(-1))
         return torch.from_numpy(flip_average(heatmaps.cpu().numpy(), turned.cpu().numpy(), flip).copy())
 
 

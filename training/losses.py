@@ -75,6 +75,11 @@ def weighted_loss(prediction: Tensor, target: Tensor, weights: Mapping[str, floa
 def heatmap_loss(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Squared difference of heatmaps (B, J, H, W), mean over joints and pixels, weighted by joint (B, J).
 
+    Raises InputError for answers of another shape than the targets'.
+
     Source: GLSMamba's loss L_H; weights by joint are usual in this line of work (docs/glsmamba.md, Training).
     """
+    if heatmaps.shape != targets.shape:
+        given, wanted = (tuple(each.shape[1:]) for each in (heatmaps, targets))
+        raise InputError(f"the network answers with {given}, the heatmaps to learn are {wanted}: no recipe trains it")
     return (weights * (heatmaps - targets).square().mean((2, 3))).mean()

@@ -64,6 +64,7 @@ class Video:
         seed: int = 0,
     ) -> None:
         self.recipe, self.clip, self.image, self.folder = recipe, model.frames, model.image, features
+        self.early = model.early
         self.videos = videos = Videos(data, recipe.hold_out, seed)
         self.key = "pck" if videos.joints is JHMDB else "ap"
         shown = [boxes for boxes in conditions if videos.boxed(boxes.kind)]
@@ -137,7 +138,7 @@ class Video:
         return np.concatenate(joints).astype(np.float32), np.concatenate(scores).astype(np.float32)
 
     def _persons(self, boxes: Boxes) -> Persons:
-        return Persons(self.videos, boxes, self.recipe, self.image, self.clip)
+        return Persons(self.videos, boxes, self.recipe, self.image, self.clip, self.early)
 
     def _source(self, persons: Persons, name: str, copies: bool) -> Images | Features:
         """Where clips come from. `Images` take what stands for the neighbours from their persons."""

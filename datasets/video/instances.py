@@ -17,7 +17,7 @@ from datasets.video.augment import Augmentation, Draw, drawn
 from datasets.video.crop import ENLARGE, boxes_to_crops, crop, crop_matrix, inverse, normalised, rescale, transform
 from datasets.video.heatmaps import SIGMA, decode, gaussian_targets
 from datasets.video.images import read_image
-from datasets.video.joints import WEIGHTS, JointSet
+from datasets.video.joints import WEIGHTS, JointSet, of_channels
 
 GROUND_TRUTH, DETECTOR = "ground-truth boxes", "detector boxes"
 LEAST_SCORE = 0.2  # detector boxes below are dropped (docs/glsmamba.md, Evaluation)
@@ -121,8 +121,11 @@ def joined(parts: Sequence[Instances]) -> Instances:
     return Instances(kinds.pop(), **columns, keypoints=keypoints)
 
 
-def window(frame: int, length: int, frames: int = 5) -> np.ndarray:
+def window(frame: int, length: int, frames: int = 5, early: str = "first") -> np.ndarray:
     """Image numbers (frames,) of a window about `frame` in a video of `length` images: past its ends the end image.
+
+    early : what stands for images before the first: "first", that one; or "key", the image of `frame`, behind those
+        that are there, as FAMI-Pose's released code has it (docs/peers.md)
 
     Raises InputError for an even window or a frame that the video does not have.
     """
@@ -130,7 +133,11 @@ def window(frame: int, length: int, frames: int = 5) -> np.ndarray:
         raise InputError(f"a window needs an odd number of frames, got {frames}")
     if not 0 <= frame < length:
         raise InputError(f"frame {frame} is outside of a video of {length} images")
-    return np.clip(frame + np.arange(frames) - frames // 2, 0, length - 1)
+    numbers = frame + np.arange(frames) - frames // 2
+    missing = -numbers[0] if early == "key" else 0
+    if missing > 0:
+        numbers[: frames // 2] = [*range(frame), *[frame] * missing]
+    return np.clip(numbers, 0, length - 1)
 
 
 class TopDown:
@@ -139,7 +146,7 @@ class TopDown:
     images: the image paths of each sequence, in order; `instances.sequence` and `.frame` point into them.
     neighbours: what stands around the key frame: "real" its neighbours, "copies" itself, "shuffled" images of other
     sequences, drawn by the instance's number: the controls for whether neighbours matter.
-    weights: of parts of the body in the loss, as of `JointSet.weights`.
+    weights: of parts of the body in the loss, as of `JointSet.weights`; early: as of `window`.
     cache: decoded images that are kept; going through instances in order of frame, each image is decoded once if
     a window fits.
     Raises InputError for instances that point to no image, unknown neighbours, an even window; reading a sample
@@ -156,7 +163,9 @@ class TopDown:
         neighbours: str = "real",
         cache: int = 64,
         weights: Mapping[str, float] = WEIGHTS,
+        early: str = "first",
     ) -> None:
+        self.early = early
         self.images, self.instances, self.joints = images, instances, joints
         self.shape, self.frames, self.neighbours = shape or Shape(), frames, neighbours
         self.read = lru_cache(maxsize=cache)(read_image)
@@ -207,16 +216,42 @@ class TopDown:
         """The unchanged crops of instances, stacked: (B, T, 3, H, W)."""
         return np.stack([self.clip(int(index))[0] for index in indices])
 
-    def located(self, indices: Sequence[int], heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Heatmaps (B, J, h, w) predicted for unchanged crops -> joints (B, J, 2) in image pixels, scores (B, J).
+    def located(self, indices: Sequence[int], answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What was predicted for unchanged crops -> joints (B, J, 2) in image pixels, scores (B, J).
 
-        A joint's score is its heatmap's maximum times the score of the box (docs/glsmamba.md, Evaluation).
+        answers : heatmaps (B, J, h, w), or places as fractions of the crop and scores (B, J, 3); where PoseTrack's
+            joints are wanted, also of all 17 channels (`datasets.video.joints.CHANNELS`)
+
+        A joint's score is its heatmap's maximum, or the network's own, times the score of the box (docs/glsmamba.md,
+        Evaluation).
         """
-        places, maxima = decode(heatmaps)
+        places, scores = self._read(answers)
         matrices = [crop_matrix(self.center[i], self.size[i], self.shape.image) for i in indices]
-        matrices = np.array(matrices).reshape(-1, 2, 3)
-        joints = transform(inverse(matrices), rescale(places, self.shape.heatmap, self.shape.image))
-        return joints, maxima * self.instances.score[np.asarray(indices, int), None]
+        joints = transform(inverse(np.array(matrices).reshape(-1, 2, 3)), places)
+        return joints, scores * self.instances.score[np.asarray(indices, int), None]
+
+    def pictured(self, answers: np.ndarray) -> np.ndarray:
+        """Heatmaps (B, J, h, w) of answers as of `located`; of places, a target's, as high as their scores."""
+        answers = of_channels(np.asarray(answers), self.joints)
+        if answers.ndim == 4:
+            return answers
+        places = rescale(self._read(answers)[0], self.shape.image, self.shape.heatmap)
+        ones = np.ones(answers.shape[1])
+        drawn = [gaussian_targets(each, ones > 0, ones, self.shape.heatmap, self.shape.sigma)[0] for each in places]
+        return answers[:, :, 2, None, None] * np.stack(drawn)
+
+    def _read(self, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places (B, J, 2) in crop pixels and scores (B, J) of answers as of `located`.
+
+        Raises InputError for places or scores that are not finite.
+        """
+        answers = of_channels(np.asarray(answers), self.joints)
+        if answers.ndim == 4:
+            places, scores = decode(answers)
+            return rescale(places, self.shape.heatmap, self.shape.image), scores
+        if not np.isfinite(answers).all():
+            raise InputError("a place has NaN or infinite values: training diverged, or the weights are damaged")
+        return answers[..., :2] * np.array(self.shape.image), answers[..., 2]
 
     def _cut(self, index: int, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
         matrix = crop_matrix(draw.center, draw.size, self.shape.image, draw.rotation, draw.mirror)
@@ -230,7 +265,7 @@ class TopDown:
     def _places(self, index: int) -> list[tuple[int, int]]:
         """Sequence and image number of each frame of the window."""
         sequence, frame = int(self.instances.sequence[index]), int(self.instances.frame[index])
-        around = window(frame, len(self.images[sequence]), self.frames).tolist()
+        around = window(frame, len(self.images[sequence]), self.frames, self.early).tolist()
         if self.neighbours == "real":
             return [(sequence, number) for number in around]
         if self.neighbours == "copies":

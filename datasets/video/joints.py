@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from base.errors import InputError
 from datasets.video import annotations, jhmdb
 
 WEIGHTS = {"elbow": 1.2, "knee": 1.2, "wrist": 1.5, "ankle": 1.5}  # of the loss; every other joint 1
@@ -45,5 +46,36 @@ def _part(name: str) -> str:
     return name.rpartition("_")[2]
 
 
+def of_channels(answers: np.ndarray, joints: JointSet) -> np.ndarray:
+    """What a network's answers (N, J, ...), or those of all CHANNELS (N, 17, ...), say of the joints: (N, J, ...).
+
+    Raises InputError for another number of channels.
+    """
+    if answers.shape[1] == len(joints.names):
+        return answers
+    if joints is not POSETRACK or answers.shape[1] != len(CHANNELS):
+        raise InputError(f"the network answers with {answers.shape[1]} joints, the data have {len(joints.names)}")
+    return answers[:, [CHANNELS.index(name) for name in joints.names]]
+
+
+def neck_between_shoulders(joints: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """PoseTrack's joints (N, 15, 2) and scores (N, 15), the neck replaced by the midpoint of the shoulders.
+
+    So PoseWarper's released evaluation has it, for every network scored by it; DCPose's takes the neck's own channel.
+    Source: docs/peers.md.
+    """
+    neck = POSETRACK.names.index("head_bottom")
+    shoulders = [POSETRACK.names.index(f"{side}_shoulder") for side in SIDES]
+    joints, scores = joints.copy(), scores.copy()
+    joints[:, neck], scores[:, neck] = joints[:, shoulders].mean(1), scores[:, shoulders].mean(1)
+    return joints, scores
+
+
 POSETRACK = JointSet(annotations.JOINTS)
+# What the peers on video answer with, in this order: COCO's joints with neck and head top for eyes. PoseTrack does not
+# annotate the ears.
+CHANNELS = ("nose", "head_bottom", "head_top", "left_ear", "right_ear")
+CHANNELS += tuple(
+    f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
+)
 JHMDB = JointSet(jhmdb.JOINTS)

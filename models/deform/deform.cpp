@@ -30,9 +30,21 @@ template <class T, class F> void share_out(const Shape& s, int64_t units, F work
   for (int64_t unit = 0; unit < units; ++unit) work(unit, tiles[omp_get_thread_num()]);
 }
 
-// f(channel, channels) for each slab of a part.
-template <class F> void each_slab(const Shape& s, int64_t part, F f) {
-  for (int64_t c = 0; c < s.run(); c += s.slab()) f(part * s.run() + c, std::min(s.slab(), s.run() - c));
+// f(channel, channels) for each slab of a unit of channels.
+template <class F> void each_slab(const Shape& s, int64_t unit, F f) {
+  for (int64_t c = 0; c < s.unit(); c += s.slab()) f(unit * s.unit() + c, std::min(s.slab(), s.unit() - c));
+}
+
+// f(part, first, channels) for each part of a slab, whose taps are located: in `each_slab` for all slabs of a part at
+// once, or here one part after the other where a slab has several.
+template <class T, class F>
+void each_part(const Shape& s, const Inputs<T>& in, Tile<T>& tile, int64_t channel, int64_t channels, F f) {
+  if (!s.fine()) return f(channel / s.run(), 0, channels);
+  for (int64_t first = 0; first < channels; first += s.run()) {
+    const int64_t part = (channel + first) / s.run();
+    tile.locate_taps(in, part);
+    f(part, first, s.run());
+  }
 }
 
 // f(index, place) for each weight: its index in (outputs, inputs of a group, taps), and its place where it is packed.
@@ -43,21 +55,25 @@ template <class Product, class F> void each_weight(const Shape& s, bool backward
       for (int64_t q = 0; q < s.taps(); ++q) f(index++, Product::place(s, backward, o, i, q));
 }
 template <class Product, class T> Buffer<T> pack(const Shape& s, const T* weight, bool backward) {
-  Buffer<T> packed(s.channels * s.group * s.taps());
+  Buffer<T> packed(Product::size(s));
   each_weight<Product>(s, backward, [&](int64_t index, int64_t place) { packed.data()[place] = weight[index]; });
   return packed;
 }
 
 template <class T, int B, class Product> void forward(const Shape& s, const Inputs<T>& in, T* y) {
   Buffer<T> weights = pack<Product>(s, in.weight, false);
-  share_out<T>(s, s.images * s.tiles(), [&](int64_t unit, Tile<T>& tile) {
-    tile.move_to(unit / s.tiles(), unit % s.tiles());
+  share_out<T>(s, s.images * s.tiles(), [&](int64_t work, Tile<T>& tile) {
+    tile.move_to(work / s.tiles(), work % s.tiles());
     const T* x = in.x + tile.image * s.cells() * s.channels;
-    for (int64_t part = 0; part < s.parts; ++part) {
-      tile.locate_taps(in, part);
-      each_slab(s, part, [&](int64_t channel, int64_t channels) {
-        for (int64_t i = 0; i < tile.count * s.taps(); ++i)
-          read<T, B>(Tap<T>(s, tile.corners, i), x + channel, channels, tile.samples.data() + i * channels);
+    for (int64_t unit = 0; unit < s.units(); ++unit) {
+      if (!s.fine()) tile.locate_taps(in, unit);
+      each_slab(s, unit, [&](int64_t channel, int64_t channels) {
+        T* samples = tile.samples.data();
+        const int64_t stride = tile.stride(channels);
+        each_part(s, in, tile, channel, channels, [&](int64_t, int64_t first, int64_t count) {
+          for (int64_t i = 0; i < tile.count * s.taps(); ++i)
+            read<T, B>(Tap<T>(s, tile.corners, i), x + channel + first, count, samples + i * stride + first);
+        });
         Product::outputs(s, tile, weights.data(), in.bias, channel, channels, y);
       });
     }
@@ -68,36 +84,37 @@ template <class T, int B, class Product> void forward(const Shape& s, const Inpu
 template <class T, int B, class Product>
 void backward_slab(const Shape& s, const Inputs<T>& in, Tile<T>& tile, int64_t channel, int64_t channels,
                    const T* packed, const Gradients<T>& out, T* weights, T* biases) {
-  const int64_t image = tile.image * s.cells() * s.channels + channel, read = tile.count * s.taps() * channels;
+  const int64_t image = tile.image * s.cells() * s.channels + channel, stride = tile.stride(channels);
   T *grad_y = tile.grad_y.data(), *samples = tile.samples.data();
-  std::fill(grad_y, grad_y + TILE * channels, T(0));
+  std::fill(grad_y, grad_y + TILE * stride, T(0));
   for (int t = 0; t < tile.count; ++t)
     for (int64_t c = 0; c < channels; ++c) {
       const T g = out.y[(tile.token() + t) * s.channels + channel + c];
-      grad_y[t * channels + c] = g;
+      grad_y[t * stride + c] = g;
       biases[channel + c] += g;
     }
   Product::sample_gradients(s, tile, packed, channel, channels);
-  for (int64_t i = 0; i < tile.count * s.taps(); ++i) {
-    const int64_t at = tile.tap(int(i / s.taps()), channel / s.run()) + i % s.taps();
-    read_and_spread<T, B>(s, tile.corners, i, in.x + image, tile.grads.data() + i * channels, channels,
-                          samples + i * channels, out.x + image, out.offsets + 2 * at,
-                          out.masks ? out.masks + at : nullptr);
-  }
-  std::fill(samples + read, samples + TILE * s.taps() * channels, T(0));
+  each_part(s, in, tile, channel, channels, [&](int64_t part, int64_t first, int64_t count) {
+    for (int64_t i = 0; i < tile.count * s.taps(); ++i) {
+      const int64_t at = tile.tap(int(i / s.taps()), part) + i % s.taps(), c = i * stride + first;
+      read_and_spread<T, B>(s, tile.corners, i, in.x + image + first, tile.grads.data() + c, count, samples + c,
+                            out.x + image + first, out.offsets + 2 * at, out.masks ? out.masks + at : nullptr);
+    }
+  });
+  std::fill(samples + tile.count * s.taps() * stride, samples + TILE * s.taps() * stride, T(0));
   Product::weight_gradients(s, tile, channel, channels, weights);
 }
 
 template <class T, int B, class Product> void backward(const Shape& s, const Inputs<T>& in, const Gradients<T>& out) {
-  const int64_t blocks = std::min(BLOCKS, s.images), size = s.channels * s.group * s.taps();
+  const int64_t blocks = std::min(BLOCKS, s.images), size = Product::size(s);
   Buffer<T> packed = pack<Product>(s, in.weight, true), weights(blocks * size), biases(blocks * s.channels);
-  share_out<T>(s, blocks * s.parts, [&](int64_t unit, Tile<T>& tile) {
-    const int64_t block = unit / s.parts, part = unit % s.parts;
+  share_out<T>(s, blocks * s.units(), [&](int64_t work, Tile<T>& tile) {
+    const int64_t block = work / s.units(), unit = work % s.units();
     for (int64_t image = block * s.images / blocks; image < (block + 1) * s.images / blocks; ++image)
       for (int64_t i = 0; i < s.tiles(); ++i) {
         tile.move_to(image, i);
-        tile.locate_taps(in, part);
-        each_slab(s, part, [&](int64_t channel, int64_t channels) {
+        if (!s.fine()) tile.locate_taps(in, unit);
+        each_slab(s, unit, [&](int64_t channel, int64_t channels) {
           backward_slab<T, B, Product>(s, in, tile, channel, channels, packed.data(), out,
                                        weights.data() + block * size, biases.data() + block * s.channels);
         });
@@ -117,12 +134,17 @@ template <class T, int B = LANES<T>, class F> void with_block(int64_t numbers, F
   f(std::integral_constant<int, B>{});
 }
 
-// f(B, product) for the way that fits the shape. Returns 1 if memory ran out.
+// f(B, product) for the way that fits the shape; B: of what is read. Returns 1 if memory ran out.
 template <class T, class F> int choose(const Shape& s, F f) {
   try {
+    if (s.fine()) {  // whole vectors of outputs, and blocks of a part
+      if (s.run() % 4) f(std::integral_constant<int, 1>{}, Grouped<T, LANES<T>, true>{});
+      else f(std::integral_constant<int, std::min(4, LANES<T>)>{}, Grouped<T, LANES<T>, true>{});
+      return 0;
+    }
     with_block<T>(s.group == 1 ? s.run() : s.group, [&](auto b) {
       constexpr int B = decltype(b)::value;
-      s.group == 1 ? f(b, Depthwise<T, B>{}) : f(b, Grouped<T, B>{});
+      s.group == 1 ? f(b, Depthwise<T, B>{}) : f(b, Grouped<T, B, false>{});
     });
     return 0;
   } catch (...) {

@@ -45,8 +45,11 @@ class DeformInputs(NamedTuple):
             raise ValueError(f"deform_conv: {taps} taps are no square window with an odd side")
         if not channels:
             raise ValueError(f"deform_conv: x must have channels, not {tuple(self.x.shape)}")
-        if not parts or not per_group or channels % per_group or (channels // per_group) % parts:
+        if not parts or not per_group or channels % per_group or channels % parts:
             raise ValueError(f"deform_conv: {channels} channels in groups of {per_group}, {parts} parts: must divide")
+        groups = channels // per_group
+        if groups % parts and parts % groups:
+            raise ValueError(f"deform_conv: {groups} groups, {parts} parts: one must divide the other")
         per_tap = (*map_shape, parts, taps)
         shapes = [(*map_shape, channels), (*per_tap, 2), per_tap, (channels, per_group, kernel, kernel), (channels,)]
         dtype, device = self.x.dtype, self.x.device

@@ -22,18 +22,18 @@ def available() -> str | None:
     return _library()[1]
 
 
-def forward(inputs: DeformInputs) -> Tensor:
+def forward(inputs: DeformInputs, dilation: int = 1) -> Tensor:
     """y (N, H, W, C) of float32 or float64 tensors on the CPU.
 
     Raises ValueError for other inputs, RuntimeError where the kernel is not available.
     """
     inputs = _contiguous(inputs)
     y = torch.empty(inputs.x.shape, dtype=inputs.x.dtype)
-    _call("forward", inputs, [y])
+    _call("forward", inputs, dilation, [y])
     return y
 
 
-def backward(grad_y: Tensor, inputs: DeformInputs) -> tuple[Tensor | None, ...]:
+def backward(grad_y: Tensor, inputs: DeformInputs, dilation: int = 1) -> tuple[Tensor | None, ...]:
     """Gradients of `forward` for grad_y (N, H, W, C), in the order of the inputs; None for masks that were not given.
 
     Samples are computed again. Raises as `forward` does.
@@ -42,7 +42,7 @@ def backward(grad_y: Tensor, inputs: DeformInputs) -> tuple[Tensor | None, ...]:
     if (grad_y.shape, grad_y.dtype) != (inputs.x.shape, inputs.x.dtype) or grad_y.device.type != "cpu":
         raise ValueError(f"native deform_conv: grad_y must be like x, not {grad_y.dtype} {tuple(grad_y.shape)}")
     grads = [None if x is None else torch.zeros(x.shape, dtype=x.dtype) for x in inputs]
-    _call("backward", inputs, [grad_y.contiguous(), *grads])
+    _call("backward", inputs, dilation, [grad_y.contiguous(), *grads])
     return tuple(grads)
 
 
@@ -57,14 +57,14 @@ def _contiguous(inputs: DeformInputs) -> DeformInputs:
     return DeformInputs(*(None if x is None else x.contiguous() for x in inputs))
 
 
-def _call(name: str, inputs: DeformInputs, rest: Sequence[Tensor | None]) -> None:
+def _call(name: str, inputs: DeformInputs, dilation: int, rest: Sequence[Tensor | None]) -> None:
     library, reason = _library()
     if library is None:
         raise RuntimeError(f"native deform_conv: {reason}")
     if not inputs.x.numel():
         return
     kernel, per_group = inputs.weight.shape[3], inputs.weight.shape[1]
-    sizes = (*inputs.x.shape, inputs.parts, kernel, per_group, torch.get_num_threads())
+    sizes = (*inputs.x.shape, inputs.parts, kernel, per_group, dilation, torch.get_num_threads())
     shape = (ctypes.c_int64 * len(sizes))(*sizes)  # Shape of tile.hpp
     function = getattr(library, f"deform_{name}_{C_TYPES[inputs.x.dtype]}")
     function.argtypes = [ctypes.c_void_p] * 3

@@ -10,19 +10,22 @@ from models.operators import or_empty, refuse_forward_mode, register
 from models.precision import in_full
 
 
-def deform_conv(x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
-    """A convolution with a k x k kernel, k odd, and padding k // 2, each tap of which reads where an offset moves it.
+def deform_conv(
+    x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor, dilation: int = 1
+) -> Tensor:
+    """A convolution with a k x k kernel, k odd, that keeps the size, each tap of which reads where an offset moves it.
 
         y(cell)[o] = bias[o] + sum over q and i of weight[o, i, q] mask(cell)[q] x(cell + step[q] + offset(cell)[q])[i]
 
-    for taps q and the channels i of o's group. Between cells x is interpolated bilinearly, outside of the map it is 0.
+    for taps q, whose steps are `dilation` cells, and the channels i of o's group. Between cells x is interpolated
+    bilinearly, outside of the map it is 0.
     (Dai et al., ICCV 2017; masks: Zhu et al., CVPR 2019.)
 
     Parameters
     ----------
     x : (N, H, W, C)
     offsets : (N, H, W, P, k k, 2) in cells, along rows and along columns, for each of P equal parts of the channels and
-        each tap q = k row + column; P divides the number of groups
+        each tap q = k row + column; P divides the number of groups, or is a multiple of it
     masks : (N, H, W, P, k k), factors of the samples as they are (no sigmoid is applied), or None
     weight : (C, C/groups, k, k); bias : (C)
 
@@ -38,9 +41,11 @@ def deform_conv(x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor
     """
     inputs = DeformInputs(*in_full(x, offsets, masks, weight, bias)).check()
     refuse_forward_mode("deform_conv", *inputs)
+    if dilation < 1:
+        raise ValueError(f"deform_conv: dilation={dilation}: steps are at least a cell")
     if x.is_meta or (x.device.type == "cpu" and inputs.x.dtype in C_TYPES and native.available() is None):
-        return torch.ops.ssmpose.deform_conv(*inputs)
-    return reference.deform_conv(inputs)
+        return torch.ops.ssmpose.deform_conv(*inputs, dilation)
+    return reference.deform_conv(inputs, dilation)
 
 
 def describe() -> str:
@@ -49,17 +54,19 @@ def describe() -> str:
     return "native" if reason is None else f"reference ({reason})"
 
 
-def _forward(x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
-    return native.forward(DeformInputs(x, offsets, masks, weight, bias))
+def _forward(
+    x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor, dilation: int = 1
+) -> Tensor:
+    return native.forward(DeformInputs(x, offsets, masks, weight, bias), dilation)
 
 
 def _backward(
-    grad_y: Tensor, x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor
+    grad_y: Tensor, x: Tensor, offsets: Tensor, masks: Tensor | None, weight: Tensor, bias: Tensor, dilation: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    return or_empty(native.backward(grad_y, DeformInputs(x, offsets, masks, weight, bias)), x)
+    return or_empty(native.backward(grad_y, DeformInputs(x, offsets, masks, weight, bias), dilation), x)
 
 
-def _fake(x, offsets, masks, weight, bias):
+def _fake(x, offsets, masks, weight, bias, dilation=1):
     return x.new_empty(x.shape)
 
 

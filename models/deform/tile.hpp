@@ -15,12 +15,17 @@ constexpr int64_t SLAB = 64;  // channels, about
 
 // Shared with models/deform/native.py, field by field.
 struct Shape {
-  int64_t images, height, width, channels, parts, kernel, group, threads;  // group: channels of one
+  int64_t images, height, width, channels, parts, kernel, group, dilation, threads;  // group: channels of one
   int64_t cells() const { return height * width; }
   int64_t taps() const { return kernel * kernel; }
   int64_t run() const { return channels / parts; }  // channels that share their offsets
+  bool fine() const { return run() < group; }      // a group has several parts
+  int64_t unit() const { return std::max(run(), group); }  // channels that share parts or weights
+  int64_t units() const { return channels / unit(); }
   int64_t tiles() const { return (cells() + TILE - 1) / TILE; }  // of an image
-  int64_t slab() const { return std::min(run(), std::max<int64_t>(1, SLAB / group) * group); }
+  int64_t slab() const { return std::min(unit(), std::max<int64_t>(1, SLAB / group) * group); }
+  // A tile's numbers of a slab from token to token and from tap to tap; a fine group fills whole vectors of `lanes`.
+  int64_t stride(int64_t slab, int64_t lanes) const { return fine() ? (slab + lanes - 1) / lanes * lanes : slab; }
 };
 template <class T> struct Inputs {  // layouts in native.py; masks may be null
   const T *x, *offsets, *masks, *weight, *bias;
@@ -121,12 +126,14 @@ template <class T> struct Tile {
   int count = 0;                 // tokens, at most TILE
   int64_t image = 0, first = 0;  // cell of the first one
   Corners<T> corners;            // (TILE, taps), of one part
-  Buffer<T> samples, grads;      // (TILE, taps, channels of a slab); grads: of the loss by the samples
-  Buffer<T> grad_y;              // (TILE, channels of a slab), zeros beyond count
+  Buffer<T> samples, grads;      // (TILE, taps, stride of a slab); grads: of the loss by the samples
+  Buffer<T> grad_y;              // (TILE, stride of a slab), zeros beyond count
 
   explicit Tile(const Shape& s)
-      : s(s), corners(TILE * s.taps()), samples(TILE * s.taps() * s.slab()), grads(TILE * s.taps() * s.slab()),
-        grad_y(TILE * s.slab()) {}
+      : s(s), corners(TILE * s.taps()), samples(TILE * s.taps() * stride(s.slab())),
+        grads(TILE * s.taps() * stride(s.slab())), grad_y(TILE * stride(s.slab())) {}
+
+  int64_t stride(int64_t slab) const { return s.stride(slab, LANES<T>); }
 
   void move_to(int64_t to_image, int64_t index) {
     image = to_image;
@@ -139,12 +146,13 @@ template <class T> struct Tile {
   void locate_taps(const Inputs<T>& in, int64_t part) {
     T *row = corners.row.data(), *column = corners.column.data(), *mask = corners.mask.data();
     for (int t = 0; t < count; ++t) {
-      const int64_t reach = s.kernel / 2, top = (first + t) / s.width - reach, start = (first + t) % s.width - reach;
+      const int64_t reach = s.kernel / 2 * s.dilation;
+      const int64_t top = (first + t) / s.width - reach, start = (first + t) % s.width - reach;
       int64_t at = tap(t, part);
       for (int64_t i = 0; i < s.kernel; ++i)
         for (int64_t j = 0; j < s.kernel; ++j, ++at) {
-          *row++ = T(top + i) + in.offsets[2 * at];
-          *column++ = T(start + j) + in.offsets[2 * at + 1];
+          *row++ = T(top + i * s.dilation) + in.offsets[2 * at];
+          *column++ = T(start + j * s.dilation) + in.offsets[2 * at + 1];
           *mask++ = in.masks ? in.masks[at] : T(1);
         }
     }

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from models.layout import Layout
-from models.lifting.parts import MLP, Fusion, Head, LiftingModel, Residual
+from models.lifting.parts import MLP, Fusion, Head, LiftingModel
+from models.residual import Residual
 
 # Names of the released code, ours -> theirs.
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from models.layout import Layout
-from models.lifting.parts import Fusion, Head, LiftingModel, attention_block, rising
+from models.lifting.parts import Fusion, Head, LiftingModel, attention_block
+from models.residual import rising
 
 
 class DSTformer(LiftingModel):

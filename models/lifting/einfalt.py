@@ -6,7 +6,8 @@ from torch.nn import functional as F
 
 from base.errors import InputError
 from models.contract import Released
-from models.lifting.parts import Attention, Block, LiftingModel, rising
+from models.lifting.parts import Attention, Block, LiftingModel
+from models.residual import rising
 
 TAPS = 3  # of the convolution in a strided block
 HEADS = 8

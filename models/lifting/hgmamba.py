@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from models.layout import Layout
 from models.lifting.branches import FRAMES, GRAPH, RENAMED, RESHAPED, BranchedLifter, ScaledBlock
 from models.lifting.graphs import GraphMixer, hypergraph
-from models.lifting.parts import Fusion, rising
+from models.lifting.parts import Fusion
+from models.residual import rising
 from models.ssm import selective_scan
 from models.ssm.layer import Scan
 

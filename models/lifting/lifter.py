@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from models.layout import Layout
-from models.lifting.parts import LiftingModel, rising
+from models.lifting.parts import LiftingModel
+from models.residual import rising
 
 # Names of the released code, ours -> theirs.
 RENAMED = (

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from models.contract import ONE_BY_ONE
 from models.layout import CAMERA, Layout
-from models.lifting.parts import MLP, Attention, Block, LiftingModel, Residual, attend, rising, set_apart
+from models.lifting.parts import MLP, Attention, Block, LiftingModel, attend, set_apart
+from models.residual import Residual, rising
 
 HYPOTHESES = 3
 TRACK_HEADS = 9

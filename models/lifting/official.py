@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from base.errors import InputError
-from models.checkpoints import check_keys, check_tensor, is_addition, read_weights
+from models.checkpoints import as_released, check_layout, fill, read_weights
 from models.layout import Layout
 from models.lifting.parts import LiftingModel
 
@@ -19,21 +19,14 @@ def load(model: LiftingModel, source: str | Path | dict[str, Tensor]) -> None:
     """Fill a model with official weights, as `models.load_published`: all fit, or none is loaded."""
     layout = _layout(model)
     weights, where = read_weights(source, layout.containers)
-    ours = {name: tensor for name, tensor in model.state_dict().items() if not is_addition(name)}
-    theirs = {layout.name(name): name for name in ours}
-    check_keys(weights, set(theirs), where, "build the model with its depth and kind")
+    check_layout(model, layout, weights, where, "build the model with its depth and kind")
     _check_frames(model, layout, weights, where)
-    for key, name in theirs.items():
-        check_tensor(key, weights[key], layout.shape(name, tuple(ours[name].shape)), ours[name].dtype, where)
-    filled = {name: weights[key].reshape(ours[name].shape) for key, name in theirs.items()}
-    model.load_state_dict(model.state_dict() | filled)
+    fill(model, layout, weights, where)
 
 
 def official_weights(model: LiftingModel) -> dict[str, Tensor]:
     """A model's own weights as the released code would keep them: their keys and shapes, without container."""
-    layout = _layout(model)
-    state = {name: tensor for name, tensor in model.state_dict().items() if not is_addition(name)}
-    return {layout.name(n): t.reshape(layout.shape(n, tuple(t.shape))) for n, t in state.items()}
+    return as_released(model, _layout(model))
 
 
 def _layout(model: LiftingModel) -> Layout:

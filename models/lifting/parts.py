@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from base.errors import InputError
 from models.contract import PoseModel
 from models.layout import Layout
+from models.residual import Residual
 
 REPRESENTATION = 512  # features of a joint before the last layer, in MotionBERT and what descends from it
 
@@ -63,34 +64,6 @@ class LiftingModel(PoseModel):
             raise InputError(f"{name} was built for {self.in_channels} channels, the clip has {C}: set in_channels={C}")
         if (self.length == "at most" and self.frames < T) or (self.length == "exactly" and self.frames != T):
             raise InputError(f"{name} was built for {self.frames} frames, the clip has {T}: build it with frames={T}")
-
-
-class Residual(nn.Module):
-    """A block whose branches (B, ...) are dropped for some clips in training, and scaled up for the others.
-
-    Stochastic depth; drop_path : the share of clips that a branch is dropped for
-    """
-
-    def __init__(self, drop_path: float) -> None:
-        super().__init__()
-        self.drop_path = drop_path
-
-    def drop(self, branch: Tensor) -> Tensor:
-        """A branch, zero for the clips that it is dropped for."""
-        return drop_path(branch, self.drop_path, self.training)
-
-
-def drop_path(branch: Tensor, rate: float, training: bool) -> Tensor:
-    """A branch (B, ...), zero for some clips and scaled up for the others."""
-    if not training or rate == 0:
-        return branch
-    keep = 1 - rate
-    return branch * branch.new_empty(len(branch), *[1] * (branch.ndim - 1)).bernoulli_(keep).div_(keep)
-
-
-def rising(rate: float, depth: int) -> list[float]:
-    """Rates of `depth` blocks, from 0 to `rate` in even steps."""
-    return [rate * i / max(1, depth - 1) for i in range(depth)]
 
 
 class MLP(nn.Module):

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from base.errors import InputError
 from models.contract import ONE_BY_ONE
 from models.layout import CAMERA, Layout
-from models.lifting.parts import MLP, Attention, Block, LiftingModel, Residual, rising
+from models.lifting.parts import MLP, Attention, Block, LiftingModel
+from models.residual import Residual, rising
 
 HEADS = 8
 

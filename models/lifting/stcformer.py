@@ -7,7 +7,8 @@ from torch.nn import functional as F
 from base.errors import InputError
 from models.contract import ONE_BY_ONE
 from models.layout import CAMERA, Layout
-from models.lifting.parts import Block, LiftingModel, attend, drop_path
+from models.lifting.parts import Block, LiftingModel, attend
+from models.residual import drop_path
 
 BODY_PARTS = (0, 1, 1, 1, 2, 2, 2, 0, 0, 0, 0, 3, 3, 3, 4, 4, 4)  # trunk, legs and arms, by joint
 HEADS = 8  # of each half

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from base.errors import InputError
 from models.layout import Layout
 from models.lifting.branches import RENAMED, RESHAPED, ScaledBlock, TwoBranches
-from models.lifting.parts import MLP, Attention, Head, LiftingModel, Residual
+from models.lifting.parts import MLP, Attention, Head, LiftingModel
+from models.residual import Residual
 
 PARTS = 3  # of time; there is a proxy for every third frame
 SCALES = ("released", "trained")

@@ -15,6 +15,7 @@ from models.ssm import selective_scan
 from models.ssm.layer import Scan
 from models.ssm.orders import pair_orders
 from models.video.clips import ClipModel, Embedding, deconvs, doublings, last_layer, low_resolution_head, upsample
+from models.video.vit import ViT
 
 RESOLUTIONS = ("high", "low")
 
@@ -144,7 +145,8 @@ class ScanNetwork(ClipModel):
         image_height: int,
         image_width: int,
     ) -> None:
-        super().__init__(frames, joints, encoder, image_height, image_width, freeze_encoder=True)
+        image = (image_height, image_width)
+        super().__init__(frames, joints, ViT(encoder, *image), image, freeze_encoder=True)
         if resolution not in RESOLUTIONS:
             raise InputError(f"unknown resolution {resolution!r}: choose {' or '.join(RESOLUTIONS)}")
         low = resolution == "low"

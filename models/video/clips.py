@@ -6,13 +6,16 @@ Between encoder and head, features are laid out (B, T, h, w, width): a token is 
 
 from abc import ABC, abstractmethod
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from base.errors import InputError
 from models.contract import PoseModel
-from models.video.vit import ViT
+from models.layout import Layout
+
+POSETRACK, COCO = "posetrack", "coco"
 
 
 class ClipModel(PoseModel, ABC):
@@ -21,23 +24,28 @@ class ClipModel(PoseModel, ABC):
     A frozen part has no gradient and stays in evaluation mode while the rest trains. The two steps may be taken apart,
     `decode(encode(...))`: the features of a frozen encoder need to be computed once only.
 
-    encoder : size of the ViT (`models.video.vit.SIZES`)
+    encoder : images (N, 3, H, W) to what `features` makes features of
+    layouts : how its authors and others keep its weights; none where it takes those of a ViTPose
+    early : what stands for frames before a video's first: that one ("first"), or the "key" frame
+    channels : whose joints come out: POSETRACK's, or COCO's, which has eyes where PoseTrack has neck and head top
 
-    Raises InputError for an even number of frames and for what the encoder refuses.
+    Raises InputError for an even number of frames.
     """
 
     kind = "video"
     emits = "centre"
+    layouts: ClassVar[tuple[Layout, ...]] = ()
+    early: ClassVar[str] = "first"
+    channels: str = POSETRACK
 
     def __init__(
-        self, frames: int, joints: int, encoder: str, image_height: int, image_width: int, freeze_encoder: bool
+        self, frames: int, joints: int, encoder: nn.Module, image: tuple[int, int], freeze_encoder: bool
     ) -> None:
         super().__init__()
         if frames % 2 == 0:
             raise InputError(f"frames={frames}: a clip needs an odd number, the key frame is the middle one")
-        self.frames, self.joints, self.size = frames, joints, encoder
-        self.image = (image_height, image_width)
-        self.encoder = ViT(encoder, image_height, image_width)
+        self.frames, self.joints, self.image = frames, joints, image
+        self.encoder = encoder
         self.frozen: list[nn.Module] = []
         if freeze_encoder:
             self.freeze(self.encoder)
@@ -78,13 +86,17 @@ class ClipModel(PoseModel, ABC):
             raise InputError(f"{name} was built for {built} images, the clip has {given}: {remedy}")
 
     def encode(self, images: Tensor) -> Tensor:
-        """Features (N, C, H/16, W/16) of images (N, 3, H, W); without gradient where the encoder is frozen."""
+        """`features` of images (N, 3, H, W); without gradient where the encoder is frozen."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.encoder not in self.frozen):
-            return self.encoder(images)
+            return self.features(images)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What `decode` reads of each image (N, 3, H, W): a ViT's features are (N, C, H/16, W/16)."""
+        return self.encoder(images)
 
     @abstractmethod
     def decode(self, features: Tensor) -> Tensor:
-        """Heatmaps (B, J, H/4, W/4) of encoded clips (B, T, C, H/16, W/16)."""
+        """Heatmaps (B, J, H/4, W/4) of encoded clips (B, T, C, ...)."""
 
 
 class Embedding(nn.Module):

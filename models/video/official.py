@@ -1,9 +1,12 @@
-"""ViTPose's official weights, under our names.
+"""Official weights of networks on video, under our names.
 
-Three layouts of the same network are published: the authors', MMPose 1.x's and Hugging Face's (`transformers`), torch
+A network with `layouts` takes the released files of its authors, each as a whole. The others take ViTPose's.
+
+Three layouts of ViTPose are published: the authors', MMPose 1.x's and Hugging Face's (`transformers`), torch
 files with or without the container `state_dict`, or safetensors. A file is checked as a whole, decoder included; a
 model then takes the parts that it has: the encoder, the deconvolutions, and the last layer if it is a ViTPose for
 COCO's 17 joints. A network for other joints keeps its own last layer, for COCO's eyes are not PoseTrack's head.
+HRNet's files are COCO's as well, and PoseTrack's 17 channels are no other number: they are refused by name.
 """
 
 import re
@@ -13,9 +16,10 @@ import torch
 from torch import Tensor
 
 from base.errors import InputError
-from models.checkpoints import check_keys, check_tensor, is_addition, read_weights
+from models.checkpoints import check_keys, check_layout, check_tensor, fill, is_addition, own_weights, read_weights
 from models.layout import Layout
-from models.video.clips import ClipModel
+from models.video.clips import COCO, ClipModel
+from models.video.hrnet import HRNET_ALONE
 from models.video.vitpose import ViTPose
 
 CONTAINERS = ("state_dict",)
@@ -76,8 +80,36 @@ LAYOUTS = {
 
 
 def load(model: ClipModel, source: str | Path | dict[str, Tensor]) -> None:
-    """Fill a video model with ViTPose's weights, as `models.load_published`: the whole file fits, or none is loaded."""
+    """Fill a video model with official weights, as `models.load_published`: the whole file fits, or none is loaded."""
     weights, where = read_weights(source, CONTAINERS)
+    (_load_own if model.layouts else _load_vitpose)(model, weights, where)
+
+
+def _load_own(model: ClipModel, weights: dict[str, Tensor], where: str) -> None:
+    """From the file of a network that states its layouts."""
+    if model.channels != COCO and (name := _hrnet_alone(model, weights)):
+        raise InputError(
+            f"{where} is an HRNet for COCO: channels 1 and 2 of its last layer ({name}) are eyes, where PoseTrack has "
+            f"neck and head top; build hrnet-w48 with channels='{COCO}', or give released weights of {_name(model)}"
+        )
+    layout = max(model.layouts, key=lambda layout: sum(layout.name(name) in weights for name in own_weights(model)))
+    check_layout(model, layout, weights, where, f"give released weights of {_name(model)}")
+    fill(model, layout, weights, where)
+
+
+def _hrnet_alone(model: ClipModel, weights: dict[str, Tensor]) -> str | None:
+    """The key of the last layer in a file that holds an HRNet and nothing else, named by its authors or MMPose."""
+    names = [f"encoder.{name}" for name in own_weights(model.encoder)]
+    layouts = [[layout.name(name) for name in names] for layout in HRNET_ALONE]
+    alone = next((keys for keys in layouts if keys and weights.keys() == set(keys)), [])
+    return next((key for key in alone if key.endswith("final_layer.weight")), None)
+
+
+def _name(model: ClipModel) -> str:
+    return type(model).__name__
+
+
+def _load_vitpose(model: ClipModel, weights: dict[str, Tensor], where: str) -> None:
     weights = {key: value for key, value in weights.items() if not IGNORED.match(key)}
     ours, expected = _taken(model), _whole(model)
     keys = _keys(weights, expected, where)
@@ -90,7 +122,7 @@ def _whole(model: ClipModel) -> dict[str, Tensor]:
     """Parameters, without values, of the ViTPose with the model's encoder that the files hold."""
     (height, width), joints = model.image, COCO_JOINTS
     with torch.device("meta"):
-        vitpose = ViTPose(encoder=model.size, joints=joints, image_height=height, image_width=width)
+        vitpose = ViTPose(encoder=model.encoder.size, joints=joints, image_height=height, image_width=width)
     return {name: value for name, value in vitpose.state_dict().items() if not is_addition(name)}
 
 

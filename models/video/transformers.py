@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from base.errors import InputError
 from models.video.clips import ClipModel, Embedding, deconvs, doublings, last_layer, low_resolution_head, upsample
-from models.video.vit import EncoderBlock
+from models.video.vit import EncoderBlock, ViT
 
 DOUBLINGS = {"low": 0, "middle": 1, "high": 2}
 
@@ -32,7 +32,8 @@ class VideoTransformer(ClipModel):
         image_height: int = 256,
         image_width: int = 192,
     ) -> None:
-        super().__init__(frames, joints, encoder, image_height, image_width, freeze_encoder=True)
+        image = (image_height, image_width)
+        super().__init__(frames, joints, ViT(encoder, *image), image, freeze_encoder=True)
         if resolution not in DOUBLINGS:
             raise InputError(f"unknown resolution {resolution!r}: choose {', '.join(DOUBLINGS)}")
         times = DOUBLINGS[resolution]

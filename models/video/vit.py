@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from base.errors import InputError
 from base.reading import nearest
+from models.residual import Residual
 
 PATCH = 16
 # Width, layers, heads. `tiny` is ours, for networks that train in minutes on a CPU.
@@ -17,6 +18,8 @@ SIZES = {"tiny": (128, 4, 4), "s": (384, 12, 12), "b": (768, 12, 12), "l": (1024
 
 class ViT(nn.Module):
     """Images to a map of features at 1/16 of their size.
+
+    size : one of SIZES
 
     Row 0 of `pos_embed` is that of the class token, which ViTPose adds to the place of every patch. Raises InputError
     for an unknown size and for images that are no whole number of patches.
@@ -28,6 +31,7 @@ class ViT(nn.Module):
             raise InputError(f"unknown encoder {size!r}{nearest(size, SIZES)}")
         if image_height % PATCH or image_width % PATCH:
             raise InputError(f"image {image_height}x{image_width}: give a height and width that {PATCH} divides")
+        self.size = size
         self.width, layers, heads = SIZES[size]
         self.grid = (image_height // PATCH, image_width // PATCH)
         self.patch_embed = nn.Conv2d(3, self.width, PATCH, stride=PATCH, padding=2)
@@ -46,20 +50,20 @@ class ViT(nn.Module):
         return self.norm(x).transpose(1, 2).unflatten(2, self.grid)
 
 
-class EncoderBlock(nn.Module):
-    """x + attention(norm(x)), then x + MLP(norm(x)), the MLP four times as wide."""
+class EncoderBlock(Residual):
+    """x + attention(norm(x)), then x + MLP(norm(x)), the MLP `ratio` times as wide; drop_path : of Residual."""
 
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
+    def __init__(self, width: int, heads: int, ratio: int = 4, drop_path: float = 0.0) -> None:
+        super().__init__(drop_path)
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attn = Attention(width, heads)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(nn.Linear(width, ratio * width), nn.GELU(), nn.Linear(ratio * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, L, width) -> (N, L, width)."""
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
+        x = x + self.drop(self.attn(self.norm1(x)))
+        return x + self.drop(self.mlp(self.norm2(x)))
 
 
 class Attention(nn.Module):

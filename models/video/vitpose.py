@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from models.video.clips import ClipModel, deconvs, last_layer
+from models.video.vit import ViT
 
 
 class ViTPose(ClipModel):
@@ -22,7 +23,8 @@ class ViTPose(ClipModel):
         image_height: int = 256,
         image_width: int = 192,
     ) -> None:
-        super().__init__(frames, joints, encoder, image_height, image_width, freeze_encoder)
+        image = (image_height, image_width)
+        super().__init__(frames, joints, ViT(encoder, *image), image, freeze_encoder)
         self.deconvs = deconvs(self.encoder.width, deconv_width, deconv_width)
         self.final = last_layer(nn.Conv2d(deconv_width, joints, 1))
 

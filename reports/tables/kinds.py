@@ -21,6 +21,7 @@ from reports.tables.verdicts import (
     NOT_FILMED,
     NOT_SELECTED,
     NOT_THEIRS,
+    NOT_TRAINED,
     Missing,
     Verdict,
     failed,
@@ -30,7 +31,7 @@ from reports.tables.verdicts import (
     judge_missing,
 )
 from studies.benchmarks import BENCHMARKS, departures
-from studies.data import PAPER_DETECTORS, Dataset
+from studies.data import LIFTING, PAPER_DETECTORS, Dataset
 from studies.measurements import CONDITION
 from studies.printed import OUT_OF_MEMORY, UNITS, Printed, parse_printed
 from studies.recipes import OFFICIAL, recipes
@@ -216,7 +217,8 @@ def _never_measured(row: Row, data: str, scale: str) -> Missing | None:
     if not row.variant:
         return _no_model(row)
     if not row.recipe:
-        return NO_ROOM if row.out_of_memory else NOT_BY_ITS_OWN
+        lifting = resolve_variants()[row.variant].kind == LIFTING
+        return NO_ROOM if row.out_of_memory else NOT_BY_ITS_OWN if lifting else NOT_TRAINED
     if data == NO_SUCH_DATA:
         return NOT_THEIRS if scale == PAPER else NOT_FILMED
     return None

@@ -31,6 +31,7 @@ class Missing(NamedTuple):
 
 
 NO_MODEL = Missing("no implementation", "no implementation yet")
+NOT_TRAINED = Missing("not trained", "counted here, and not trained")
 NOT_BY_ITS_OWN = Missing("not trained", "not trained as its own paper trains it; the study equal-terms has it")
 NO_DATA = Missing("needs registration", "data needs registration")
 NOT_THEIRS = Missing("other scales", "no data of the papers; measured at the other scales")

@@ -1,6 +1,7 @@
-"""Deformable convolutions of the two models that have them: the native kernel beside plain PyTorch."""
+"""Deformable convolutions of the models that have them: the native kernel beside plain PyTorch."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -15,14 +16,22 @@ SHAPES = {
     "SasMamba, one clip": (1, 243, 17, 128, 128, 1),
     "GLSMamba of width 64, eight clips of 128x96": (40, 32, 24, 64, 8, 2),
     "GLSMamba-B, one clip": (5, 64, 48, 256, 8, 2),
+    "PoseWarper, one clip": (5, 96, 72, 17, 1, 17),
+    "DCPose, one clip": (1, 96, 72, 17, 1, 17),
+    "FAMI-Pose, one clip": (1, 96, 72, 48, 1, 12),
 }
+DILATED = {"PoseWarper, one clip": 24, "DCPose, one clip": 15, "FAMI-Pose, one clip": 3}
+MASKED = ("DCPose, one clip", "FAMI-Pose, one clip")
 SMALL = (2, 5, 4)  # images, height, width where nothing is measured
-IMPLEMENTATIONS = {"native": lambda inputs: torch.ops.ssmpose.deform_conv(*inputs), "reference": reference.deform_conv}
+IMPLEMENTATIONS = {
+    "native": lambda inputs, dilation: torch.ops.ssmpose.deform_conv(*inputs, dilation),
+    "reference": reference.deform_conv,
+}
 
 pytestmark = pytest.mark.skipif(native.available() is not None, reason=str(native.available()))
 
 
-def draw(shape: tuple[int, ...]) -> DeformInputs:
+def draw(shape: tuple[int, ...], masked: bool) -> DeformInputs:
     """Random inputs in float32; taps move by a cell or so."""
     (*map_shape, channels, groups, parts), generator = shape, torch.Generator().manual_seed(0)
 
@@ -30,7 +39,8 @@ def draw(shape: tuple[int, ...]) -> DeformInputs:
         return torch.randn(*sizes, generator=generator)
 
     weight = normal(channels, channels // groups, 3, 3)
-    return DeformInputs(normal(*map_shape, channels), normal(*map_shape, parts, 9, 2), None, weight, normal(channels))
+    masks = normal(*map_shape, parts, 9) if masked else None
+    return DeformInputs(normal(*map_shape, channels), normal(*map_shape, parts, 9, 2), masks, weight, normal(channels))
 
 
 def forward(function: Callable, inputs: DeformInputs) -> Callable[[], list[Tensor]]:
@@ -60,7 +70,8 @@ def forward_and_backward(function: Callable, inputs: DeformInputs) -> Callable[[
 @pytest.mark.parametrize("model", SHAPES)
 def test_against_plain_pytorch(compare: Callable, full: bool, model: str, work: Callable) -> None:
     shape = SHAPES[model] if full else (*SMALL, *SHAPES[model][3:])
-    calls = {name: work(function, draw(shape)) for name, function in IMPLEMENTATIONS.items()}
+    inputs, dilation = draw(shape, model in MASKED), DILATED.get(model, 1)
+    calls = {name: work(partial(f, dilation=dilation), inputs) for name, f in IMPLEMENTATIONS.items()}
     title = f"Deformable convolution, {work.__name__.replace('_', ' ')}: {model}, one thread"
     results = compare(title, calls, rounds=20, every=5)
     for ours, wanted in zip(results["native"], results["reference"], strict=True):

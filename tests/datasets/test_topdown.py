@@ -25,7 +25,7 @@ from datasets.video.instances import (
     joined,
     window,
 )
-from datasets.video.joints import POSETRACK
+from datasets.video.joints import CHANNELS, POSETRACK, neck_between_shoulders
 from metrics.keypoints import annotated, posetrack_ap, predicted
 
 STILL = Augmentation(rotation_chance=0, scale=0, half_body_chance=0, flip_chance=0)
@@ -121,6 +121,11 @@ def test_windows_are_clamped_at_the_ends(films) -> None:
     assert window(6, 7, 3).tolist() == [5, 6, 6]
     assert window(1, 2).tolist() == [0, 0, 1, 1, 1]  # a video shorter than the window
     assert window(0, 1, 1).tolist() == [0]
+    # As FAMI-Pose's released code: the key frame for what is missing before it, behind what is there.
+    assert window(1, 7, early="key").tolist() == [0, 1, 1, 2, 3]
+    assert window(0, 7, early="key").tolist() == [0, 0, 0, 1, 2]
+    assert window(5, 7, early="key").tolist() == [3, 4, 5, 6, 6]
+    assert window(6, 7, early="key").tolist() == [4, 5, 6, 6, 6]
     greys = pixels(TopDown(films, instances((0, 6)), POSETRACK).clip(0)[0])[:, 20, 5, 0]
     np.testing.assert_allclose(greys, [5, 5, 5, 7, 9], atol=0.1)
     with pytest.raises(InputError, match="odd number"):
@@ -248,6 +253,65 @@ def test_a_joints_score_is_its_maximum_times_the_boxes(films) -> None:
     heatmaps = np.full((1, 15, 64, 48), 0.25)
     _, scores = data.located([1], heatmaps)
     np.testing.assert_allclose(scores, 0.2)
+
+
+def test_places_score_100_as_well(films) -> None:
+    """A network that answers with places and scores, in PoseTrack's 17 channels, goes the same way."""
+    frames = (1, 3, 6)
+    data = TopDown(films, instances(frames), POSETRACK)
+    batch = data.batch(range(3), 0, 0)
+    places = rescale(batch.places, data.shape.heatmap, data.shape.image) / np.array(data.shape.image)
+    answers = np.zeros((3, 17, 3))
+    for j, name in enumerate(POSETRACK.names):
+        answers[:, CHANNELS.index(name)] = np.concatenate([places[:, j], np.full((3, 1), 0.9)], -1)
+    joints, scores = data.located(range(3), answers)
+    np.testing.assert_allclose(joints, np.tile(body()[:, :2], (3, 1, 1)), atol=1e-9)
+    np.testing.assert_allclose(scores, 0.9)
+    drawn, _ = data.targets(batch.places, batch.present)
+    np.testing.assert_allclose(data.pictured(answers), 0.9 * drawn, atol=1e-6)
+    with pytest.raises(InputError, match="a place has NaN or infinite values"):
+        data.located(range(3), answers * np.nan)
+
+
+def test_channels_that_are_no_joints_are_left_out(films) -> None:
+    data = TopDown(films, instances((1,)), POSETRACK)
+    heatmaps = np.random.default_rng(0).random((1, 17, 64, 48))
+    chosen = heatmaps[:, [CHANNELS.index(name) for name in POSETRACK.names]]
+    for with_all, alone in zip(data.located([0], heatmaps), data.located([0], chosen), strict=True):
+        np.testing.assert_array_equal(with_all, alone)
+    np.testing.assert_array_equal(data.pictured(heatmaps), chosen)
+    with pytest.raises(InputError, match="the network answers with 16 joints, the data have 15"):
+        data.located([0], heatmaps[:, :16])
+
+
+def test_channels_are_those_of_the_peers() -> None:
+    assert [CHANNELS.index(name) for name in ("head_bottom", "head_top", "left_ear", "right_ankle")] == [1, 2, 3, 16]
+    left = [name.startswith("left") for name in CHANNELS[3:]]
+    assert left == [True, False] * 7
+
+
+def test_a_neck_between_the_shoulders_changes_one_joint() -> None:
+    draw = np.random.default_rng(1)
+    joints, scores = draw.random((4, 15, 2)), draw.random((4, 15))
+    moved, marked = neck_between_shoulders(joints, scores)
+    neck, left, right = (POSETRACK.names.index(name) for name in ("head_bottom", "left_shoulder", "right_shoulder"))
+    np.testing.assert_allclose(moved[:, neck], (joints[:, left] + joints[:, right]) / 2)
+    np.testing.assert_allclose(marked[:, neck], (scores[:, left] + scores[:, right]) / 2)
+    others = np.arange(15) != neck
+    np.testing.assert_array_equal(moved[:, others], joints[:, others])
+    np.testing.assert_array_equal(marked[:, others], scores[:, others])
+
+
+def test_a_neck_between_the_shoulders_is_scored_as_another_joint_alone(films) -> None:
+    data = TopDown(films, instances((1,)), POSETRACK)
+    joints, scores = np.tile(body()[:, :2], (1, 1, 1)), np.ones((1, 15))
+    truth = annotated(np.array([1]), body()[None], np.array([[0, 0, 30, 40]]))
+    results = []
+    for answer in ((joints, scores), neck_between_shoulders(joints, scores)):
+        guesses = predicted(data.instances.frame, *answer)
+        results.append(posetrack_ap(truth, guesses, np.ones(FRAMES, bool)).joints)
+    neck = POSETRACK.names.index("head_bottom")
+    assert np.flatnonzero(results[0] != results[1]).tolist() == [neck]
 
 
 def test_bad_files_and_entries_end_in_one_line(films, tmp_path) -> None:

@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import models
 from base.closure import closure
 from base.errors import InputError
+from models.video.clips import ClipModel
 from studies import variants
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,12 +61,19 @@ def test_third_party_size():
     assert sum(p.numel() for p in model.parameters()) == 790_083
 
 
+def answer(model: ClipModel, height: int, width: int) -> tuple[int, ...]:
+    """The shape of what a network gives for two clips of video."""
+    assert model.joints == (17 if model.layouts else 15)
+    return (2, model.joints, 3) if model.emits == "coordinates" else (2, model.joints, height // 4, width // 4)
+
+
 @pytest.mark.parametrize("name", models.variants())
 def test_every_variant_maps_clips_to_poses_or_heatmaps(name):
     with torch.device("meta"), torch.no_grad():
         model = models.build(name)
         if ".video." in variants.variant(name).model:
-            assert model(torch.empty(2, model.frames, 3, 256, 192)).shape == (2, 15, 64, 48)
+            height, width = model.image
+            assert model(torch.empty(2, model.frames, 3, height, width)).shape == answer(model, height, width)
         else:
             poses = model(torch.empty(2, model.frames, 17, model.in_channels))
             assert model.emits == variants.variant(name).emits

@@ -1,6 +1,7 @@
 """The native deformable convolution against plain PyTorch: values, gradients, determinism, and what it refuses."""
 
 import platform
+from functools import partial
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from drawing import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from metrics.counting import count
@@ -60,20 +62,20 @@ def results(function, inputs: DeformInputs) -> dict[str, Tensor]:
     return {"y": y.detach(), **dict(zip(wanted, torch.autograd.grad(y, wanted.values(), weights), strict=True))}
 
 
-def ours(inputs: DeformInputs) -> Tensor:
-    return torch.ops.ssmpose.deform_conv(*inputs)
+def ours(inputs: DeformInputs, dilation: int = 1) -> Tensor:
+    return torch.ops.ssmpose.deform_conv(*inputs, dilation)
 
 
-def assert_agree(inputs: DeformInputs, tolerance: float = 1e-10) -> None:
-    exact = results(reference.deform_conv, inputs)
-    for name, value in results(ours, inputs).items():
+def assert_agree(inputs: DeformInputs, tolerance: float = 1e-10, dilation: int = 1) -> None:
+    exact = results(partial(reference.deform_conv, dilation=dilation), inputs)
+    for name, value in results(partial(ours, dilation=dilation), inputs).items():
         torch.testing.assert_close(
             value, exact[name], rtol=tolerance, atol=tolerance, equal_nan=True, msg=lambda m, name=name: f"{name}: {m}"
         )
 
 
 @needs_compiler
-@examples(60)
+@examples(100)
 @given(
     map_shape=st.tuples(st.integers(1, 3), st.integers(1, 7), st.integers(1, 7)),
     shape=st.sampled_from(
@@ -81,19 +83,25 @@ def assert_agree(inputs: DeformInputs, tolerance: float = 1e-10) -> None:
         [
             *((1, 1, 1), (6, 2, 1), (6, 2, 2), (8, 8, 1), (8, 8, 4), (15, 3, 3), (16, 2, 2), (24, 2, 1), (34, 34, 2)),
             *((64, 8, 2), (130, 130, 1), (192, 24, 2), (160, 2, 1)),
+            # several parts in a group: of one channel, of whole blocks and of broken ones
+            *((17, 1, 17), (48, 1, 12), (6, 1, 3), (12, 2, 4), (24, 3, 12), (20, 1, 4), (72, 2, 6)),
         ]
     ),
     kernel=st.sampled_from([1, 3, 5]),
     spread=st.sampled_from([0.0, 0.3, 2.0, 30.0, 1e12]),
     masked=st.booleans(),
+    dilation=st.sampled_from([1, 2, 3, 24]),
 )
-def test_agrees_with_plain_pytorch(map_shape, shape, kernel, spread, masked):
-    assert_agree(draw(map_shape, *shape, kernel, spread, masked))
+def test_agrees_with_plain_pytorch(map_shape, shape, kernel, spread, masked, dilation):
+    assert_agree(draw(map_shape, *shape, kernel, spread, masked), dilation=dilation)
 
 
 @needs_compiler
-def test_agrees_in_single_precision_where_many_images_are_summed():
-    double = draw((37, 9, 11), 64, 8, 2)
+@pytest.mark.parametrize(("channels", "groups", "parts"), [(64, 8, 2), (48, 1, 12), (17, 1, 17)])
+def test_agrees_in_single_precision_where_many_images_are_summed(channels, groups, parts):
+    double = draw((37, 9, 11), channels, groups, parts)
+    with torch.no_grad():  # not beside a cell: the derivative has a kink there, which rounding may cross
+        double.offsets.copy_(double.offsets.floor() + 0.1 + 0.8 * double.offsets.frac().abs())
     single = DeformInputs(*(x.detach().float().requires_grad_() for x in double))
     exact = results(reference.deform_conv, DeformInputs(*(x.detach().double().requires_grad_() for x in single)))
     for name, value in results(ours, single).items():
@@ -101,14 +109,17 @@ def test_agrees_in_single_precision_where_many_images_are_summed():
 
 
 @needs_compiler
-@pytest.mark.parametrize(("groups", "masked"), [(1, True), (2, False), (4, True)])
-def test_gradients(groups, masked):
-    inputs = draw((2, 3, 2), 4, groups, 1, masked=masked)
+@pytest.mark.parametrize(
+    ("groups", "parts", "masked", "dilation"),
+    [(1, 1, True, 1), (2, 1, False, 1), (4, 1, True, 2), (1, 4, True, 1), (1, 2, True, 2), (2, 4, False, 1)],
+)
+def test_gradients(groups, parts, masked, dilation):
+    inputs = draw((2, 3, 2), 4, groups, parts, masked=masked)
     given = [x for x in inputs if x is not None]
 
     def call(*tensors: Tensor) -> Tensor:
         x, offsets, *masks, weight, bias = tensors
-        return deform_conv(x, offsets, masks[0] if masks else None, weight, bias)
+        return deform_conv(x, offsets, masks[0] if masks else None, weight, bias, dilation)
 
     assert torch.autograd.gradcheck(call, given)
 
@@ -126,9 +137,9 @@ def test_on_a_cell_the_gradient_of_an_offset_is_the_step_to_the_next_cell(functi
 
 
 @needs_compiler
-@pytest.mark.parametrize("depthwise", [True, False])
-def test_the_same_bytes_with_any_number_of_threads(depthwise):
-    inputs = draw((19, 7, 9), 32, 32 if depthwise else 4, 2, dtype=torch.float32)
+@pytest.mark.parametrize(("groups", "parts"), [(32, 2), (4, 2), (1, 8)])
+def test_the_same_bytes_with_any_number_of_threads(groups, parts):
+    inputs = draw((19, 7, 9), 32, groups, parts, dtype=torch.float32)
     before, runs = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 5, 1):
@@ -185,6 +196,11 @@ WRONG = {
     "x must have 4 axes": {"x": lambda x: x[0]},
     "8 taps are no square window": {"offsets": lambda x: x[..., :8, :]},
     "4 taps are no square window with an odd side": {"offsets": lambda x: x[..., :4, :]},
+    "4 groups, 6 parts: one must divide the other": {
+        "x": lambda x: x.repeat(1, 1, 1, 3),
+        "offsets": lambda x: x.repeat(1, 1, 1, 3, 1, 1),
+        "weight": lambda x: x.repeat(3, 3, 1, 1),
+    },
     "3 parts: must divide": {"offsets": lambda x: x[..., :1, :, :].expand(-1, -1, -1, 3, -1, -1)},
     r"masks must be torch.float64 \(2, 5, 6, 2, 9\)": {"masks": lambda x: x[:1]},
     "weight must be torch.float64": {"weight": torch.Tensor.float},
@@ -216,6 +232,45 @@ def test_the_kernel_refuses_what_it_cannot_read():
         native.forward(huge)
     with pytest.raises(ValueError, match="grad_y must be like x"):
         native.backward(inputs.x[:, :-1], inputs)
+
+
+@pytest.mark.parametrize("function", [pytest.param(ours, marks=needs_compiler), reference.deform_conv])
+@pytest.mark.parametrize("dilation", [1, 3, 24])
+def test_without_offsets_and_with_masks_of_one_it_is_an_ordinary_dilated_convolution(function, dilation):
+    """Dilation 24 leaves the middle column of taps alone inside of a map of 9x7."""
+    inputs = draw((2, 9, 7), 17, 1, 17, spread=0.0)
+    inputs = inputs._replace(masks=torch.ones_like(inputs.masks))
+    plain = F.conv2d(
+        inputs.x.permute(0, 3, 1, 2), inputs.weight, inputs.bias, padding=dilation, dilation=dilation
+    ).permute(0, 2, 3, 1)
+    torch.testing.assert_close(function(inputs, dilation), plain, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("function", [pytest.param(ours, marks=needs_compiler), reference.deform_conv])
+def test_dilation_is_an_offset_of_every_tap(function):
+    inputs = draw((1, 9, 7), 12, 1, 4)
+    steps = torch.cartesian_prod(torch.arange(3), torch.arange(3)) - 1  # (9, 2) of row and column
+    moved = inputs._replace(offsets=inputs.offsets + 4.0 * steps)
+    torch.testing.assert_close(function(inputs, 5), function(moved), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("function", [pytest.param(ours, marks=needs_compiler), reference.deform_conv])
+def test_a_dense_weight_with_parts_is_a_sum_over_the_parts(function):
+    inputs, parts = draw((1, 5, 6), 12, 1, 4), 4
+    total = inputs.bias.expand(1, 5, 6, 12)
+    for p, own in enumerate(torch.arange(12).chunk(parts)):
+        weight, x = torch.zeros_like(inputs.weight), torch.zeros_like(inputs.x)
+        weight[:, own], x[..., own] = inputs.weight[:, own], inputs.x[..., own]
+        alone = DeformInputs(
+            x, inputs.offsets[:, :, :, p : p + 1], inputs.masks[:, :, :, p : p + 1], weight, 0 * inputs.bias
+        )
+        total = total + function(DeformInputs(*(each.contiguous() for each in alone)), 2)
+    torch.testing.assert_close(function(inputs, 2), total, rtol=1e-12, atol=1e-12)
+
+
+def test_steps_are_at_least_a_cell():
+    with pytest.raises(ValueError, match="dilation=0: steps are at least a cell"):
+        deform_conv(*draw(), dilation=0)
 
 
 # ---- which one runs --------------------------------------------------------------------------------------------
@@ -298,7 +353,7 @@ def test_the_backward_pass_counts_twice_the_forward_pass():
 def test_every_vector_width_is_right(tmp_path, monkeypatch, instructions):
     monkeypatch.setenv("SSMPOSE_CACHE", str(tmp_path))
     monkeypatch.setattr(compiled, "FLAGS", (*compiled.FLAGS, f"-march={instructions}"))
-    for shape in ((24, 3, 1), (16, 16, 2), (64, 4, 2)):
+    for shape in ((24, 3, 1), (16, 16, 2), (64, 4, 2), (17, 1, 17), (48, 1, 12)):
         assert_agree(draw((2, 7, 5), *shape, spread=3.0))
     broken = draw((1, 3, 3), 8, 8, 1)
     with torch.no_grad():

@@ -28,6 +28,7 @@ from workflow.measuring.evidence import gather as run_experiments
 
 CHOICE = Choice("quick", "synthetic")
 COUNTED = ("posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")
+COUNTED += ("hrnet-w48", "hrnet-w48-256", "posewarper")
 PEERS = tuple(peer.variant for peer in read_claims().peers.values() if peer.variant)
 FOUND = read_findings()
 TABLE1, MAIN = "posemamba/table1", "sasmamba/main"
@@ -61,6 +62,7 @@ FLAGGED = {
         sasmamba/main macs macs_frame: p-stmo""",
     "hstformer-cost": "posemamba/table1 macs macs_frame: hstformer",
     "motionagformer-l-true-2d": "sasmamba/main p1_gt: motionagformer-l",
+    "units-of-hrnet": "glsmamba/peer-costs true_macs: hrnet-w48 hrnet-w48-256",
     "mean-of-joints": "glsmamba/published-posetrack21 mean: diffusionpose",
     "hidden-operations": """
         posemamba/table1 macs: posemamba-s posemamba-b posemamba-l posemamba-x

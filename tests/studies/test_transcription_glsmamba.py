@@ -15,6 +15,7 @@ ROWS = {
     "components": 3,
     "scans": 4,
     "resolution": 5,
+    "peer-costs": 9,
     "published-posetrack17": 17,
     "published-posetrack17-test": 2,
     "published-posetrack18": 14,
@@ -44,7 +45,7 @@ TRAINABLE = {
     "glsmamba-b": 9_784_623,
 }
 # Columns of ours, where nothing is printed.
-OURS = {"video", "video_gt", "memory"}
+OURS = {"video", "video_gt", "memory", "trained", "all", "macs_of_peers"}
 LATEX = {r"\(\frac{1}{4}\times T\)": "1/4 × T", r"\(\frac{1}{8}\times T\)": "1/8 × T"}
 LATEX[r"\(\frac{1}{16}\times T\)"] = "1/16 × T"
 MARKS = {"✓": "yes", "-": "no"}
@@ -114,6 +115,8 @@ def test_every_row_is_there():
 
 def test_every_row_fills_every_printed_column_and_every_footnote_is_used():
     for name, table in tables().items():
+        if name == "peer-costs":  # ours, but for HRNet's printed costs
+            continue
         printed = [column["id"] for column in table["columns"] if column["id"] not in OURS]
         for row in table["rows"]:
             assert list(row["cells"]) == printed, (name, row["id"])
@@ -343,3 +346,16 @@ def test_no_column_mixes_boxes():
         video = [column["boxes"] for column in columns if column["benchmark"] == "video"]
         assert video in ([], ["detected", "gt"]), name
         assert not any("neighbours" in column for column in columns), name
+
+
+@pytest.mark.shared
+def test_printed_costs_of_hrnet_are_in_units_of_2_to_30(shared):
+    """As section 5 of the peers' specification quotes them; nothing else of that table is printed."""
+    spec = (shared / "specs/peers_2d.md").read_text(encoding="utf-8")
+    large, small = re.search(r"HRNet-W48 ([\d.]+) / ([\d.]+) GFLOPs", spec).groups()
+    rows = {row["id"]: row["cells"] for row in tables()["peer-costs"]["rows"]}
+    assert (rows["hrnet-w48"]["true_macs"], rows["hrnet-w48-256"]["true_macs"]) == (f"{large} Gi", f"{small} Gi")
+    for row, macs in (("hrnet-w48", 35_306_606_592), ("hrnet-w48-256", 15_691_825_152)):
+        assert agrees(parse_printed(rows[row]["true_macs"], "G"), macs)
+        assert agrees(parse_printed(rows[row]["all"], "M"), 63_595_745)
+    assert all(set(cells) == {"size"} for row, cells in rows.items() if not row.startswith("hrnet"))

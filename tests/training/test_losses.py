@@ -6,7 +6,7 @@ import torch
 
 from base.errors import InputError
 from studies.recipes import recipes
-from training.losses import TEMPORAL_WEIGHT, TERMS, weighted_loss
+from training.losses import TEMPORAL_WEIGHT, TERMS, heatmap_loss, weighted_loss
 
 B, T, J = 2, 4, 17
 
@@ -73,3 +73,8 @@ def test_unknown_or_missing_terms_are_refused() -> None:
         weighted_loss(prediction, target, {"mpjp": 1.0})
     with pytest.raises(InputError, match="weight 0"):
         weighted_loss(prediction, target, {"mpjpe": 0.0})
+
+
+def test_heatmaps_of_other_joints_are_not_learnt() -> None:
+    with pytest.raises(InputError, match=r"answers with \(17, 8, 6\), the heatmaps to learn are \(15, 8, 6\)"):
+        heatmap_loss(torch.zeros(2, 17, 8, 6), torch.zeros(2, 15, 8, 6), torch.ones(2, 15))

@@ -45,16 +45,16 @@ def _seen(spec: RunSpec, weights: Path, chosen: Mapping[str, Video]) -> dict[str
     shape = Shape(model.image[1], model.image[0], STRIDE, spec.recipe.sigma, spec.recipe.enlarge)
     for name, video in chosen.items():
         person = longest_track(video)
-        crops = TopDown([video.images], person, POSETRACK, shape, model.frames)
+        crops = TopDown([video.images], person, POSETRACK, shape, model.frames, early=model.early)
         rows = np.arange(len(person))
         with torch.no_grad():
-            heatmaps = model(torch.from_numpy(crops.clips(rows))).numpy()
+            answers = model(torch.from_numpy(crops.clips(rows))).numpy()
         arrays |= {
             f"{name}/images": np.array([str(video.images[frame]) for frame in person.frame]),
             f"{name}/box": np.concatenate([crops.center - crops.size / 2, crops.size], axis=1),
             f"{name}/joints": person.keypoints,
-            f"{name}/{spec.variant}/heatmaps": np.round(255 * heatmaps.clip(0, 1)).astype(np.uint8),
-            f"{name}/{spec.variant}/joints": crops.located(rows, heatmaps)[0].astype(np.float32),
+            f"{name}/{spec.variant}/heatmaps": np.round(255 * crops.pictured(answers).clip(0, 1)).astype(np.uint8),
+            f"{name}/{spec.variant}/joints": crops.located(rows, answers)[0].astype(np.float32),
         }
     return arrays
 

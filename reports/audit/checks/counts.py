@@ -6,7 +6,7 @@ from reports.audit.checks.printed import PEERS, cost, is_quotient
 from reports.audit.closed_forms import macs
 from reports.audit.finding import COUNTS, Evidence, Material, Missing, check, factor, fit, fits, listed, short
 from reports.audit.ledger import Claim
-from reports.tables.cell import REPRODUCED
+from reports.tables.cell import REPRODUCED, TRUE
 from studies.claims import Peer
 
 OWN = ("posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")
@@ -38,6 +38,35 @@ def halved_macs(material: Material) -> Evidence:
     values = {"names": listed([c.label for c, _ in halved]), "whole": len(whole), "large": short(large[1] / 2)}
     head = ("row", "printed", "profiler", "half of it", "printed digits")
     return Evidence(bool(whole), head, rows, tuple(c.id for c, _ in halved), values, 2.0)
+
+
+@check
+def units_of_hrnet(material: Material) -> Evidence:
+    """HRNet's printed costs, which our cells give in units of 2^30, against the same counts in units of 10^9."""
+    claims = [material.cell(f"glsmamba/peer-costs/{row}/true_macs") for row in ("hrnet-w48", "hrnet-w48-256")]
+    macs = [material.count(c.row, "macs_per_clip", TRUE) for c in claims]
+    binary, decimal = ([f"{n / unit:.1f}" for n in macs] for unit in (2**30, 10**9))
+    printed = [c.printed.split()[0] for c in claims]
+    rows = tuple(zip((c.row for c in claims), printed, map(short, macs), binary, decimal, strict=True))
+    head = ("network", "printed", "multiply-accumulates", "in units of 2^30", "in units of 10^9")
+    holds = printed == binary and not set(printed) & set(decimal)
+    values = {"large": short(macs[0]), "small": short(macs[1])}
+    return Evidence(holds, head, rows, tuple(c.id for c in claims), values, 2**30 / 10**9)
+
+
+@check
+def weights_that_are_trained(material: Material) -> Evidence:
+    """GLSMamba's trained weights beside PoseWarper's: all of them, and those of the stage that sees video."""
+    own = material.cell("glsmamba/resolution/glsmamba-b/params")
+    every, trained = (material.count("posewarper", "params", convention) for convention in ("paper", TRUE))
+    fewer, more = 100 * (1 - own.base / every), 100 * (own.base / trained - 1)
+    rows = (
+        ("all, of both stages", short(every), f"{fewer:.1f} % fewer"),
+        ("of the stage that sees video", short(trained), f"{more:.0f} % more"),
+    )
+    values = {"all": short(every), "trained": short(trained), "more": f"{more:.0f}"}
+    head = ("PoseWarper's weights", "how many", f"GLSMamba's {own.printed}")
+    return Evidence(f"{fewer:.1f}" == "86.2" and more > 0, head, rows, (), values, factor(every, trained))
 
 
 @check
