@@ -95,7 +95,7 @@ def count(model: nn.Module, example: Tensor, convention: str = "true") -> Count:
     meta device (`torch.empty(1, 243, 17, 2, device="meta")`) nothing is computed, so that the largest model
     takes a second and no memory; the model itself may be anywhere, for a copy of it follows the example.
     The model is left as it was, and what it is at the moment (frozen, in training, in half precision, compiled, with
-    hooks) changes nothing but `frozen`. convention: one of CONVENTIONS (see this module; fvcore
+    hooks) changes nothing but what is told apart as frozen. convention: one of CONVENTIONS (see this module; fvcore
     takes the CPU in place of the meta device, and as long as a forward pass).
     Raises InputError for an unknown convention, or for a model that fvcore cannot trace.
     Source of the papers' conventions: thop and torchprofile, re-enacted (docs/conventions.md).

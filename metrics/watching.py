@@ -207,7 +207,7 @@ class _Seen(TorchDispatchMode):
         self.macs: Counter[Product] = Counter()
         self.elements: Counter[str] = Counter()
         self.multiplied = 0  # elements of products outside opaque modules
-        self._model, self._inside, self._kernels = model, [""], 0
+        self._inside, self._kernels = [""], 0
         self._weights: dict[int, tuple[str, str]] = {}  # storage -> module and name
         self._alive: list[Tensor] = []  # or another storage could take the place of one
         for name, module in model.named_modules():
@@ -252,9 +252,13 @@ class _Seen(TorchDispatchMode):
             self.macs[Product(*where, next(filter(None, owners), None))] += macs
 
     def _follow(self, tensors: list[Tensor], made: list[object]) -> None:
-        owner = next(filter(None, (self._weights.get(_storage(x)) for x in tensors)), None)
-        for x in made if owner else ():
-            if isinstance(x, Tensor) and self._weights.setdefault(_storage(x), owner) == owner:
+        """What is made of a weight alone, indices apart, is the weight's; what is joined with another thing is not."""
+        owners = {self._weights.get(_storage(x)) for x in tensors if x.is_floating_point()}
+        if None in owners or not owners:
+            return
+        for x in made:
+            if isinstance(x, Tensor):
+                self._weights.setdefault(_storage(x), min(owners))
                 self._alive.append(x)
 
 

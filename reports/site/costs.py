@@ -24,6 +24,7 @@ PARTS = {
     "layers": "linear layers and convolutions",
     "norms": "the profiler calls a norm 4 operations an element; they are no multiply-accumulates",
     "softmax": "the profiler counts softmax layers; they are no multiply-accumulates",
+    "resizing": "the profiler counts maps that layers enlarge or pool; they are no multiply-accumulates",
     "transposed convolutions": "the profiler counts them by their output, stride² times too often",
     "layers never called": "layers whose weights are used as a function, which the profiler does not see",
     "x_proj": "the projection to step sizes, B and C of a scan",

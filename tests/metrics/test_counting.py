@@ -301,6 +301,21 @@ def test_weights_that_the_first_pass_makes_count(device):
     assert not list(late.parameters())
 
 
+def test_what_is_joined_with_a_weight_is_none():
+    class WithToken(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = nn.Parameter(torch.zeros(1, 1, 8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.cat([self.token.expand(len(x), -1, -1), x], 1)
+            return x @ x.mT
+
+    assert count(WithToken(), torch.zeros(2, 3, 8, device="meta")).parts.macs == {
+        "products without weights": 2 * 16 * 8
+    }
+
+
 def test_an_unknown_convention_is_one_clear_line():
     with pytest.raises(InputError, match="unknown convention 'flops': choose one of true, paper"):
         count(Sampler(), example(), "flops")

@@ -6,12 +6,13 @@ import pytest
 import torch
 from gradients import silent
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import models
 from base.errors import InputError
 from metrics.counting import count_modules, count_under
 from models.checkpoints import as_released
-from models.video import dcpose, dsta, fami, posewarper
+from models.video import dcpose, dense_deform, dsta, fami, posewarper
 from models.video.clips import ClipModel
 from workflow.measuring.meta import on_meta
 
@@ -474,3 +475,183 @@ def test_dsta_by_part():
 def test_other_joints_are_refused():
     with pytest.raises(InputError, match="joints=15: DSTA's limbs are made of PoseTrack's 17 channels"):
         models.build("dsta-r50", joints=15)
+
+
+# --- written out from the released names ------------------------------------------------------------------
+
+
+class Written:
+    """Layers of a network by their released names, as functions of its weights."""
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        self.w = weights
+
+    def conv(self, key: str, x: Tensor, stride: int = 1, dilation: int = 1) -> Tensor:
+        weight = self.w[f"{key}.weight"]
+        padding = weight.shape[-1] // 2 * dilation
+        return F.conv2d(x, weight, self.w.get(f"{key}.bias"), stride, padding, dilation)
+
+    def norm(self, key: str, x: Tensor) -> Tensor:
+        mean, var, weight, bias = (self.w[f"{key}.{s}"] for s in ("running_mean", "running_var", "weight", "bias"))
+        shape = (1, -1, 1, 1)
+        y = (x - mean.view(shape)) / (var.view(shape) + 1e-5).sqrt()
+        return y * weight.view(shape) + bias.view(shape)
+
+    def unit(self, key: str, x: Tensor, stride: int = 1) -> Tensor:
+        """A convolution and its norm that are numbered 0 and 1."""
+        return self.norm(f"{key}.1", self.conv(f"{key}.0", x, stride))
+
+    def block(self, key: str, x: Tensor, layers: int, stride: int = 1) -> Tensor:
+        """A basic block (two layers) or a bottleneck (three)."""
+        y = x
+        for i in range(1, layers + 1):
+            strided = stride if i == 2 and layers == 3 else 1
+            y = self.norm(f"{key}.bn{i}", self.conv(f"{key}.conv{i}", y, strided))
+            y = y.relu() if i < layers else y
+        skipped = self.unit(f"{key}.downsample", x, stride) if f"{key}.downsample.0.weight" in self.w else x
+        return (y + skipped).relu()
+
+    def chain(self, key: str, x: Tensor, blocks: int) -> Tensor:
+        for i in range(blocks):
+            x = self.block(f"{key}.{i}", x, 2)
+        return x
+
+    def linear(self, key: str, x: Tensor) -> Tensor:
+        return x @ self.w[f"{key}.weight"].T + self.w[f"{key}.bias"]
+
+    def layer_norm(self, key: str, x: Tensor, eps: float) -> Tensor:
+        away = x - x.mean(-1, keepdim=True)
+        scaled = away / (away.square().mean(-1, keepdim=True) + eps).sqrt()
+        return scaled * self.w[f"{key}.weight"] + self.w[f"{key}.bias"]
+
+
+def hrnet_written_out(net: Written, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Heatmaps, and the finest branch after transition 1 and each stage."""
+    x = net.norm("bn1", net.conv("conv1", images, 2)).relu()
+    x = net.norm("bn2", net.conv("conv2", x, 2)).relu()
+    for i in range(4):
+        x = net.block(f"layer1.{i}", x, 3)
+    maps = [net.unit("transition1.0", x).relu(), net.unit("transition1.1.0", x, 2).relu()]
+    finest = [maps[0]]
+    for stage, modules in ((2, 1), (3, 4), (4, 3)):
+        if stage > 2:
+            maps = [*maps, net.unit(f"transition{stage - 1}.{stage - 1}.0", maps[-1], 2).relu()]
+        for m in range(modules):
+            key = f"stage{stage}.{m}"
+            maps = [net.chain(f"{key}.branches.{b}", x, 4) for b, x in enumerate(maps)]
+            last = (stage, m) == (4, 2)
+            maps = [hrnet_fused(net, f"{key}.fuse_layers.{i}", maps, i) for i in range(1 if last else stage)]
+        finest.append(maps[0])
+    return net.conv("final_layer", maps[0]), finest
+
+
+def hrnet_fused(net: Written, key: str, maps: list[Tensor], i: int) -> Tensor:
+    total = maps[i]
+    for j, x in enumerate(maps):
+        if j > i:
+            y = net.unit(f"{key}.{j}", x)
+            total = total + y.repeat_interleave(2 ** (j - i), 2).repeat_interleave(2 ** (j - i), 3)
+        for step in range(i - j):
+            x = net.unit(f"{key}.{j}.{step}", x, 2)
+            x = x.relu() if step < i - j - 1 else x
+        total = total + x if j < i else total
+    return total.relu()
+
+
+def test_hrnet_equals_the_one_written_out():
+    net = small("hrnet-w48")
+    images = clips(net)[:, 0]
+    heatmaps, finest = hrnet_written_out(Written(as_released(net, net.layouts[0])), images)
+    ours, stages = net.encoder(images)
+    torch.testing.assert_close(ours, heatmaps, rtol=1e-10, atol=1e-10)
+    assert len(stages) == len(finest) == 4
+    for stage, wanted in zip(stages, finest, strict=True):
+        torch.testing.assert_close(stage, wanted, rtol=1e-10, atol=1e-10)
+
+
+def tdmi_written_out(net: Written, stages: list[list[Tensor]]) -> Tensor:
+    """Heatmaps of TDMI-ST from maps by stage and frame."""
+
+    def deformed(name: str, number: str, x: Tensor, by: Tensor, dilation: int) -> Tensor:
+        offsets = net.conv(f"{name}_offset_{number}.conv", by, dilation=3)
+        masks = net.conv(f"{name}_mask_{number}.conv", by, dilation=3)
+        layer = dense_deform.DenseDeformableConv(x.shape[1], x.shape[1] // 4, dilation, bias=True, identity=False)
+        weights = {"weight": net.w[f"{name}_{number}.weight"], "bias": net.w[f"{name}_{number}.bias"]}
+        return torch.func.functional_call(layer.double(), weights, (x, offsets, masks))
+
+    key, motion = stages[3][2], None
+    for s, (a, b, c, d, e) in enumerate(stages, 1):
+        changes = net.chain(f"motion_fusion_s{s}.layers", torch.cat([b - a, c - b, d - c, e - d], 1), 2)
+        control = net.chain(f"m_a_agg_s{s}.layers", torch.cat([key, changes], 1), 1)
+        own = deformed("m_a_dcn", f"s{s}", changes, control, 1)
+        motion = own if motion is None else net.chain(f"motion_smooth_s{s}.layers", motion + own, 1)
+    mean = motion.mean((2, 3))
+    gate = net.linear("use_motion_structure.2", net.linear("use_motion_structure.0", mean).relu()).sigmoid()
+    a, b, _, d, e = stages[3]
+    merged = net.chain("sup_agg.layers", torch.cat([a, b, d, e], 1), 2)
+    steering = net.chain("combined_feat_layers.layers", torch.cat([merged, key], 1), 1)
+    steering = deformed("dcn", "1", steering, steering, 3)
+    steering = deformed("dcn", "2", steering, steering, 3)
+    aligned = deformed("dcn", "3", merged, steering, 3)
+    aligned = deformed("dcn", "4", aligned, aligned, 3)
+    appearance = net.chain("all_agg_block.layers", torch.cat([key, aligned], 1), 3)
+    fused = torch.cat([gate[:, :, None, None] * motion, appearance], 1)
+    return net.conv("heatmap_head", net.chain("multimodal_fusion.0.layers", fused, 3))
+
+
+def test_tdmi_st_equals_the_one_written_out():
+    net = small("tdmi-st")
+    features = torch.randn(2, 5, 32, 16, 8, dtype=torch.float64)
+    stages = [[features[:, t, 8 * s : 8 * s + 8] for t in range(5)] for s in range(4)]
+    heatmaps = tdmi_written_out(Written(as_released(net, net.layouts[0])), stages)
+    torch.testing.assert_close(net.decode(features), heatmaps, rtol=1e-9, atol=1e-9)
+
+
+def dsta_written_out(net: Written, features: Tensor, heads: int, depth: int) -> Tensor:
+    """Places and scores (17, 3) of pooled features (3, C) of one clip."""
+    length = features.square().sum(-1, keepdim=True).sqrt()
+    tokens = features @ net.w["fc_coord.linear.weight"].T / length + net.w["fc_coord.linear.bias"]
+    tokens = tokens.view(3, 17, -1)
+
+    def attended(name: str, x: Tensor) -> Tensor:
+        """Four pre-norm blocks over the tokens (n, width) of one limb, or of one token in all frames."""
+        for i in range(depth):
+            key = f"{name}.{i}"
+            q, k, v = net.linear(f"{key}.attn.qkv", net.layer_norm(f"{key}.norm1", x, 1e-6)).chunk(3, -1)
+            parts = [
+                (a @ b.T / a.shape[-1] ** 0.5).softmax(-1) @ c
+                for a, b, c in zip(*(each.chunk(heads, -1) for each in (q, k, v)), strict=True)
+            ]
+            x = x + net.linear(f"{key}.attn.proj", torch.cat(parts, -1))
+            hidden = F.gelu(net.linear(f"{key}.mlp.fc1", net.layer_norm(f"{key}.norm2", x, 1e-6)))
+            x = x + net.linear(f"{key}.mlp.fc2", hidden)
+        return x
+
+    limbs = [attended("Spatial_blocks", tokens[1, k : k + 3] + net.w["Spatial_pos_embed"]) for k in range(0, 15, 3)]
+    spatial = torch.cat([*(net.layer_norm("Spatial_norm", limb, 1e-6) for limb in limbs), tokens[1, 15:]])
+    over = [attended("blocks", tokens[:, k] + net.w["Temporal_pos_embed"][0]) for k in range(17)]
+    temporal = torch.stack([net.layer_norm("Temporal_norm", each, 1e-6)[1] for each in over])
+    a, b = net.w["weighted_mean.weight"].flatten()
+    merged = a * temporal + b * spatial + net.w["weighted_mean.bias"]
+    joints = merged[[1, 2, 0, 0, 0, 3, 6, 4, 7, 5, 8, 9, 12, 10, 13, 11, 14]]
+    places = net.linear("head_coord.1", net.layer_norm("head_coord.0", joints, 1e-5))
+    deviations = net.linear("head_sigma.1", net.layer_norm("head_sigma.0", joints, 1e-5)).sigmoid()
+    return torch.cat([places, 1 - deviations.mean(-1, keepdim=True)], -1)
+
+
+def test_dsta_equals_the_one_written_out():
+    net = small("dsta-r50")
+    features = torch.randn(1, 3, 128, dtype=torch.float64)
+    wanted = dsta_written_out(Written(as_released(net, net.layouts[0])), features[0], heads=8, depth=2)
+    torch.testing.assert_close(net.decode(features)[0], wanted, rtol=1e-10, atol=1e-10)
+
+
+def test_the_resnet_equals_the_one_written_out():
+    net = small("dsta-r50")
+    weights = {key.removeprefix("preact."): value for key, value in as_released(net, net.layouts[0]).items()}
+    written, images = Written(weights), clips(net)[:, 0]
+    x = F.conv2d(images, weights["conv1.weight"], stride=2, padding=3)
+    x = F.max_pool2d(written.norm("bn1", x).relu(), 3, 2, 1)
+    for stage in range(1, 5):
+        x = written.block(f"layer{stage}.0", x, 3, stride=1 if stage == 1 else 2)
+    torch.testing.assert_close(net.features(images), x.mean((2, 3)), rtol=1e-10, atol=1e-10)

@@ -62,6 +62,7 @@ FLAGGED = {
         sasmamba/main macs macs_frame: p-stmo""",
     "hstformer-cost": "posemamba/table1 macs macs_frame: hstformer",
     "motionagformer-l-true-2d": "sasmamba/main p1_gt: motionagformer-l",
+    "boxes-of-hrnet": "glsmamba/published-posetrack17 mean: hrnet posewarper",
     "units-of-hrnet": "glsmamba/peer-costs true_macs: hrnet-w48 hrnet-w48-256",
     "mean-of-joints": "glsmamba/published-posetrack21 mean: diffusionpose",
     "hidden-operations": """

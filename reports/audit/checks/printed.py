@@ -202,6 +202,15 @@ def sequence_marks(material: Material) -> Evidence:
 
 
 @check
+def boxes_of_hrnet(material: Material) -> Evidence:
+    """HRNet's and PoseWarper's rows on PoseTrack2017, which are quoted side by side."""
+    claims = [material.cell(f"glsmamba/published-posetrack17/{row}/mean") for row in ("hrnet", "posewarper")]
+    rows = tuple((c.label, c.printed) for c in claims)
+    gap = claims[1].base - claims[0].base
+    return Evidence(gap > 0, ("row", "Mean"), rows, tuple(c.id for c in claims), {"gap": f"{gap:.1f}"})
+
+
+@check
 def whose_boxes(material: Material) -> Evidence:
     """The published pair with both kinds of boxes."""
     pairs = []
