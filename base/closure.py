@@ -36,8 +36,12 @@ def code_digest(paths: Iterable[str]) -> str:
 
 @cache
 def _code(path: str) -> str:
-    """The syntax tree of a file as text."""
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"), filename=path)
+    return syntax((ROOT / path).read_text(encoding="utf-8"), path)
+
+
+def syntax(source: str, path: str = "") -> str:
+    """The syntax tree of a module as text, without docstrings. Raises SyntaxError."""
+    tree = ast.parse(source, filename=path)
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body[0].value.value = ""

@@ -1,9 +1,7 @@
 """Each watched number against the baseline: what may change by chance, what may not at all, and what did."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +9,6 @@ import pandas as pd
 from reports.regression.numbers import (
     ACCURACY,
     ALLOCATION,
-    COUNT,
     IDENTITY,
     LOSS,
     MEMORY,
@@ -27,12 +24,12 @@ from studies.measurements import higher_is_better
 AS_BEFORE, WORSE, BETTER, CHANGED = "as before", "worse", "better", "changed"
 MISSING, NEW, UNKNOWN = "missing", "new", "not compared"
 FAILURES = (WORSE, CHANGED, MISSING)
+MOVED = (*FAILURES, BETTER)
 STATUSES = (WORSE, CHANGED, MISSING, BETTER, NEW, UNKNOWN, AS_BEFORE)
 
 DEVIATIONS = 4  # of a difference of means over seeds: normal noise goes beyond it once in 16,000 numbers
 MEMORY_SHARE = 0.10  # of what is predicted or allocated, which does not scatter
 PEAK_SHARE, PEAK_LEAST = 0.25, 12.0  # of a process's growth, and MiB: docs/regression.md has what was measured
-DIGITS = 6  # significant ones of a printed number that is no count
 ROUNDING = 1e-8  # of fingerprints, numbers of size 1 from float64 arithmetic
 
 
@@ -102,24 +99,14 @@ def changed(table: pd.DataFrame) -> set[tuple]:
     return set(rows[IDENTITY].itertuples(index=False, name=None))
 
 
+def rows_of(table: pd.DataFrame) -> list[Compared]:
+    """The rows of what `compare` gave."""
+    return [Compared(*row) for row in table.itertuples(index=False)]
+
+
 def failed(table: pd.DataFrame) -> bool:
     """Whether anything got worse, changed that must not, or is missing."""
     return bool(table["status"].isin(FAILURES).any())
-
-
-def report(table: pd.DataFrame, baseline: str | Path, shown: int = 40) -> list[str]:
-    """Lines for the terminal: what is not as before, by how much, since when; then the counts."""
-    counts = Counter(table["status"])
-    moved = table[table["status"] != AS_BEFORE].head(shown)
-    lines = [_line(Compared(*row)) for row in moved.itertuples(index=False)]
-    if (left := sum(counts.values()) - counts[AS_BEFORE] - len(lines)) > 0:
-        lines.append(f"... and {left} more")
-    lines.append(
-        f"{len(table)} numbers against {baseline}: " + ", ".join(f"{counts[s]} {s}" for s in STATUSES if counts[s])
-    )
-    if failed(table):
-        lines.append('If that is meant to be: make baseline reason="why"')
-    return lines
 
 
 def _compare(old: Number | None, new: Number | None, tolerance: Tolerance) -> Compared:
@@ -139,50 +126,3 @@ def _direction(old: Number, change: float) -> str:
     if old.kind not in (ACCURACY, MEMORY, ALLOCATION, SPEED):
         return CHANGED
     return BETTER if (change > 0) == higher_is_better(old.metric) else WORSE
-
-
-def _line(row: Compared) -> str:
-    what = " ".join(filter(None, (row.kind, row.name, row.recipe, row.dataset, row.metric, row.convention)))
-    since = f"since {row.since}: {row.reason}"
-    unit = "" if row.unit in ("", "1") else f" {row.unit}"
-    if row.status == UNKNOWN:
-        says = ""
-    elif row.status == NEW:
-        says = f": {_number(row.kind, row.now)}{unit}"
-    elif row.status == MISSING:
-        says = f": was {_number(row.kind, row.before)}{unit}, is not measured today ({since})"
-    else:
-        says = f": {_moved(row, unit)}; {since})"
-    return f"{row.status:<12} {what}{says}"
-
-
-def _moved(row: Compared, unit: str) -> str:
-    """From what to what and by how much: counts exactly, what is measured as a share as well; a speed as a share."""
-    share = row.change / abs(row.before) if row.before else np.nan
-    if row.kind == SPEED:
-        return f"{_percent(abs(share))} {'slower' if row.change > 0 else 'faster'} (allowed {_percent(row.allowed)}"
-    digits = _telling(row.before, row.now)
-    both = f"{_number(row.kind, row.before, digits)} -> {_number(row.kind, row.now, digits)}{unit}"
-    if row.kind == COUNT:
-        return f"{both} ({_number(row.kind, row.change, signed=True)}, nothing is allowed"
-    if row.kind in (NETWORK, LOSS):
-        return f"{both} ({row.change:+.4g}, allowed {row.allowed:.2g}"
-    points = " points" if row.unit == "%" else unit
-    by = f"{row.change:+.4g}{points}" + ("" if np.isnan(share) else f", {'+' if share > 0 else ''}{_percent(share)}")
-    return f"{both} ({by}; allowed {row.allowed:.2g}{points}"
-
-
-def _number(kind: str, value: float, digits: int = DIGITS, signed: bool = False) -> str:
-    """A count exactly, with commas; anything else with some significant digits."""
-    if kind == COUNT:
-        return f"{value:{'+' if signed else ''},.6f}".rstrip("0").rstrip(".")  # of a frame it may be a fraction
-    return f"{value:.{digits}g}"
-
-
-def _telling(before: float, now: float) -> int:
-    """The fewest significant digits, at least DIGITS, that tell two numbers apart."""
-    return next((n for n in range(DIGITS, 17) if f"{before:.{n}g}" != f"{now:.{n}g}"), 17)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

@@ -20,8 +20,10 @@ from reports.records import faults, in_words, read_kept
 from reports.site import costs
 from reports.site.charts import Chart, learning_curves, run_curves
 from reports.site.costs import Network, networks, timings
+from reports.site.gate import FILE as GATE
+from reports.site.gate import read_verdict, render_gate
 from reports.site.guide import DOCS, GUIDE, guide, pictures
-from reports.site.pages import TEMPLATES, render, script_json
+from reports.site.pages import TEMPLATES, Page, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
 from reports.tables.cell import NOT_RUN, VERDICTS, count_causes, count_verdicts, of_table, read_cells
@@ -51,15 +53,6 @@ MEANING = {
     "not comparable": "measured here, but under other conditions than the paper's",
     "not run": "printed numbers that nothing here measures",
 }
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page of the navigation: its file, its name, and what it is."""
-
-    file: str
-    name: str
-    about: str
 
 
 @dataclass(frozen=True)
@@ -133,6 +126,7 @@ class Site:
         kept = "what was trained before and is kept: whether it gives the same numbers here"
         found += [Page("records.html", "records", kept)] if self.records else []
         found += [Page("runs.html", "runs", "what every run left behind that was trained here")] if runs else []
+        found += [Page(GATE, "gate", "what got worse or changed since the baseline, and by which edit")]
         return [*found, Page(GUIDE, "docs", "how numbers are made, conventions and protocols, how to add a model")]
 
 
@@ -186,6 +180,8 @@ def _write_pages(site: Site) -> None:
         values |= {"counted": linked, "selection": selection, "groups": experiment.groups(selection)}
         values["evaluate"] = make("verify", site.choice.scale, experiment.motion)
         _write(site, experiment.page, "experiment.html", root="../", **values)
+    base = {name: value for name, value in _base(site, GATE).items() if name not in ("page", "root")}
+    write_text(site.out / GATE, render_gate(read_verdict(site.report), **base))
     docs = guide()
     titles = [(Path(doc.file).name, doc.title) for doc in docs]
     for doc in docs:
@@ -221,8 +217,14 @@ def audit_body(audit: dict, pages: Sequence[str]) -> Markup:
 
 
 def _write(site: Site, file: str, template: str, root: str = "", **values: object) -> None:
-    known = {
+    write_text(site.out / file, render(template, **_base(site, file, root), **values))
+
+
+def _base(site: Site, file: str, root: str = "") -> dict[str, object]:
+    """What every page shows."""
+    return {
         "site": site,
+        "pages": site.pages,
         "choice": site.choice,
         "evidence": site.evidence,
         "page": file,
@@ -231,7 +233,6 @@ def _write(site: Site, file: str, template: str, root: str = "", **values: objec
         "in_words": in_words(site.states, list(site.states)),
         "orders_summary": summary(site.orders) if site.orders else "",
     }
-    write_text(site.out / file, render(template, **known, **values))
 
 
 def _copy_assets(site: Site) -> None:

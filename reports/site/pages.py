@@ -1,6 +1,7 @@
 """Pages from templates: text from data is escaped, one style sheet inside each page, no script, no network."""
 
 import json
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,15 @@ from reports.tables.causes import MEANING as MEANING_OF_CAUSES
 from reports.tables.layout import RECORD_MARKS
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the navigation: its file, its name, and what it is."""
+
+    file: str
+    name: str
+    about: str
 
 
 def render(template: str, **values: object) -> str:

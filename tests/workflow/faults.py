@@ -10,5 +10,5 @@ FLIP_AVERAGING = ("training/evaluate.py", "order if flip_test else None", "None"
 LOSS_TERM = (
     "training/losses.py",
     "for name, value in terms.items()]).sum()",
-    "for name, value in list(terms.items())[:3]]).sum()",
+    "for name, value in list(terms.items())[:2]]).sum()",
 )

@@ -1,32 +1,40 @@
 """The gate: today's numbers against `baselines/quick-cpu.csv`, and the deliberate change of that file.
 
     python -m workflow gate --fast            # what needs no run of the workflow, or the kinds named of it
-    python -m workflow gate --accept REASON   # today's numbers become the baseline
+    python -m workflow gate --fast --table regression.csv
+    python -m workflow gate --accept REASON   # today's numbers become the baseline; with --fast those kinds alone
 
 `make regression` and `make baseline reason="..."` do the same after making what they read.
 """
 
 import argparse
+import json
+import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
 import pandas as pd
 
+from base.edits import commits_since, edited_since
 from base.errors import InputError
-from base.files import write_csv, write_rows
+from base.files import write_csv, write_rows, write_text
 from base.git import git
 from reports.comparisons import read_floors
 from reports.measurements import Choice, pick, read_measurements
 from reports.records import State, faults
-from reports.regression.compare import changed, compare, failed, report
+from reports.regression.causes import find_causes
+from reports.regression.compare import changed, compare, rows_of
 from reports.regression.numbers import (
     ACCURACY,
     ALLOCATION,
+    COUNT,
     LOSS,
+    MEMORY,
     NETWORK,
     SPEED,
     TRAINING,
@@ -35,6 +43,9 @@ from reports.regression.numbers import (
     watched,
     write_baseline,
 )
+from reports.regression.sources import sources_of
+from reports.regression.verdict import Verdict, make_verdict, markdown, terminal
+from reports.site.gate import GATE_JSON, write_gate_page
 from studies import places
 from studies.config import read_config
 from studies.plan import make_plan
@@ -46,50 +57,95 @@ CHOICE = Choice(scale="quick", motion="synthetic")
 MEASUREMENTS = Path(places.Places(CHOICE.scale, CHOICE.motion).measurements)
 COMPUTED = (Path(places.FINGERPRINTS), Path(places.FIRST_STEPS))
 SPEEDS, NOISE = Path(places.SPEED_RATIOS), Path(places.NOISE)
-FAST = (NETWORK, LOSS, ALLOCATION, TRAINING, SPEED)
+FAST = (COUNT, MEMORY, NETWORK, LOSS, ALLOCATION, TRAINING, SPEED)
+PEAK = "peak_memory"  # of a process of its own, which takes minutes
+JOB_SUMMARY = "GITHUB_STEP_SUMMARY"  # environment variable: the file that CI shows on a job's page
 
 
-def numbers_now(measurements: Path | None, computed: Sequence[Path], speeds: Path) -> pd.DataFrame:
+def numbers_now(measured: pd.DataFrame | None, computed: Sequence[Path], speeds: Path) -> pd.DataFrame:
     """Today's watched numbers from the workflow's files. Raises InputError for one that is absent.
 
-    computed : fingerprints and first steps
+    measured : of `measurements_of`, None to watch the rest; computed: fingerprints and first steps
     """
     for path in (*computed, speeds):
         if not path.is_file():
             raise InputError(f"{path}: no such file; `make regression` writes it")
-    measured = None if measurements is None else read_measurements(measurements)
-    if measured is not None and pick(measured, scale=CHOICE.scale).empty:
-        raise InputError(
-            f"{measurements}: the baseline is of scale {CHOICE.scale}; say `make regression` without choices"
-        )
     return watched(measured, [pd.read_csv(path) for path in computed], pd.read_csv(speeds), CHOICE)
 
 
-def check(now: pd.DataFrame, noise: Path, baseline: Path, states: Mapping[str, State], path: Path) -> bool:
-    """Compare, print what is not as before, write all of it to `path`; whether all is well.
+def measurements_of(path: Path) -> pd.DataFrame:
+    """What `make` measured. Raises InputError for measurements of another scale."""
+    measured = read_measurements(path)
+    if pick(measured, scale=CHOICE.scale).empty:
+        raise InputError(f"{path}: the baseline is of scale {CHOICE.scale}; say `make regression` without choices")
+    return measured
+
+
+def check(now: pd.DataFrame, noise: Path, baseline: Path, states: Mapping[str, State], report: Path) -> Verdict:
+    """Compare, and write `regression.csv`, `gate.md` and `gate.json` into a folder, and the site's page of the gate.
 
     now : of `numbers_now`; states: what became of records (`reports.records.read_states`)
     """
-    table, wrong = compare(now, read_baseline(baseline), read_floors(noise)), faults(states)
+    table = compare(now, read_baseline(baseline), read_floors(noise))
+    path = report / "regression.csv"
     write_csv(path, table)
-    print(*(f"record       {fault}" for fault in wrong), *report(table, baseline), sep="\n")
-    return not (failed(table) or wrong)
+    verdict = judge(table, faults(states), str(path))
+    write_text(report / GATE_JSON, json.dumps(asdict(verdict), indent=1) + "\n")
+    write_text(report / "gate.md", markdown(verdict))
+    write_gate_page(report / "site", verdict)
+    return verdict
 
 
-def check_fast(kinds: Sequence[str], baseline: Path = BASELINE) -> bool:
-    """Compare what needs no run of the workflow, of the kinds in FAST; whether all is well."""
+def judge(table: pd.DataFrame, records: Sequence[str] = (), path: str = "") -> Verdict:
+    """The verdict on what `compare` gave, with the edits that are behind it; also for the page of a CI's job.
+
+    records : faults of records; path: where the table lies
+    """
+    numbers = rows_of(table)
+    causes = find_causes(numbers, sources_of, edited_since)
+    told = [(cause, commits_since(cause.since, cause.files) if cause.files else ()) for cause in causes]
+    verdict = make_verdict(numbers, told, records, path)
+    if summary := os.environ.get(JOB_SUMMARY):
+        with Path(summary).open("a", encoding="utf-8") as page:
+            page.write(markdown(verdict))
+    return verdict
+
+
+def check_fast(kinds: Sequence[str], path: Path | None = None, baseline: Path = BASELINE) -> Verdict:
+    """Compare what needs no run of the workflow, of the kinds in FAST. path: of a table of all numbers, if wanted."""
+    before = _of_kinds(read_baseline(baseline), kinds)
+    table = compare(fast_numbers(kinds, before), before, {})
+    if path:
+        write_csv(path, table)
+    return judge(table, path=str(path or ""))
+
+
+def fast_numbers(kinds: Sequence[str], before: pd.DataFrame) -> pd.DataFrame:
+    """Today's watched numbers of some kinds in FAST. before: the baseline, whose revisions speed is compared with."""
     from training.provenance import device_name
     from workflow.measuring.speed_ratios import write_speed_ratios
 
-    before = read_baseline(baseline)
-    before = before[before["kind"].isin(kinds)]
     with tempfile.TemporaryDirectory() as folder:
         revisions = speed_revisions(before)  # empty where speed is not asked for
         speeds = write_speed_ratios(revisions, device_name(), Path(folder, "speeds.csv"))
-        now = numbers_now(None, _compute(kinds, Path(folder)), speeds)
-        table = compare(now[now["kind"].isin(kinds)], before, {})
-    print("\n".join(report(table, baseline)))
-    return not failed(table)
+        now = numbers_now(_counted(kinds, Path(folder, "counts.csv")), _compute(kinds, Path(folder)), speeds)
+    return _of_kinds(now, kinds)
+
+
+def _of_kinds(numbers: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
+    """Rows of what the fast gate holds."""
+    return numbers[numbers["kind"].isin(kinds) & (numbers["metric"] != PEAK)]
+
+
+def _counted(kinds: Sequence[str], path: Path) -> pd.DataFrame | None:
+    """Counts and predicted memory of every variant, as measurements; only what was edited is counted again."""
+    if not {COUNT, MEMORY} & set(kinds):
+        return None
+    from workflow.measuring.counts import counts_of, kept_counts
+
+    plan = make_plan(read_config())
+    names = [name for variants in plan.families.values() for name in variants]
+    return read_measurements(write_csv(path, counts_of(names, plan.shown("training_memory"), kept_counts())[0].numbers))
 
 
 def _compute(kinds: Sequence[str], folder: Path) -> list[Path]:
@@ -108,9 +164,10 @@ def _compute(kinds: Sequence[str], folder: Path) -> list[Path]:
     return computed
 
 
-def accept(reason: str, baseline: Path = BASELINE) -> None:
+def accept(reason: str, kinds: Sequence[str] = (), baseline: Path = BASELINE) -> None:
     """Make today's numbers the baseline; those that are as before keep their revision and reason.
 
+    kinds : of FAST, to renew these alone; none: all, from what `make` left behind
     Raises InputError without a reason, for accuracies of one seed, and with uncommitted changes.
     """
     from training.provenance import revision
@@ -119,12 +176,15 @@ def accept(reason: str, baseline: Path = BASELINE) -> None:
         raise InputError('say why the baseline changes: make baseline reason="..."')
     if edited():
         raise InputError("commit your changes first: a baseline names the revision that it was measured at")
-    before = read_baseline(baseline) if baseline.is_file() else None
-    now = numbers_now(MEASUREMENTS, COMPUTED, SPEEDS)
+    whole = read_baseline(baseline) if kinds or baseline.is_file() else None
+    before = _of_kinds(whole, kinds) if kinds else whole
+    now = fast_numbers(kinds, before) if kinds else numbers_now(measurements_of(MEASUREMENTS), COMPUTED, SPEEDS)
     if now.loc[now["kind"] == ACCURACY, "seeds"].lt(2).any():
         raise InputError('a baseline needs several seeds, whose spread says what is noise: make baseline reason="..."')
-    differs = set() if before is None else changed(compare(now, before, read_floors(NOISE)))
-    write_baseline(renew(now, before, differs, revision().removesuffix("+changes"), reason.strip()), baseline)
+    floors = {} if kinds else read_floors(NOISE)
+    differs = set() if before is None else changed(compare(now, before, floors))
+    renewed = renew(now, before, differs, revision().removesuffix("+changes"), reason.strip())
+    write_baseline(pd.concat([renewed, whole.drop(before.index)]) if kinds else renewed, baseline)
     print(f"{baseline}: {len(now)} numbers, {len(now) if before is None else len(differs)} of them new or changed")
 
 
@@ -150,11 +210,17 @@ class _Parser(argparse.ArgumentParser):
 def main(command_line: list[str]) -> int:
     """The command line. Exit status: 1 where something got worse."""
     parser = _Parser(prog="python -m workflow gate", description=__doc__.splitlines()[0])
-    mode = parser.add_mutually_exclusive_group(required=True)
-    mode.add_argument("--fast", nargs="*", choices=FAST, metavar="KIND", help=f"compare {', '.join(FAST)}")
-    mode.add_argument("--accept", metavar="REASON", help="make today's numbers the baseline")
+    fast = f"what needs no run: {', '.join(FAST)}"
+    parser.add_argument("--fast", nargs="*", choices=FAST, metavar="KIND", help=f"compare or accept only {fast}")
+    parser.add_argument("--accept", metavar="REASON", help="make today's numbers the baseline")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="write every number that was compared as CSV")
     arguments = parser.parse_args(command_line)
-    if arguments.fast is not None:
-        return 0 if check_fast(arguments.fast or FAST) else 1
-    accept(arguments.accept)
-    return 0
+    kinds = None if arguments.fast is None else arguments.fast or FAST
+    if arguments.accept is not None:
+        accept(arguments.accept, kinds or ())
+        return 0
+    if kinds is None:
+        parser.error("say --fast or --accept REASON")
+    verdict = check_fast(kinds, arguments.table)
+    print(*terminal(verdict), sep="\n")
+    return int(verdict.red)
