@@ -21,7 +21,6 @@ from studies.printed import UNITS
 from studies.types import CountColumn, MeasuredColumn, Study, Table
 from studies.variants import resolve_variants
 
-
 OTHERS = "Others"  # networks of no section
 
 
