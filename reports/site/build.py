@@ -28,9 +28,10 @@ from reports.site.leaderboard import BoardView, board_view
 from reports.site.pages import TEMPLATES, Page, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
-from reports.tables.cell import NOT_RUN, VERDICTS, count_causes, count_verdicts, of_table, read_cells
+from reports.tables.cell import NOT_RUN, count_causes, count_verdicts, of_table, read_cells
 from reports.tables.layout import SELECTIONS, SYMBOLS, View, make_view
 from reports.tables.rows import baseline_rows
+from reports.totals import bars, quoted
 from studies.findings import EFFECTS, KINDS
 from studies.load import load_study
 from studies.scales import scale_named
@@ -48,12 +49,6 @@ COSTS = {
     "first": costs.FIRST,
     "amount": costs.amount,
     "unit_of": costs.unit_of,
-}
-MEANING = {
-    "reproduced": "printed numbers that our count gives to the last printed digit",
-    "differs": "printed numbers that our count does not give",
-    "not comparable": "measured here, but under other conditions than the paper's",
-    "not run": "printed numbers that nothing here measures",
 }
 
 
@@ -109,7 +104,9 @@ class Site:
             views=tuple(make_view(study, table, cells[table.id], self.choice) for table in study.tables),
             counts=count_verdicts(judged),
             causes=count_causes(judged),
-            uncounted=sum(cell.kind == CountColumn.kind and cell.verdict == NOT_RUN for cell in judged),
+            uncounted=sum(
+                cell.kind == CountColumn.kind and cell.verdict == NOT_RUN for cell in judged if not cell.quoted
+            ),
         )
 
     @property
@@ -158,7 +155,8 @@ def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Pat
 def _write_pages(site: Site) -> None:
     findings = site.audit["findings"]
     flagged = {claim["id"]: claim["findings"].split() for claim in site.audit["claims"]}
-    values = {"facts": run_facts(site), "counts": _verdicts(site), "costs": count_causes(site.cells)}
+    values = {"facts": run_facts(site), "bars": bars(site.cells, site.orders), "costs": count_causes(site.cells)}
+    values |= {"quoted": quoted(site.cells), "leads": {"Costs": "#costs", "Orders": "claims.html", "Errors": "#pages"}}
     _write(site, "index.html", "overview.html", findings=findings, **values)
     links, counted = run_links([*site.records, *site.experiments]), _networks(site)
     linked = {network.name for network in counted}
@@ -347,11 +345,6 @@ def _curve_charts(site: Site) -> dict[str, list[Chart]]:
                 chart = learning_curves(f"{page.name}-{table.id}-{data}", f"{table.heading} ({data})", found)
                 charts.setdefault(page.study.title, []).extend([chart] if chart else [])
     return {title: found for title, found in charts.items() if found}
-
-
-def _verdicts(site: Site) -> list[tuple[str, str, int, str]]:
-    counts = count_verdicts(site.cells)
-    return [(v, SYMBOLS[v], counts[v], MEANING[v]) for v in VERDICTS]
 
 
 def _audit(path: Path) -> dict:

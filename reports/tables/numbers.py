@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick
 from reports.records import STATES, State
-from studies.places import RECORDS
 from studies.recipes import BASELINE_RECIPE
 from studies.scales import PAPER
 from studies.types import AccuracyColumn, Row, VideoColumn
@@ -68,8 +66,9 @@ class Numbers:
 
     def record_of(self, folders: Iterable[str]) -> State:
         """What became of the records in some folders, of several the last of STATES; of runs nothing."""
-        kept = [self.states.get(folder, State()) for folder in folders if Path(folder).is_relative_to(RECORDS)]
-        return max(kept, key=lambda state: STATES.index(state.state), default=State(""))
+        unknown = State() if self.choice.kept else State("")
+        states = [self.states.get(folder, unknown) for folder in folders]
+        return max(states, key=lambda state: STATES.index(state.state) if state.state else -1, default=unknown)
 
     def convention(self, column: AccuracyColumn) -> str:
         """Protocol, split and selection of epochs under which an accuracy column is measured.
