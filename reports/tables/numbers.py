@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 
 from reports.measurements import EFFICIENCY_SCALE, Choice, pick
 from reports.records import STATES, State
+from studies.places import RECORDS
 from studies.recipes import BASELINE_RECIPE
 from studies.scales import PAPER
 from studies.types import AccuracyColumn, Row, VideoColumn
@@ -66,9 +68,8 @@ class Numbers:
 
     def record_of(self, folders: Iterable[str]) -> State:
         """What became of the records in some folders, of several the last of STATES; of runs nothing."""
-        if not self.choice.kept:
-            return State("")
-        return max((self.states.get(folder, State()) for folder in folders), key=lambda s: STATES.index(s.state))
+        kept = [self.states.get(folder, State()) for folder in folders if Path(folder).is_relative_to(RECORDS)]
+        return max(kept, key=lambda state: STATES.index(state.state), default=State(""))
 
     def convention(self, column: AccuracyColumn) -> str:
         """Protocol, split and selection of epochs under which an accuracy column is measured.
