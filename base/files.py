@@ -48,13 +48,13 @@ def write_text(path: Path, text: str) -> Path:
     return write_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
 
 
-def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> Path:
-    """Write arrays as an uncompressed npz, whole or not at all; the same arrays give the same bytes."""
+def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]", compressed: bool = False) -> Path:
+    """Write arrays as an npz, whole or not at all; the same arrays give the same bytes."""
     import numpy as np
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:  # np.savez adds .npz to a name, but not to an open file
-            np.savez(file, **arrays)
+            (np.savez_compressed if compressed else np.savez)(file, **arrays)
 
     return write_whole(path, write)
 

@@ -8,6 +8,7 @@ from reports.records import faults, in_words, read_kept
 from reports.tables.causes import EXACT
 from reports.tables.cell import DIFFERS, VERDICTS, count_causes, count_verdicts, read_cells
 from reports.tables.layout import SYMBOLS
+from reports.totals import quoted
 
 MOST = 5  # records that are told one by one
 
@@ -21,7 +22,8 @@ def summary_lines(report: str | Path) -> list[str]:
     cells = read_cells(report / "cells.csv")
     counts = count_verdicts(cells)
     tables = {(cell.study, cell.table) for cell in cells}
-    lines = [f"{len(tables)} tables, {sum(counts.values())} printed numbers:"]
+    context = f" ({n} of other papers are quoted)" if (n := quoted(cells)) else ""
+    lines = [f"{len(tables)} tables, {sum(counts.values())} printed numbers{context}:"]
     causes = ", ".join(f"{n} {cause}" for cause, n in count_causes(cells).items() if cause != EXACT)
     why = {DIFFERS: f": {causes}"} if causes else {}
     lines += [f"  {SYMBOLS[verdict]} {counts[verdict]:>4} {verdict}{why.get(verdict, '')}" for verdict in VERDICTS]

@@ -124,7 +124,7 @@ def _as_meant(said: dict) -> Config:
     scale = scale_named(said.pop("scale"), said.pop("override"))
     paper, motion = scale.name == PAPER, said.pop("motion")
     detectors = PAPER_DETECTORS if paper else OUR_DETECTORS
-    meant = {"detector": detectors[0], "selection": "best_val" if scale.hold_out else "best_test"}
+    meant = {"detector": detectors[0], "selection": scale.selection or ("best_val" if scale.hold_out else "best_test")}
     said |= {key: value for key, value in meant.items() if said[key] == "auto"}
     said["trains"] = (scale.trains or None) if said["variants"] == AUTO else None
     said |= {"variants": None} if said["variants"] in (ALL, AUTO) else {}

@@ -74,6 +74,11 @@ class Places:
         return f"{self.report}/comparisons.csv"
 
     @property
+    def boards(self) -> str:
+        """Leaderboards: every pair of their rows, and the ranks that follow."""
+        return f"{self.report}/boards.json"
+
+    @property
     def orders(self) -> list[str]:
         """`orders.csv`, and the same as lists to read and to print."""
         return [f"{self.report}/orders.csv", *(f"{self.report}/tables/orders.{kind}" for kind in ("md", "tex"))]

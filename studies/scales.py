@@ -83,6 +83,7 @@ class Scale:
     clip: float | None = None
     batch_frames: int | None = None
     hold_out: bool = False
+    selection: str = ""
     seeds_together: bool = False
     seeds: tuple[int, ...] = (0, 1, 2)
     trains: Mapping[str, str] = field(default_factory=dict)

@@ -175,6 +175,8 @@ class Table:
     benchmark      the papers' data set that its lifted poses are about
     device_memory  of the device that the paper trained on ("24 GiB"): what its "OOM" is judged by
     reference      id of the row that the others are compared with, in an ablation
+    quoted         whether its numbers are those of other papers, shown for context: they are judged and not counted
+    board          name of the leaderboard that it is; empty: none
     sorted_by      id of a column by whose measured numbers rows are sorted; empty: rows stand as printed
     footnotes      key -> text
     orders         which of its rows the paper has better than which
@@ -188,6 +190,8 @@ class Table:
     rows: tuple[Row, ...]
     device_memory: str = ""
     reference: str = ""
+    quoted: bool = False
+    board: str = ""
     sorted_by: str = ""
     footnotes: Mapping[str, str] = field(default_factory=dict)
     orders: tuple[Order, ...] = ()

@@ -128,10 +128,14 @@ def all_models() -> list[str]:
 
 
 def shown_records(plan: Plan) -> tuple[Record, ...]:
-    """Records that stand in for trainings at the plan's scale: on the motion that is evidence, and on its own."""
-    if plan.config.scale.records is None:
-        return ()
+    """Records that stand in for trainings at the plan's scale: on the motion that is evidence, and on its own.
+
+    At a scale that trains its own those of all that was not chosen, so that a new network stands among its peers.
+    """
     evidence = plan.config.scale.records
+    if evidence is None:
+        kept, motion = records(plan.config.scale.name), plan.config.motion
+        return tuple(r for r in kept if r.experiment.dataset.motion == motion and r.experiment not in plan.experiments)
     motions_shown = {evidence.motion, plan.config.motion}
     return tuple(r for r in records(evidence.scale) if r.experiment.dataset.motion in motions_shown)
 
@@ -144,7 +148,9 @@ def unrecorded(plan: Plan) -> list[tuple[Experiment, int]]:
 
 
 def is_here(plan: Plan, record: Record) -> bool:
-    """Whether a record is evaluated again: its data are those of the plan, and its weights are kept."""
+    """Whether a record is evaluated again: records are the plan's evidence, the data its own, and weights were kept."""
+    if plan.config.scale.records is None:
+        return False
     return record.experiment.dataset.motion == plan.config.motion and record.weights is not None
 
 

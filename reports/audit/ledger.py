@@ -20,7 +20,7 @@ class Claim:
 
     metric, protocol (of accuracies: protocol, input, benchmark, boxes) and convention say what it is a number of;
     printed is the text, value the number in `unit`; measured the value of this project under the same convention, or
-    None; verdict, cause, why and matches (other rules that give the printed digits) as in the tables; notes are the
+    None; verdict, cause, why, matches (other rules that give the printed digits) and quoted as in tables; notes are the
     paper's own footnotes to this cell or its row.
     """
 
@@ -40,6 +40,7 @@ class Claim:
     why: str
     cause: str = ""
     matches: str = ""
+    quoted: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -116,6 +117,7 @@ def _cell_claim(table: Table, column: Column, cell: Cell) -> Claim:
         why=cell.why,
         cause=cell.cause,
         matches=cell.matches,
+        quoted=cell.quoted,
         notes=_notes(table, cell),
     )
 

@@ -38,13 +38,17 @@ class Audit:
 
     def plain(self) -> dict[str, object]:
         """The audit as JSON has it, with counts of verdicts, causes and statuses."""
-        verdicts, causes = Counter(self.claims["verdict"]), Counter(self.claims["cause"])
+        own = self.claims[~self.claims["quoted"].astype(bool)]
+        verdicts, causes, in_text = Counter(own["verdict"]), Counter(own["cause"]), own["id"].str.contains("/text/")
         statuses = Counter(finding.status for finding in self.findings)
         return {
             "claims": self.claims.astype(object).where(lambda x: x.notna(), None).to_dict("records"),
             "findings": [finding.plain() for finding in self.findings],
             "withdrawn": [asdict(finding) for finding in self.withdrawn],
             "counts": {
+                "tables": int((~in_text).sum()),
+                "text": int(in_text.sum()),
+                "quoted": len(self.claims) - len(own),
                 "verdicts": {verdict: verdicts[verdict] for verdict in VERDICTS},
                 "causes": {cause: causes[cause] for cause in CAUSES if causes[cause]},
                 "statuses": {status: statuses[status] for status in SAYS},

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from base.errors import InputError
 from base.files import read_json, write_text
 from reports.audit.write import SAYS
+from reports.boards import read_boards
 from reports.commands import make
 from reports.measurements import Choice, label_of, read_measurements
 from reports.orders.order import read_orders
@@ -23,12 +24,14 @@ from reports.site.costs import Network, networks, timings
 from reports.site.gate import FILE as GATE
 from reports.site.gate import read_verdict, render_gate
 from reports.site.guide import DOCS, GUIDE, guide, pictures
+from reports.site.leaderboard import BoardView, board_view
 from reports.site.pages import TEMPLATES, Page, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
-from reports.tables.cell import NOT_RUN, VERDICTS, count_causes, count_verdicts, of_table, read_cells
+from reports.tables.cell import NOT_RUN, count_causes, count_verdicts, of_table, read_cells
 from reports.tables.layout import SELECTIONS, SYMBOLS, View, make_view
 from reports.tables.rows import baseline_rows
+from reports.totals import bars, quoted
 from studies.findings import EFFECTS, KINDS
 from studies.load import load_study
 from studies.scales import scale_named
@@ -46,12 +49,6 @@ COSTS = {
     "first": costs.FIRST,
     "amount": costs.amount,
     "unit_of": costs.unit_of,
-}
-MEANING = {
-    "reproduced": "printed numbers that our count gives to the last printed digit",
-    "differs": "printed numbers that our count does not give",
-    "not comparable": "measured here, but under other conditions than the paper's",
-    "not run": "printed numbers that nothing here measures",
 }
 
 
@@ -87,6 +84,7 @@ class Site:
         self.cells = read_cells(report / "cells.csv")
         self.audit = _audit(report / "audit" / "audit.json")
         self.orders = read_orders(report / "orders.csv") if (report / "orders.csv").is_file() else ()
+        self.boards = read_boards(report / "boards.json") if (report / "boards.json").is_file() else ()
         self.experiments = experiments(self.measurements, choice)  # trained here
         self.records = experiments(self.measurements, self.evidence) if choice.records else []
         self.states = read_kept(report / "records.csv")
@@ -106,7 +104,9 @@ class Site:
             views=tuple(make_view(study, table, cells[table.id], self.choice) for table in study.tables),
             counts=count_verdicts(judged),
             causes=count_causes(judged),
-            uncounted=sum(cell.kind == CountColumn.kind and cell.verdict == NOT_RUN for cell in judged),
+            uncounted=sum(
+                cell.kind == CountColumn.kind and cell.verdict == NOT_RUN for cell in judged if not cell.quoted
+            ),
         )
 
     @property
@@ -116,6 +116,8 @@ class Site:
         found += [Page(f"{s.name}.html", s.name, s.study.title) for s in self.studies]
         orders = "which row of a table the papers have better than which, and whether it holds"
         found += [Page("claims.html", "claims", orders)] if self.orders else []
+        ranked = "networks ranked as far as their differences allow, and compared with each other"
+        found += [Page("leaderboard.html", "leaderboard", ranked)] if self.boards else []
         found += [Page("audit.html", "audit", "every claim, and what was found about them")]
         found += [
             Page("costs.html", "costs", "where parameters and operations are, time and memory, at full paper size")
@@ -153,13 +155,16 @@ def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Pat
 def _write_pages(site: Site) -> None:
     findings = site.audit["findings"]
     flagged = {claim["id"]: claim["findings"].split() for claim in site.audit["claims"]}
-    values = {"facts": run_facts(site), "counts": _verdicts(site), "costs": count_causes(site.cells)}
+    values = {"facts": run_facts(site), "bars": bars(site.cells, site.orders), "costs": count_causes(site.cells)}
+    values |= {"quoted": quoted(site.cells), "leads": {"Costs": "#costs", "Orders": "claims.html", "Errors": "#pages"}}
     _write(site, "index.html", "overview.html", findings=findings, **values)
     links, counted = run_links([*site.records, *site.experiments]), _networks(site)
     linked = {network.name for network in counted}
     for study in site.studies:
         values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS, "flagged": flagged}
         _write(site, f"{study.name}.html", "study.html", **values)
+    if site.boards:
+        _write(site, "leaderboard.html", "leaderboard.html", boards=_boards(site))
     if site.orders:
         _write(site, "claims.html", "claims.html", links=links, **_claims(site))
     audited = audit_body(site.audit, [study.name for study in site.studies])
@@ -195,6 +200,16 @@ def _networks(site: Site) -> list[Network]:
     return networks(
         site.measurements, site.report / "count-parts.csv", [page.study for page in site.studies], site.cells
     )
+
+
+def _boards(site: Site) -> list[BoardView]:
+    """The leaderboards, each of one table."""
+    studies = {page.name: page.study for page in site.studies}
+    by_key = {experiment.key: experiment for experiment in (*site.records, *site.experiments)[::-1]}
+    return [
+        board_view(board, studies[board.study], of_table(site.cells, board.study, board.table), by_key, site.evidence)
+        for board in site.boards
+    ]
 
 
 def _claims(site: Site) -> dict[str, object]:
@@ -247,7 +262,15 @@ def _copy_assets(site: Site) -> None:
         files = [f"{study.name}-{view.table}.{kind}" for view in study.views for kind in TABLE_KINDS]
         _copy(site.report / "tables", site.out / "tables", files)
     _copy(DOCS, site.out / "docs", [path.name for path in pictures()])
-    data = ["measurements.csv", "count-parts.csv", "cells.csv", "records.csv", "comparisons.csv", "orders.csv"]
+    data = [
+        "measurements.csv",
+        "count-parts.csv",
+        "cells.csv",
+        "records.csv",
+        "comparisons.csv",
+        "orders.csv",
+        "boards.json",
+    ]
     _copy(site.report, site.out, [name for name in data if (site.report / name).is_file()])
     if site.orders:
         _copy(site.report / "tables", site.out / "tables", ["orders.md", "orders.tex"])
@@ -322,11 +345,6 @@ def _curve_charts(site: Site) -> dict[str, list[Chart]]:
                 chart = learning_curves(f"{page.name}-{table.id}-{data}", f"{table.heading} ({data})", found)
                 charts.setdefault(page.study.title, []).extend([chart] if chart else [])
     return {title: found for title, found in charts.items() if found}
-
-
-def _verdicts(site: Site) -> list[tuple[str, str, int, str]]:
-    counts = count_verdicts(site.cells)
-    return [(v, SYMBOLS[v], counts[v], MEANING[v]) for v in VERDICTS]
 
 
 def _audit(path: Path) -> dict:

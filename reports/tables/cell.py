@@ -15,7 +15,13 @@ from studies.printed import OUT_OF_MEMORY, UNITS
 
 REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN = "reproduced", "differs", "not comparable", "not run"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_COMPARABLE, NOT_RUN)
-KNOWN = {"kind": ("fact", "efficiency", "accuracy"), "verdict": ("", *VERDICTS), "cause": ("", *CAUSES), "unit": UNITS}
+KNOWN = {
+    "kind": ("fact", "efficiency", "accuracy"),
+    "verdict": ("", *VERDICTS),
+    "cause": ("", *CAUSES),
+    "unit": UNITS,
+    "quoted": ("True", "False"),
+}
 BASELINE_SECTION = "Baselines (ours)"
 TRUE = "true"  # the convention that counts everything
 # A network that is worse than the mean training pose: what differs from it, or of it, is neither better nor worse.
@@ -26,6 +32,7 @@ NOT_LEARNED, NO_REFERENCE = "did not learn", "the reference did not learn"
 class Cell:
     """One cell: what is printed, what was measured, and what follows. Its fields are the columns of cells.csv.
 
+    quoted         whether the number is another paper's, shown for context (`studies.types.Table`)
     kind           of its column: `fact`, `efficiency` or `accuracy`; facts have no verdict
     unit           of printed_value, measured, sd, low, high, difference (measured less printed) and also_true
     decimals       of the printed number
@@ -52,6 +59,7 @@ class Cell:
     column: str
     column_label: str
     kind: str
+    quoted: bool = False
     unit: str = ""
     printed: str = ""
     printed_value: float | None = None
@@ -154,7 +162,7 @@ def read_cells(path: str | Path) -> tuple[Cell, ...]:
             raise InputError(f"{path}: unknown {name} {min(strange)!r}; {remedy}")
     if (table["low"].isna() != table["high"].isna()).any():
         raise InputError(f"{path}: low without high, or high without low; {remedy}")
-    columns = {name: list(table[name]) for name in COLUMNS}
+    columns = {name: list(table[name]) for name in COLUMNS} | {"quoted": list(table["quoted"] == "True")}
     for name, number in NUMBERS.items():
         if number is int and (table[name] % 1 > 0).any():
             raise InputError(f"{path}: {name} is no whole number; {remedy}")
@@ -171,14 +179,14 @@ def of_table(cells: Iterable[Cell], study: str, table: str) -> tuple[Cell, ...]:
 
 
 def count_verdicts(cells: Iterable[Cell]) -> dict[str, int]:
-    """How many printed numbers have each verdict, in the order of VERDICTS."""
-    counts = Counter(cell.verdict for cell in cells if cell.is_judged)
+    """How many numbers that the papers print have each verdict, in the order of VERDICTS; quoted ones are left out."""
+    counts = Counter(cell.verdict for cell in cells if cell.is_judged and not cell.quoted)
     return {verdict: counts[verdict] for verdict in VERDICTS}
 
 
 def count_causes(cells: Iterable[Cell]) -> dict[str, int]:
-    """How many printed counts have each cause, in the order of CAUSES; those that none has are left out."""
-    counts = Counter(cell.cause for cell in cells if cell.is_judged)
+    """How many printed counts have each cause, in the order of CAUSES; quoted ones and causes of none are left out."""
+    counts = Counter(cell.cause for cell in cells if cell.is_judged and not cell.quoted)
     return {cause: counts[cause] for cause in CAUSES if counts[cause]}
 
 

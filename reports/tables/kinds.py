@@ -89,6 +89,7 @@ class Place:
             column=self.column.id,
             column_label=self.column.label,
             kind=self.column.kind,
+            quoted=self.table.quoted,
             printed=self.text,
             verdict=verdict.verdict,
             why=verdict.why,

@@ -66,9 +66,9 @@ class Numbers:
 
     def record_of(self, folders: Iterable[str]) -> State:
         """What became of the records in some folders, of several the last of STATES; of runs nothing."""
-        if not self.choice.kept:
-            return State("")
-        return max((self.states.get(folder, State()) for folder in folders), key=lambda s: STATES.index(s.state))
+        unknown = State() if self.choice.kept else State("")
+        states = [self.states.get(folder, unknown) for folder in folders]
+        return max(states, key=lambda state: STATES.index(state.state) if state.state else -1, default=unknown)
 
     def convention(self, column: AccuracyColumn) -> str:
         """Protocol, split and selection of epochs under which an accuracy column is measured.

@@ -11,6 +11,7 @@ from demo_results import DEMO, OPTIONS, record_rows, write_measurements, write_p
 from datasets.lifting import load
 from models.ssm.orders import drawn_orders
 from reports.audit.write import write_audit
+from reports.boards import write_boards
 from reports.comparisons import write_comparisons
 from reports.measurements import Choice, read_measurements
 from reports.orders.judge import judge as judge_orders
@@ -47,6 +48,7 @@ def write_report(root: Path, options: dict = OPTIONS) -> Path:
     comparisons = write_comparisons([DEMO], measurements, root / "noise.csv", report / "comparisons.csv", choice)
     judge([*study_names(), DEMO], measurements, comparisons, report / "cells.csv", choice, states)
     judge_orders([DEMO], measurements, root / "noise.csv", report / "orders.csv", choice, states)
+    write_boards([DEMO], measurements, root / "noise.csv", report / "boards.json", choice)
     write_lists([DEMO], report / "orders.csv", report / "tables", choice)
     write_audit([*study_names(), DEMO], report, root / "evidence.json", choice)
     write_tables([DEMO], report / "cells.csv", report / "tables", choice)

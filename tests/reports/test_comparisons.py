@@ -1,15 +1,19 @@
 """Rows against the reference of their table: from runs' resamples to an outcome and to what a table says of it."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from demo_results import by_place, judged
+from hypothesis import given
+from hypothesis import strategies as st
 
 from base.errors import InputError
 from metrics.statistics import resample
+from reports.boards import Duel, make_board, ranks, read_boards
 from reports.comparisons import (
     Comparison,
     Floors,
@@ -61,6 +65,49 @@ def measurements(tmp_path: Path) -> pd.DataFrame:
 
 def compared(measurements: pd.DataFrame, floors: Floors | None = None) -> list[Comparison]:
     return compare_table("demo", TABLE, Numbers(measurements, CHOICE), floors or {})
+
+
+def test_a_board_ranks_no_network_above_one_that_is_not_shown_to_be_worse(measurements: pd.DataFrame) -> None:
+    board = make_board("demo", replace(TABLE, board="Demo"), Numbers(measurements, CHOICE), {})
+    (ranking,) = board.rankings
+    better = {(duel.first, duel.second): duel.better for duel in ranking.duels}
+    assert better == {
+        ("s", "b"): "s",
+        ("s", "l"): "",
+        ("s", "x"): "",
+        ("b", "l"): "l",
+        ("b", "x"): "",
+        ("l", "x"): "",
+    }
+    assert ranking.ranks == {"s": (1, 3), "b": (3, 4), "l": (1, 3), "x": (1, 4)}
+    (of_reference,) = [c for c in compared(measurements) if c.row == "b"]
+    (duel,) = [duel for duel in ranking.duels if (duel.first, duel.second) == ("s", "b")]
+    assert (-duel.difference, -duel.high, -duel.low) == pytest.approx(
+        (of_reference.difference, of_reference.low, of_reference.high)
+    )
+
+
+def test_a_board_survives_its_file(measurements: pd.DataFrame, tmp_path: Path) -> None:
+    path, board = tmp_path / "boards.json", make_board("demo", TABLE, Numbers(measurements, CHOICE), {})
+    path.write_text(json.dumps({"boards": [asdict(board)]}), encoding="utf-8")
+    assert read_boards(path) == (board,)
+    path.write_text('{"boards": [{"name": "x"}]}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"boards\.json: holds no leaderboards; delete it and run `make` again"):
+        read_boards(path)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=15), st.permutations(range(6)))
+def test_a_rank_lies_below_all_that_are_better_and_above_all_that_are_worse(
+    pairs: list[tuple[int, int]], order: list[int]
+) -> None:
+    rows, place = [str(i) for i in range(6)], {str(row): i for i, row in enumerate(order)}
+    known = {tuple(sorted((str(a), str(b)), key=place.get)) for a, b in pairs if a != b}
+    found = ranks(rows, [Duel(a, b, -1.0, better=a) for a, b in known])
+    for row, (best, worst) in found.items():
+        assert 1 <= best <= worst <= len(rows)
+        assert best == 1 + sum(b == row for _, b in known)
+        assert worst == len(rows) - sum(a == row for a, _ in known)
+    assert ranks(rows, []) == dict.fromkeys(rows, (1, 6))
 
 
 def test_outcomes_are_of_paired_runs_and_adjusted_for_the_table(measurements: pd.DataFrame) -> None:

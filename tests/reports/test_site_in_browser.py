@@ -63,7 +63,7 @@ def test_pages_have_no_errors_fit_the_window_and_are_accessible(
     context = chromium.new_context(viewport=size, color_scheme=scheme)
     one_each = [next(site.glob(f"{folder}/*.html")) for folder in ("records", "runs")]
     names = [path.relative_to(site).as_posix() for path in [*site.glob("*.html"), *one_each]]
-    assert len(names) == 14
+    assert len(names) == 16
     names += ["docs/readme.html", "docs/protocols.html"]
     for name in names:
         page = context.new_page()
@@ -388,6 +388,30 @@ def test_heatmaps_lie_over_the_frames(page: Page, site: Path) -> None:
 def test_a_link_to_a_finding_opens_it(page: Page, site: Path) -> None:
     open_page(page, site, "audit.html#limb-order")
     assert page.locator("#limb-order").get_attribute("open") is not None
+
+
+def test_a_leaderboard_compares_any_two_and_keeps_it_in_the_address(page: Page, site: Path) -> None:
+    open_page(page, site, "leaderboard.html")
+    row = page.locator("tr[data-row=posemamba-b]")
+    versus = row.locator("[data-versus]")
+    page.get_by_label("Reference").select_option("posemamba-s")
+    against = versus.inner_text()
+    page.get_by_label("Reference").select_option("posemamba-b")
+    expect(versus).to_have_text("reference")
+    page.get_by_label("Reference").select_option("posemamba-s")
+    for name in ("posemamba-s", "posemamba-b"):
+        page.locator(f"tr[data-row={name}] [data-compare]").check()
+    expect(page.locator("[data-compare]:disabled")).not_to_have_count(0)
+    drawer = page.locator("[data-drawer]")
+    expect(drawer.get_by_role("heading", level=3)).to_have_text("PoseMamba-B and PoseMamba-S")
+    assert "make train scale=small motion=cmu variants=posemamba-b" in drawer.inner_text()
+    page.get_by_role("button", name="Smaller ones").click()
+    expect(page.locator("tr[data-row=sasmamba]")).to_be_hidden()
+    before = drawer.inner_text()
+    page.reload()
+    page.wait_for_selector("html[data-ready=true]")
+    assert (drawer.inner_text(), versus.inner_text()) == (before, against)
+    expect(page.locator("tr[data-row=sasmamba]")).to_be_hidden()
 
 
 def test_an_index_of_many_runs_opens_at_once(

@@ -148,7 +148,7 @@ def test_each_command_says_how_it_is_used(name: str) -> None:
     [
         (["open", "a"], "open takes no arguments, got 'a'"),
         (["resume", "--force"], "resume takes no arguments"),
-        (["gate"], "gate: one of the arguments --fast --accept is required"),
+        (["gate"], "gate: say --fast or --accept REASON"),
         (["gate", "--fast", "nope"], "gate: argument --fast: invalid choice: 'nope'"),
     ],
     ids=str,

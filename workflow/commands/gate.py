@@ -53,7 +53,7 @@ from studies.scales import QUICK, scale_named
 from workflow.inputs import EMBEDDED, first_steps
 
 BASELINE = Path(places.BASELINE)
-CHOICE = Choice(scale="quick", motion="synthetic")
+CHOICE = Choice(scale=QUICK, motion="synthetic", selection=scale_named(QUICK).selection)
 MEASUREMENTS = Path(places.Places(CHOICE.scale, CHOICE.motion).measurements)
 COMPUTED = (Path(places.FINGERPRINTS), Path(places.FIRST_STEPS))
 SPEEDS, NOISE = Path(places.SPEED_RATIOS), Path(places.NOISE)

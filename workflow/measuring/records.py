@@ -31,7 +31,8 @@ from workflow.measuring.video_records import VideoRecords, of_encoder, weights_o
 COMPUTES = "computes"  # key of run.json: what the code that trained a record computed
 DATA, ENCODER = "data", "encoder"  # keys in it: of what the network was trained on, and what it starts from
 OTHERS = {DATA: "the data are others", ENCODER: "its encoder is another"}  # where those are not what they were
-LARGEST, LARGEST_OF_OTHER_SEEDS = 1 << 20, 128 << 10  # bytes of weights that are kept, and of seeds after the first
+LARGEST, LARGEST_ON_VIDEO = 1 << 20, 512 << 10  # bytes of weights that are kept
+LARGEST_OF_OTHER_SEEDS = 128 << 10  # after the first
 LARGEST_OF_ENCODERS = 4 << 20  # without which no network that reads one could be evaluated
 HALVED = 0.1  # mm or points that half precision may cost; the scores are those of what is kept
 SAME = 1e-6  # fingerprints are of size 1, and computed in float64
@@ -141,7 +142,9 @@ def _last_epoch(run: Run) -> Run:
 def _largest(spec: RunSpec) -> int:
     if spec.recipe_name == PRETRAINING:
         return LARGEST_OF_ENCODERS
-    return LARGEST_OF_OTHER_SEEDS if spec.seed else LARGEST
+    if spec.seed:
+        return LARGEST_OF_OTHER_SEEDS
+    return LARGEST_ON_VIDEO if spec.dataset.kind == VIDEO else LARGEST
 
 
 def headlines(scores: Iterable[Score]) -> dict[tuple[str, str], float]:

@@ -49,6 +49,30 @@ rule orders:
         "../scripts/orders.py"
 
 
+# Every pair of networks of a leaderboard is compared once, so that a page can show them against any of them.
+rule boards:
+    input:
+        measurements=PLACES.measurements,
+        resamples=scored(PLACES.resamples),
+        records=[record.resamples for record in KEPT],
+        noise=made([NOISE]),
+        studies=collect("studies/{study}.yaml", study=STUDIES),
+        names=NAMES,
+        sources=closure("reports.boards"),
+    output:
+        PLACES.boards,
+    log:
+        PLACES.log("boards"),
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        studies=STUDIES,
+        options=REPORT_OPTIONS,
+    script:
+        "../scripts/boards.py"
+
+
 # One process for all tables: its imports take longer than writing a table.
 rule tables:
     input:
@@ -107,6 +131,7 @@ rule site:
         tables=paths(TABLES),
         figures=paths(FIGURES),
         orders=made(PLACES.orders),
+        boards=made([PLACES.boards]),
         scans=made([SCAN_ORDERS]),
         heatmaps=HEATMAPS,
         names=NAMES,

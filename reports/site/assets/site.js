@@ -98,13 +98,13 @@ window.SSMPOSE = { data: {}, mount: {} };
   SSMPOSE.sortable = sortable;
 
   // What a reader asked for stays in the address, beside the anchor: a reload or a link shows the same.
-  const asked = new URLSearchParams(location.search);
-  function ask(key, value) {
+  const asked = SSMPOSE.asked = new URLSearchParams(location.search);
+  const ask = SSMPOSE.ask = (key, value) => {
     if (value) asked.set(key, value);
     else asked.delete(key);
     const query = asked.size ? `?${asked}` : location.pathname;
     try { history.replaceState(null, "", query + location.hash); } catch { /* a page from a file may not */ }
-  }
+  };
 
   function filtering() {
     const text = document.querySelector("[data-filter]");
