@@ -20,6 +20,7 @@ from reports.orders.view import HOW, legend, limits, make_views, summary
 from reports.records import faults, in_words, read_kept
 from reports.site import costs
 from reports.site.charts import Chart, learning_curves, run_curves
+from reports.site.claims import printed_claims
 from reports.site.costs import Network, networks, timings
 from reports.site.gate import FILE as GATE
 from reports.site.gate import read_verdict, render_gate
@@ -114,8 +115,7 @@ class Site:
         """Pages of the navigation, those without data left out."""
         found = [Page("index.html", "Overview", "what was run, and what holds")]
         found += [Page(f"{s.name}.html", s.name, s.study.title) for s in self.studies]
-        orders = "which row of a table the papers have better than which, and whether it holds"
-        found += [Page("claims.html", "claims", orders)] if self.orders else []
+        found += [Page("claims.html", "claims", "every printed number and every order, and what became of it")]
         ranked = "networks ranked as far as their differences allow, and compared with each other"
         found += [Page("leaderboard.html", "leaderboard", ranked)] if self.boards else []
         found += [Page("audit.html", "audit", "every claim, and what was found about them")]
@@ -156,7 +156,10 @@ def _write_pages(site: Site) -> None:
     findings = site.audit["findings"]
     flagged = {claim["id"]: claim["findings"].split() for claim in site.audit["claims"]}
     values = {"facts": run_facts(site), "bars": bars(site.cells, site.orders), "costs": count_causes(site.cells)}
-    values |= {"quoted": quoted(site.cells), "leads": {"Costs": "#costs", "Orders": "claims.html", "Errors": "#pages"}}
+    values |= {
+        "quoted": quoted(site.cells),
+        "leads": {name: f"claims.html?kind={name.lower()[:-1]}" for name in ("Costs", "Orders", "Errors")},
+    }
     _write(site, "index.html", "overview.html", findings=findings, **values)
     links, counted = run_links([*site.records, *site.experiments]), _networks(site)
     linked = {network.name for network in counted}
@@ -165,8 +168,7 @@ def _write_pages(site: Site) -> None:
         _write(site, f"{study.name}.html", "study.html", **values)
     if site.boards:
         _write(site, "leaderboard.html", "leaderboard.html", boards=_boards(site))
-    if site.orders:
-        _write(site, "claims.html", "claims.html", links=links, **_claims(site))
+    _write(site, "claims.html", "claims.html", links=links, **_claims(site))
     audited = audit_body(site.audit, [study.name for study in site.studies])
     _write(site, "audit.html", "audit.html", body=audited)
     scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
@@ -213,9 +215,18 @@ def _boards(site: Site) -> list[BoardView]:
 
 
 def _claims(site: Site) -> dict[str, object]:
-    """What the page of claims of order shows."""
-    views = make_views([page.study for page in site.studies], site.orders, site.choice)
-    return {"views": views, "legend": list(legend(site.orders)), "how": HOW, "limits": limits(site.orders)}
+    """What the page of claims shows."""
+    studies = [page.study for page in site.studies]
+    views, printed = make_views(studies, site.orders, site.choice), [*printed_claims(studies, site.audit["claims"])]
+    papers = list(dict.fromkeys([*(claim.study for claim in printed), *(order.study for order in site.orders)]))
+    return {
+        "printed": printed,
+        "papers": papers,
+        "views": views,
+        "legend": list(legend(site.orders)),
+        "how": HOW,
+        "limits": limits(site.orders),
+    }
 
 
 def _records(site: Site) -> dict[str, object]:

@@ -5,7 +5,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from reports.site.pages import environment
 from reports.site.viewers.orders import orders_view
 from reports.site.viewers.poses import pick_clips, poses_view
 from reports.site.viewers.video import video_view
+from reports.tables.cell import read_cells
 from reports.tables.layout import Heading, RowView, View
 from reports.tables.writers import latex, markdown
 
@@ -104,7 +105,7 @@ def test_the_page_of_claims_leads_from_each_order_to_its_runs_and_commands(repor
     orders, page = read_orders(report / "orders.csv"), (report / "site/claims.html").read_text(encoding="utf-8")
     assert len(orders) == page.count('<svg class="order"') == 3
     for order in orders:
-        row = page[page.index(f'<tr id="{order.id}">') :].partition("</tr>")[0]
+        row = page[page.index(f'<tr id="{order.id}"') :].partition("</tr>")[0]
         assert f"</span> {order.outcome}</td>" in row
         runs = [*order.better_runs.split(), *order.worse_runs.split()]
         assert re.findall(r'href="runs/\S+#seed\d" title="(\S+)"', row) == runs
@@ -115,12 +116,24 @@ def test_the_page_of_claims_leads_from_each_order_to_its_runs_and_commands(repor
         assert "Of 3 claims of order, on synthetic motion" in (report / "site" / name).read_text(encoding="utf-8")
 
 
-def test_without_judged_orders_there_is_no_page_of_them(report: Path, tmp_path: Path) -> None:
+def test_every_printed_number_is_a_claim_with_its_verdict_and_its_cell(report: Path) -> None:
+    page = (report / "site/claims.html").read_text(encoding="utf-8")
+    cells = [cell for cell in read_cells(report / "cells.csv") if cell.study == "demo" and cell.is_judged]
+    assert len(cells) == page.count('data-paper="demo"') - 3  # orders
+    for cell in cells:
+        row = page[page.index(f'<tr id="{cell.claim}"') :].partition("</tr>")[0]
+        assert f'data-word="{cell.cause or cell.verdict}"' in row
+        assert f'href="demo.html?rows={quote(cell.row_label)}#{cell.table}"' in row
+        assert f"<td>{cell.printed}" in row
+
+
+def test_without_judged_orders_the_page_of_claims_lists_printed_numbers_alone(report: Path, tmp_path: Path) -> None:
     kept = (report / "orders.csv").rename(tmp_path / "orders.csv")
     site = write_site([DEMO], report, tmp_path / "site", CHOICE).parent
     kept.rename(report / "orders.csv")
-    assert not (site / "claims.html").exists()
-    assert not any('href="claims.html"' in page.read_text(encoding="utf-8") for page in site.glob("*.html"))
+    page = (site / "claims.html").read_text(encoding="utf-8")
+    assert 'id="orders"' not in page
+    assert 'id="printed-cost"' in page
 
 
 def test_text_from_data_is_escaped(report: Path) -> None:

@@ -390,6 +390,22 @@ def test_a_link_to_a_finding_opens_it(page: Page, site: Path) -> None:
     assert page.locator("#limb-order").get_attribute("open") is not None
 
 
+def test_claims_are_filtered_by_paper_kind_and_verdict_in_the_address(page: Page, site: Path) -> None:
+    open_page(page, site, "index.html")
+    page.get_by_role("link", name=re.compile("^Costs: ")).click()
+    page.wait_for_selector("html[data-ready=true]")
+    shown = page.locator("tr[data-kind]:not([hidden])")
+    assert set(shown.evaluate_all("rows => rows.map((row) => row.dataset.kind)")) == {"cost"}
+    page.get_by_label("Verdict").select_option("halved")
+    expect(shown).to_have_count(2)
+    page.reload()
+    page.wait_for_selector("html[data-ready=true]")
+    expect(shown).to_have_count(2)
+    shown.first.get_by_role("link").first.click()
+    page.wait_for_selector("html[data-ready=true]")
+    assert re.search(r"/demo\.html\?rows=\S+#table1$", page.url)
+
+
 def test_a_leaderboard_compares_any_two_and_keeps_it_in_the_address(page: Page, site: Path) -> None:
     open_page(page, site, "leaderboard.html")
     row = page.locator("tr[data-row=posemamba-b]")

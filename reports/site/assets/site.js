@@ -110,7 +110,7 @@ window.SSMPOSE = { data: {}, mount: {} };
     const text = document.querySelector("[data-filter]");
     if (!text) return;
     const verdict = document.querySelector("[data-verdict]:is(select)");
-    const group = document.querySelector("select[data-group]");
+    const picks = [...document.querySelectorAll("select[data-pick]")]; // by what rows say in data-<pick>
     const within = text.closest("section.card") ?? document; // a filter inside a card is for that card
     const tables = [...within.querySelectorAll("table[data-sortable]:not(.chart ~ details *)")]; // not a chart's own numbers
     const rows = tables.flatMap((table) => [...table.querySelectorAll("tbody tr")]).filter((row) => row.cells.length > 1);
@@ -122,8 +122,8 @@ window.SSMPOSE = { data: {}, mount: {} };
       for (const row of rows) {
         const says = (row.dataset.text ?? row.textContent).toLowerCase();
         const judged = !verdict?.value || row.querySelector(`td:is([data-verdict="${verdict.value}"], [data-word="${verdict.value}"])`);
-        const own = !group?.value || row.dataset.group === group.value;
-        row.hidden = !(judged && own && words.every((word) => says.includes(word)));
+        const picked = picks.every((select) => !select.value || row.dataset[select.dataset.pick] === select.value);
+        row.hidden = !(judged && picked && words.every((word) => says.includes(word)));
         shown += !row.hidden;
       }
       for (const body of tables.flatMap((table) => [...table.tBodies])) {
@@ -137,16 +137,16 @@ window.SSMPOSE = { data: {}, mount: {} };
           count.textContent = seen(table, `td[data-word="${count.dataset.count}"]`);
         }
       }
-      const filtered = words.length || verdict?.value || group?.value;
+      const filtered = words.length || verdict?.value || picks.some((select) => select.value);
       document.querySelector(".found").textContent = filtered ? `${shown} of ${rows.length} rows` : "";
     };
     text.value = asked.get("rows") ?? "";
     if (verdict) verdict.value = asked.get("verdict") ?? "";
-    if (group) group.value = asked.get("group") ?? "";
+    for (const select of picks) select.value = asked.get(select.dataset.pick) ?? "";
     apply();
     text.addEventListener("input", () => { ask("rows", text.value); apply(); });
     verdict?.addEventListener("change", () => { ask("verdict", verdict.value); apply(); });
-    group?.addEventListener("change", () => { ask("group", group.value); apply(); });
+    for (const select of picks) select.addEventListener("change", () => { ask(select.dataset.pick, select.value); apply(); });
   }
 
   // Findings of one paper, of one kind.
