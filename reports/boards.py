@@ -74,7 +74,7 @@ def write_boards(
     numbers, floors = Numbers(read_measurements(measurements_csv), choice), read_floors(noise_csv) if noise_csv else {}
     tables = [(study.name, table) for study in map(load_study, studies) for table in study.tables if table.board]
     boards = [make_board(study, table, numbers, floors) for study, table in tables]
-    write_text(path, json.dumps({"boards": [asdict(board) for board in boards]}, indent=1) + "\n")
+    write_text(Path(path), json.dumps({"boards": [asdict(board) for board in boards]}, indent=1) + "\n")
 
 
 def read_boards(path: str | Path) -> tuple[Board, ...]:

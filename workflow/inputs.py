@@ -188,7 +188,8 @@ def spec_today(plan: Plan, record: Record) -> RunSpec:
 
 
 def _plan_of_records(plan: Plan, motion: str) -> Plan:
-    scale = scale_named(plan.config.scale.records.scale)
+    evidence = plan.config.scale.records
+    scale = scale_named(evidence.scale) if evidence else plan.config.scale
     return replace(plan, config=replace(plan.config, scale=scale, motion=motion))
 
 

@@ -101,7 +101,8 @@ def changed(table: pd.DataFrame) -> set[tuple]:
 
 def rows_of(table: pd.DataFrame) -> list[Compared]:
     """The rows of what `compare` gave."""
-    return [Compared(*row) for row in table.itertuples(index=False)]
+    texts = {name: table[name].astype(object).where(table[name].notna(), None) for name in ("since", "reason")}
+    return [Compared(*row) for row in table.assign(**texts).itertuples(index=False)]
 
 
 def failed(table: pd.DataFrame) -> bool:

@@ -138,6 +138,12 @@ def test_what_is_gone_fails_and_what_is_new_does_not() -> None:
     assert found(numbers(more))["new"] == 3
 
 
+def test_rows_of_new_numbers_have_no_revision_that_they_stand_since() -> None:
+    more = pd.concat([FINGERPRINTS, FINGERPRINTS.assign(name="c")])
+    rows = rows_of(compare(numbers(more), BEFORE, {}))
+    assert {row.since for row in rows} == {"abc", None}
+
+
 def test_speed_that_could_not_be_compared_says_so_and_does_not_fail() -> None:
     table = compare(numbers(ratio=float("nan")), BEFORE, {})
     assert not failed(table)
