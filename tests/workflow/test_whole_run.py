@@ -140,6 +140,7 @@ REPORTS = {
     "comparisons": {f"{REPORT}/comparisons.csv"},
     "judge": {f"{REPORT}/cells.csv"},
     "orders": {f"{REPORT}/orders.csv"},
+    "boards": {f"{REPORT}/boards.json"},
     "tables": {f"{REPORT}/tables/mini-table1.csv"},
     "figures": {f"{REPORT}/figures/mini-{FIGURES[0]}.svg"},
     "audit": {f"{REPORT}/audit/audit.json"},
