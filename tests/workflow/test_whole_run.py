@@ -185,7 +185,7 @@ COUNTS = {rule: {f"results/efficiency/baselines-{file}.csv"} for rule, file in
         ),
         pytest.param("studies/mini.yaml", "title: Four rows", "title: Rows", REPORTS, id="study"),
         pytest.param("reports/site/templates/overview.html", "Where to look", "Look here", PAGES, id="page"),
-        pytest.param("config.yaml", "selection: auto", "selection: last", REPORTS, id="selection"),
+        pytest.param("config.yaml", "selection: auto", "selection: best_val", REPORTS, id="selection"),
     ],
 )
 def test_an_edit_reruns_what_depends_on_it_and_nothing_else(
