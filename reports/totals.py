@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from reports.orders.order import OUTCOMES, JudgedOrder
 from reports.tables.causes import CAUSES
-from reports.tables.cell import NOT_RUN, Cell
+from reports.tables.cell import NOT_COMPARABLE, NOT_RUN, Cell
 from studies.types import CountColumn
 
 MEASURED = "measured under other conditions"
+SAYS = {NOT_COMPARABLE: MEASURED}
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def bars(cells: Sequence[Cell], orders: Sequence[JudgedOrder]) -> tuple[Bar, ...
     """Costs, orders and errors; numbers that are quoted from other papers are in none."""
     own = [cell for cell in cells if cell.is_judged and not cell.quoted]
     costs = [cell.cause or cell.missing or NOT_RUN for cell in own if cell.kind == CountColumn.kind]
-    errors = [cell.missing or MEASURED for cell in own if cell.kind != CountColumn.kind]
+    errors = [cell.missing or SAYS.get(cell.verdict, cell.verdict) for cell in own if cell.kind != CountColumn.kind]
     found = (
         _bar("Costs", "parameters, operations and memory, counted at full paper size", costs, CAUSES),
         _bar(
