@@ -85,7 +85,9 @@ def terminal(verdict: Verdict) -> list[str]:
         for group in told.groups:
             said += [f"   - {group.title}", *(f"     {text}" for text in group.lines[:SHOWN])]
         said += [f"   look: {told.look}"] if told.look else []
-    return [*said, *verdict.not_compared, *(f"{word}: {text}" for word, text in verdict.ways_out)]
+    said += [*verdict.not_compared, *verdict.new[:SHOWN]]
+    said += [f"... and {more} more that are new"] if (more := len(verdict.new) - SHOWN) > 0 else []
+    return [*said, *(f"{word}: {text}" for word, text in verdict.ways_out)]
 
 
 def markdown(verdict: Verdict) -> str:
