@@ -117,6 +117,14 @@ def paired_difference(sample: Sample, reference: Sample, clusters: int, of_table
     return Difference(value, value - half, value + half, p, *errors, error, df)
 
 
+def beyond_noise(difference: float, p: float, floor: float | None = None) -> bool:
+    """Whether a difference is more than chance and more than the noise of the device.
+
+    p : adjusted for all differences that are judged together; floor: None or NaN where no noise was measured
+    """
+    return bool(p < LEVEL and abs(difference) > np.fmax(floor or 0.0, 0.0))
+
+
 def holm(p: Array) -> Array:
     """p-values (M,) adjusted for having been tested together (Holm, 1979); nan stays nan and counts for nothing."""
     p = np.asarray(p, float)

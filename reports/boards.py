@@ -15,7 +15,7 @@ import numpy as np
 
 from base.errors import InputError
 from base.files import read_json, write_text
-from metrics.differences import LEVEL, holm
+from metrics.differences import beyond_noise, holm
 from reports.comparisons import Floors, read_floors
 from reports.measurements import Choice, read_measurements
 from reports.pairs import Pair, luck_of, pair_runs
@@ -114,17 +114,15 @@ def _ranking(rows: Sequence[Row], column: AccuracyColumn, numbers: Numbers, floo
         if (pair := pair_runs(*(measured[name] for name in names), of_table)) is not None
     }
     adjusted = holm([pair.difference.p for pair in pairs.values()])
-    floor = {names: floors.get((pair.own.iloc[0].device, column.metric), 0.0) for names, pair in pairs.items()}
-    duels = tuple(
-        _duel(names, pair, p, floor[names], column) for (names, pair), p in zip(pairs.items(), adjusted, strict=True)
-    )
+    duels = tuple(_duel(*item, p, floors, column) for item, p in zip(pairs.items(), adjusted, strict=True))
     learned = [row.id for row in rows if row.id in measured and numbers.learned(row, column)]
     return Ranking(column.id, duels, ranks(learned, duels))
 
 
-def _duel(names: tuple[str, str], pair: Pair, p: float, floor: float, column: AccuracyColumn) -> Duel:
+def _duel(names: tuple[str, str], pair: Pair, p: float, floors: Floors, column: AccuracyColumn) -> Duel:
     difference, better = pair.difference, ""
-    if p < LEVEL and abs(difference.value) > floor:
+    floor = floors.get((pair.own.iloc[0].device, column.metric))
+    if beyond_noise(difference.value, p, floor):
         better = names[(difference.value > 0) != higher_is_better(column.metric)]
     spread = (None if np.isnan(x) else float(x) for x in (difference.low, difference.high, p))
     return Duel(*names, float(difference.value), *spread, better)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from base.files import read_csv, write_csv
-from metrics.differences import LEVEL, holm
+from metrics.differences import beyond_noise, holm
 from reports.measurements import Choice, read_measurements
 from reports.pairs import luck_of, pair_runs
 from reports.tables.cell import NO_REFERENCE, NOT_LEARNED, PLACE
@@ -71,7 +71,7 @@ class Comparison:
             return self.why
         if np.isnan(p_holm):
             return ""
-        if p_holm >= LEVEL or abs(self.difference) <= (self.noise_floor or 0):
+        if not beyond_noise(self.difference, p_holm, self.noise_floor):
             return NOISE
         return BETTER if (self.difference > 0) == higher_is_better(self.metric) else WORSE
 

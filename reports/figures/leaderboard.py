@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from reports.figures.labels import place_labels
 from reports.figures.sources import NotDrawn, Sources
 from reports.figures.style import BLUE, COLOURS, FAINT, SOFT, note
+from reports.front import front
 from reports.measurements import NO_SUCH_DATA
 from reports.tables.cell import BASELINE_SECTION, NOT_LEARNED, Cell
 from studies import types
@@ -73,20 +74,11 @@ def places(cells: Sequence[Cell], figure: types.Figure, cost_column: str) -> lis
     return networks
 
 
-def front(found: list[Place]) -> list[Place]:
-    """Those that no network of the same or lower cost beats, from the cheapest to the best (Pareto)."""
-    best: list[Place] = []
-    for place in sorted(found, key=lambda p: (p.cost, p.error)):
-        if not best or place.error < best[-1].error:
-            best.append(place)
-    return best
-
-
 def _panel(axes: Axes, found: list[Place], column: types.Column) -> None:
     axes.set_xscale("log")
     axes.set_xlabel(f"{column.label} ({column.unit})")
     axes.margins(0.12, 0.12)
-    on_front = front(found)
+    on_front = front(found, lambda p: (p.cost, p.error))
     line = [p.cost for p in on_front], [p.error for p in on_front]
     axes.plot(*line, color=SOFT, linewidth=1.2, label="front", zorder=1)
     colours = dict(zip(dict.fromkeys(p.section for p in found), [BLUE, *COLOURS[1:]], strict=False))

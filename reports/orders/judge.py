@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from metrics.differences import LEVEL, holm
+from metrics.differences import LEVEL, beyond_noise, holm
 from reports.comparisons import Floors, read_floors
 from reports.measurements import Choice, read_measurements
 from reports.orders.order import HOLDS, NOISE, NOT_RECORDED, REVERSED, SAME_NETWORK, JudgedOrder, write_orders
@@ -161,7 +161,7 @@ class _Claim:
 
 
 def _outcome(order: JudgedOrder) -> str:
-    if order.p_holm >= LEVEL or abs(order.effect) <= np.fmax(order.noise_floor, 0):
+    if not beyond_noise(order.effect, order.p_holm, order.noise_floor):
         return NOISE
     return HOLDS if order.effect > 0 else REVERSED
 

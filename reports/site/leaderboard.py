@@ -9,10 +9,11 @@ from markupsafe import Markup
 
 from reports.boards import Board, Ranking
 from reports.commands import make
+from reports.front import front
 from reports.measurements import Choice
 from reports.site.pages import render
 from reports.site.runs import Experiment
-from reports.tables.cell import BASELINE_SECTION, NOT_LEARNED, Cell
+from reports.tables.cell import BASELINE_SECTION, Cell
 from reports.tables.layout import SELECTIONS, number
 from reports.tables.rows import row_shown
 from reports.tables.writers import md, md_row, tex
@@ -156,7 +157,7 @@ def _entry(
 ) -> Entry:
     first, shown = at[table.accuracies[0].id], row_shown(table, row)
     values = {c.id: _value(at[c.id], c, rankings.get(c.id)) for c in columns if at[c.id].measured is not None}
-    experiment = experiments.get((first.dataset, shown.variant, shown.recipe or _recipe(first)))
+    experiment = experiments.get((first.dataset, shown.variant, shown.recipe))
     groups = experiment.groups(choice.selection).get("action") if experiment else None
     metric = table.accuracies[0].metric
     texts = [first.row_label, *(_whole(values[c.id]) if c.id in values else "–" for c in columns)]
@@ -165,7 +166,7 @@ def _entry(
         label=first.row_label,
         section=first.section or OTHERS,
         variant=shown.variant,
-        learned=first.outcome != NOT_LEARNED and bool(not rankings or any(row in r.ranks for r in rankings.values())),
+        learned=any(row in ranking.ranks for ranking in rankings.values()),
         baseline=first.section == BASELINE_SECTION,
         values=values,
         seeds=first.n or 0,
@@ -176,12 +177,6 @@ def _entry(
         markdown=md_row([md(text) for text in texts]),
         latex=" & ".join(tex(text) for text in texts) + r" \\",
     )
-
-
-def _recipe(cell: Cell) -> str:
-    """Of a baseline's row, which the table does not list: as its run's folder says."""
-    parts = cell.runs.split()[0].split("/") if cell.runs else []
-    return parts[-2] if len(parts) > 1 else ""
 
 
 def _seeds(experiment: Experiment | None) -> str:
@@ -309,9 +304,7 @@ def _picture(entries: Sequence[Entry], cost: Column, metric: Column) -> Markup:
             height=HEIGHT,
             frame=(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM),
             dots=dots,
-            front=[
-                (across(e.values[cost.id].value), down(e.values[metric.id].value)) for e in _front(both, cost, metric)
-            ],
+            front=[(dot.x, dot.y) for dot in front(dots, lambda dot: (dot.x, dot.y if metric.upwards else -dot.y))],
             lines=[(e.label, down(e.values[metric.id].value)) for e in lines],
             xs=[Tick(across(v), f"{v:g}") for v in _decades(10**least, 10**most)],
             ys=[Tick(down(v), f"{v:g}") for v in _steps(low, high)],
@@ -348,16 +341,6 @@ def _apart(dots: Sequence[Dot]) -> list[Dot]:
                 y = other + LINE
         placed.append(replace(dot, label_y=y))
     return placed
-
-
-def _front(entries: Sequence[Entry], cost: Column, metric: Column) -> list[Entry]:
-    """Networks that no network of the same or lower cost beats, from the cheapest."""
-    best: list[Entry] = []
-    sign = -1 if metric.upwards else 1
-    for entry in sorted(entries, key=lambda e: (e.values[cost.id].value, sign * e.values[metric.id].value)):
-        if not best or sign * entry.values[metric.id].value < sign * best[-1].values[metric.id].value:
-            best.append(entry)
-    return best
 
 
 def _decades(low: float, high: float) -> list[float]:

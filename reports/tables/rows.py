@@ -43,4 +43,8 @@ def with_official(study: Study, table: Table, choice: Choice) -> Iterator[Row]:
 
 def row_shown(table: Table, row_id: str) -> Row:
     """The row behind an id of cells: a table's own, also for official weights, or a baseline's."""
-    return table.row(row_id.removesuffix(OF_OFFICIAL)) or Row(id=row_id, label="", variant=row_id)
+    if row := table.row(row_id):
+        return row
+    if row := table.row(row_id.removesuffix(OF_OFFICIAL)):
+        return replace(row, recipe=OFFICIAL)
+    return Row(id=row_id, label="", variant=row_id, recipe=BASELINE_RECIPE)

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from demo_results import judged
 
-from reports.figures.leaderboard import Place, front
+from reports.figures.leaderboard import Place
+from reports.front import front
 from reports.tables.causes import TIMES_LENGTH, Rule, rules_that_fit
 from studies.load import load_study
 from studies.measurements import COLUMNS
@@ -27,8 +28,8 @@ def test_the_front_has_whom_no_cheaper_network_beats() -> None:
         place("middle", 3, 4),
         place("tie", 3, 4),
     ]
-    assert [p.label for p in front(found)] == ["cheap", "middle", "dear and good"]
-    assert front([]) == []
+    assert [p.label for p in front(found, lambda p: (p.cost, p.error))] == ["cheap", "middle", "dear and good"]
+    assert front([], lambda p: (p.cost, p.error)) == []
 
 
 def test_costs_are_sorted_and_those_of_one_frame_are_not_divided() -> None:
