@@ -1,6 +1,6 @@
 """Which edits the numbers that moved have in common.
 
-A number is decided by some files (`reports.regression.sources`). One that moved was moved by an edit of one of them,
+A number is decided by some files (`workflow.sources`). One that moved was moved by an edit of one of them,
 since the revision that it is compared with. Nobody can tell for sure which edit it was, but an edit that moved most of
 what it decides is a better suspect than one that moved a few of a thousand numbers.
 """

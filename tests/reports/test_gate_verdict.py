@@ -12,10 +12,10 @@ from base.closure import ROOT
 from reports.regression.causes import find_causes
 from reports.regression.compare import Compared
 from reports.regression.numbers import ACCURACY, COUNT, LOSS, NETWORK, SPEED, TRAINING, Watched
-from reports.regression.sources import sources_of
 from reports.regression.verdict import Verdict, make_verdict, markdown, terminal
 from reports.site.gate import render_gate
 from reports.site.pages import Page
+from workflow.sources import sources_of
 
 POSEMAMBA, SASMAMBA, BASE = "models/lifting/posemamba.py", "models/lifting/sasmamba.py", "base/reading.py"
 

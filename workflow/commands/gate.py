@@ -43,14 +43,14 @@ from reports.regression.numbers import (
     watched,
     write_baseline,
 )
-from reports.regression.sources import sources_of
 from reports.regression.verdict import Verdict, make_verdict, markdown, terminal
 from reports.site.gate import GATE_JSON, write_gate_page
 from studies import places
 from studies.config import read_config
-from studies.plan import make_plan
+from studies.plan import Plan, make_plan
 from studies.scales import QUICK, scale_named
 from workflow.inputs import EMBEDDED, first_steps
+from workflow.sources import sources_of
 
 BASELINE = Path(places.BASELINE)
 CHOICE = Choice(scale=QUICK, motion="synthetic", selection=scale_named(QUICK).selection)
@@ -128,7 +128,8 @@ def fast_numbers(kinds: Sequence[str], before: pd.DataFrame) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         revisions = speed_revisions(before)  # empty where speed is not asked for
         speeds = write_speed_ratios(revisions, device_name(), Path(folder, "speeds.csv"))
-        now = numbers_now(_counted(kinds, Path(folder, "counts.csv")), _compute(kinds, Path(folder)), speeds)
+        plan = make_plan(read_config())
+        now = numbers_now(_counted(kinds, plan, Path(folder)), _compute(kinds, plan, Path(folder)), speeds)
     return _of_kinds(now, kinds)
 
 
@@ -137,18 +138,18 @@ def _of_kinds(numbers: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
     return numbers[numbers["kind"].isin(kinds) & (numbers["metric"] != PEAK)]
 
 
-def _counted(kinds: Sequence[str], path: Path) -> pd.DataFrame | None:
+def _counted(kinds: Sequence[str], plan: Plan, folder: Path) -> pd.DataFrame | None:
     """Counts and predicted memory of every variant, as measurements; only what was edited is counted again."""
     if not {COUNT, MEMORY} & set(kinds):
         return None
     from workflow.measuring.counts import counts_of, kept_counts
 
-    plan = make_plan(read_config())
     names = [name for variants in plan.families.values() for name in variants]
-    return read_measurements(write_csv(path, counts_of(names, plan.shown("training_memory"), kept_counts())[0].numbers))
+    counted, _ = counts_of(names, plan.shown("training_memory"), kept_counts())
+    return read_measurements(write_csv(folder / "counts.csv", counted.numbers))
 
 
-def _compute(kinds: Sequence[str], folder: Path) -> list[Path]:
+def _compute(kinds: Sequence[str], plan: Plan, folder: Path) -> list[Path]:
     """Files of fingerprints, and of first steps where their kind is asked for, made in a folder."""
     from datasets.motion.prepare import prepare
     from workflow.measuring.fingerprints import Fingerprint, fingerprints
@@ -158,9 +159,8 @@ def _compute(kinds: Sequence[str], folder: Path) -> list[Path]:
     computed = [write_rows(folder / "fingerprints.csv", Fingerprint, rows)]
     if TRAINING in kinds:
         prepare(str(EMBEDDED), folder / "data")
-        specs = first_steps(make_plan(read_config()))
         with redirect_stdout(sys.stderr):  # what trainings say
-            computed.append(write_first_steps(specs, folder / "data", folder / "first-steps.csv"))
+            computed.append(write_first_steps(first_steps(plan), folder / "data", folder / "first-steps.csv"))
     return computed
 
 

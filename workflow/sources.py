@@ -7,9 +7,9 @@ from functools import cache
 
 from base.closure import closure
 from reports.regression.numbers import ACCURACY, ALLOCATION, COUNT, LOSS, MEMORY, NETWORK, SPEED, TRAINING, Watched
-from studies.data import VIDEO, Dataset
-from studies.motions import motions
+from studies.data import Dataset
 from studies.variants import resolve_variants
+from workflow.inputs import data_sources
 
 ALL = {"requirements.txt"}
 VARIANTS, RECIPES, SCALES = "studies/variants.yaml", "studies/recipes.yaml", "studies/scales.yaml"
@@ -44,15 +44,10 @@ def _sources(kind: str, name: str, dataset: str) -> frozenset[str]:
     network = resolve_variants().get(name)
     own = [network.module] if network else []
     if kind in TRAINED:
-        trained = closure(*own, "training.run", *_of_data(Dataset.parse(dataset)))
-        return frozenset({*trained, VARIANTS, RECIPES, SCALES, *ALL})
+        data = Dataset.parse(dataset)
+        trained = closure(*own, "training.run", f"training.{data.kind}", f"workflow.measuring.{data.kind}_scores")
+        return frozenset({*trained, *data_sources(data), VARIANTS, RECIPES, SCALES, *ALL})
     return frozenset({*closure(*own, *_modules(kind, name)), *READ[kind], *ALL})
-
-
-def _of_data(data: Dataset) -> tuple[str, ...]:
-    """What prepares data, trains on them and scores."""
-    preparing = ("datasets.rendered.prepare",) if data.kind == VIDEO else ("datasets.motion.prepare",)
-    return f"training.{data.kind}", f"workflow.measuring.{data.kind}_scores", motions()[data.motion].module, *preparing
 
 
 def _modules(kind: str, name: str) -> tuple[str, ...]:
