@@ -279,7 +279,7 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """One paper; `note` says where its printed numbers were had from, if not from the paper itself."""
+    """One paper; `note` names another source of its printed numbers than the paper, `short` is its name in menus."""
 
     name: str
     title: str
@@ -287,7 +287,13 @@ class Study:
     link: str
     tables: tuple[Table, ...]
     note: str = ""
+    short: str = ""
     figures: tuple[Figure, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What menus call it: its short name, or its title up to the colon."""
+        return self.short or self.title.partition(":")[0]
 
     def table(self, table_id: str) -> Table:
         """A table by its id. Raises InputError for an unknown one."""

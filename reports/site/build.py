@@ -25,7 +25,7 @@ from reports.site.claims import TEXT, PrintedClaim, limit_of, printed_claims, un
 from reports.site.costs import Network, networks, timings
 from reports.site.gate import FILE as GATE
 from reports.site.gate import read_verdict, render_gate
-from reports.site.guide import DOCS, GUIDE, guide, pictures
+from reports.site.guide import DOCS, GLOSSARY, GUIDE, guide, pictures
 from reports.site.leaderboard import BoardView, board_view
 from reports.site.pages import TEMPLATES, Page, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
@@ -39,6 +39,7 @@ from studies.load import load_study
 from studies.scales import scale_named
 from studies.types import CountColumn, Study
 
+PAPERS, EXPLORE, RUNS, DOCUMENTS = "Papers", "Explore", "Runs", "Docs"  # menus of the bar
 ASSETS = Path(__file__).parent / "assets"
 TABLE_KINDS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX", "json": "JSON"}
 SCALING = {
@@ -116,23 +117,39 @@ class Site:
     @property
     def pages(self) -> list[Page]:
         """Pages of the navigation, those without data left out."""
-        found = [Page("index.html", "Overview", "what was run, and what holds")]
-        found += [Page(f"{s.name}.html", s.name, s.study.title) for s in self.studies]
-        found += [Page("claims.html", "claims", "every printed number and every order, and what became of it")]
-        ranked = "networks ranked as far as their differences allow, and compared with each other"
-        found += [Page("leaderboard.html", "leaderboard", ranked)] if self.boards else []
-        found += [Page("audit.html", "audit", "every claim, and what was found about them")]
-        found += [
-            Page("costs.html", "costs", "where parameters and operations are, time and memory, at full paper size")
+        pages = [
+            Page("index.html", "Overview", "what holds of the printed numbers"),
+            Page("claims.html", "Claims", "every printed number and every order, with its verdict"),
+            Page("leaderboard.html", "Leaderboard", "networks ranked and compared under one set of rules"),
+            Page("costs.html", "Costs", "parameters, operations, time and memory of every network at full paper size"),
+            *(Page(f"{s.name}.html", s.study.label, s.study.title, PAPERS) for s in self.studies),
+            Page(
+                "audit.html",
+                "Audit",
+                "contradictions between papers, code and counts, with evidence that reruns",
+                PAPERS,
+            ),
+            *(Page(f"{name}.html", view.name, view.about, EXPLORE) for name, view in self.views.items()),
+            Page("curves.html", "Curves", "learning curves of the networks in the tables", EXPLORE),
+            Page("records.html", "Records", "trained before and kept: whether they give the same numbers here", RUNS),
+            Page("runs.html", "Runs", "every training on this machine, with its numbers", RUNS),
+            Page(GATE, "Gate", "what got worse or changed since the baseline, and which edit did it", RUNS),
+            Page(GUIDE, "Documentation", "how numbers are made, and how to add a model", DOCUMENTS),
+            Page(GLOSSARY, "Glossary", "one definition per term", DOCUMENTS),
         ]
-        found += [Page("curves.html", "curves", "learning curves of the networks in the tables")] if self.shown else []
-        found += [Page(f"{name}.html", view.name, view.about) for name, view in self.views.items()]
-        runs = self.experiments or any(failure.runs for failure in self.choice.failed)
-        kept = "what was trained before and is kept: whether it gives the same numbers here"
-        found += [Page("records.html", "records", kept)] if self.records else []
-        found += [Page("runs.html", "runs", "what every run left behind that was trained here")] if runs else []
-        found += [Page(GATE, "gate", "what got worse or changed since the baseline, and by which edit")]
-        return [*found, Page(GUIDE, "docs", "how numbers are made, conventions and protocols, how to add a model")]
+        return [page for page in pages if page.file not in self._absent]
+
+    @property
+    def _absent(self) -> set[str]:
+        """Pages without data."""
+        trained = self.experiments or any(failure.runs for failure in self.choice.failed)
+        there = {
+            "leaderboard.html": self.boards,
+            "curves.html": self.shown,
+            "records.html": self.records,
+            "runs.html": trained,
+        }
+        return {file for file, data in there.items() if not data}
 
 
 def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Path, choice: Choice) -> Path:

@@ -14,6 +14,7 @@ from base.closure import ROOT
 
 DOCS = ROOT / "docs"
 GUIDE = "docs/readme.html"
+GLOSSARY = "docs/glossary.html"
 PICTURES = (".jpg", ".png", ".svg")
 # What may be wider than a phone scrolls in itself, by keyboard as well. Text cannot hold these tags: it is escaped.
 SCROLLING = {

@@ -302,10 +302,42 @@ def test_the_tools_of_a_chart_are_hidden_until_the_pointer_is_there(chromium: Br
 def test_a_narrow_bar_shows_which_page_this_is(chromium: Browser, site: Path) -> None:
     context = chromium.new_context(viewport=PHONE)
     page = context.new_page()
-    for name in ("index.html", "audit.html", "runs.html", "docs/readme.html"):
-        place = open_page(page, site, name).locator(".bar [aria-current]").bounding_box()
+    record = next(site.glob("records/*.html")).relative_to(site).as_posix()
+    marked = {"index.html": "Overview", "audit.html": "Papers", "poses.html": "Explore", record: "Runs"}
+    for name, entry in (marked | {"docs/engine.html": "Docs"}).items():
+        here = open_page(page, site, name).locator(".bar [aria-current]:visible")
+        expect(here).to_have_text(entry)
+        place = here.bounding_box()
         assert place["x"] >= 0, name
         assert place["x"] + place["width"] <= PHONE["width"], name
+    context.close()
+
+
+def test_menus_open_by_keyboard_one_at_a_time_and_close(page: Page, site: Path) -> None:
+    open_page(page, site, "poses.html")
+    papers, explore = page.locator("summary", has_text="Papers"), page.locator("summary", has_text="Explore")
+    papers.press("Enter")
+    expect(page.get_by_role("link", name="Audit")).to_be_visible()
+    explore.press("Enter")
+    expect(page.get_by_role("link", name="Audit")).to_be_hidden()
+    current = page.locator(".bar a[aria-current=page]")
+    expect(current).to_have_text("Poses")
+    current.focus()
+    page.keyboard.press("Escape")
+    expect(current).to_be_hidden()
+    expect(explore).to_be_focused()
+    explore.click()
+    page.locator("footer").click()
+    expect(current).to_be_hidden()
+
+
+def test_the_bar_leads_everywhere_without_javascript(chromium: Browser, site: Path) -> None:
+    context = chromium.new_context(viewport=PHONE, java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "index.html").as_uri())
+    page.locator("summary", has_text="Explore").click()
+    page.get_by_role("link", name="Curves").first.click()
+    assert page.url.endswith("curves.html")
     context.close()
 
 
@@ -408,8 +440,9 @@ def test_claims_are_filtered_by_paper_kind_and_verdict_in_the_address(page: Page
     expect(cell).to_be_in_viewport()
     cell.locator("xpath=following-sibling::td[1]").get_by_role("link", name=re.compile("halved")).click()
     page.wait_for_selector("html[data-ready=true]")
-    expect(page.locator("tr:target details code")).to_have_text(re.compile(r"^\.venv/bin/python -m workflow counts \w+$"))
-    expect(page.locator("tr:target details code").last).to_be_visible()  # a claim that is asked for is open
+    command = page.locator("tr:target details code")
+    expect(command).to_have_text(re.compile(r"^\.venv/bin/python -m workflow counts \w+$"))
+    expect(command).to_be_visible()  # a claim that is asked for is open
 
 
 def test_a_leaderboard_compares_any_two_and_keeps_it_in_the_address(page: Page, site: Path) -> None:

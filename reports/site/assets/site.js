@@ -38,6 +38,22 @@ window.SSMPOSE = { data: {}, mount: {} };
     name();
   }
 
+  // An open menu closes by Escape, and when something else is chosen; the browser closes it for another menu.
+  function menus() {
+    const close = (leave) => {
+      for (const menu of document.querySelectorAll("details.menu[open]")) if (leave(menu)) menu.open = false;
+    };
+    document.addEventListener("click", (event) => close((menu) => !menu.contains(event.target)));
+    document.addEventListener("focusin", (event) => close((menu) => !menu.contains(event.target)));
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      close((menu) => {
+        if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+        return true;
+      });
+    });
+  }
+
   // "3.587 G" -> 3.587e9; null where there is no number.
   const UNITS = { k: 1e3, M: 1e6, G: 1e9 };
   function number(text) {
@@ -198,8 +214,7 @@ window.SSMPOSE = { data: {}, mount: {} };
 
   document.addEventListener("DOMContentLoaded", () => {
     theme();
-    const here = document.querySelector(".bar [aria-current]"); // a narrow bar scrolls: show where the reader is
-    if (here) here.closest("nav").scrollLeft = here.offsetLeft - here.closest("nav").clientWidth / 2;
+    menus();
     document.querySelectorAll("table[data-sortable]").forEach(sortable);
     filtering();
     findings();
