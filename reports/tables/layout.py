@@ -282,7 +282,7 @@ def _cell_view(cell: Cell, column_decimals: int, paired: bool, variant: str) -> 
     if cell.kind in TEXT_KINDS:
         return CellView(cell.printed or "–")
     if cell.printed == OUT_OF_MEMORY:  # judged by a prediction: its words are the result
-        return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why)
+        return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why, claim=cell.claim)
     decimals = cell.decimals if cell.is_printed else column_decimals
     shown = CellView(
         printed=(cell.printed if cell.is_printed else "–") if paired else "",

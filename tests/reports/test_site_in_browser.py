@@ -465,7 +465,14 @@ def test_claims_are_filtered_by_paper_kind_and_verdict_in_the_address(page: Page
     expect(shown).to_have_count(2)
     shown.first.get_by_role("link").first.click()
     page.wait_for_selector("html[data-ready=true]")
-    assert re.search(r"/demo\.html\?rows=\S+#table1$", page.url)
+    assert re.search(r"/demo\.html#demo/table1/\w+/\w+$", page.url)
+    cell = page.locator("td:target")
+    expect(cell).to_be_in_viewport()
+    cell.locator("xpath=following-sibling::td[1]").get_by_role("link", name=re.compile("halved")).click()
+    page.wait_for_selector("html[data-ready=true]")
+    command = page.locator("tr:target details code")
+    expect(command).to_have_text(re.compile(r"^\.venv/bin/python -m workflow counts \w+$"))
+    expect(command).to_be_visible()  # a claim that is asked for is open
 
 
 def test_a_leaderboard_compares_any_two_and_keeps_it_in_the_address(page: Page, site: Path) -> None:

@@ -238,11 +238,10 @@ window.SSMPOSE = { data: {}, mount: {} };
   // A link to a finding, or to a row of a folded table, opens it.
   function open() {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    const folded = target ? target.closest("details") : null;
-    if (folded && !folded.open) {
-      folded.open = true;
-      target.scrollIntoView();
-    }
+    if (!target) return;
+    const folded = target.closest("details") ?? target.querySelector(":scope > th details"); // a claim opens as well
+    if (folded && !folded.open) folded.open = true;
+    target.scrollIntoView({ block: "center" });
   }
 
   document.addEventListener("DOMContentLoaded", () => {
