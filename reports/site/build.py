@@ -25,7 +25,9 @@ from reports.site.claims import TEXT, PrintedClaim, limit_of, printed_claims, un
 from reports.site.costs import Network, networks, timings
 from reports.site.gate import FILE as GATE
 from reports.site.gate import read_verdict, render_gate
-from reports.site.guide import DOCS, GLOSSARY, GUIDE, guide, pictures
+from reports.site.glossary import PAGE as GLOSSARY
+from reports.site.glossary import definitions
+from reports.site.guide import DOCS, GUIDE, guide, pictures
 from reports.site.leaderboard import BoardView, board_view
 from reports.site.pages import TEMPLATES, Page, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
@@ -215,6 +217,7 @@ def _write_pages(site: Site) -> None:
     titles = [(Path(doc.file).name, doc.title) for doc in docs]
     for doc in docs:
         _write(site, doc.file, "doc.html", root="../", doc=doc, docs=titles)
+    write_text(site.out / "data/glossary.js", f"SSMPOSE.data.glossary={script_json(definitions())};\n")
     for name, view in site.views.items():
         write_text(site.out / f"data/{name}.js", f"SSMPOSE.data.{name}={script_json(view.data)};\n")
         _write(site, f"{name}.html", "viewer.html", viewer=name, view=view)

@@ -245,13 +245,13 @@ def _heading(column: Column, cells: Sequence[Cell], choice: Choice) -> Heading:
 
 
 def _conditions(column: AccuracyColumn, data: str, choice: Choice) -> list[str]:
-    """What an accuracy column is measured on: scale and data, and for video whose boxes and which neighbours."""
+    """Protocol, scale and data of an accuracy column; for video also whose boxes and which neighbours."""
     if not isinstance(column, VideoColumn):
-        return [choice.scale, data]
+        return [column.protocol, choice.scale, data]
     words = {"detected": "detector boxes", "gt": "true boxes", "unstated": "boxes not stated"}
     neighbours = {"copies": ["neighbours: copies"], "shuffled": ["neighbours: other videos"]}
     where = [BENCHMARKS[data].title] if data in BENCHMARKS else [choice.scale, data]
-    return [*where, words[column.boxes], *neighbours.get(column.neighbours, [])]
+    return [column.protocol, *where, words[column.boxes], *neighbours.get(column.neighbours, [])]
 
 
 def _sections(

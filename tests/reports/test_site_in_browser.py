@@ -341,6 +341,36 @@ def test_the_bar_leads_everywhere_without_javascript(chromium: Browser, site: Pa
     context.close()
 
 
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_term_opens_where_it_stands_and_closes(chromium: Browser, site: Path, size: dict) -> None:
+    context = chromium.new_context(viewport=size, has_touch=True)
+    page = open_page(context.new_page(), site, "demo.html")
+    mark, box = page.get_by_role("link", name="What P1↓ means"), page.get_by_role("dialog", name="Definition")
+    mark.tap()
+    expect(box).to_contain_text("P1, MPJPE")
+    place = box.bounding_box()
+    assert place["x"] >= 0
+    assert place["x"] + place["width"] <= size["width"]
+    found = Axe().run(page, options={"preload": False}).response["violations"]
+    assert not [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+    page.keyboard.press("Escape")
+    expect(box).to_be_hidden()
+    mark.press("Enter")
+    box.get_by_role("link", name="Glossary").click()
+    assert page.url.endswith("docs/glossary.html#p1")
+    expect(page.locator("tr:target td").first).to_have_text("P1, MPJPE")
+    context.close()
+
+
+def test_a_term_leads_to_the_glossary_without_javascript(chromium: Browser, site: Path) -> None:
+    context = chromium.new_context(viewport=DESK, java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "index.html").as_uri())
+    page.locator(".words").get_by_role("link", name="halved").click()
+    assert page.url.endswith("docs/glossary.html#halved")
+    context.close()
+
+
 def test_the_theme_stays_with_the_reader(page: Page, site: Path) -> None:
     open_page(page, site, "demo.html")
     page.get_by_role("button", name="Dark").click()
