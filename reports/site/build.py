@@ -1,10 +1,11 @@
 """All pages of the site from result files: measurements, comparisons, audit, runs, figures. No model, no network."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -20,11 +21,13 @@ from reports.orders.view import HOW, legend, limits, make_views, summary
 from reports.records import faults, in_words, read_kept
 from reports.site import costs
 from reports.site.charts import Chart, learning_curves, run_curves
-from reports.site.claims import printed_claims
+from reports.site.claims import TEXT, PrintedClaim, limit_of, printed_claims, untested
 from reports.site.costs import Network, networks, timings
 from reports.site.gate import FILE as GATE
 from reports.site.gate import read_verdict, render_gate
-from reports.site.guide import DOCS, GLOSSARY, GUIDE, guide, pictures
+from reports.site.glossary import PAGE as GLOSSARY
+from reports.site.glossary import definitions
+from reports.site.guide import DOCS, GUIDE, guide, pictures
 from reports.site.leaderboard import BoardView, board_view
 from reports.site.pages import TEMPLATES, Page, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
@@ -83,14 +86,16 @@ class Site:
     def __init__(self, studies: Sequence[str | Path], report: Path, out: Path, choice: Choice) -> None:
         self.report, self.out, self.choice, self.evidence = report, out, choice, choice.evidence
         self.measurements = read_measurements(report / "measurements.csv")
-        self.cells = read_cells(report / "cells.csv")
+        loaded = [load_study(name) for name in studies]
+        names = {study.name for study in loaded}
+        self.cells = tuple(cell for cell in read_cells(report / "cells.csv") if cell.study in names)
         self.audit = _audit(report / "audit" / "audit.json")
         self.orders = read_orders(report / "orders.csv") if (report / "orders.csv").is_file() else ()
         self.boards = read_boards(report / "boards.json") if (report / "boards.json").is_file() else ()
         self.experiments = experiments(self.measurements, choice)  # trained here
         self.records = experiments(self.measurements, self.evidence) if choice.records else []
         self.states = read_kept(report / "records.csv")
-        self.studies = [self._study(load_study(name)) for name in studies]
+        self.studies = [self._study(study) for study in loaded]
         self.views = {name: view for name, build in VIEWERS.items() if (view := build(report, choice))}
 
     @property
@@ -180,12 +185,14 @@ def _write_pages(site: Site) -> None:
     _write(site, "index.html", "overview.html", findings=findings, **values)
     links, counted = run_links([*site.records, *site.experiments]), _networks(site)
     linked = {network.name for network in counted}
+    claims = _claims(site, flagged)
+    shown = {"links": links, "counted": linked, "flagged": flagged, "listed": {c.id for c in claims["printed"]}}
     for study in site.studies:
-        values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS, "flagged": flagged}
+        values = {"study": study, "kinds": TABLE_KINDS, **shown}
         _write(site, f"{study.name}.html", "study.html", **values)
     if site.boards:
         _write(site, "leaderboard.html", "leaderboard.html", boards=_boards(site))
-    _write(site, "claims.html", "claims.html", links=links, **_claims(site))
+    _write(site, "claims.html", "claims.html", links=links, counted=linked, **claims)
     audited = audit_body(site.audit, [study.name for study in site.studies])
     _write(site, "audit.html", "audit.html", body=audited)
     scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
@@ -210,6 +217,7 @@ def _write_pages(site: Site) -> None:
     titles = [(Path(doc.file).name, doc.title) for doc in docs]
     for doc in docs:
         _write(site, doc.file, "doc.html", root="../", doc=doc, docs=titles)
+    write_text(site.out / "data/glossary.js", f"SSMPOSE.data.glossary={script_json(definitions())};\n")
     for name, view in site.views.items():
         write_text(site.out / f"data/{name}.js", f"SSMPOSE.data.{name}={script_json(view.data)};\n")
         _write(site, f"{name}.html", "viewer.html", viewer=name, view=view)
@@ -222,28 +230,40 @@ def _networks(site: Site) -> list[Network]:
 
 
 def _boards(site: Site) -> list[BoardView]:
-    """The leaderboards, each of one table."""
+    """The leaderboards, each of one table, those without a network last."""
     studies = {page.name: page.study for page in site.studies}
     by_key = {experiment.key: experiment for experiment in (*site.records, *site.experiments)[::-1]}
-    return [
+    views = [
         board_view(board, studies[board.study], of_table(site.cells, board.study, board.table), by_key, site.evidence)
         for board in site.boards
     ]
+    return sorted(views, key=lambda view: not view.entries)
 
 
-def _claims(site: Site) -> dict[str, object]:
-    """What the page of claims shows."""
+def _claims(site: Site, flagged: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What the page of claims shows; flagged: findings by claim."""
     studies = [page.study for page in site.studies]
-    views, printed = make_views(studies, site.orders, site.choice), [*printed_claims(studies, site.audit["claims"])]
+    views = make_views(studies, site.orders, site.choice)
+    printed = printed_claims(studies, site.audit["claims"], site.cells, site.choice)
     papers = list(dict.fromkeys([*(claim.study for claim in printed), *(order.study for order in site.orders)]))
     return {
         "printed": printed,
+        "missing": list(untested(printed)),
+        "ends": {kind: f"{limit_of(those):.3g}" for kind, those in _by_kind(printed).items()},
+        "findings": lambda cells: list(dict.fromkeys(i for _, cell in cells for i in flagged.get(cell, ()))),
         "papers": papers,
         "views": views,
         "legend": list(legend(site.orders)),
         "how": HOW,
         "limits": limits(site.orders),
     }
+
+
+def _by_kind(claims: Iterable[PrintedClaim]) -> dict[str, list[PrintedClaim]]:
+    kinds: dict[str, list[PrintedClaim]] = {}
+    for claim in claims:
+        kinds.setdefault(claim.kind, []).append(claim)
+    return kinds
 
 
 def _records(site: Site) -> dict[str, object]:
@@ -256,7 +276,17 @@ def _records(site: Site) -> dict[str, object]:
 def audit_body(audit: dict, pages: Sequence[str]) -> Markup:
     """The findings as HTML; pages: studies whose pages lie beside it. Text from data is escaped."""
     words = {"kinds": KINDS, "effects": EFFECTS, "symbols": SYMBOLS, "says": SAYS}
-    return Markup(render("audit_body.html", audit=audit, pages=pages, files="audit/", **words))
+    true_of = {finding["id"]: list(_true_of(finding, pages)) for finding in audit["findings"]}
+    return Markup(render("audit_body.html", audit=audit, true_of=true_of, files="audit/", **words))
+
+
+def _true_of(finding: Mapping, pages: Sequence[str]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The cells that a finding is true of, by table, each with the address of its number; empty of pages not there."""
+    for table, words in finding["true_of"].items():
+        ids = [cell for cell in finding["cells"] if cell.startswith(f"{table}/")]
+        study, _, name = table.partition("/")
+        page = f"{'claims' if name == TEXT else study}.html#" if study in pages else ""
+        yield table, [(word, page and page + cell) for word, cell in zip(words, ids, strict=True)]
 
 
 def _write(site: Site, file: str, template: str, root: str = "", **values: object) -> None:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.records import MEANING
+from reports.site.glossary import ask_terms, link_terms
 from reports.tables.causes import MEANING as MEANING_OF_CAUSES
 from reports.tables.layout import RECORD_MARKS
 
@@ -67,6 +68,7 @@ def environment() -> Environment:
     environment.globals["style"] = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
     environment.globals |= {"record_marks": RECORD_MARKS, "record_meaning": MEANING, "cause_meaning": MEANING_OF_CAUSES}
     environment.globals["menus"] = menus
+    environment.filters |= {"terms": link_terms, "ask": ask_terms}
     environment.filters["code"] = code_spans
     environment.filters["script"] = script_json
     return environment
