@@ -243,13 +243,14 @@ def _networks(site: Site) -> list[Network]:
 
 
 def _boards(site: Site) -> list[BoardView]:
-    """The leaderboards, each of one table."""
+    """The leaderboards, each of one table, those without a network last."""
     studies = {page.name: page.study for page in site.studies}
     by_key = {experiment.key: experiment for experiment in (*site.records, *site.experiments)[::-1]}
-    return [
+    views = [
         board_view(board, studies[board.study], of_table(site.cells, board.study, board.table), by_key, site.evidence)
         for board in site.boards
     ]
+    return sorted(views, key=lambda view: not view.entries)
 
 
 def _claims(site: Site, flagged: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -523,7 +523,6 @@ def test_a_leaderboard_compares_any_two_and_keeps_it_in_the_address(page: Page, 
     expect(page.locator("[data-compare]:disabled")).not_to_have_count(0)
     drawer = page.locator("[data-drawer]")
     expect(drawer.get_by_role("heading", level=3)).to_have_text("PoseMamba-B and PoseMamba-S")
-    assert "make train scale=small motion=cmu variants=posemamba-b" in drawer.inner_text()
     page.get_by_role("button", name="Smaller ones").click()
     expect(page.locator("tr[data-row=sasmamba]")).to_be_hidden()
     before = drawer.inner_text()
@@ -531,6 +530,50 @@ def test_a_leaderboard_compares_any_two_and_keeps_it_in_the_address(page: Page, 
     page.wait_for_selector("html[data-ready=true]")
     assert (drawer.inner_text(), versus.inner_text()) == (before, against)
     expect(page.locator("tr[data-row=sasmamba]")).to_be_hidden()
+
+
+def test_a_row_of_a_leaderboard_opens_and_stays_open_below_its_row(page: Page, site: Path) -> None:
+    open_page(page, site, "leaderboard.html")
+    row = page.locator("tr[data-row=posemamba-b]")
+    row.get_by_role("button", name="details of PoseMamba-B").press("Enter")
+    below = page.locator("tr[data-row=posemamba-b] + tr.below")
+    expect(below.get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile("^validation score from .* after 1,250")
+    )
+    shown = below.inner_text()
+    assert "make train scale=small motion=cmu variants=posemamba-b seeds=0,1,2" in shown
+    assert "Costs at full size: MACs 13.94 G" in shown
+    below.get_by_role("button", name="Copy as LaTeX").click()
+    expect(below.get_by_text(re.compile(r"^Copied$|PoseMamba-B & .* \\\\\\\\$"))).to_be_visible()
+    page.get_by_role("columnheader", name="P2").get_by_role("button").click()
+    expect(below.get_by_role("img")).to_be_visible()  # sorting leaves it below its row
+    page.reload()
+    page.wait_for_selector("html[data-ready=true]")
+    expect(below.get_by_role("img")).to_be_visible()
+    row.get_by_role("button", name="details of PoseMamba-B").click()
+    expect(below).to_have_count(0)
+
+
+def test_a_leaderboard_stands_best_first_by_the_column_it_is_ranked_by(page: Page, site: Path) -> None:
+    open_page(page, site, "leaderboard.html")
+    rows = page.locator("tr[data-row]")
+    page.get_by_label("Ranked by").select_option("p1_gt")
+    head = page.get_by_role("columnheader", name=re.compile("^P1†"))
+    column = 1 + page.locator("table.ranked thead th").evaluate_all(
+        "all => all.findIndex(head => head.textContent.startsWith('P1†'))"
+    )
+    shown = rows.locator(f":nth-child({column})").evaluate_all("all => all.map(cell => cell.dataset.sort)")
+    learned = [text != "did not learn" for text in rows.locator("[data-rank]").all_inner_texts()]
+    numbers = [float(text) for text, ranked in zip(shown, learned, strict=True) if ranked]
+    assert numbers == sorted(numbers)
+    assert learned == sorted(learned, reverse=True)
+    assert learned.count(False) == 1  # PoseMamba-X of the made-up records
+    before, orders = rows.locator("th").all_inner_texts(), []
+    for _ in range(3):
+        head.get_by_role("button").click()
+        orders.append(rows.locator("th").all_inner_texts())
+    assert orders[2] == before != orders[1]
+    assert head.get_attribute("aria-sort") is None
 
 
 def test_an_index_of_many_runs_opens_at_once(
