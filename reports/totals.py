@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reports.orders.order import OUTCOMES, JudgedOrder
 from reports.tables.causes import CAUSES
-from reports.tables.cell import NOT_COMPARABLE, NOT_RUN, Cell
+from reports.tables.cell import NOT_COMPARABLE, Cell
 from studies.types import CountColumn
 
 MEASURED = "measured under other conditions"
@@ -35,8 +35,8 @@ class Bar:
 def bars(cells: Sequence[Cell], orders: Sequence[JudgedOrder]) -> tuple[Bar, ...]:
     """Costs, orders and errors; numbers that are quoted from other papers are in none."""
     own = [cell for cell in cells if cell.is_judged and not cell.quoted]
-    costs = [cell.cause or cell.missing or NOT_RUN for cell in own if cell.kind == CountColumn.kind]
-    errors = [cell.missing or SAYS.get(cell.verdict, cell.verdict) for cell in own if cell.kind != CountColumn.kind]
+    costs = [word_of(cell) for cell in own if cell.kind == CountColumn.kind]
+    errors = [word_of(cell) for cell in own if cell.kind != CountColumn.kind]
     found = (
         _bar("Costs", "parameters, operations and memory, counted at full paper size", costs, CAUSES),
         _bar(
@@ -48,6 +48,11 @@ def bars(cells: Sequence[Cell], orders: Sequence[JudgedOrder]) -> tuple[Bar, ...
         _bar("Errors", "mm and AP, which need the papers' own data and schedules to be judged", errors, (MEASURED,)),
     )
     return tuple(bar for bar in found if bar.total)
+
+
+def word_of(cell: Cell) -> str:
+    """What became of a printed number: the cause of a count's digits, what is missing, or the verdict."""
+    return cell.cause or cell.missing or SAYS.get(cell.verdict, cell.verdict)
 
 
 def quoted(cells: Iterable[Cell]) -> int:

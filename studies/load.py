@@ -69,6 +69,7 @@ def _study(content: dict) -> Study:
         name=content["study"],
         **about,
         note=content.get("note", ""),
+        short=content.get("short", ""),
         tables=tuple(_table(table, rendered) for table in content["tables"]),
         figures=tuple(Figure(**_with_tuples(figure)) for figure in content.get("figures", ())),
     )

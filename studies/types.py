@@ -177,6 +177,7 @@ class Table:
     reference      id of the row that the others are compared with, in an ablation
     quoted         whether its numbers are those of other papers, shown for context: they are judged and not counted
     board          name of the leaderboard that it is; empty: none
+    ranked_by      id of the accuracy by which a leaderboard ranks first; empty: its first
     sorted_by      id of a column by whose measured numbers rows are sorted; empty: rows stand as printed
     footnotes      key -> text
     orders         which of its rows the paper has better than which
@@ -192,6 +193,7 @@ class Table:
     reference: str = ""
     quoted: bool = False
     board: str = ""
+    ranked_by: str = ""
     sorted_by: str = ""
     footnotes: Mapping[str, str] = field(default_factory=dict)
     orders: tuple[Order, ...] = ()
@@ -205,6 +207,11 @@ class Table:
     def accuracies(self) -> tuple[AccuracyColumn, ...]:
         """Columns for which networks are trained."""
         return tuple(column for column in self.columns if isinstance(column, AccuracyColumn))
+
+    @property
+    def ranked(self) -> tuple[AccuracyColumn, ...]:
+        """The accuracies as a leaderboard has them: first the one that it ranks by."""
+        return tuple(sorted(self.accuracies, key=lambda column: column.id != (self.ranked_by or column.id)))
 
     @property
     def lifts(self) -> bool:
@@ -279,7 +286,7 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """One paper; `note` says where its printed numbers were had from, if not from the paper itself."""
+    """One paper; `note` names another source of its printed numbers than the paper, `short` is its name in menus."""
 
     name: str
     title: str
@@ -287,7 +294,13 @@ class Study:
     link: str
     tables: tuple[Table, ...]
     note: str = ""
+    short: str = ""
     figures: tuple[Figure, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What menus call it: its short name, or its title up to the colon."""
+        return self.short or self.title.partition(":")[0]
 
     def table(self, table_id: str) -> Table:
         """A table by its id. Raises InputError for an unknown one."""

@@ -19,7 +19,7 @@ COMMANDS = {
     "explain": ("RUN RUN", "why did a number change: two run folders"),
     "audit": ("[FINDING ...]", "findings with their evidence; without a name, all titles"),
     "gate": ("--fast [KIND ...] | --accept REASON", "compare with the baseline, or renew it"),
-    "counts": ("", "count the networks that changed again, and keep the counts"),
+    "counts": ("[NETWORK ...]", "what networks cost now; without a name, count and keep what changed"),
     "open": ("", "open the site that was made last"),
     "lint": ("", "Snakemake's lint, without its advice on environments"),
 }

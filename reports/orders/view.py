@@ -72,6 +72,7 @@ class OrderView:
     effect, interval, printed, visible   differences in `unit`; `–` where nothing is known
     evidence     how many seeds and takes, and what became of records
     runs         of either row its name, and seed and folder of each of its runs
+    cells        name and id (study/table/row/column) of the two printed numbers
     notes        what our footnotes say of the two rows
     train, again commands that train both rows and judge the order again
     """
@@ -91,6 +92,7 @@ class OrderView:
     evidence: str
     data: str
     runs: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    cells: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     train: str
     again: str
@@ -196,6 +198,10 @@ def _order_view(table: Table, order: JudgedOrder, limit: float, choice: Choice) 
         evidence=_counted(order),
         data=order.dataset,
         runs=tuple(zip(names, runs, strict=True)) if order.seeds else (),
+        cells=tuple(
+            (name, f"{order.study}/{order.table}/{row.id}/{order.column}")
+            for name, row in zip(names, rows, strict=True)
+        ),
         notes=tuple(note for note in notes if note.startswith("Ours:")),
         line=_line(order, limit),
         **_commands([row.variant for row in rows], order, choice),

@@ -1,10 +1,11 @@
 """All pages of the site from result files: measurements, comparisons, audit, runs, figures. No model, no network."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -20,10 +21,12 @@ from reports.orders.view import HOW, legend, limits, make_views, summary
 from reports.records import faults, in_words, read_kept
 from reports.site import costs
 from reports.site.charts import Chart, learning_curves, run_curves
-from reports.site.claims import printed_claims
+from reports.site.claims import TEXT, PrintedClaim, limit_of, printed_claims, untested
 from reports.site.costs import Network, networks, timings
 from reports.site.gate import FILE as GATE
 from reports.site.gate import read_verdict, render_gate
+from reports.site.glossary import PAGE as GLOSSARY
+from reports.site.glossary import definitions
 from reports.site.guide import DOCS, GUIDE, guide, pictures
 from reports.site.leaderboard import BoardView, board_view
 from reports.site.pages import TEMPLATES, Page, render, script_json
@@ -38,6 +41,7 @@ from studies.load import load_study
 from studies.scales import scale_named
 from studies.types import CountColumn, Study
 
+PAPERS, EXPLORE, RUNS, DOCUMENTS = "Papers", "Explore", "Runs", "Docs"  # menus of the bar
 ASSETS = Path(__file__).parent / "assets"
 TABLE_KINDS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX", "json": "JSON"}
 SCALING = {
@@ -82,14 +86,16 @@ class Site:
     def __init__(self, studies: Sequence[str | Path], report: Path, out: Path, choice: Choice) -> None:
         self.report, self.out, self.choice, self.evidence = report, out, choice, choice.evidence
         self.measurements = read_measurements(report / "measurements.csv")
-        self.cells = read_cells(report / "cells.csv")
+        loaded = [load_study(name) for name in studies]
+        names = {study.name for study in loaded}
+        self.cells = tuple(cell for cell in read_cells(report / "cells.csv") if cell.study in names)
         self.audit = _audit(report / "audit" / "audit.json")
         self.orders = read_orders(report / "orders.csv") if (report / "orders.csv").is_file() else ()
         self.boards = read_boards(report / "boards.json") if (report / "boards.json").is_file() else ()
         self.experiments = experiments(self.measurements, choice)  # trained here
         self.records = experiments(self.measurements, self.evidence) if choice.records else []
         self.states = read_kept(report / "records.csv")
-        self.studies = [self._study(load_study(name)) for name in studies]
+        self.studies = [self._study(study) for study in loaded]
         self.views = {name: view for name, build in VIEWERS.items() if (view := build(report, choice))}
 
     @property
@@ -113,23 +119,39 @@ class Site:
     @property
     def pages(self) -> list[Page]:
         """Pages of the navigation, those without data left out."""
-        found = [Page("index.html", "Overview", "what was run, and what holds")]
-        found += [Page(f"{s.name}.html", s.name, s.study.title) for s in self.studies]
-        found += [Page("claims.html", "claims", "every printed number and every order, and what became of it")]
-        ranked = "networks ranked as far as their differences allow, and compared with each other"
-        found += [Page("leaderboard.html", "leaderboard", ranked)] if self.boards else []
-        found += [Page("audit.html", "audit", "every claim, and what was found about them")]
-        found += [
-            Page("costs.html", "costs", "where parameters and operations are, time and memory, at full paper size")
+        pages = [
+            Page("index.html", "Overview", "what holds of the printed numbers"),
+            Page("claims.html", "Claims", "every printed number and every order, with its verdict"),
+            Page("leaderboard.html", "Leaderboard", "networks ranked and compared under one set of rules"),
+            Page("costs.html", "Costs", "parameters, operations, time and memory of every network at full paper size"),
+            *(Page(f"{s.name}.html", s.study.label, s.study.title, PAPERS) for s in self.studies),
+            Page(
+                "audit.html",
+                "Audit",
+                "contradictions between papers, code and counts, with evidence that reruns",
+                PAPERS,
+            ),
+            *(Page(f"{name}.html", view.name, view.about, EXPLORE) for name, view in self.views.items()),
+            Page("curves.html", "Curves", "learning curves of the networks in the tables", EXPLORE),
+            Page("records.html", "Records", "trained before and kept: whether they give the same numbers here", RUNS),
+            Page("runs.html", "Runs", "every training on this machine, with its numbers", RUNS),
+            Page(GATE, "Gate", "what got worse or changed since the baseline, and which edit did it", RUNS),
+            Page(GUIDE, "Documentation", "how numbers are made, and how to add a model", DOCUMENTS),
+            Page(GLOSSARY, "Glossary", "one definition per term", DOCUMENTS),
         ]
-        found += [Page("curves.html", "curves", "learning curves of the networks in the tables")] if self.shown else []
-        found += [Page(f"{name}.html", view.name, view.about) for name, view in self.views.items()]
-        runs = self.experiments or any(failure.runs for failure in self.choice.failed)
-        kept = "what was trained before and is kept: whether it gives the same numbers here"
-        found += [Page("records.html", "records", kept)] if self.records else []
-        found += [Page("runs.html", "runs", "what every run left behind that was trained here")] if runs else []
-        found += [Page(GATE, "gate", "what got worse or changed since the baseline, and by which edit")]
-        return [*found, Page(GUIDE, "docs", "how numbers are made, conventions and protocols, how to add a model")]
+        return [page for page in pages if page.file not in self._absent]
+
+    @property
+    def _absent(self) -> set[str]:
+        """Pages without data."""
+        trained = self.experiments or any(failure.runs for failure in self.choice.failed)
+        there = {
+            "leaderboard.html": self.boards,
+            "curves.html": self.shown,
+            "records.html": self.records,
+            "runs.html": trained,
+        }
+        return {file for file, data in there.items() if not data}
 
 
 def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Path, choice: Choice) -> Path:
@@ -163,12 +185,14 @@ def _write_pages(site: Site) -> None:
     _write(site, "index.html", "overview.html", findings=findings, **values)
     links, counted = run_links([*site.records, *site.experiments]), _networks(site)
     linked = {network.name for network in counted}
+    claims = _claims(site, flagged)
+    shown = {"links": links, "counted": linked, "flagged": flagged, "listed": {c.id for c in claims["printed"]}}
     for study in site.studies:
-        values = {"study": study, "links": links, "counted": linked, "kinds": TABLE_KINDS, "flagged": flagged}
+        values = {"study": study, "kinds": TABLE_KINDS, **shown}
         _write(site, f"{study.name}.html", "study.html", **values)
     if site.boards:
         _write(site, "leaderboard.html", "leaderboard.html", boards=_boards(site))
-    _write(site, "claims.html", "claims.html", links=links, **_claims(site))
+    _write(site, "claims.html", "claims.html", links=links, counted=linked, **claims)
     audited = audit_body(site.audit, [study.name for study in site.studies])
     _write(site, "audit.html", "audit.html", body=audited)
     scaling = {stem: title for stem, title in SCALING.items() if (site.out / f"figures/{stem}.svg").is_file()}
@@ -193,6 +217,7 @@ def _write_pages(site: Site) -> None:
     titles = [(Path(doc.file).name, doc.title) for doc in docs]
     for doc in docs:
         _write(site, doc.file, "doc.html", root="../", doc=doc, docs=titles)
+    write_text(site.out / "data/glossary.js", f"SSMPOSE.data.glossary={script_json(definitions())};\n")
     for name, view in site.views.items():
         write_text(site.out / f"data/{name}.js", f"SSMPOSE.data.{name}={script_json(view.data)};\n")
         _write(site, f"{name}.html", "viewer.html", viewer=name, view=view)
@@ -205,28 +230,40 @@ def _networks(site: Site) -> list[Network]:
 
 
 def _boards(site: Site) -> list[BoardView]:
-    """The leaderboards, each of one table."""
+    """The leaderboards, each of one table, those without a network last."""
     studies = {page.name: page.study for page in site.studies}
     by_key = {experiment.key: experiment for experiment in (*site.records, *site.experiments)[::-1]}
-    return [
+    views = [
         board_view(board, studies[board.study], of_table(site.cells, board.study, board.table), by_key, site.evidence)
         for board in site.boards
     ]
+    return sorted(views, key=lambda view: not view.entries)
 
 
-def _claims(site: Site) -> dict[str, object]:
-    """What the page of claims shows."""
+def _claims(site: Site, flagged: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What the page of claims shows; flagged: findings by claim."""
     studies = [page.study for page in site.studies]
-    views, printed = make_views(studies, site.orders, site.choice), [*printed_claims(studies, site.audit["claims"])]
+    views = make_views(studies, site.orders, site.choice)
+    printed = printed_claims(studies, site.audit["claims"], site.cells, site.choice)
     papers = list(dict.fromkeys([*(claim.study for claim in printed), *(order.study for order in site.orders)]))
     return {
         "printed": printed,
+        "missing": list(untested(printed)),
+        "ends": {kind: f"{limit_of(those):.3g}" for kind, those in _by_kind(printed).items()},
+        "findings": lambda cells: list(dict.fromkeys(i for _, cell in cells for i in flagged.get(cell, ()))),
         "papers": papers,
         "views": views,
         "legend": list(legend(site.orders)),
         "how": HOW,
         "limits": limits(site.orders),
     }
+
+
+def _by_kind(claims: Iterable[PrintedClaim]) -> dict[str, list[PrintedClaim]]:
+    kinds: dict[str, list[PrintedClaim]] = {}
+    for claim in claims:
+        kinds.setdefault(claim.kind, []).append(claim)
+    return kinds
 
 
 def _records(site: Site) -> dict[str, object]:
@@ -239,7 +276,17 @@ def _records(site: Site) -> dict[str, object]:
 def audit_body(audit: dict, pages: Sequence[str]) -> Markup:
     """The findings as HTML; pages: studies whose pages lie beside it. Text from data is escaped."""
     words = {"kinds": KINDS, "effects": EFFECTS, "symbols": SYMBOLS, "says": SAYS}
-    return Markup(render("audit_body.html", audit=audit, pages=pages, files="audit/", **words))
+    true_of = {finding["id"]: list(_true_of(finding, pages)) for finding in audit["findings"]}
+    return Markup(render("audit_body.html", audit=audit, true_of=true_of, files="audit/", **words))
+
+
+def _true_of(finding: Mapping, pages: Sequence[str]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The cells that a finding is true of, by table, each with the address of its number; empty of pages not there."""
+    for table, words in finding["true_of"].items():
+        ids = [cell for cell in finding["cells"] if cell.startswith(f"{table}/")]
+        study, _, name = table.partition("/")
+        page = f"{'claims' if name == TEXT else study}.html#" if study in pages else ""
+        yield table, [(word, page and page + cell) for word, cell in zip(words, ids, strict=True)]
 
 
 def _write(site: Site, file: str, template: str, root: str = "", **values: object) -> None:

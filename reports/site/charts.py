@@ -114,6 +114,12 @@ def _curve(experiment: Experiment) -> pd.DataFrame:
     return pd.DataFrame({"mean": seeds.mean(axis=1), "low": seeds.min(axis=1), "high": seeds.max(axis=1)})
 
 
+def curve_of(experiment: Experiment) -> tuple[tuple[int, float], ...]:
+    """Step and validation score, means over seeds; empty of a single epoch."""
+    curve = _curve(experiment)["mean"].round(2)
+    return tuple((int(step), value) for step, value in curve.items()) if len(curve) > 1 else ()
+
+
 def _score(history: pd.DataFrame) -> str:
     """The column by which epochs are judged: validation, or what tables show where there is none."""
     names = [name for name in history.columns if name.startswith("val_") and history[name].notna().any()]

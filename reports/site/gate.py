@@ -24,5 +24,5 @@ def read_verdict(report: Path) -> dict | None:
 def write_gate_page(site: Path, verdict: Verdict) -> None:
     """Renew the page in a site that is there; its bar leads back to the overview alone."""
     if (site / FILE).is_file():
-        pages = (Page("index.html", "Overview", ""), Page(FILE, "gate", ""))
+        pages = (Page("index.html", "Overview", ""), Page(FILE, "Gate", ""))
         write_text(site / FILE, render_gate(verdict, pages=pages))

@@ -11,6 +11,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from base.closure import ROOT
+from reports.site.glossary import SOURCE, anchor
 
 DOCS = ROOT / "docs"
 GUIDE = "docs/readme.html"
@@ -53,6 +54,8 @@ def _doc(path: Path) -> Doc:
     tokens = parser.parse(path.read_text(encoding="utf-8"))
     heads = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
     _name_headings(tokens)
+    if path == SOURCE:
+        _name_rows(tokens)
     for token in tokens:
         if token.children:
             token.children = list(_reachable(token.children, path))
@@ -68,6 +71,13 @@ def _name_headings(tokens: list[Token]) -> None:
         if token.type == "heading_open":
             kept = re.sub(r"[^\w\- ]", "", tokens[i + 1].content.lower())
             token.attrSet("id", kept.replace(" ", "-"))
+
+
+def _name_rows(tokens: list[Token]) -> None:
+    """Ids of the glossary's rows, by the first name of each term."""
+    for row, cell, text in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if (row.type, cell.type) == ("tr_open", "td_open"):
+            row.attrSet("id", anchor(text.content.split(", ")[0]))
 
 
 def _reachable(children: list[Token], page: Path) -> Iterator[Token]:

@@ -11,6 +11,7 @@ from reports.boards import Board, Ranking
 from reports.commands import make
 from reports.front import front
 from reports.measurements import Choice
+from reports.site.charts import curve_of
 from reports.site.pages import render
 from reports.site.runs import Experiment
 from reports.tables.cell import BASELINE_SECTION, Cell
@@ -55,6 +56,7 @@ class Entry:
     """A network: its values by column, its page, and what a reader takes home.
 
     groups  errors by action of the first accuracy; seeds: how many are behind it
+    curve   (step, validation score) of its training, means over seeds
     record  what became of the records behind it; empty of runs
     markdown, latex : its row of a table
     """
@@ -71,6 +73,7 @@ class Entry:
     page: str
     command: str
     groups: Mapping[str, float]
+    curve: tuple[tuple[int, float], ...]
     markdown: str
     latex: str
 
@@ -108,7 +111,7 @@ def board_view(
 ) -> BoardView:
     """cells: of the board's table; experiments: by their key; choice: of what tables show."""
     table = study.table(board.table)
-    metrics = tuple(_column(column) for column in table.accuracies)
+    metrics = tuple(_column(column) for column in table.ranked)
     counted = [c for c in table.columns if isinstance(c, CountColumn)]
     counted.sort(key=lambda c: not c.metric.startswith("macs"))  # what pictures show first
     costs = tuple(_column(c) for c in counted)
@@ -155,11 +158,11 @@ def _entry(
     experiments: Mapping[tuple, Experiment],
     choice: Choice,
 ) -> Entry:
-    first, shown = at[table.accuracies[0].id], row_shown(table, row)
+    first, shown = at[table.ranked[0].id], row_shown(table, row)
     values = {c.id: _value(at[c.id], c, rankings.get(c.id)) for c in columns if at[c.id].measured is not None}
     experiment = experiments.get((first.dataset, shown.variant, shown.recipe))
     groups = experiment.groups(choice.selection).get("action") if experiment else None
-    metric = table.accuracies[0].metric
+    metric = table.ranked[0].metric
     texts = [first.row_label, *(_whole(values[c.id]) if c.id in values else "–" for c in columns)]
     return Entry(
         id=row,
@@ -174,6 +177,7 @@ def _entry(
         page=experiment.page if experiment else "",
         command=make("train", choice.scale, choice.motion, variants=shown.variant, seeds=_seeds(experiment)),
         groups=dict(groups[metric]) if groups is not None and metric in groups else {},
+        curve=curve_of(experiment) if experiment else (),
         markdown=md_row([md(text) for text in texts]),
         latex=" & ".join(tex(text) for text in texts) + r" \\",
     )
@@ -229,6 +233,7 @@ def _data(
             "label": e.label,
             "values": {key: [v.value, v.text, v.half_text, v.rank] for key, v in e.values.items()},
             "groups": {name: round(float(value), 2) for name, value in e.groups.items()},
+            "curve": e.curve,
             "command": e.command,
             "page": e.page,
             "variant": e.variant if e.variant in resolve_variants() else "",

@@ -245,13 +245,13 @@ def _heading(column: Column, cells: Sequence[Cell], choice: Choice) -> Heading:
 
 
 def _conditions(column: AccuracyColumn, data: str, choice: Choice) -> list[str]:
-    """What an accuracy column is measured on: scale and data, and for video whose boxes and which neighbours."""
+    """Protocol, scale and data of an accuracy column; for video also whose boxes and which neighbours."""
     if not isinstance(column, VideoColumn):
-        return [choice.scale, data]
+        return [column.protocol, choice.scale, data]
     words = {"detected": "detector boxes", "gt": "true boxes", "unstated": "boxes not stated"}
     neighbours = {"copies": ["neighbours: copies"], "shuffled": ["neighbours: other videos"]}
     where = [BENCHMARKS[data].title] if data in BENCHMARKS else [choice.scale, data]
-    return [*where, words[column.boxes], *neighbours.get(column.neighbours, [])]
+    return [column.protocol, *where, words[column.boxes], *neighbours.get(column.neighbours, [])]
 
 
 def _sections(
@@ -282,7 +282,7 @@ def _cell_view(cell: Cell, column_decimals: int, paired: bool, variant: str) -> 
     if cell.kind in TEXT_KINDS:
         return CellView(cell.printed or "–")
     if cell.printed == OUT_OF_MEMORY:  # judged by a prediction: its words are the result
-        return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why)
+        return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why, claim=cell.claim)
     decimals = cell.decimals if cell.is_printed else column_decimals
     shown = CellView(
         printed=(cell.printed if cell.is_printed else "–") if paired else "",

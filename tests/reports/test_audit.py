@@ -119,6 +119,13 @@ def audit(files: tuple[Path, Path]) -> Audit:
 
 
 @pytest.mark.slow
+def test_an_experiment_of_another_form_is_one_line(files: tuple[Path, Path]) -> None:
+    changed = experiments(files) | {"limb-gradient": {"none": 1}}
+    with pytest.raises(InputError, match=r"^experiment limb-gradient: is not what .*and run `make audit`$"):
+        gather(study_names(), files[0].parent, changed, CHOICE)
+
+
+@pytest.mark.slow
 def test_every_finding_still_reproduces(audit: Audit) -> None:
     shown = {finding.id: finding for finding in audit.findings}
     assert set(shown) == {finding.id for finding in FOUND.stand} - {"two-numbers"}  # of which there is none

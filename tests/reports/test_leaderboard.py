@@ -65,3 +65,11 @@ def test_every_variant_shrinks_to_what_its_class_takes() -> None:
     hyper = scale_named(QUICK).hyper_of_all()
     assert (hyper["poseformerv2"]["frames"], hyper["poseformerv2"]["central"]) == (27, 3)
     assert hyper["stcformer"]["part_drop"] == 0
+
+
+def test_a_leaderboard_ranks_first_by_what_its_table_says() -> None:
+    table = load_study("open-video").table("networks")
+    assert [column.id for column in table.ranked[:2]] == ["mean", "head"]
+    assert sorted(c.id for c in table.ranked) == sorted(c.id for c in table.accuracies)
+    lifting = load_study("equal-terms").table("leaderboard")
+    assert lifting.ranked == lifting.accuracies

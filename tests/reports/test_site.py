@@ -3,9 +3,10 @@
 import base64
 import json
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 import numpy as np
 import pandas as pd
@@ -19,15 +20,19 @@ from metrics.lifting import image_millimetres
 from models.ssm.orders import mode_orders, pair_orders
 from reports.measurements import Choice
 from reports.orders.order import read_orders
-from reports.site.build import write_site
+from reports.site.build import audit_body, write_site
+from reports.site.claims import PrintedClaim, limit_of, line_of, printed_claims, untested
 from reports.site.guide import sources
 from reports.site.pages import environment
 from reports.site.viewers.orders import orders_view
 from reports.site.viewers.poses import pick_clips, poses_view
 from reports.site.viewers.video import video_view
 from reports.tables.cell import read_cells
-from reports.tables.layout import Heading, RowView, View
+from reports.tables.layout import CellView, Heading, RowView, View
 from reports.tables.writers import latex, markdown
+from reports.totals import word_of
+from studies.load import load_study
+from studies.types import Row
 
 CHOICE = Choice(**OPTIONS)
 
@@ -103,9 +108,12 @@ def test_a_number_links_to_the_runs_behind_it(report: Path) -> None:
 
 def test_the_page_of_claims_leads_from_each_order_to_its_runs_and_commands(report: Path) -> None:
     orders, page = read_orders(report / "orders.csv"), (report / "site/claims.html").read_text(encoding="utf-8")
-    assert len(orders) == page.count('<svg class="order"') == 3
+    assert len(orders) == page.count('data-kind="order"') == 3
     for order in orders:
         row = page[page.index(f'<tr id="{order.id}"') :].partition("</tr>")[0]
+        assert '<svg class="order"' in row
+        for name in (order.better, order.worse):
+            assert f'href="demo.html#demo/table1/{name}/{order.column}"' in row
         assert f"</span> {order.outcome}</td>" in row
         runs = [*order.better_runs.split(), *order.worse_runs.split()]
         assert re.findall(r'href="runs/\S+#seed\d" title="(\S+)"', row) == runs
@@ -116,15 +124,101 @@ def test_the_page_of_claims_leads_from_each_order_to_its_runs_and_commands(repor
         assert "Of 3 claims of order, on synthetic motion" in (report / "site" / name).read_text(encoding="utf-8")
 
 
-def test_every_printed_number_is_a_claim_with_its_verdict_and_its_cell(report: Path) -> None:
+def test_every_printed_number_is_a_claim_with_its_verdict_its_cell_and_what_measures_it_again(report: Path) -> None:
     page = (report / "site/claims.html").read_text(encoding="utf-8")
+    study = (report / "site/demo.html").read_text(encoding="utf-8")
     cells = [cell for cell in read_cells(report / "cells.csv") if cell.study == "demo" and cell.is_judged]
     assert len(cells) == page.count('data-paper="demo"') - 3  # orders
     for cell in cells:
         row = page[page.index(f'<tr id="{cell.claim}"') :].partition("</tr>")[0]
-        assert f'data-word="{cell.cause or cell.verdict}"' in row
-        assert f'href="demo.html?rows={quote(cell.row_label)}#{cell.table}"' in row
+        assert f'data-word="{word_of(cell)}"' in row
+        assert f'href="demo.html#{cell.claim}"' in row
         assert f"<td>{cell.printed}" in row
+        assert f'id="{cell.claim}"' in study
+        assert f'href="claims.html#{cell.claim}"' in study
+        assert ("<svg" in row) == (cell.measured is not None)
+        assert ("<code>make train" in row) == (cell.kind == "accuracy" and bool(study_row(cell.row).recipe))
+        assert (f"workflow counts {cell.row}<" in row) == (cell.kind == "efficiency" and cell.measured is not None)
+
+
+def study_row(name: str) -> Row:
+    return load_study(DEMO).table("table1").row(name)
+
+
+def test_words_on_the_page_of_claims_are_those_of_the_bars(report: Path) -> None:
+    claims, overview = ((report / "site" / name).read_text("utf-8") for name in ("claims.html", "index.html"))
+    for name in ("Costs", "Orders", "Errors"):
+        bar = re.search(rf'aria-label="{name}: ([^"]+)"', overview)[1].split(", ")
+        rows = re.findall(rf'data-kind="{name.lower()[:-1]}".*?data-word="([^"]+)"', claims, re.DOTALL)
+        assert Counter(rows) == {word: int(count) for count, word in (part.split(" ", 1) for part in bar)}
+
+
+def test_a_line_has_the_printed_number_in_its_middle_and_ours_by_its_factor() -> None:
+    claims = [
+        PrintedClaim("a", "s", "cost", "", "", "", "1", "2", "", "", "", "", "", (), ratio=ratio)
+        for ratio in ((2.0,), (0.25,), (1.5, 1.0, 4.0), ())
+    ]
+    limit = limit_of(claims)
+    assert limit == 4
+    up, down, wide, none = (line_of(claim.ratio, limit) for claim in claims)
+    assert up.printed == down.printed == 0.5
+    assert up.effect - 0.5 == pytest.approx((0.5 - down.effect) / 2)
+    assert (wide.low, wide.high) == (0.5, pytest.approx(1 - down.effect))
+    assert none is None
+
+
+def test_findings_and_the_cells_that_they_are_true_of_lead_to_each_other(report: Path, tmp_path: Path) -> None:
+    audit = json.loads((report / "audit/audit.json").read_text(encoding="utf-8"))
+    finding, cell = audit["findings"][0], "demo/table1/posemamba-s/macs"
+    finding["cells"], finding["true_of"] = (
+        [cell, "other/t/r/c"],
+        {"demo/table1": ["PoseMamba-S MACs"], "other/t": ["R C"]},
+    )
+    body = audit_body(audit, ["demo"])
+    assert f'<a href="demo.html#{cell}">PoseMamba-S MACs</a>' in body
+    assert "other/t: R C" in body
+    view = View(
+        "demo",
+        "table1",
+        "T",
+        "T",
+        "",
+        "",
+        (Heading("MACs", "", paired=True),),
+        (("", (_one_cell(cell),)),),
+        (),
+        (),
+        (),
+        (),
+        {},
+    )
+    table = environment().get_template("table.html").module.table(view, {}, (), {cell: [finding["id"]]}, {cell})
+    assert f'href="audit.html#{finding["id"]}"' in table
+    assert re.search(rf'<td class="printed" id="{cell}"', table)
+    assert f'href="claims.html#{cell}"' in table
+
+
+def _one_cell(claim: str) -> RowView:
+    return RowView("PoseMamba-S", "", (), (CellView("3.587 G", "3.587 G", verdict="reproduced", claim=claim),))
+
+
+def test_what_nothing_here_can_test_is_listed_with_what_is_missing(report: Path) -> None:
+    study = load_study("posemamba")
+    claims = [
+        c
+        for c in json.loads((report / "audit/audit.json").read_text(encoding="utf-8"))["claims"]
+        if c["study"] == "posemamba"
+    ]
+    printed = printed_claims([study], claims, read_cells(report / "cells.csv"), CHOICE)
+    missing = list(untested(printed))
+    assert [each.claims[0].quote for each in missing[:2]] == [
+        "reducing GPU memory usage by 64.7% during batch inference",
+        "2.8x faster than MotionAGFormer",
+    ]
+    assert missing[1].why == "both networks timed on one GPU; the paper does not say which variants, batch or card"
+    listed = [claim for each in missing for claim in each.claims]
+    assert sorted(claim.id for claim in listed) == sorted(c["id"] for c in claims if c["verdict"] == "not run")
+    assert all(claim.again or claim.why for claim in listed)
 
 
 def test_without_judged_orders_the_page_of_claims_lists_printed_numbers_alone(report: Path, tmp_path: Path) -> None:

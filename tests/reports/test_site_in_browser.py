@@ -302,10 +302,72 @@ def test_the_tools_of_a_chart_are_hidden_until_the_pointer_is_there(chromium: Br
 def test_a_narrow_bar_shows_which_page_this_is(chromium: Browser, site: Path) -> None:
     context = chromium.new_context(viewport=PHONE)
     page = context.new_page()
-    for name in ("index.html", "audit.html", "runs.html", "docs/readme.html"):
-        place = open_page(page, site, name).locator(".bar [aria-current]").bounding_box()
+    record = next(site.glob("records/*.html")).relative_to(site).as_posix()
+    marked = {"index.html": "Overview", "audit.html": "Papers", "poses.html": "Explore", record: "Runs"}
+    for name, entry in (marked | {"docs/engine.html": "Docs"}).items():
+        here = open_page(page, site, name).locator(".bar [aria-current]:visible")
+        expect(here).to_have_text(entry)
+        place = here.bounding_box()
         assert place["x"] >= 0, name
         assert place["x"] + place["width"] <= PHONE["width"], name
+    context.close()
+
+
+def test_menus_open_by_keyboard_one_at_a_time_and_close(page: Page, site: Path) -> None:
+    open_page(page, site, "poses.html")
+    papers, explore = page.locator("summary", has_text="Papers"), page.locator("summary", has_text="Explore")
+    papers.press("Enter")
+    expect(page.get_by_role("link", name="Audit")).to_be_visible()
+    explore.press("Enter")
+    expect(page.get_by_role("link", name="Audit")).to_be_hidden()
+    current = page.locator(".bar a[aria-current=page]")
+    expect(current).to_have_text("Poses")
+    current.focus()
+    page.keyboard.press("Escape")
+    expect(current).to_be_hidden()
+    expect(explore).to_be_focused()
+    explore.click()
+    page.locator("footer").click()
+    expect(current).to_be_hidden()
+
+
+def test_the_bar_leads_everywhere_without_javascript(chromium: Browser, site: Path) -> None:
+    context = chromium.new_context(viewport=PHONE, java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "index.html").as_uri())
+    page.locator("summary", has_text="Explore").click()
+    page.get_by_role("link", name="Curves").first.click()
+    assert page.url.endswith("curves.html")
+    context.close()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_term_opens_where_it_stands_and_closes(chromium: Browser, site: Path, size: dict) -> None:
+    context = chromium.new_context(viewport=size, has_touch=True)
+    page = open_page(context.new_page(), site, "demo.html")
+    mark, box = page.get_by_role("link", name="What P1↓ means"), page.get_by_role("dialog", name="Definition")
+    mark.tap()
+    expect(box).to_contain_text("P1, MPJPE")
+    place = box.bounding_box()
+    assert place["x"] >= 0
+    assert place["x"] + place["width"] <= size["width"]
+    found = Axe().run(page, options={"preload": False}).response["violations"]
+    assert not [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+    page.keyboard.press("Escape")
+    expect(box).to_be_hidden()
+    mark.press("Enter")
+    box.get_by_role("link", name="Glossary").click()
+    assert page.url.endswith("docs/glossary.html#p1")
+    expect(page.locator("tr:target td").first).to_have_text("P1, MPJPE")
+    context.close()
+
+
+def test_a_term_leads_to_the_glossary_without_javascript(chromium: Browser, site: Path) -> None:
+    context = chromium.new_context(viewport=DESK, java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "index.html").as_uri())
+    page.locator(".words").get_by_role("link", name="halved").click()
+    assert page.url.endswith("docs/glossary.html#halved")
     context.close()
 
 
@@ -403,7 +465,14 @@ def test_claims_are_filtered_by_paper_kind_and_verdict_in_the_address(page: Page
     expect(shown).to_have_count(2)
     shown.first.get_by_role("link").first.click()
     page.wait_for_selector("html[data-ready=true]")
-    assert re.search(r"/demo\.html\?rows=\S+#table1$", page.url)
+    assert re.search(r"/demo\.html#demo/table1/\w+/\w+$", page.url)
+    cell = page.locator("td:target")
+    expect(cell).to_be_in_viewport()
+    cell.locator("xpath=following-sibling::td[1]").get_by_role("link", name=re.compile("halved")).click()
+    page.wait_for_selector("html[data-ready=true]")
+    command = page.locator("tr:target details code")
+    expect(command).to_have_text(re.compile(r"^\.venv/bin/python -m workflow counts \w+$"))
+    expect(command).to_be_visible()  # a claim that is asked for is open
 
 
 def test_a_leaderboard_compares_any_two_and_keeps_it_in_the_address(page: Page, site: Path) -> None:
@@ -420,7 +489,6 @@ def test_a_leaderboard_compares_any_two_and_keeps_it_in_the_address(page: Page, 
     expect(page.locator("[data-compare]:disabled")).not_to_have_count(0)
     drawer = page.locator("[data-drawer]")
     expect(drawer.get_by_role("heading", level=3)).to_have_text("PoseMamba-B and PoseMamba-S")
-    assert "make train scale=small motion=cmu variants=posemamba-b" in drawer.inner_text()
     page.get_by_role("button", name="Smaller ones").click()
     expect(page.locator("tr[data-row=sasmamba]")).to_be_hidden()
     before = drawer.inner_text()
@@ -428,6 +496,50 @@ def test_a_leaderboard_compares_any_two_and_keeps_it_in_the_address(page: Page, 
     page.wait_for_selector("html[data-ready=true]")
     assert (drawer.inner_text(), versus.inner_text()) == (before, against)
     expect(page.locator("tr[data-row=sasmamba]")).to_be_hidden()
+
+
+def test_a_row_of_a_leaderboard_opens_and_stays_open_below_its_row(page: Page, site: Path) -> None:
+    open_page(page, site, "leaderboard.html")
+    row = page.locator("tr[data-row=posemamba-b]")
+    row.get_by_role("button", name="details of PoseMamba-B").press("Enter")
+    below = page.locator("tr[data-row=posemamba-b] + tr.below")
+    expect(below.get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile("^validation score from .* after 1,250")
+    )
+    shown = below.inner_text()
+    assert "make train scale=small motion=cmu variants=posemamba-b seeds=0,1,2" in shown
+    assert "Costs at full size: MACs 13.94 G" in shown
+    below.get_by_role("button", name="Copy as LaTeX").click()
+    expect(below.get_by_text(re.compile(r"^Copied$|PoseMamba-B & .* \\\\\\\\$"))).to_be_visible()
+    page.get_by_role("columnheader", name="P2").get_by_role("button").click()
+    expect(below.get_by_role("img")).to_be_visible()  # sorting leaves it below its row
+    page.reload()
+    page.wait_for_selector("html[data-ready=true]")
+    expect(below.get_by_role("img")).to_be_visible()
+    row.get_by_role("button", name="details of PoseMamba-B").click()
+    expect(below).to_have_count(0)
+
+
+def test_a_leaderboard_stands_best_first_by_the_column_it_is_ranked_by(page: Page, site: Path) -> None:
+    open_page(page, site, "leaderboard.html")
+    rows = page.locator("tr[data-row]")
+    page.get_by_label("Ranked by").select_option("p1_gt")
+    head = page.get_by_role("columnheader", name=re.compile("^P1†"))
+    column = 1 + page.locator("table.ranked thead th").evaluate_all(
+        "all => all.findIndex(head => head.textContent.startsWith('P1†'))"
+    )
+    shown = rows.locator(f":nth-child({column})").evaluate_all("all => all.map(cell => cell.dataset.sort)")
+    learned = [text != "did not learn" for text in rows.locator("[data-rank]").all_inner_texts()]
+    numbers = [float(text) for text, ranked in zip(shown, learned, strict=True) if ranked]
+    assert numbers == sorted(numbers)
+    assert learned == sorted(learned, reverse=True)
+    assert learned.count(False) == 1  # PoseMamba-X of the made-up records
+    before, orders = rows.locator("th").all_inner_texts(), []
+    for _ in range(3):
+        head.get_by_role("button").click()
+        orders.append(rows.locator("th").all_inner_texts())
+    assert orders[2] == before != orders[1]
+    assert head.get_attribute("aria-sort") is None
 
 
 def test_an_index_of_many_runs_opens_at_once(

@@ -81,11 +81,11 @@ def test_box_settings_and_neighbours_are_never_mixed():
     assert {cell["ours", column].verdict for column in ("video", "video_gt", "copies")} == {"not comparable"}
     details = [heading.detail for heading in make_view(STUDY, TABLE, table, Choice(**OPTIONS)).headings]
     assert details == [
-        "%, PoseTrack2017, boxes not stated",
-        "%, PoseTrack2017, true boxes",
-        "%, quick, video-synthetic, detector boxes",
-        "%, quick, video-synthetic, true boxes",
-        "%, quick, video-synthetic, true boxes, neighbours: copies",
+        "%, poseval, PoseTrack2017, boxes not stated",
+        "%, poseval, PoseTrack2017, true boxes",
+        "%, poseval, quick, video-synthetic, detector boxes",
+        "%, poseval, quick, video-synthetic, true boxes",
+        "%, poseval, quick, video-synthetic, true boxes, neighbours: copies",
     ]
 
 

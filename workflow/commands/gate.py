@@ -22,7 +22,7 @@ import pandas as pd
 
 from base.edits import commits_since, edited_since
 from base.errors import InputError
-from base.files import write_csv, write_rows, write_text
+from base.files import read_csv, write_csv, write_rows, write_text
 from base.git import git
 from reports.comparisons import read_floors
 from reports.measurements import Choice, pick, read_measurements
@@ -63,14 +63,14 @@ JOB_SUMMARY = "GITHUB_STEP_SUMMARY"  # environment variable: the file that CI sh
 
 
 def numbers_now(measured: pd.DataFrame | None, computed: Sequence[Path], speeds: Path) -> pd.DataFrame:
-    """Today's watched numbers from the workflow's files. Raises InputError for one that is absent.
+    """Today's watched numbers from the workflow's files. Raises InputError for one that is absent or damaged.
 
     measured : of `measurements_of`, None to watch the rest; computed: fingerprints and first steps
     """
-    for path in (*computed, speeds):
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; `make regression` writes it")
-    return watched(measured, [pd.read_csv(path) for path in computed], pd.read_csv(speeds), CHOICE)
+    remedy = "run `make regression` again"
+    parts = [read_csv(path, ["kind", "name", "metric", "value"], remedy) for path in computed]
+    ratios = read_csv(speeds, ["workload", "ratio", "noise"], remedy, numbers=("ratio", "noise"))
+    return watched(measured, parts, ratios, CHOICE)
 
 
 def measurements_of(path: Path) -> pd.DataFrame:

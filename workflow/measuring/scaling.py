@@ -15,7 +15,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from base.files import write_csv
+from base.files import read_csv, write_csv
 from metrics.efficiency import MEBIBYTE, MemoryLimitError, one_pass, peak_memory
 from models.ssm import backend_in_use
 from training.provenance import cpu_name, revision
@@ -127,8 +127,9 @@ def write_points(curve: str, points: Sequence[Point], path: Path) -> None:
 
 
 def read_points(curve: str, path: Path) -> list[Point]:
-    """Rows that `write_points` wrote."""
-    table = pd.read_csv(path).rename(columns={CURVES[curve].size: "size"}).astype(object)
+    """Rows that `write_points` wrote. Raises InputError for a file that is absent or damaged."""
+    table = read_csv(path, columns(curve), "run `make scaling` again")
+    table = table.rename(columns={CURVES[curve].size: "size"}).astype(object)
     rows = table.where(table.notna(), None).fillna({"left_out": "", "backend": ""}).to_dict("records")
     return [Point(**row) for row in rows]
 

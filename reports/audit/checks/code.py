@@ -1,15 +1,29 @@
 """Checks that look at experiments of `workflow.measuring.evidence`, which run what released lines say."""
 
+from functools import wraps
+
+from base.errors import InputError
 from reports.audit.finding import EXPERIMENTS, Check, Evidence, Material, check, short
+from studies.places import EVIDENCE
 
 OVERWRITTEN = ("motionbert", "posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")
 NETWORKS = {"none": "no neighbour added", "posemamba-s": "PoseMamba's limbs", "sasmamba": "SasMamba's strides"}
 
 
 def experiment(function: Check) -> Check:
-    """Register a check whose experiment has the name of its finding."""
-    EXPERIMENTS.add(function.__name__.replace("_", "-"))
-    return check(function)
+    """Register a check whose experiment has the name of its finding. It raises InputError for one of another form."""
+    name = function.__name__.replace("_", "-")
+    EXPERIMENTS.add(name)
+
+    @wraps(function)
+    def checked(material: Material) -> Evidence:
+        try:
+            return function(material)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            remedy = f"delete {EVIDENCE} and run `make audit`"
+            raise InputError(f"experiment {name}: is not what its check reads ({error!r}); {remedy}") from error
+
+    return check(checked)
 
 
 @experiment

@@ -38,6 +38,53 @@ window.SSMPOSE = { data: {}, mount: {} };
     name();
   }
 
+  // An open menu closes by Escape, and when something else is chosen; the browser closes it for another menu.
+  function menus() {
+    const close = (leave) => {
+      for (const menu of document.querySelectorAll("details.menu[open]")) if (leave(menu)) menu.open = false;
+    };
+    document.addEventListener("click", (event) => close((menu) => !menu.contains(event.target)));
+    document.addEventListener("focusin", (event) => close((menu) => !menu.contains(event.target)));
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      close((menu) => {
+        if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+        return true;
+      });
+    });
+  }
+
+  // A term's definition opens where the term stands; without this, or with a modifier, its link leads to the glossary.
+  function terms() {
+    const box = document.createElement("div");
+    if (!SSMPOSE.data.glossary || !box.showPopover) return;
+    Object.assign(box, { id: "term", popover: "auto", tabIndex: -1 });
+    box.setAttribute("role", "dialog");
+    box.setAttribute("aria-label", "Definition");
+    const element = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
+    document.body.append(box);
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest("a.term");
+      if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      const ids = (link.dataset.terms ?? link.hash.slice(1)).split(" ").filter((id) => SSMPOSE.data.glossary[id]);
+      const list = document.createElement("dl");
+      for (const id of ids) {
+        const [names, definition] = SSMPOSE.data.glossary[id];
+        list.append(element("dt", names), element("dd", definition));
+      }
+      const more = document.createElement("p");
+      more.append(Object.assign(element("a", "Glossary"), { href: link.href }));
+      box.replaceChildren(list, more);
+      event.preventDefault();
+      box.showPopover();
+      const at = link.getBoundingClientRect();
+      const below = at.bottom + 6;
+      box.style.left = `${Math.max(8, Math.min(at.left, innerWidth - box.offsetWidth - 8))}px`;
+      box.style.top = `${below + box.offsetHeight < innerHeight ? below : Math.max(8, at.top - box.offsetHeight - 6)}px`;
+      box.focus({ preventScroll: true });
+    });
+  }
+
   // "3.587 G" -> 3.587e9; null where there is no number.
   const UNITS = { k: 1e3, M: 1e6, G: 1e9 };
   function number(text) {
@@ -80,8 +127,9 @@ window.SSMPOSE = { data: {}, mount: {} };
       const button = document.createElement("button");
       button.type = "button";
       button.className = "sort";
-      button.append(...head.childNodes);
-      head.append(button);
+      const links = (node) => node.nodeType === 1 && (node.matches("a") || node.querySelector("a"));
+      button.append(...[...head.childNodes].filter((node) => !links(node))); // links stay links
+      head.prepend(button);
       const ways = "upwards" in head.dataset ? ["descending", "ascending", null] : ["ascending", "descending", null];
       button.addEventListener("click", () => {
         const way = ways[(ways.indexOf(head.getAttribute("aria-sort")) + 1) % ways.length];
@@ -190,17 +238,16 @@ window.SSMPOSE = { data: {}, mount: {} };
   // A link to a finding, or to a row of a folded table, opens it.
   function open() {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    const folded = target ? target.closest("details") : null;
-    if (folded && !folded.open) {
-      folded.open = true;
-      target.scrollIntoView();
-    }
+    if (!target) return;
+    const folded = target.closest("details") ?? target.querySelector(":scope > th details"); // a claim opens as well
+    if (folded && !folded.open) folded.open = true;
+    target.scrollIntoView({ block: "center" });
   }
 
   document.addEventListener("DOMContentLoaded", () => {
     theme();
-    const here = document.querySelector(".bar [aria-current]"); // a narrow bar scrolls: show where the reader is
-    if (here) here.closest("nav").scrollLeft = here.offsetLeft - here.closest("nav").clientWidth / 2;
+    menus();
+    terms();
     document.querySelectorAll("table[data-sortable]").forEach(sortable);
     filtering();
     findings();

@@ -40,7 +40,7 @@ def orders_view(report: Path, choice: Choice) -> Viewer | None:
         return None
     modes = [_lifting(arrays, *item) for item in LIFTING.items()] + [_video(arrays, *item) for item in VIDEO.items()]
     return Viewer(
-        name="scans",
+        name="Scans",
         about="in which order networks visit joints and frames, step by step",
         title="Scan orders",
         lead=(

@@ -66,7 +66,7 @@ def poses_view(report: Path, choice: Choice) -> Viewer | None:
     clips = pick_clips(mpjpe(poses[0], truth), split.frames["sequence"].to_numpy())
     here = f"What was trained here at scale {choice.scale}, first seed, epoch {choice.selection}"
     return Viewer(
-        name="poses",
+        name="Poses",
         about="predicted and true skeletons in motion",
         title="Poses in motion",
         lead="True poses (grey) and those that a network predicts (blue), joint by joint, in millimetres. Drag to turn.",

@@ -38,7 +38,7 @@ def video_view(report: Path, choice: Choice) -> Viewer | None:
         raise InputError(f"{gone}: no such frame; delete {report / 'heatmaps.npz'} and run `make` again")
     shape = arrays[f"{clips[0]}/{networks[0]}/heatmaps"].shape
     return Viewer(
-        name="video",
+        name="Video",
         about="what networks see in rendered video, frame by frame",
         title="Heatmaps over video",
         lead=(

@@ -17,6 +17,7 @@ from studies.config import read_config
 from studies.measurements import COLUMNS, PART_COLUMNS
 from studies.places import KEPT_COUNTS
 from studies.plan import make_plan
+from workflow.commands.counts import main
 from workflow.measuring import counts
 from workflow.measuring.counts import LEFT_OUT_COLUMNS, Counts, count_key, counts_of, kept_counts
 from workflow.measuring.meta import on_meta
@@ -142,3 +143,12 @@ def test_a_damaged_file_is_one_clear_line_and_an_absent_one_keeps_nothing(
     (tmp_path / Path(KEPT_COUNTS).name).write_text("variant,value\nmlp,1\n")
     with pytest.raises(InputError, match=r"counts.csv: lacks the columns key, .*make counts"):
         kept_counts()
+
+
+def test_a_network_is_counted_on_demand_under_every_convention(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["sasmamba"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert {line[2] for line in lines if line[1] == "params"} == {"true", "paper", "paper-leaf", "operators", "fvcore"}
+    assert ["sasmamba", "macs_per_clip", "true", "4,120,424,640", "MAC"] in lines
+    with pytest.raises(InputError, match=r"unknown variant 'sasmambo'; did you mean 'sasmamba'"):
+        main(["sasmambo"])

@@ -152,6 +152,9 @@ def test_parts_are_joined_and_a_strange_one_is_refused(tmp_path: Path) -> None:
     before = (tmp_path / "all.csv").read_bytes()
     with pytest.raises(InputError, match=r"b: has the columns .*, not scale, "):
         collect([tmp_path / "a", tmp_path / "b"], COLUMNS, tmp_path / "all.csv")
+    (tmp_path / "b").write_bytes((tmp_path / "a").read_bytes()[:-3])
+    with pytest.raises(InputError, match=r"b: is cut off within a line; delete it and run `make` again$"):
+        collect([tmp_path / "a", tmp_path / "b"], COLUMNS, tmp_path / "all.csv")
     assert (tmp_path / "all.csv").read_bytes() == before
 
 
