@@ -85,7 +85,7 @@ def write_audit(studies: Sequence[str | Path], report: str | Path, evidence_json
     """
     folder = Path(report, "audit")
     audit = gather(studies, report, _evidence(evidence_json) if evidence_json else {}, choice)
-    write_text(folder / "audit.json", json.dumps(audit.plain(), indent=1, ensure_ascii=False) + "\n")
+    write_text(folder / "audit.json", json.dumps(audit.plain(), separators=(",", ":"), ensure_ascii=False) + "\n")
     write_csv(folder / "claims.csv", audit.claims)
     write_csv(folder / "findings.csv", audit.table())
     return audit

@@ -1,5 +1,6 @@
 """All pages of the site from result files: measurements, comparisons, audit, runs, figures. No model, no network."""
 
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ from studies.scales import scale_named
 from studies.types import CountColumn, Study
 
 PAPERS, EXPLORE, RUNS, DOCUMENTS = "Papers", "Explore", "Runs", "Docs"  # menus of the bar
+PLACES = re.compile(r'\b(?:d|x|y)="[^"]*"|translate\([^)]*\)')  # in an SVG
+STYLE = re.compile(r' style="[^"]*"')
+BREAKS = re.compile(r"\s*\n\s*")
+DECIMALS = re.compile(r"-?\d+\.\d+")
 ASSETS = Path(__file__).parent / "assets"
 TABLE_KINDS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX", "json": "JSON"}
 SCALING = {
@@ -369,7 +374,20 @@ def _copy(folder: Path, to: Path, names: list[str]) -> None:
     for name in names:
         if not (folder / name).is_file():
             raise InputError(f"{folder / name}: no such file; run `make` first")
-        shutil.copy(folder / name, to / name)
+        if name.endswith(".svg"):
+            write_text(to / name, rounded((folder / name).read_text(encoding="utf-8")))
+        else:
+            shutil.copy(folder / name, to / name)
+
+
+def rounded(svg: str) -> str:
+    """A drawing with places to a tenth of a point, finer than anybody sees, and without blanks that mean nothing."""
+    svg = PLACES.sub(lambda place: DECIMALS.sub(_tenths, place[0]), svg)
+    return BREAKS.sub(" ", STYLE.sub(lambda style: style[0].replace(": ", ":").replace("; ", ";"), svg))
+
+
+def _tenths(number: re.Match) -> str:
+    return f"{float(number[0]):.1f}".removesuffix(".0")
 
 
 def run_facts(site: Site) -> dict[str, str]:

@@ -140,7 +140,7 @@ def table_json(view: View, cells: pd.DataFrame) -> str:
     about |= {"footnotes": dict(view.footnotes), "verdicts": {word: meaning for _, word, meaning in view.legend}}
     about |= {"records": {state: meaning for _, state, meaning in view.records}, "here": view.here}
     about |= {"conventions": dict(view.conventions), "compared": view.compared, "cells": records}
-    return json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(about, separators=(",", ":"), ensure_ascii=False) + "\n"
 
 
 def tex(text: str) -> str:

@@ -20,7 +20,7 @@ from metrics.lifting import image_millimetres
 from models.ssm.orders import mode_orders, pair_orders
 from reports.measurements import Choice
 from reports.orders.order import read_orders
-from reports.site.build import audit_body, write_site
+from reports.site.build import audit_body, rounded, write_site
 from reports.site.claims import PrintedClaim, limit_of, line_of, printed_claims, untested
 from reports.site.guide import sources
 from reports.site.pages import environment
@@ -250,6 +250,13 @@ def test_what_is_missing_is_named_and_nothing_is_half_written(report: Path) -> N
     assert {page: page.stat().st_mtime_ns for page in (report / "site").rglob("*")} == before
     assert not list(report.glob(".site*"))
     drawn.write_text(text, encoding="utf-8")
+
+
+def test_a_drawing_is_written_small_and_looks_the_same() -> None:
+    path = '<path d="M 282.7451 -39.96 \nL 84 64.02 \n" style="fill: none; stroke-width: 0.25"/>\n  '
+    glyph = '<use x="1.26" transform="translate(35.203125 0) scale(0.015625)"/>'
+    small = '<path d="M 282.7 -40 L 84 64 " style="fill:none;stroke-width:0.25"/> '
+    assert rounded(path + glyph) == small + '<use x="1.3" transform="translate(35.2 0) scale(0.015625)"/>'
 
 
 def test_orders_are_those_that_networks_walk() -> None:
