@@ -36,17 +36,17 @@ unexport PYTHONDONTWRITEBYTECODE
 all tables orders figures audit site efficiency scaling train: env  ## run the workflow up to that point (all: every table, figure and page)
 	@$(SNAKEMAKE) $@ $(CONFIG)
 
-open: site  ## the site in a browser
+open: site  ## open the site in a browser
 	@$(BIN)/python -m workflow open
 
-record: env  ## train what records/ lacks, and keep it there: make record scale=small motion=cmu (stop it at any time)
+record: env  ## train what records/ lacks and keep it there: make record scale=small motion=cmu (stop it at any time)
 	@$(SNAKEMAKE) record $(CONFIG)
 
-verify: env  ## evaluate kept records again, and say whether they are what they were: make verify motion=cmu
+verify: env  ## evaluate the records again and check their results: make verify motion=cmu
 	@$(SNAKEMAKE) verify $(CONFIG)
 
 # Without choices: the baseline is of config.yaml as committed.
-regression: env  ## did anything get worse? today's numbers against baselines/quick-cpu.csv
+regression: env  ## compare today's numbers with baselines/quick-cpu.csv
 	@$(SNAKEMAKE) regression
 
 baseline: env  ## make today's numbers the baseline: make baseline reason="why"
@@ -55,25 +55,25 @@ baseline: env  ## make today's numbers the baseline: make baseline reason="why"
 	@$(BIN)/python -m workflow gate --accept "$$reason"
 	@$(BIN)/python -m workflow counts
 
-counts: env  ## count the networks that changed again, and keep the counts in baselines/, for `make` to read
+counts: env  ## count the changed networks again and keep the counts in baselines/
 	@$(BIN)/python -m workflow counts
 
-bill: env  ## what the runs that are still to do will cost: hours, disk
+bill: env  ## estimate hours and disk of the runs that are still to do
 	@$(BIN)/python -m workflow bill $(CHOICES)
 
-doctor: env  ## is everything there and sound? data, environment, device, kernels, disk
+doctor: env  ## check data, environment, device, kernels and disk
 	@$(BIN)/python -m workflow doctor $(CHOICES)
 
-data: env  ## fetch what may be fetched of the papers' data, and say what a person has to do for the rest
+data: env  ## download what is public of the papers' data, and list what you must fetch yourself
 	@$(BIN)/python -m workflow data $(of) $(CHOICES)
 
-explain: env  ## why did a number change: make explain a=RUN b=RUN
+explain: env  ## explain why a number changed: make explain a=RUN b=RUN
 	@$(BIN)/python -m workflow explain $(a) $(b)
 
-plan: env  ## say what would run, why, and about how long, without running it
+plan: env  ## show what would run, why, and for about how long
 	@$(BIN)/python -m workflow plan $(CHOICES)
 
-resume: env  ## go on after a kill: clears what a dead run left behind, then runs `all`
+resume: env  ## continue after a kill: clear what the dead run left, then run `all`
 	@$(BIN)/python -m workflow resume
 	@$(SNAKEMAKE) all $(CONFIG)
 

@@ -29,14 +29,14 @@ FORMATS = {
     ".tex": "application/x-tex",
 }
 FILES = {
-    "count-parts.csv": "What each count of parameters and multiply-accumulates is made of: a row a part",
-    "measurements.csv": "Every measured number: a row a number, with its convention, device, run and source revision",
+    "count-parts.csv": "The parts of each count of parameters and multiply-accumulates, one row per part",
+    "measurements.csv": "Every measured number, one per row, with its convention, device, run and source revision",
     "cells.csv": "Every cell of every table: printed, measured, verdict and reason",
-    "records.csv": "What became on this machine of each kept training whose numbers the tables show",
+    "records.csv": "The state on this machine of each record whose numbers the tables show",
     "comparisons.csv": "Differences within tables of ablations, with intervals and corrected p-values",
-    "orders.csv": "Every claim that one row of a table is better than another: whether it holds, and how sure that is",
+    "orders.csv": "Every claim that one row of a table is better than another, its outcome and its uncertainty",
     "audit/claims.csv": "Every number and claim of the papers, with its verdict",
-    "audit/findings.csv": "What was found about the claims, with the command that makes the evidence again",
+    "audit/findings.csv": "Findings about the claims, with the command that reproduces the evidence",
     "audit/audit.json": "Claims and findings with their evidence",
     "site/index.html": "The site: open it in a browser",
 }

@@ -14,7 +14,7 @@ from metrics.differences import Difference, Luck, Sample, luck, paired_differenc
 
 NO_RESAMPLES = "not scored on resamples of the clips"
 OTHER_CLIPS = "not scored on the same clips"
-ONE_SEED = "one seed: the interval is of these very nets"
+ONE_SEED = "one seed: the interval holds for these networks only"
 UNKNOWN = np.nan
 
 

@@ -12,10 +12,10 @@ from studies.records import TOLERANCES
 RECORDED, EVALUATED, DIFFERS, STALE = "recorded", "evaluated", "differs", "stale"
 STATES = (RECORDED, EVALUATED, DIFFERS, STALE)  # the later one says more
 MEANING = {
-    RECORDED: "trained before, and not evaluated here",
-    EVALUATED: "trained before, and evaluated here with the recorded result",
-    DIFFERS: "trained before, and evaluated here with another result",
-    STALE: "trained before, by code that computed something else than today's",
+    RECORDED: "trained before; not evaluated here",
+    EVALUATED: "trained before; evaluated here with the recorded result",
+    DIFFERS: "trained before; evaluated here with another result",
+    STALE: "trained before, by code that computes something else today",
 }
 
 EVALUATED_COLUMNS = ("folder", "metric", "convention", "recorded", "here", "why")

@@ -10,17 +10,17 @@ from base.terminal import HELP, command
 # Of each module in workflow/commands: its arguments, and what it does.
 COMMANDS = {
     "run": ("TARGET [--config key=value ...]", "Snakemake, its progress on one line"),
-    "plan": ("[key=value ...]", "what would run, why, and about how long"),
-    "bill": ("[key=value ...]", "what the runs that are still to do will cost"),
-    "doctor": ("[key=value ...]", "is everything there and sound?"),
-    "data": ("[DATASET ...] [key=value ...]", "get the papers' data, or say what is left to do"),
-    "motions": ("MOTION ...", "what motions are made of, side by side"),
-    "resume": ("", "clear what a killed run left behind"),
-    "explain": ("RUN RUN", "why did a number change: two run folders"),
-    "audit": ("[FINDING ...]", "findings with their evidence; without a name, all titles"),
+    "plan": ("[key=value ...]", "show what would run, why, and for about how long"),
+    "bill": ("[key=value ...]", "estimate the cost of the runs that are still to do"),
+    "doctor": ("[key=value ...]", "check data, environment and disk"),
+    "data": ("[DATASET ...] [key=value ...]", "download the papers' data, or list what is left to do"),
+    "motions": ("MOTION ...", "compare the statistics of motions"),
+    "resume": ("", "remove what a killed run left behind"),
+    "explain": ("RUN RUN", "explain why a number changed between two run folders"),
+    "audit": ("[FINDING ...]", "show findings with their evidence; without a name, list all titles"),
     "gate": ("--fast [KIND ...] | --accept REASON", "compare with the baseline, or renew it"),
-    "counts": ("[NETWORK ...]", "what networks cost now; without a name, count and keep what changed"),
-    "open": ("", "open the site that was made last"),
+    "counts": ("[NETWORK ...]", "count networks; without a name, count and keep what changed"),
+    "open": ("", "open the newest site in a browser"),
     "lint": ("", "Snakemake's lint, without its advice on environments"),
 }
 

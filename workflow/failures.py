@@ -122,13 +122,13 @@ def _failed(job: Any, waiting: tuple[str, ...], first: bool) -> FailedJob:
 def reason(log: Path, since: float = STARTED) -> str:
     """Why a job failed, by its log: what it says itself, or the end of its traceback."""
     if not log.is_file() or log.stat().st_mtime < since:
-        return "it ended before it began to write its log"
+        return "it ended before it wrote to its log"
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     if errors := [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]:
         return errors[0]
     if any(line.startswith("Traceback ") for line in lines):
         return lines[-1]
-    return "it was killed, by hand or for want of memory or time"
+    return "it was killed by hand, or ran out of memory or time"
 
 
 def go_on(workflow: Any, chosen: Mapping[str, Any], name: str) -> list[str]:
@@ -189,5 +189,5 @@ def _closing_lines(failures: Failures, log: Path | None) -> list[str]:
     if log is not None:
         return [*lines, f"failed: the report that should say so, see {log}"]
     count = len(failures.final)
-    well = "what failed ended well when its seeds were trained one by one"
+    well = "the failed job succeeded when its seeds were trained one by one"
     return [*lines, f"{count} failed job{'s' * (count > 1)}; everything else is made" if count else well]

@@ -350,8 +350,8 @@ def trust(seen: float, whole: float, processes: int) -> str:
     if share == 100:
         return "times: as runs like these took on this processor"
     source = f"{share} % as runs like these took on this processor, the rest from" if share else "from"
-    tested = "on one thread of a processor such forecasts were within a factor of two (docs/forecasts.md)"
-    untested = "nobody has compared such forecasts with what several processes took"
+    tested = "on one thread such forecasts were within a factor of two (docs/forecasts.md)"
+    untested = "forecasts for several processes have not been checked"
     return f"times: {source} counted work and a speed measured here; {tested if processes == 1 else untested}"
 
 
@@ -363,7 +363,7 @@ def complete_forecast(plan: Plan) -> Forecast:
     forecast = Forecast(plan)
     if all(forecast.run(e) and forecast.network(e) for e in dict.fromkeys(e for e, _ in unfinished(plan))):
         return forecast
-    print("forecasting how long it will take: networks are counted, a few steps are timed", file=sys.stderr)
+    print("forecasting the time: counting networks, timing a few steps", file=sys.stderr)
     counting = [sys.executable, "-m", "workflow.work"]
     done = subprocess.run(counting, input=pickle.dumps(plan.config), capture_output=True, check=False)
     if done.returncode:

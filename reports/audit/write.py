@@ -19,7 +19,7 @@ from studies.findings import Withdrawn, read_findings
 
 SAYS = {  # each status, of one finding and of several
     STANDS: ("reproduces", "reproduce"),
-    CITED: ("is shown by the lines that it cites", "are shown by the lines that they cite"),
+    CITED: ("is shown by the lines it cites", "are shown by the lines they cite"),
     FALLS: ("does not reproduce", "do not reproduce"),
     NEEDS: ("needs data", "need data"),
 }

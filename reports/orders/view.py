@@ -26,12 +26,12 @@ from studies.variants import variant
 
 SYMBOLS = {HOLDS: "✓", NOISE: "≈", REVERSED: "✗", NOT_LEARNED: "–", SAME_NETWORK: "=", NOT_RECORDED: "○"}
 MEANING = {
-    HOLDS: "the row that the paper has ahead is ahead, and not by chance",
-    NOISE: "the runs cannot tell the rows apart; what is the least that they could have told stands beside it",
-    REVERSED: "the other row is ahead, and not by chance",
-    NOT_LEARNED: "a network is worse than the mean training pose: which of two is ahead then says nothing",
+    HOLDS: "the paper's better row is ahead, beyond chance",
+    NOISE: "the runs cannot tell the rows apart; the smallest difference that they could have detected is beside it",
+    REVERSED: "the other row is ahead, beyond chance",
+    NOT_LEARNED: "a network is worse than the mean training pose, so the order says nothing",
     SAME_NETWORK: "shrunken to this scale, both rows are one network",
-    NOT_RECORDED: "too few runs of the two rows, or none",
+    NOT_RECORDED: "too few runs of the two rows",
 }
 HOW = (
     "A difference is positive where the paper's better row is ahead. "
@@ -43,7 +43,7 @@ STATE_WORDS = {
     RECORDED: "not evaluated here",
     EVALUATED: "as recorded",
     DIFFERS: "not as recorded",
-    STALE: "stale: the code computes something else now",
+    STALE: "stale: the code has since changed what it computes",
 }
 LEAD = "posemamba-s"  # the network whose sizes tell how much smaller all are
 SIZES = ("depth", "width", "frames")
@@ -145,10 +145,7 @@ def limits(orders: Sequence[JudgedOrder]) -> str:
     """What runs that are not the papers' can say of the papers' orders; empty where they are the papers'."""
     scales = dict.fromkeys(order.scale for order in orders if order.scale != PAPER)
     meant = [f"Scale {scale}: {scale_named(scale).meaning}." for scale in scales]
-    told = (
-        "An order that holds there speaks for what the paper says of it; "
-        "one that is within noise or reversed does not refute the paper."
-    )
+    told = "An order that holds there supports the paper; one within noise or reversed does not refute it."
     return " ".join([*meant, told]) if meant else ""
 
 

@@ -50,7 +50,7 @@ def learning_curves(chart_id: str, heading: str, found: Sequence[tuple[str, Expe
     return Chart(
         id=chart_id,
         heading=heading,
-        caption=f"{name} by step: mean over seeds, and a band from the lowest seed to the highest. A line can be switched off in the legend.",
+        caption=f"{name} by step: mean over seeds, and a band from the lowest seed to the highest. Select a line in the legend to hide it.",
         data=traces,
         layout={
             "xaxis": {"title": {"text": "Step"}},
@@ -91,7 +91,7 @@ def run_curves(experiment: Experiment) -> Chart | None:
     return Chart(
         id="history",
         heading="Learning curves",
-        caption="Score by step (solid, left) and training loss (dotted, right), a colour a seed.",
+        caption="Score by step (solid, left) and training loss (dotted, right), one colour per seed.",
         data=traces,
         layout={
             "xaxis": {"title": {"text": "Step"}},

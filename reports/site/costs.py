@@ -17,14 +17,14 @@ from studies.variants import resolve_variants
 
 PROFILER, CLIP, FRAME, PARAMS = "paper", "macs_per_clip", "macs_per_frame", "params"
 RULES = ("paper", "true", "paper-leaf", "operators", "fvcore")  # conventions in the order of the page
-METRICS = {PARAMS: "Parameters", CLIP: "MACs a clip", FRAME: "MACs an evaluated frame"}
+METRICS = {PARAMS: "Parameters", CLIP: "MACs per clip", FRAME: "MACs per evaluated frame"}
 FIRST = "posemamba-s"  # shown before anybody chooses
 # What the parts of counts are, in a few words.
 PARTS = {
     "layers": "linear layers and convolutions",
-    "norms": "the profiler calls a norm 4 operations an element; they are no multiply-accumulates",
-    "softmax": "the profiler counts softmax layers; they are no multiply-accumulates",
-    "resizing": "the profiler counts maps that layers enlarge or pool; they are no multiply-accumulates",
+    "norms": "the profiler counts 4 operations per element of a norm; none is a multiply-accumulate",
+    "softmax": "the profiler counts softmax layers, which have no multiply-accumulates",
+    "resizing": "the profiler counts maps that layers enlarge or pool, which have no multiply-accumulates",
     "transposed convolutions": "the profiler counts them by their output, stride² times too often",
     "layers never called": "layers whose weights are used as a function, which the profiler does not see",
     "x_proj": "the projection to step sizes, B and C of a scan",
@@ -34,12 +34,12 @@ PARTS = {
     "A_log": "decay rates of the states",
     "D": "the skip of a scan",
     "deformable taps": "products of deformable convolutions",
-    "products without weights": "attention, and graphs that are computed",
+    "products without weights": "attention and computed graphs",
     "tables of positions": "positional tables",
-    "frozen": "weights that do not train, which tables leave out",
+    "frozen": "weights that do not train; tables leave them out",
 }
 # What is measured of time and memory: its name, and the unit's least number that is shown.
-TIMINGS = {"latency": "time a clip", "throughput": "throughput", "peak_memory": "peak memory"}
+TIMINGS = {"latency": "time per clip", "throughput": "throughput", "peak_memory": "peak memory"}
 TIMINGS["training_memory"] = "memory of a training step"
 LEAST = 0.1
 COUNTED = "counted"  # the device of what no device measured

@@ -292,7 +292,7 @@ def _either_boxes(place: Place, own: pd.DataFrame, numbers: Numbers) -> Verdict:
         given += [f"{values.mean():.1f} with {words}"] if len(values) else []
     if not given:
         return judge_missing(place.printed, NO_BOXES)
-    return Verdict(NOT_COMPARABLE, f"which boxes is not stated: {' and '.join(given)}")
+    return Verdict(NOT_COMPARABLE, f"boxes not stated by the paper: {' and '.join(given)}")
 
 
 def memory_cell(place: Place, numbers: Numbers) -> Cell:

@@ -40,10 +40,10 @@ SIGNS = {EXACT: "✓", CUT: "cut", DIVIDED: "÷T", MULTIPLIED: "×T", HALVED: "�
 SIGNS[NO_RULE] = "≠"
 OUTCOMES = {"better": "▲", "worse": "▼", "within noise": "≈"}
 LEGEND = {
-    "reproduced": "the same number, as exactly as this kind of it is compared",
-    "differs": "measured under the same conditions, but another number",
-    "not comparable": "measured under other conditions than the paper's, so the two must not be compared",
-    "not run": "nothing measured; the reasons are listed below",
+    "reproduced": "our number agrees with the printed one",
+    "differs": "measured under the same conditions, with another result",
+    "not comparable": "measured under conditions other than the paper's; do not compare the two",
+    "not run": "not measured; the reasons are below",
 }
 # Words of legends: each verdict, and instead of it the causes of counts.
 WORDS = [(SIGNS[cause], cause, meaning) for cause, meaning in MEANING_OF_CAUSES.items()]
@@ -53,13 +53,13 @@ RECORD_MARKS = {RECORDED: "•", EVALUATED: "⊙", DIFFERS_HERE: "differs here",
 CONVENTIONS = {
     "true": "every trainable weight, and every multiply-accumulate including projections, scan and sampling",
     "paper": "what the papers' profiler (thop) sees; it skips weights and operations that it does not know",
-    "paper-leaf": "the papers' profiler in its older form, which counts every leaf module, and no norms",
-    "operators": "a tracer of operators (torchprofile), to which a published scan kernel is nothing",
-    "here": "true counts of an evaluated frame in this project, the mirrored pass included",
-    "released": "true counts of an evaluated frame as the released code evaluates, the mirrored pass included",
-    "measured": "median of some runs on this machine, at full paper size, batch 1",
-    "fvcore": "fvcore's rules: one fused multiply-add is one, an unknown operation is nothing",
-    "predicted": "worked out from the sizes of the tensors, not measured",
+    "paper-leaf": "an older version of the papers' profiler, which counts every leaf module and no norms",
+    "operators": "an operator tracer (torchprofile), which does not see a published scan kernel",
+    "here": "true counts per evaluated frame in this project, mirrored pass included",
+    "released": "true counts per evaluated frame as the released code evaluates, mirrored pass included",
+    "measured": "median of several runs on this machine, at full paper size, batch 1",
+    "fvcore": "fvcore's rules: a fused multiply-add counts as one, an unknown operation as zero",
+    "predicted": "computed from the sizes of tensors, not measured",
 }
 SELECTIONS = {
     "last": "the last epoch",
@@ -224,7 +224,7 @@ def _notice(cells: Sequence[Cell], choice: Choice) -> str:
     """What is to be known of all numbers of a table."""
     parts = [f"Accuracies at scale {choice.scale}: {scale_named(choice.scale).meaning}."] if _data(cells) else []
     if count := sum(cell.failed for cell in cells):
-        parts.append(f"In {count} cells runs or counts failed: they say so, and the reasons below name the logs.")
+        parts.append(f"In {count} cells a run or a count failed; the reasons below name the logs.")
     return " ".join(parts)
 
 
@@ -353,7 +353,7 @@ def _compared(table: Table, cells: Sequence[Cell]) -> str:
     return (
         f"Against {table.row(reference).label}, on the same test clips: ▲ better, ▼ worse, ≈ within noise "
         "(difference ± half its 95 % interval, over seeds and clips; p < 0.05 after Holm over the table). "
-        "A network that is worse than the mean training pose did not learn, and is not compared."
+        "A network worse than the mean training pose did not learn and is not compared."
     )
 
 
@@ -361,7 +361,7 @@ def _records(cells: Sequence[Cell], choice: Choice) -> Iterator[tuple[str, str, 
     """What the marks of a table's records mean, of those states that there are."""
     there = {cell.record for cell in cells}
     evaluate = make("verify", choice.scale, choice.evidence.motion)
-    more = {RECORDED: f"; `{evaluate}` evaluates what is kept of their weights"}
+    more = {RECORDED: f"; `{evaluate}` evaluates the weights that were kept"}
     for state in STATES:
         if state in there:
             yield RECORD_MARKS[state], state, MEANING[state] + more.get(state, "")
@@ -448,7 +448,7 @@ def _caption(study: Study, table: Table, cells: Sequence[Cell], choice: Choice) 
         )
     if any(isinstance(column, CountColumn) for column in table.columns):
         with_true = any(cell.also_true is not None for cell in cells)
-        below = "; the true count stands below each number" if with_true else ""
+        below = "; the true count is below each number" if with_true else ""
         parts.append(f"Efficiency: at full paper size, whatever the scale{below}.")
     return " ".join(parts)
 

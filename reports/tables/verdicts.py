@@ -31,14 +31,14 @@ class Missing(NamedTuple):
 
 
 NO_MODEL = Missing("no implementation", "no implementation yet")
-NOT_TRAINED = Missing("not trained", "counted here, and not trained")
-NOT_BY_ITS_OWN = Missing("not trained", "not trained as its own paper trains it; the study equal-terms has it")
+NOT_TRAINED = Missing("not trained", "counted here, but not trained")
+NOT_BY_ITS_OWN = Missing("not trained", "not trained by its own paper's recipe; see the study equal-terms")
 NO_DATA = Missing("needs registration", "data needs registration")
-NOT_THEIRS = Missing("other scales", "no data of the papers; measured at the other scales")
+NOT_THEIRS = Missing("other scales", "needs the papers' data; measured at the other scales")
 NOT_FILMED = Missing("no video", "no video is rendered from this motion")
-NO_ROOM = Missing("no memory", "not trained: the paper prints out of memory")
-NO_BOXES = Missing("boxes unstated", "which boxes is not stated; the columns of both kinds do")
-NOT_SELECTED = Missing("not selected", "not selected in config")
+NO_ROOM = Missing("no memory", "not trained: the paper reports out of memory")
+NO_BOXES = Missing("boxes unstated", "the paper does not state its boxes; two columns show both kinds")
+NOT_SELECTED = Missing("not selected", "not selected in config.yaml")
 
 
 class Verdict(NamedTuple):

@@ -98,7 +98,7 @@ def markdown(view: View) -> str:
     heads = [f"{md(h.label)}<br><sub>{md(h.detail)}</sub>" if h.detail else md(h.label) for h in view.headings]
     lines = [f"# {md(view.heading)}", "", md(view.caption), ""]
     lines += [f"> {md(view.notice)}", ""] if view.notice else []
-    lines += [f"Each cell: printed, {_halves(view)}. A verdict's sign stands before that number.", ""]
+    lines += [f"Each cell: printed, {_halves(view)}. The verdict's sign precedes that number.", ""]
     lines += [md_row(["", *heads]), md_row(["---"] + ["---:"] * len(heads))]
     for section, rows in view.sections:
         lines += [md_row([f"**{md(section)}**"] + [""] * len(heads))] if section else []

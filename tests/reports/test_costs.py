@@ -102,7 +102,7 @@ def test_times_say_whether_they_were_measured_and_where() -> None:
     shown = [row[1:] for row in timings(pd.DataFrame(rows))]
     assert shown == [
         ("peak memory", "< 0.1 MiB", "measured", "fresh process", "CPU"),
-        ("time a clip", "7.0 ms (interquartile range 1.0)", "measured", "median of 3 runs", "CPU"),
+        ("time per clip", "7.0 ms (interquartile range 1.0)", "measured", "median of 3 runs", "CPU"),
         ("memory of a training step", "9,000.0 MiB", "predicted", "from the sizes of tensors", "no device"),
     ]
 

@@ -58,7 +58,7 @@ def test_a_cell_whose_runs_all_failed_says_so(demo: Study, measurements_csv: Pat
     shown, view = texts(demo, cells, "posemamba-s", "p1")
     assert shown.measured == "failed"
     assert any("a/train.log" in why for _, why, _ in view.reasons)
-    assert "runs or counts failed" in view.notice
+    assert "a run or a count failed" in view.notice
 
 
 def test_a_mean_of_the_seeds_that_ended_says_of_how_many(demo: Study, measurements_csv: Path) -> None:

@@ -179,7 +179,7 @@ def test_records_judge_where_tables_show_records(tmp_path: Path) -> None:
     assert absent.why == "no records of X and B with the same seeds on cmu-sh-like"
     study = Study(name="demo", title="Demo", venue="", link="", tables=(table,))
     shown, _ = make_views([study], [order, absent], choice)["Demo"][0].orders
-    assert shown.evidence == "3 seeds, 12 takes, stale: the code computes something else now"
+    assert shown.evidence == "3 seeds, 12 takes, stale: the code has since changed what it computes"
     assert shown.train == "make train scale=small motion=cmu variants=posemamba-b,posemamba-s seeds=0,1,2"
     assert shown.again == "make verify scale=quick motion=cmu"
     assert "on cmu motion at scale small" in summary([order, absent])

@@ -81,7 +81,7 @@ def test_a_cell_has_the_record_and_beside_it_what_was_trained_here(view: View, c
     assert view.here.startswith("here: what was trained on this machine (scale quick, synthetic-sh-like")
     for kind in ("md", "tex", "json"):
         written = (REPORT / f"tables/demo-table1.{kind}").read_text(encoding="utf-8")
-        assert f"here {text.here}" in written or f'"here": {cell.here}' in written
+        assert f"here {text.here}" in written or f'"here":{cell.here}' in written
         assert view.here in written
 
 
@@ -156,7 +156,7 @@ def test_a_record_has_a_page_with_its_curve_provenance_and_commands() -> None:
         "torch 2.13.0",
         "12.5 s",
         "human36m/test/last",
-        "trained before, and not evaluated here",
+        "trained before; not evaluated here",
     ):
         assert said in text
     curve = json.loads(re.search(r'<script type="application/json">(.*?)</script>', text)[1])

@@ -80,7 +80,7 @@ def test_an_accuracy_is_the_mean_over_seeds_and_never_poses_as_the_papers(at, me
     ("row", "column", "why"),
     [
         ("mhformer", "p1", "no implementation yet"),
-        ("posemamba-x", "p1", "not selected in config"),
+        ("posemamba-x", "p1", "not selected in config.yaml"),
         ("posemamba-s", "new", "dataset synthetic-sh-like has no split `new`; the paper prints no value"),
         ("dc-gct", "p2", "no implementation yet; the paper prints no value"),
     ],
@@ -169,7 +169,7 @@ def test_reasons_name_the_cells_that_they_are_about(demo, cells):
     table = demo.table("table1")
     reasons = {why: who for _, why, who in make_view(demo, table, cells, CHOICE).reasons}
     assert reasons["the printed digits are those of `paper-leaf`, not of `paper`"] == "SasMamba (Param)"
-    assert reasons["not selected in config"] == "PoseMamba-X (P1↓, P2↓, P1†↓)"
+    assert reasons["not selected in config.yaml"] == "PoseMamba-X (P1↓, P2↓, P1†↓)"
     assert reasons["dataset synthetic-sh-like has no split `new`; the paper prints no value"] == "6 rows (new bodies)"
 
 

@@ -115,7 +115,7 @@ def test_only_the_papers_scale_and_data_are_compared(scale, dataset, mean, verdi
 def test_reasons_say_what_is_missing():
     printed = parse_printed("41.8", "mm")
     quick = judge_accuracy(printed, Summary(3, 70.0), "quick", "human36m", "synthetic")
-    assert quick.why == "scale quick: a shrunken net on synthetic motion; the printed number is for Human3.6M"
+    assert quick.why == "scale quick: a shrunken network on synthetic motion; the printed number is for Human3.6M"
     assert judge_missing(printed, NO_MODEL) == ("not run", "no implementation yet", "no implementation")
     assert judge_missing(None, NO_MODEL).why.endswith("the paper prints no value")
 

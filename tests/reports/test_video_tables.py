@@ -95,7 +95,7 @@ def test_where_the_data_are_there_the_box_setting_decides():
     _, cell = cells(row("poseval+gt-boxes/val/last", 87.0, **own), scale="paper")
     assert cell["ours", "gt"].measured == 87
     assert cell["ours", "mean"].verdict == "not comparable"
-    assert cell["ours", "mean"].why == "which boxes is not stated: 87.0 with true boxes"
+    assert cell["ours", "mean"].why == "boxes not stated by the paper: 87.0 with true boxes"
     stated = replace(TABLE, columns=(replace(TABLE.columns[0], boxes="gt"),))
     numbers = measured(row("poseval+gt-boxes/val/last", 87.0, **own))
     table = judged(STUDY, stated, numbers, **OPTIONS | {"scale": "paper"})
@@ -117,7 +117,7 @@ def test_out_of_memory_is_judged_by_the_prediction(mebibytes, verdict, why):
     page = markdown(make_view(STUDY, TABLE, table, Choice(**OPTIONS)))
     assert "OOM" in page
     assert why.replace(">", r"\>") in page
-    assert cell["large", "video"].why.startswith("not trained: the paper prints out of memory")
+    assert cell["large", "video"].why.startswith("not trained: the paper reports out of memory")
 
 
 def test_out_of_memory_without_a_prediction_is_not_run():

@@ -18,8 +18,8 @@ from workflow.failures import VARIABLE, Failures, failed_jobs, reason
         ("epoch 1\nerror: data: no split\n", "data: no split"),
         ("error: first\nTraceback (most recent call last):\nerror: one of 2 processes failed\n", "first"),
         ("Traceback (most recent call last):\n  File x\nValueError: broken\n", "ValueError: broken"),
-        ("epoch 1\n", "it was killed, by hand or for want of memory or time"),
-        ("", "it was killed, by hand or for want of memory or time"),
+        ("epoch 1\n", "it was killed by hand, or ran out of memory or time"),
+        ("", "it was killed by hand, or ran out of memory or time"),
     ],
 )
 def test_the_log_says_why(tmp_path: Path, log: str, why: str) -> None:
@@ -32,7 +32,7 @@ def test_a_log_of_an_earlier_run_says_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_text("error: of yesterday\n", encoding="utf-8")
     os.utime(path, (time.time() - 86400,) * 2)
-    assert reason(path) == reason(tmp_path / "none.log") == "it ended before it began to write its log"
+    assert reason(path) == reason(tmp_path / "none.log") == "it ended before it wrote to its log"
 
 
 class Dag:

@@ -53,7 +53,7 @@ def test_the_table_has_numbers_of_both_benchmarks(paper: Checkout) -> None:
     assert cells.loc["detected", "dataset"] == "video-posetrack18"
     assert 0 <= cells.loc["detected", "measured"] <= 100
     assert "1 train videos of 593, 1 test videos of 170, 1 of 210 epochs" in cells.loc["detected", "why"]
-    assert cells.loc["mean", "why"].startswith("which boxes is not stated: ")
+    assert cells.loc["mean", "why"].startswith("boxes not stated by the paper: ")
     assert "with true boxes" in cells.loc["mean", "why"]
     assert cells.loc["jhmdb", "convention"] == "jhmdb-person+gt-boxes/val/best_test"
     assert 0 <= cells.loc["jhmdb", "measured"] <= 100

@@ -134,7 +134,7 @@ def _answers(plan: Plan, choices: list[str], capsys: pytest.CaptureFixture) -> N
     """What the four commands say, their `main` less what reads the config."""
     count(plan)  # what a process of its own does otherwise
     costs = bill.bill(plan)
-    assert ("times: " if costs else "nothing is left") in bill.describe(costs, plan.config.processes, 0.0)
+    assert ("times: " if costs else "nothing left") in bill.describe(costs, plan.config.processes, 0.0)
     assert all(cost.hours >= 0 and cost.disk > 0 for cost in costs)
     places = Places(plan.config.scale.name, plan.config.motion)
     jobs = [Job("train_run", (places.of_run(cost.experiment, cost.seed),), "") for cost in costs]
@@ -142,4 +142,4 @@ def _answers(plan: Plan, choices: list[str], capsys: pytest.CaptureFixture) -> N
     assert doctor.report(doctor.examine(plan)).splitlines()[-1]
     missing = data.main(choices)
     printed = capsys.readouterr().out
-    assert "TO DO" in printed if missing else "nothing to get" in printed
+    assert "TO DO" in printed if missing else "nothing to download" in printed

@@ -65,7 +65,7 @@ def over_budget(costs: list[Cost], budget: Budget) -> str | None:
 def describe(costs: list[Cost], processes: int, free: float) -> str:
     """Lines for a person: an experiment each, the sums, the disk (free: bytes), and how sure the hours are."""
     if not costs:
-        return "nothing is left to train"
+        return "nothing left to train"
     by_experiment: dict[Experiment, list[Cost]] = defaultdict(list)
     for cost in costs:
         by_experiment[cost.experiment].append(cost)

@@ -31,9 +31,9 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"unknown data set {strange[0]!r}{nearest(strange[0], BENCHMARKS)}")
     chosen = named or wanted(config)
     if not chosen:
-        print("the chosen studies print numbers for none of the papers' data sets: there is nothing to get")
+        print("the chosen studies print numbers for none of the papers' data sets: there is nothing to download")
     missing = get_data(chosen, Path(RAW), config.sources)
     if missing:
         print(f"\n{len(missing)} data sets are not there yet: {', '.join(BENCHMARKS[name].title for name in missing)}. "
-              "Do one way of each, then run this again; docs/papers-data.md has more.")  # fmt: skip
+              "Follow one way for each, then run this again; see docs/papers-data.md.")  # fmt: skip
     return bool(missing)

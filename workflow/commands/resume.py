@@ -101,9 +101,9 @@ def earlier_run(folder: Path) -> str | None:
     if busy := next(_busy(folder), None):
         return busy
     if locked(folder):
-        return "a killed run left its lock here: `make resume` goes on from where it stopped"
+        return "a killed run left its lock here: `make resume` continues where it stopped"
     if notes := damaged(folder):
-        return f"{NOTES} holds {len(notes)} damaged notes of earlier jobs: `make resume` removes them and goes on"
+        return f"{NOTES} holds {len(notes)} damaged notes of earlier jobs: `make resume` removes them and continues"
     unfinished = sum(1 for path in (folder / UNFINISHED).rglob("*") if path.is_file())
     if unfinished:
         return f"an earlier run was stopped: `make` makes the {unfinished} files again that it did not finish"

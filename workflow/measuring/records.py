@@ -30,7 +30,7 @@ from workflow.measuring.video_records import VideoRecords, of_encoder, weights_o
 
 COMPUTES = "computes"  # key of run.json: what the code that trained a record computed
 DATA, ENCODER = "data", "encoder"  # keys in it: of what the network was trained on, and what it starts from
-OTHERS = {DATA: "the data are others", ENCODER: "its encoder is another"}  # where those are not what they were
+OTHERS = {DATA: "the data differ", ENCODER: "its encoder differs"}  # where those are not what they were
 LARGEST, LARGEST_ON_VIDEO = 1 << 20, 512 << 10  # bytes of weights that are kept
 LARGEST_OF_OTHER_SEEDS = 128 << 10  # after the first
 LARGEST_OF_ENCODERS = 4 << 20  # without which no network that reads one could be evaluated

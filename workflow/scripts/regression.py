@@ -18,6 +18,6 @@ log = Path(snakemake.log[0])
 told = log.read_text(encoding="utf-8")
 print(told, end="")
 if verdict.red:
-    error = "error: numbers or records got worse, changed or are missing (above, in regression.csv and on the site)"
+    error = "error: numbers or records got worse, changed or are missing (see above, regression.csv and the site)"
     log.write_text(f"{told}{error}\n", encoding="utf-8")
     sys.exit(error)

@@ -9,4 +9,4 @@ with logged(snakemake.log[0]):
     print(in_words(states, snakemake.params.records), *faults(states), sep="\n")
 print(Path(snakemake.log[0]).read_text(encoding="utf-8"), end="")
 if faults(states):
-    sys.exit("error: records are not what they were (above); train them again, or undo what changed them")
+    sys.exit("error: records changed (see above); train them again, or undo the change")

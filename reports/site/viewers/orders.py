@@ -41,10 +41,10 @@ def orders_view(report: Path, choice: Choice) -> Viewer | None:
     modes = [_lifting(arrays, *item) for item in LIFTING.items()] + [_video(arrays, *item) for item in VIDEO.items()]
     return Viewer(
         name="Scans",
-        about="in which order networks visit joints and frames, step by step",
+        about="the order in which networks visit joints and frames, step by step",
         title="Scan orders",
         lead=(
-            "A state-space network reads its tokens one after the other. Choose a network and a direction, and watch the path "
+            "A state-space network reads its tokens one by one. Choose a network and a direction, and watch the path "
             "walk: over the joints of a skeleton in a few frames, or over the cells of small frames."
         ),
         note=(

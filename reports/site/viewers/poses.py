@@ -69,7 +69,7 @@ def poses_view(report: Path, choice: Choice) -> Viewer | None:
         name="Poses",
         about="predicted and true skeletons in motion",
         title="Poses in motion",
-        lead="True poses (grey) and those that a network predicts (blue), joint by joint, in millimetres. Drag to turn.",
+        lead="True poses (grey) and a network's predictions (blue), joint by joint, in millimetres. Drag to turn.",
         note=(
             f"{'Records, evaluated on this machine' if recorded else here}; {data}, test split. The clips are those at the "
             f"{' and '.join(f'{q:.0%}' for q in CLIPS.values())} quantiles of the sequences' errors under the first network of the "

@@ -272,7 +272,7 @@ def test_another_encoder_is_noticed(filmed: Filmed, tmp_path: Path) -> None:
     record = filmed.keep(tmp_path)
     path = Path(record.encoder.weights)
     save_weights(path, {name: 1.5 * x if name.endswith("norm.weight") else x for name, x in load_weights(path).items()})
-    assert "its encoder is another" in pd.read_csv(evaluated(record, filmed.data, tmp_path))["why"].iloc[0]
+    assert "its encoder differs" in pd.read_csv(evaluated(record, filmed.data, tmp_path))["why"].iloc[0]
     with pytest.raises(InputError, match="the run read another encoder than"):
         keep(filmed.runs[HEAD], filmed.data, record.folder)
 
