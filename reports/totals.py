@@ -38,14 +38,14 @@ def bars(cells: Sequence[Cell], orders: Sequence[JudgedOrder]) -> tuple[Bar, ...
     costs = [word_of(cell) for cell in own if cell.kind == CountColumn.kind]
     errors = [word_of(cell) for cell in own if cell.kind != CountColumn.kind]
     found = (
-        _bar("Costs", "parameters, operations and memory, counted at full paper size", costs, CAUSES),
+        _bar("Costs", "parameters, operations and memory at full paper size", costs, CAUSES),
         _bar(
             "Orders",
-            "which row of a table a paper has better than which, on records",
+            "claims that one row of a table beats another, judged on trained networks",
             [o.outcome for o in orders],
             OUTCOMES,
         ),
-        _bar("Errors", "mm and AP, which need the papers' own data and schedules to be judged", errors, (MEASURED,)),
+        _bar("Errors", "millimetres and AP; a verdict needs the papers' own data and schedules", errors, (MEASURED,)),
     )
     return tuple(bar for bar in found if bar.total)
 

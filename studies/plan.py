@@ -11,7 +11,16 @@ from studies.config import COCO, Config
 from studies.data import BEST_TEST_BY, LIFTING, TRUE_KEYPOINTS, VIDEO, Boxes, Dataset, Experiment
 from studies.load import OUR_VIDEO, load_study
 from studies.motions import motions
-from studies.recipes import BASELINE_RECIPE, OFFICIAL, PRETRAINED_SEED, PRETRAINING, FeaturesSpec, RunSpec, recipes
+from studies.recipes import (
+    BASELINE_RECIPE,
+    OFFICIAL,
+    PRETRAINED_SEED,
+    PRETRAINING,
+    PRETRAININGS,
+    FeaturesSpec,
+    RunSpec,
+    recipes,
+)
 from studies.types import AccuracyColumn, CountColumn, Figure, LiftingColumn, Study, VideoColumn
 from studies.variants import pretraining, resolve_variants
 
@@ -40,8 +49,8 @@ class Plan:
     @property
     def runs(self) -> list[tuple[Experiment, int]]:
         """Every run with its seed, the pretraining of encoders among them."""
-        asked = [(e, seed) for e in self.experiments if e.recipe != PRETRAINING for seed in self.config.seeds]
-        encoders = [e for e in self.experiments if e.recipe == PRETRAINING]
+        asked = [(e, seed) for e in self.experiments if e.recipe not in PRETRAININGS for seed in self.config.seeds]
+        encoders = [e for e in self.experiments if e.recipe in PRETRAININGS]
         encoders += [start for e in self.experiments if (start := pretraining(e))]
         return asked + [(e, PRETRAINED_SEED) for e in dict.fromkeys(encoders)]
 
@@ -70,15 +79,19 @@ class Plan:
         return RunSpec(*names, seed, self.config.backend, hyper, recipe, conditions)
 
     def reads_features(self, experiment: Experiment) -> bool:
-        """Whether a network reads what its frozen encoder has seen already, instead of images."""
-        if experiment.dataset.kind == LIFTING:
+        """Whether a network reads what its frozen encoder has seen already, instead of images.
+
+        What an HRNet gives differs from network to network, so that nothing is kept of it.
+        """
+        start = pretraining(experiment)
+        if start is None or start.recipe != PRETRAINING:
             return False
         recipe, network = self.spec(experiment, PRETRAINED_SEED).recipe, resolve_variants()[experiment.variant]
         return bool(recipe.draws) and network.frozen and recipe.neighbours != "shuffled"
 
     def official(self, experiment: Experiment) -> str | None:
         """The official file whose weights a run judges, or that the pretraining of an encoder starts from."""
-        dataset = {OFFICIAL: str(experiment.dataset), PRETRAINING: COCO}.get(experiment.recipe)
+        dataset = ({OFFICIAL: str(experiment.dataset)} | dict.fromkeys(PRETRAININGS, COCO)).get(experiment.recipe)
         return self.config.weights.get(dataset, {}).get(experiment.variant) if self.config.paper else None
 
     @property

@@ -16,8 +16,9 @@ from studies.data import VIDEO, Boxes, Dataset, Experiment
 FILE = ROOT / "studies" / "recipes.yaml"
 BASELINE_RECIPE = "baseline"
 OFFICIAL = "official"  # of weights that are judged as they are
-HEATMAP = "heatmap"  # the one term of the loss of networks for video
-PRETRAINING = "pretraining"  # makes the encoders that the other recipes for video start from
+LIFTED = ("mpjpe", "n_mpjpe", "velocity", "temporal_consistency")  # terms of losses of lifted poses
+# These make the encoders that the other recipes for video start from: ViTPose's, and HRNet.
+PRETRAININGS = PRETRAINING, PRETRAINING_HRNET = "pretraining", "pretraining-hrnet"
 PRETRAINED_SEED = 0  # one encoder for all seeds, as an official file is
 
 
@@ -85,9 +86,14 @@ class Crops:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRecipe(Recipe, Crops):
-    """To find poses in videos. neighbours: real, copies of the middle frame, or shuffled in from other videos."""
+    """To find poses in videos.
+
+    neighbours : real, copies of the middle frame, or shuffled in from other videos
+    pairs : of a clip its middle frame and another one alone, drawn in every step, as PoseWarper learns
+    """
 
     neighbours: str
+    pairs: bool = False
 
     @property
     def crops(self) -> Crops:
@@ -185,7 +191,7 @@ def recipes(path: str | Path = FILE) -> dict[str, LiftingRecipe | VideoRecipe]:
 def _resolved(path: Path) -> dict[str, LiftingRecipe | VideoRecipe]:
     written = read_yaml(path)
     check_schema(written, "recipes", path)
-    for name in (BASELINE_RECIPE, OFFICIAL, PRETRAINING):  # what the plan asks for by itself
+    for name in (BASELINE_RECIPE, OFFICIAL, *PRETRAININGS):  # what the plan asks for by itself
         if name not in written and path == FILE:
             raise InputError(f"{display(path)}: recipe {name!r} is missing; take it from git again")
     resolved = {name: inherited(name, written, path, "recipe", _merged) for name in written}
@@ -200,7 +206,7 @@ def _check(recipe: dict, where: str) -> None:
     names = {field.name for field in fields(known)}
     for key in (key for key in recipe if key not in (*names, "task")):
         raise InputError(f"{where}.{key}: this key is not for {kind}; remove it, or start from another recipe")
-    wrong = [key for key in recipe["loss"] if (key == HEATMAP) != (known is VideoRecipe)]
+    wrong = [key for key in recipe["loss"] if (key in LIFTED) == (known is VideoRecipe)]
     if wrong:
         raise InputError(f"{where}.loss.{wrong[0]}: this term is not for {kind}")
     if not any(recipe["loss"].values()):

@@ -12,7 +12,7 @@ from math import sqrt
 from base.errors import InputError
 from base.reading import ROOT, check_schema, inherited, nearest, read_yaml, with_choices
 from studies.data import VIDEO
-from studies.recipes import PRETRAINING, LiftingRecipe, VideoRecipe
+from studies.recipes import PRETRAININGS, LiftingRecipe, VideoRecipe
 from studies.variants import Variant, resolve_variants
 
 FILE = ROOT / "studies" / "scales.yaml"
@@ -27,12 +27,16 @@ FRACTIONS = ("depth", "width", "frames", "blocks", "part")
 
 @dataclass(frozen=True)
 class Schedule:
-    """How networks for video are trained; None: as the recipe says. learning_rate: times the recipe's."""
+    """How networks for video are trained; None: as the recipe says.
+
+    learning_rate : times the recipe's; peak_rate : in its place, the same for all networks
+    """
 
     epochs: int | None = None
     steps: int | None = None
     batch: int | None = None
     learning_rate: float = 1
+    peak_rate: float | None = None
     schedule: str = "decay"
 
 
@@ -129,7 +133,7 @@ class Scale:
 
     def video_recipe(self, name: str, recipe: VideoRecipe) -> VideoRecipe:
         """The recipe of that name; milestones come after the same fractions of the schedule as its own."""
-        pretraining = name == PRETRAINING
+        pretraining = name in PRETRAININGS
         schedule = self.video.pretraining if pretraining else self.video
         epochs = schedule.epochs or recipe.epochs
         return replace(
@@ -138,7 +142,7 @@ class Scale:
             epochs=epochs,
             milestones=tuple(max(1, round(m * epochs / recipe.epochs)) for m in recipe.milestones),
             steps=schedule.steps,
-            learning_rate=recipe.learning_rate * schedule.learning_rate * recipe.faster,
+            learning_rate=(schedule.peak_rate or recipe.learning_rate * schedule.learning_rate) * recipe.faster,
             faster=1.0,
             schedule=schedule.schedule,
             sigma=self.video.sigma or recipe.sigma,

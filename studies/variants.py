@@ -7,9 +7,10 @@ from pathlib import Path
 from base.errors import InputError
 from base.reading import ROOT, check_schema, display, inherited, nearest, read_yaml
 from studies.data import LIFTING, VIDEO, Experiment
-from studies.recipes import PRETRAINING
+from studies.recipes import PRETRAINING, PRETRAINING_HRNET, PRETRAININGS
 
 FILE = Path(__file__).with_name("variants.yaml")
+HRNET, RESNET = "hrnet-", "resnet-"  # what the names of such encoders begin with; others are a ViT's sizes
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,16 @@ def variant(name: str) -> Variant:
 
 
 def pretraining(experiment: Experiment) -> Experiment | None:
-    """The experiment whose network a video network starts from; None for that one itself, and where none is."""
-    if experiment.dataset.kind == LIFTING or experiment.recipe == PRETRAINING:
+    """The experiment whose network a video network starts from; None for that one itself, and where none is.
+
+    HRNets and ViTs are trained on single frames first; a ResNet starts from nothing.
+    """
+    if experiment.dataset.kind == LIFTING or experiment.recipe in PRETRAININGS:
         return None
-    return Experiment(experiment.dataset, f"vitpose-{variant(experiment.variant).hyper['encoder']}", PRETRAINING)
+    encoder = variant(experiment.variant).hyper["encoder"]
+    if encoder.startswith(HRNET):
+        return Experiment(experiment.dataset, encoder, PRETRAINING_HRNET)
+    return None if encoder.startswith(RESNET) else Experiment(experiment.dataset, f"vitpose-{encoder}", PRETRAINING)
 
 
 def _check(variant: Variant) -> None:

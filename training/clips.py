@@ -90,6 +90,10 @@ class Images:
         """Clips (B, T, 3, H, W) as the boxes cut them."""
         return torch.from_numpy(self.persons.crops.clips(rows))
 
+    def encoded(self, model: ClipModel, clips: Tensor) -> Tensor:
+        """What the model decodes."""
+        return model.encoded(clips)
+
     def heatmaps(self, model: ClipModel, clips: Tensor, flip_test: bool = False) -> Tensor:
         """(B, J, H/4, W/4); with `flip_test`, the mean with those of the mirrored clips."""
         heatmaps = model(clips)
@@ -129,6 +133,10 @@ class Features:
     def unchanged(self, rows: np.ndarray) -> Tensor:
         """Features (B, T, C, h, w)."""
         return torch.from_numpy(self.features[rows].astype(np.float32)[:, self.frames])
+
+    def encoded(self, model: ClipModel, features: Tensor) -> Tensor:
+        """The features as they are."""
+        return features
 
     def heatmaps(self, model: ClipModel, features: Tensor, flip_test: bool = False) -> Tensor:
         """(B, J, H/4, W/4)."""

@@ -1,4 +1,4 @@
-"""Loss terms. A recipe (studies/recipes.yaml) names the terms and their weights; video has one, of heatmaps.
+"""Loss terms of lifted poses. A recipe (studies/recipes.yaml) names the terms and their weights.
 
 Both papers' code computes further terms (bone lengths, angles) with weight 0; they change nothing and are left out.
 Poses are (B, T, J, 3): predicted and true, root-relative, in normalised image units.
@@ -70,16 +70,3 @@ def weighted_loss(prediction: Tensor, target: Tensor, weights: Mapping[str, floa
     terms = {name: TERMS[name](prediction, target) for name in weighted_terms(weights)}
     total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
     return total, {name: value.item() for name, value in terms.items()}
-
-
-def heatmap_loss(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Squared difference of heatmaps (B, J, H, W), mean over joints and pixels, weighted by joint (B, J).
-
-    Raises InputError for answers of another shape than the targets'.
-
-    Source: GLSMamba's loss L_H; weights by joint are usual in this line of work (docs/glsmamba.md, Training).
-    """
-    if heatmaps.shape != targets.shape:
-        given, wanted = (tuple(each.shape[1:]) for each in (heatmaps, targets))
-        raise InputError(f"the network answers with {given}, the heatmaps to learn are {wanted}: no recipe trains it")
-    return (weights * (heatmaps - targets).square().mean((2, 3))).mean()

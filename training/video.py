@@ -16,7 +16,7 @@ from torch import Tensor
 
 import models
 from base.errors import InputError
-from datasets.video.joints import JHMDB
+from datasets.video.joints import JHMDB, in_channels
 from datasets.video.videos import Videos
 from models.video.clips import ClipModel
 from studies.data import BEST_TEST_BY, Boxes
@@ -27,8 +27,8 @@ from training.checkpoints import halved, load_weights
 from training.clips import SELECT_ON, TAUGHT, Features, Images, Persons, chunks, seen_as
 from training.job import Job
 from training.loop import WHOLE, Evaluation, Trainer
-from training.losses import heatmap_loss
 from training.team import of_device
+from training.video_losses import Truth, check_terms, video_terms
 
 
 def make_task(job: Job, model: ClipModel) -> "Video":
@@ -51,7 +51,6 @@ class Video:
     cards = "card.json"
     metric = "ap"
     columns = ("dev_ap", "val_ap")
-    terms = ("heatmap",)
     lower_is_better = False
 
     def __init__(
@@ -65,6 +64,8 @@ class Video:
     ) -> None:
         self.recipe, self.clip, self.image, self.folder = recipe, model.frames, model.image, features
         self.early = model.early
+        self.terms = tuple(name for name, weight in recipe.loss.items() if weight)
+        check_terms(model, self.terms, recipe.pairs)
         self.videos = videos = Videos(data, recipe.hold_out, seed)
         self.key = "pck" if videos.joints is JHMDB else "ap"
         shown = [boxes for boxes in conditions if videos.boxed(boxes.kind)]
@@ -88,14 +89,21 @@ class Video:
     def loss(
         self, model: ClipModel, rows: Tensor, seed: int, step: int, part: slice = WHOLE
     ) -> tuple[Tensor, dict[str, float]]:
-        """`training.losses.heatmap_loss` of a part of a batch, times the recipe's weight."""
+        """`training.video_losses.video_terms` of a part of a batch, times the recipe's weights."""
         inputs, places, present = self.source.training(rows[part].numpy(), seed, step)
-        targets, weights = (torch.from_numpy(made) for made in self.taught.crops.targets(places, present))
+        if self.recipe.pairs:
+            inputs = paired(inputs, np.random.default_rng((seed, step)).integers(inputs.shape[1], size=len(rows))[part])
         device = of_device(model.parameters())
-        value = heatmap_loss(
-            self.source.heatmaps(model, inputs.to(device)).float(), targets.to(device), weights.to(device)
-        )
-        return self.recipe.loss["heatmap"] * value, {"heatmap": value.item()}
+        truth = Truth(*(of.to(device) for of in self._truth(model.joints, places, present)))
+        terms = video_terms(model, self.source.encoded(model, inputs.to(device)), truth, self.terms)
+        total = sum(self.recipe.loss[name] * value for name, value in terms.items())
+        return total, {name: value.item() for name, value in terms.items()}
+
+    def _truth(self, channels: int, places: np.ndarray, present: np.ndarray) -> Truth:
+        """What clips are to be answered with: joints (B, J, 2) and their presence (B, J), in a network's channels."""
+        crops, joints = self.taught.crops, self.videos.joints
+        targets = (*crops.targets(places, present), crops.fractions(places).astype(np.float32))
+        return Truth(*(torch.from_numpy(in_channels(of, joints, channels)) for of in targets))
 
     def evaluate(self, model: ClipModel) -> Evaluation:
         """AP with true boxes, on the videos that select and on those that tables show; predictions for the latter."""
@@ -143,6 +151,11 @@ class Video:
     def _source(self, persons: Persons, name: str, copies: bool) -> Images | Features:
         """Where clips come from. `Images` take what stands for the neighbours from their persons."""
         return Images(persons) if self.folder is None else Features(self.folder, name, self.clip, copies)
+
+
+def paired(clips: Tensor, others: np.ndarray) -> Tensor:
+    """The middle frames of clips (B, T, ...), and beside each the one whose number is given (B,): (B, 2, ...)."""
+    return torch.stack([clips[:, clips.shape[1] // 2], clips[torch.arange(len(clips)), torch.from_numpy(others)]], 1)
 
 
 def take_pretrained(model: ClipModel, weights: Mapping[str, Tensor]) -> None:

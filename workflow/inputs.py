@@ -29,7 +29,7 @@ from studies.places import (
     experiment_of,
 )
 from studies.plan import BASELINES, Plan
-from studies.recipes import BASELINE_RECIPE, PRETRAINED_SEED, PRETRAINING, RunSpec
+from studies.recipes import BASELINE_RECIPE, PRETRAINED_SEED, PRETRAININGS, RunSpec
 from studies.records import Record, departure, records
 from studies.scales import QUICK, SMALL, scale_named
 from studies.types import Figure
@@ -272,7 +272,7 @@ def watched_networks(plan: Plan) -> list[Experiment]:
     longest: dict[str, Experiment] = {}
     for experiment in plan.experiments:
         network = variant(experiment.variant)
-        if experiment.dataset.kind != VIDEO or experiment.recipe == PRETRAINING:
+        if experiment.dataset.kind != VIDEO or experiment.recipe in PRETRAININGS:
             continue
         if plan.spec(experiment, None).recipe.neighbours != "real":
             continue

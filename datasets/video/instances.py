@@ -212,6 +212,10 @@ class TopDown:
         targets, weights = zip(*made, strict=True)
         return np.stack(targets), np.stack(weights)
 
+    def fractions(self, places: np.ndarray) -> np.ndarray:
+        """Places of samples (B, J, 2) in heatmap pixels -> as fractions of the crop's width and height."""
+        return rescale(places, self.shape.heatmap, self.shape.image) / np.array(self.shape.image)
+
     def clips(self, indices: Sequence[int]) -> np.ndarray:
         """The unchanged crops of instances, stacked: (B, T, 3, H, W)."""
         return np.stack([self.clip(int(index))[0] for index in indices])

@@ -51,11 +51,30 @@ def of_channels(answers: np.ndarray, joints: JointSet) -> np.ndarray:
 
     Raises InputError for another number of channels.
     """
-    if answers.shape[1] == len(joints.names):
-        return answers
-    if joints is not POSETRACK or answers.shape[1] != len(CHANNELS):
-        raise InputError(f"the network answers with {answers.shape[1]} joints, the data have {len(joints.names)}")
-    return answers[:, [CHANNELS.index(name) for name in joints.names]]
+    places = _places(joints, answers.shape[1])
+    return answers if places is None else answers[:, places]
+
+
+def in_channels(values: np.ndarray, joints: JointSet, channels: int) -> np.ndarray:
+    """What `of_channels` turns back: values (N, J, ...) of the joints as a network answers, 0 for the ears.
+
+    Raises InputError as `of_channels`.
+    """
+    places = _places(joints, channels)
+    if places is None:
+        return values
+    filled = np.zeros((len(values), channels, *values.shape[2:]), values.dtype)
+    filled[:, places] = values
+    return filled
+
+
+def _places(joints: JointSet, channels: int) -> list[int] | None:
+    """The channel of each joint; None where channels and joints are the same."""
+    if channels == len(joints.names):
+        return None
+    if joints is not POSETRACK or channels != len(CHANNELS):
+        raise InputError(f"the network answers with {channels} joints, the data have {len(joints.names)}")
+    return [CHANNELS.index(name) for name in joints.names]
 
 
 def neck_between_shoulders(joints: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -28,6 +28,10 @@ class Calibration(nn.Module):
 
     def forward(self, key: Tensor, neighbours: Tensor) -> Tensor:
         """Features (B, width, h, w) of the key frame and (B, 4, width, h, w) of the others -> (B, width, h, w)."""
+        return self.parts(key, neighbours)[1]
+
+    def parts(self, key: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
+        """The neighbours merged, as they were, and the whole fused: (B, width, h, w) each."""
         merged = self.merged(neighbours.flatten(1, 2))
         steering = self.joined(torch.cat([merged, key], 1))
         first, second, third, fourth = self.steps
@@ -35,7 +39,7 @@ class Calibration(nn.Module):
         steering = second(steering, steering)
         aligned = third(merged, steering)
         aligned = fourth(aligned, aligned)
-        return self.fused(torch.cat([key, aligned], 1))
+        return merged, self.fused(torch.cat([key, aligned], 1))
 
 
 class FiveFrames(HRNetModel):

@@ -16,6 +16,8 @@ from models.contract import PoseModel
 from models.layout import Layout
 
 POSETRACK, COCO = "posetrack", "coco"
+HEATMAP, LIKELIHOOD = "heatmap", "likelihood"  # terms of losses (training/video_losses.py)
+ANSWER = "answer"  # of a network, among what training compares
 
 
 class ClipModel(PoseModel, ABC):
@@ -28,6 +30,7 @@ class ClipModel(PoseModel, ABC):
     layouts : how its authors and others keep its weights; none where it takes those of a ViTPose
     early : what stands for frames before a video's first: that one ("first"), or the "key" frame
     channels : whose joints come out: POSETRACK's, or COCO's, which has eyes where PoseTrack has neck and head top
+    learns : terms of a loss that it can learn from (training/video_losses.py); pairs: whether from clips of two frames
 
     Raises InputError for an even number of frames.
     """
@@ -36,6 +39,8 @@ class ClipModel(PoseModel, ABC):
     emits = "centre"
     layouts: ClassVar[tuple[Layout, ...]] = ()
     early: ClassVar[str] = "first"
+    learns: ClassVar[tuple[str, ...]] = (HEATMAP,)
+    pairs: ClassVar[bool] = False
     channels: str = POSETRACK
 
     def __init__(
@@ -70,7 +75,11 @@ class ClipModel(PoseModel, ABC):
     def forward(self, clips: Tensor) -> Tensor:
         """Heatmaps (B, J, H/4, W/4) of the middle frames of clips (B, T, 3, H, W)."""
         self.check(clips)
-        return self.decode(self.encode(clips.flatten(0, 1)).unflatten(0, clips.shape[:2]))
+        return self.decode(self.encoded(clips))
+
+    def encoded(self, clips: Tensor) -> Tensor:
+        """Encoded clips (B, T, C, ...): what `decode` reads of clips (B, T, 3, H, W)."""
+        return self.encode(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
 
     def check(self, clips: Tensor) -> None:
         """Raise InputError unless clips (B, T, 3, H, W) fit the network's `frames` and `image`."""
@@ -97,6 +106,10 @@ class ClipModel(PoseModel, ABC):
     @abstractmethod
     def decode(self, features: Tensor) -> Tensor:
         """Heatmaps (B, J, H/4, W/4) of encoded clips (B, T, C, ...)."""
+
+    def compared(self, features: Tensor) -> dict[str, Tensor]:
+        """What training compares, by name, of encoded clips (B, T, C, ...): the ANSWER, and parts that terms name."""
+        return {ANSWER: self.decode(features)}
 
 
 class Embedding(nn.Module):

@@ -7,9 +7,10 @@ from torch.nn import functional as F
 from base.errors import InputError
 from models.layout import Layout
 from models.residual import rising
-from models.video.clips import ClipModel
+from models.video import resnet
+from models.video.clips import LIKELIHOOD, ClipModel
 from models.video.resnet import ResNet
-from models.video.vit import EncoderBlock
+from models.video.vit import EncoderBlock, ViT
 
 JOINTS, LIMBS, LIMB = 17, 5, 3  # joints; limbs (head, arms, legs), of three tokens each
 # The token of each joint. Two tokens are of no limb and of no joint, and both ears read the head top's.
@@ -22,13 +23,14 @@ class DSTA(ClipModel):
 
     A place is x, y as fractions of the image's width and height, unbounded; a score is between 0 and 1.
 
-    encoder : size of the ResNet (`models.video.resnet.SIZES`)
+    encoder : size of the ResNet (`models.video.resnet.SIZES`), or of a ViT, whose join with the heads is inferred
     width, depth, heads : of tokens, blocks and their attention; drop_path : of their branches (`models.residual`)
 
     Raises InputError for another number of frames or joints, and for an unknown size. Source: docs/peers.md.
     """
 
     emits = "coordinates"
+    learns = (LIKELIHOOD,)
     layouts = (
         Layout(
             ("state_dict",),
@@ -71,7 +73,9 @@ class DSTA(ClipModel):
             raise InputError(f"frames={frames}: DSTA looks at 3, the one before and the one after")
         if joints != JOINTS:
             raise InputError(f"joints={joints}: DSTA's limbs are made of PoseTrack's {JOINTS} channels")
-        super().__init__(frames, joints, ResNet(encoder), (image_height, image_width), freeze_encoder)
+        image = (image_height, image_width)
+        network = ResNet(encoder) if encoder in resnet.SIZES else ViT(encoder, *image)
+        super().__init__(frames, joints, network, image, freeze_encoder)
 
         def blocks() -> nn.ModuleList:
             return nn.ModuleList(EncoderBlock(width, heads, MLP_RATIO, rate) for rate in rising(drop_path, depth))
@@ -88,13 +92,17 @@ class DSTA(ClipModel):
         self.flow = Flow()
 
     def features(self, images: Tensor) -> Tensor:
-        """Means (N, C) of the ResNet's maps."""
+        """Means (N, C) of the encoder's maps."""
         return self.pool(self.encoder(images)).flatten(1)
 
     def decode(self, features: Tensor) -> Tensor:
         """Places and scores (B, J, 3) of the middle frames of encoded clips (B, 3, C)."""
         places, deviations = self.distribution(features)
         return torch.cat([places, 1 - deviations.mean(-1, keepdim=True)], -1)
+
+    def compared(self, features: Tensor) -> dict[str, Tensor]:
+        """Places and their deviations."""
+        return dict(zip(("places", "deviations"), self.distribution(features), strict=True))
 
     def distribution(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Places and their deviations (B, J, 2) each, as fractions of the image, of encoded clips (B, 3, C)."""

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from base.errors import InputError
 from models.bilinear import corners
 from models.video.calibration import RELEASED, Calibration, FiveFrames, heatmap_head
+from models.video.clips import ANSWER, HEATMAP
 from models.video.hrnet import chain, convolution, hrnet_layout, start
 
 HALVINGS = 5
@@ -24,6 +25,7 @@ class FAMIPose(FiveFrames):
     Raises InputError for images that the published layer does not fit, and as HRNetModel. Source: docs/peers.md.
     """
 
+    learns = (HEATMAP, "fused-answer", "key-fused", "support-answer", "support-fused", "key-answer")
     layouts = (
         hrnet_layout(
             "hrnet.",
@@ -69,11 +71,16 @@ class FAMIPose(FiveFrames):
 
     def decode(self, features: Tensor) -> Tensor:
         """Heatmaps (B, J, H/4, W/4) of the middle one of each frame's maps (B, 5, width, H/4, W/4)."""
+        return self.compared(features)[ANSWER]
+
+    def compared(self, features: Tensor) -> dict[str, Tensor]:
+        """Besides the heatmaps the maps (B, width, h, w) of the key frame, of its neighbours (support), and of all."""
         key, others = self.parted(features)
         flat = others.flatten(0, 1)
         shifts = self.shift((others - key[:, None]).flatten(0, 1))
         moved = translated(flat, shifts).unflatten(0, others.shape[:2])
-        return self.head(self.calibration(key, moved))
+        support, fused = self.calibration.parts(key, moved)
+        return {ANSWER: self.head(fused), "key": key, "support": support, "fused": fused}
 
 
 class Halving(nn.Module):

@@ -16,9 +16,11 @@ from base.reading import nearest
 from models.layout import Layout
 from models.video.clips import ClipModel
 
-# Channels of the branches, at 1/4, 1/8, 1/16 and 1/32 of the image.
-SIZES = {"hrnet-w48": (48, 96, 192, 384), "hrnet-tiny": (8, 16, 32, 64)}  # the latter is ours
-MODULES = (1, 4, 3)  # of stages 2, 3 and 4
+# Channels of the branches, at 1/4, 1/8, 1/16 and 1/32 of the image, and modules of stages 2, 3 and 4.
+SIZES = {
+    "hrnet-w48": ((48, 96, 192, 384), (1, 4, 3)),
+    "hrnet-tiny": ((8, 16, 32, 64), (1, 1, 1)),  # ours
+}
 BLOCKS = 4  # of a branch in a module
 STEP = 32  # images are a whole number of them
 STEM, BOTTLENECK = 64, 4  # channels; how much wider a bottleneck's output is
@@ -108,7 +110,7 @@ class HRNet(nn.Module):
         super().__init__()
         if size not in SIZES:
             raise InputError(f"unknown encoder {size!r}{nearest(size, SIZES)}: choose {', '.join(SIZES)}")
-        widths, stem = SIZES[size], BOTTLENECK * STEM
+        (widths, stages), stem = SIZES[size], BOTTLENECK * STEM
         self.width = widths[0]
         self.conv1, self.bn1 = convolution(3, STEM, stride=2)
         self.conv2, self.bn2 = convolution(STEM, STEM, stride=2)
@@ -118,7 +120,7 @@ class HRNet(nn.Module):
         for k in (2, 3):
             begun = nn.Sequential(_unit(widths[k - 1], widths[k], 2))
             setattr(self, f"transition{k}", nn.ModuleList([*(nn.Identity() for _ in range(k)), begun]))
-        for stage, modules in enumerate(MODULES, 2):
+        for stage, modules in enumerate(stages, 2):
             emitted = [stage] * (modules - 1) + [1 if stage == 4 else stage]
             setattr(self, f"stage{stage}", nn.Sequential(*(Module(widths[:stage], e, layered) for e in emitted)))
         self.final_layer = nn.Conv2d(self.width, joints, 1)

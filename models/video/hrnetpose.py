@@ -35,10 +35,9 @@ class HRNetPose(HRNetModel):
         super().__init__(frames, joints, encoder, image_height, image_width, freeze_encoder, encoder_norms)
         self.channels = channels
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """As `ClipModel.forward`, without encoding the neighbours."""
-        self.check(clips)
-        return self.encode(clips[:, self.frames // 2])
+    def encoded(self, clips: Tensor) -> Tensor:
+        """As of `ClipModel`, of the key frame alone: (B, 1, J, H/4, W/4)."""
+        return self.encode(clips[:, self.frames // 2])[:, None]
 
     def decode(self, features: Tensor) -> Tensor:
         """Heatmaps (B, J, H/4, W/4) of the middle of encoded clips (B, T, J, H/4, W/4)."""

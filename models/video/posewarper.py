@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from base.errors import InputError
+from models.video.clips import ANSWER
 from models.video.dense_deform import Steered
 from models.video.hrnet import HRNetModel, chain, hrnet_layout, start
 
@@ -20,6 +21,7 @@ class PoseWarper(HRNetModel):
     """
 
     layered = True
+    pairs = True
     layouts = (
         hrnet_layout(
             "",
@@ -62,6 +64,13 @@ class PoseWarper(HRNetModel):
         away = features[:, self.frames // 2, None] - features
         warped = self.warped(features.flatten(0, 1), away.flatten(0, 1)).unflatten(0, features.shape[:2])
         return (warped * features.new_tensor(WEIGHTS).view(-1, 1, 1, 1)).sum(1)
+
+    def compared(self, features: Tensor) -> dict[str, Tensor]:
+        """As of `ClipModel`; of pairs (B, 2, J, H/4, W/4), the key frame first, the other one as warped to it."""
+        if features.shape[1] != 2:
+            return super().compared(features)
+        key, other = features.unbind(1)
+        return {ANSWER: self.warped(other, key - other)}
 
     def warped(self, heatmaps: Tensor, away: Tensor) -> Tensor:
         """Heatmaps (N, J, h, w) as the key frame would have them; away : the key frame's less these."""

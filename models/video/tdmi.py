@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.video.calibration import RELEASED, Calibration, FiveFrames, heatmap_head, released_chains, steered
+from models.video.clips import ANSWER, HEATMAP
 from models.video.hrnet import chain, hrnet_layout, start
 
 STAGES = 4
@@ -40,6 +41,10 @@ class TDMI(FiveFrames):
     as HRNetModel. Source: docs/peers.md.
     """
 
+    learns = (
+        *(HEATMAP, "useful-noise", "motion-useful", "useful-appearance", "useful-fused", "appearance-fused"),
+        *("useful-answer", "appearance-answer"),
+    )
     layouts = (
         hrnet_layout(
             "hrnet.",
@@ -93,6 +98,11 @@ class TDMI(FiveFrames):
     def decode(self, features: Tensor) -> Tensor:
         """Heatmaps (B, J, H/4, W/4) of the middle one of each frame's maps (B, 5, 4 width, H/4, W/4)."""
         return self.head(self.parts(features).fused)
+
+    def compared(self, features: Tensor) -> dict[str, Tensor]:
+        """Besides the heatmaps the `Parts`."""
+        parts = self.parts(features)
+        return {ANSWER: self.head(parts.fused), **parts._asdict()}
 
     def parts(self, features: Tensor) -> Parts:
         """Parts of encoded clips (B, 5, 4 width, H/4, W/4)."""

@@ -28,10 +28,9 @@ class ViTPose(ClipModel):
         self.deconvs = deconvs(self.encoder.width, deconv_width, deconv_width)
         self.final = last_layer(nn.Conv2d(deconv_width, joints, 1))
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """As `ClipModel.forward`, without encoding the neighbours."""
-        self.check(clips)
-        return self.decode(self.encode(clips[:, self.frames // 2])[:, None])
+    def encoded(self, clips: Tensor) -> Tensor:
+        """As of `ClipModel`, of the key frame alone: (B, 1, C, H/16, W/16)."""
+        return self.encode(clips[:, self.frames // 2])[:, None]
 
     def decode(self, features: Tensor) -> Tensor:
         """Heatmaps (B, J, H/4, W/4) of the middle of encoded clips (B, T, C, H/16, W/16)."""

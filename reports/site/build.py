@@ -27,8 +27,9 @@ from reports.site.gate import FILE as GATE
 from reports.site.gate import read_verdict, render_gate
 from reports.site.glossary import PAGE as GLOSSARY
 from reports.site.glossary import definitions
-from reports.site.guide import DOCS, GUIDE, guide, pictures
+from reports.site.guide import DOCS, GUIDE, Doc, guide, pictures
 from reports.site.leaderboard import BoardView, board_view
+from reports.site.overview import axis_of, gaps, search_index
 from reports.site.pages import TEMPLATES, Page, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
@@ -177,13 +178,8 @@ def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Pat
 def _write_pages(site: Site) -> None:
     findings = site.audit["findings"]
     flagged = {claim["id"]: claim["findings"].split() for claim in site.audit["claims"]}
-    values = {"facts": run_facts(site), "bars": bars(site.cells, site.orders), "costs": count_causes(site.cells)}
-    values |= {
-        "quoted": quoted(site.cells),
-        "leads": {name: f"claims.html?kind={name.lower()[:-1]}" for name in ("Costs", "Orders", "Errors")},
-    }
-    _write(site, "index.html", "overview.html", findings=findings, **values)
-    links, counted = run_links([*site.records, *site.experiments]), _networks(site)
+    links, counted, docs = run_links([*site.records, *site.experiments]), _networks(site), guide()
+    _write(site, "index.html", "overview.html", findings=findings, **_overview(site, counted, docs))
     linked = {network.name for network in counted}
     claims = _claims(site, flagged)
     shown = {"links": links, "counted": linked, "flagged": flagged, "listed": {c.id for c in claims["printed"]}}
@@ -213,7 +209,6 @@ def _write_pages(site: Site) -> None:
         _write(site, experiment.page, "experiment.html", root="../", **values)
     base = {name: value for name, value in _base(site, GATE).items() if name not in ("page", "root")}
     write_text(site.out / GATE, render_gate(read_verdict(site.report), **base))
-    docs = guide()
     titles = [(Path(doc.file).name, doc.title) for doc in docs]
     for doc in docs:
         _write(site, doc.file, "doc.html", root="../", doc=doc, docs=titles)
@@ -221,6 +216,24 @@ def _write_pages(site: Site) -> None:
     for name, view in site.views.items():
         write_text(site.out / f"data/{name}.js", f"SSMPOSE.data.{name}={script_json(view.data)};\n")
         _write(site, f"{name}.html", "viewer.html", viewer=name, view=view)
+
+
+def _overview(site: Site, counted: Sequence[Network], docs: Sequence[Doc]) -> dict[str, object]:
+    """What the first page shows."""
+    studies = [page.study for page in site.studies]
+    shown = gaps(studies, site.cells)
+    tables = [(page.study, view) for page in site.studies for view in page.views]
+    return {
+        "facts": run_facts(site),
+        "bars": bars(site.cells, site.orders),
+        "costs": count_causes(site.cells),
+        "quoted": quoted(site.cells),
+        "leads": {name: f"claims.html?kind={name.lower()[:-1]}" for name in ("Costs", "Orders", "Errors")},
+        "papers": [study for study in studies if study.venue],
+        "gaps": shown,
+        "axis": axis_of(shown),
+        "index": list(search_index(counted, tables, site.audit["findings"], docs)),
+    }
 
 
 def _networks(site: Site) -> list[Network]:

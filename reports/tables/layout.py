@@ -435,6 +435,10 @@ def _caption(study: Study, table: Table, cells: Sequence[Cell], choice: Choice) 
     """What was measured and how, in sentences; a table says by itself at which scale it was made."""
     source = f"{study.title} ({study.venue})" if study.venue else study.title
     parts = [f"{source}, Table {table.number}." if table.number else f"{source}."]
+    if table.quoted:
+        parts = [f"Numbers of other papers, quoted for context beside {study.label}."]
+    elif study.note:
+        parts.append(f"{study.note.partition('.')[0]}.")
     if table.accuracies:
         scale = f"{'records of ' if choice.kept else ''}scale {choice.scale}"
         parts.append(

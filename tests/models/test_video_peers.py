@@ -12,7 +12,7 @@ import models
 from base.errors import InputError
 from metrics.counting import count_modules, count_under
 from models.checkpoints import as_released
-from models.video import dcpose, dense_deform, dsta, fami, posewarper
+from models.video import dcpose, dense_deform, dsta, fami, hrnet, posewarper
 from models.video.clips import ClipModel
 from workflow.measuring.meta import on_meta
 
@@ -35,6 +35,7 @@ COUNTS = {
     ("dsta-r50", 384): (24_745_407, 24_745_407, 23_576_775, 27_030_704_832, 27_322_015_424),
     ("dsta-r50", 256): (24_745_407, 24_745_407, 23_576_775, 12_016_734_912, 12_144_369_344),
 }
+DSTA_ON_VIT_H = 631_731_583  # parameters, by the inferred join
 ENTRIES = {
     "hrnet-w48": 1754,
     "posewarper": 2010,
@@ -101,7 +102,7 @@ PARTS = {
         "unused_head": (0, 7_361),
     },
 }
-TINY = {"encoder": "hrnet-tiny", "image_height": 64, "image_width": 32}
+TINY = {"encoder": "hrnet-w8", "image_height": 64, "image_width": 32}
 NETWORKS = {
     "hrnet-w48": TINY,
     "posewarper": TINY | {"width": 8, "depth": 2},
@@ -119,6 +120,12 @@ UNUSED = {
     "tdmi": ("encoder.final_layer.", "noise.", "unused_head."),
     "dsta-r50": ("flow.", "merge.bias"),  # the norm behind the merge takes a constant away
 }
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch):
+    """An HRNet with all modules of W48's."""
+    monkeypatch.setitem(hrnet.SIZES, "hrnet-w8", ((8, 16, 32, 64), hrnet.SIZES["hrnet-w48"][1]))
 
 
 def small(name: str, **overrides) -> ClipModel:
@@ -470,6 +477,14 @@ def test_dsta_by_part():
     parts = {"encoder": 23_508_032, "tokens": 1_114_656, "limb_blocks": 34_176, "frame_blocks": 34_176, "flow": 53_784}
     network = on_meta("dsta-r50")[0]
     assert {part: sum(p.numel() for p in getattr(network, part).parameters()) for part in parts} == parts
+
+
+def test_dsta_on_a_vit_is_three_encoders_and_heads():
+    network, clip = on_meta("dsta-vit-h")
+    count, encoder = count_under(("true",), network, clip)["true"], on_meta("vitpose-h")[0].encoder
+    assert count.params == DSTA_ON_VIT_H
+    three = 3 * count_under(("true",), encoder, clip[0, :1])["true"].macs
+    assert (count.macs - three) / 1e9 == pytest.approx(0.004, abs=5e-4)
 
 
 def test_other_joints_are_refused():

@@ -183,6 +183,40 @@ def test_rows_are_found_by_words_and_by_verdict(page: Page, site: Path) -> None:
     assert visible.all_inner_texts() == ["PoseMamba-S", "PoseMamba-B", "PoseMamba-X"]
 
 
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, PHONE], ids=["desk", "phone"])
+def test_verdicts_are_the_first_thing_on_the_first_screen(chromium: Browser, site: Path, size: dict) -> None:
+    context = chromium.new_context(viewport=size)
+    page = open_page(context.new_page(), site, "index.html")
+    bars = [bar.bounding_box() for bar in page.locator(".stack").all()]
+    assert len(bars) == 3
+    ends = [place["y"] + place["height"] for place in bars]
+    assert ends[-1] <= size["height"]
+    others = page.locator("main :is(.card, .notice, .tiles, table)").all()
+    assert all(other.bounding_box()["y"] >= ends[0] - 100 for other in others)
+    assert page.locator("#gaps tbody tr").count() == 4
+    context.close()
+
+
+def test_the_search_finds_networks_tables_findings_and_terms(page: Page, site: Path) -> None:
+    open_page(page, site, "index.html")
+    box, hits = page.get_by_label("Search"), page.locator("#results a")
+    for asked, kind, href in [
+        ("posemamba-b", "network", "costs.html#net=posemamba-b"),
+        ("losses", "table", "demo.html#ablation"),
+        ("one p1 column", "finding", "audit.html#two-protocols"),
+        ("mpjpe", "term", "docs/glossary.html#p1"),
+        ("add a model", "docs", "docs/add-a-model.html"),
+    ]:
+        box.fill(asked)
+        assert href in hits.evaluate_all("links => links.map((link) => link.getAttribute('href'))"), asked
+        assert kind in hits.locator("small").all_inner_texts()
+    box.fill("no such thing")
+    expect(page.locator("[data-search] output")).to_have_text("0 found")
+    box.fill("posemamba-b")
+    box.press("Enter")
+    expect(page.locator("[data-panel] h2")).to_have_text("PoseMamba-B")
+
+
 def test_the_overview_leads_to_the_costs_of_a_cause(page: Page, site: Path) -> None:
     open_page(page, site, "index.html")
     costs = page.locator("table.costs")

@@ -221,3 +221,20 @@ def test_bad_input_ends_in_one_line_that_names_it(tmp_path, demo):
         demo.table("table9")
     with pytest.raises(InputError, match=r"cells\.csv: no such file"):
         summary_lines(tmp_path)
+
+
+def test_every_column_of_accuracies_names_its_protocol_its_scale_and_its_data(demo, cells):
+    table = demo.table("table1")
+    view = make_view(demo, table, cells, CHOICE)
+    detail = {column.id: heading.detail for column, heading in zip(table.columns, view.headings, strict=True)}
+    assert detail["p1"] == "mm, human36m, quick, synthetic-sh-like"
+    assert detail["p1_gt"] == "mm, human36m-gt2d, quick, synthetic-gt"
+
+
+def test_a_table_from_notes_or_of_other_papers_says_so(measurements_csv):
+    study, measured = load_study("glsmamba"), read_measurements(measurements_csv)
+    for table in study.tables:
+        caption = make_view(study, table, judged(study, table, measured), CHOICE).caption
+        assert ("Transcribed from public notes on the paper" in caption) == (not table.quoted)
+        assert caption.startswith("Numbers of other papers, quoted for context beside GLSMamba.") == table.quoted
+    assert {table.quoted for table in study.tables} == {True, False}

@@ -6,7 +6,8 @@ import torch
 
 from base.errors import InputError
 from studies.recipes import recipes
-from training.losses import TEMPORAL_WEIGHT, TERMS, heatmap_loss, weighted_loss
+from training.losses import TEMPORAL_WEIGHT, TERMS, weighted_loss
+from training.video_losses import heatmap_loss
 
 B, T, J = 2, 4, 17
 

@@ -241,22 +241,28 @@ class Done(TorchDispatchMode):
         return out
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prepared") / str(MLP.dataset)
+    prepare(str(MLP.dataset), folder)
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "posemamba-s", "motionagformer-xs-81", "poseformerv2-81"])
 def test_foreseen_work_is_what_a_run_does(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+    name: str, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
 ) -> None:
     """Multiply-accumulates nearly exactly, operators but for data, losses and scores; docs/forecasts.md has seconds."""
     from training.job import Job
     from training.run import train
 
     monkeypatch.chdir(tmp_path)
-    prepare("synthetic-sh-like", tmp_path / "data/prepared/synthetic-sh-like")
     mine = plan(f"variants={name}", "override={steps: 20}")
     experiment = next(e for e, _ in unfinished(mine) if e.variant == name and e.dataset == MLP.dataset)
     spec = mine.spec(experiment, 0)
     with Done() as done:
-        train(Job(spec, Path("data/prepared/synthetic-sh-like"), tmp_path / "run", tmp_path / "state"))
+        train(Job(spec, prepared, tmp_path / "run", tmp_path / "state"))
     network = complete_forecast(mine).network(experiment)
     todo = amounts(spec, network.centre)
     foreseen = network.step.times(todo.steps) + network.judged.times(todo.batches, todo.judged)

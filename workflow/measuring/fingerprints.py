@@ -22,10 +22,12 @@ import models
 from base.errors import left_out
 from metrics.efficiency import MEBIBYTE, predict_memory
 from metrics.timing import on_threads
+from models.video.clips import HEATMAP, LIKELIHOOD
 from studies.recipes import Recipe, VideoRecipe, recipes
 from studies.scales import QUICK, scale_named
-from training.losses import heatmap_loss, weighted_loss
+from training.losses import weighted_loss
 from training.optimiser import Optimiser
+from training.video_losses import divergence, heatmap_loss, residual_likelihood
 from workflow.measuring.meta import on_meta
 
 NETWORK, LOSS, ALLOCATION = "network", "loss", "allocation"
@@ -79,13 +81,24 @@ def loss_rows() -> Iterator[Fingerprint]:
 
 
 def loss_fingerprint(recipe: Recipe) -> float:
-    """The recipe's loss of fixed poses (2, 9, 17, 3), or of fixed heatmaps (2, 15, 6, 4) for video."""
+    """The recipe's loss of fixed poses (2, 9, 17, 3), or of fixed heatmaps (2, 15, 6, 4) and places for video."""
     random = torch.Generator().manual_seed(0)
     if isinstance(recipe, VideoRecipe):
-        shapes = ((2, 15, 6, 4), (2, 15, 6, 4), (2, 15))
-        return recipe.loss["heatmap"] * float(heatmap_loss(*(_uniform(shape, random) for shape in shapes)))
+        return sum(weight * _video_term(name, random) for name, weight in recipe.loss.items() if weight)
     prediction, target = (_uniform((2, 9, 17, 3), random) for _ in range(2))
     return float(weighted_loss(prediction, target, recipe.loss)[0])
+
+
+def _video_term(name: str, random: torch.Generator) -> float:
+    """A term of a loss of fixed heatmaps, maps of features, or places under a Gaussian."""
+    maps, targets = (_uniform((2, 15, 6, 4), random) for _ in range(2))
+    weights = _uniform((2, 15), random)
+    if name == HEATMAP:
+        return float(heatmap_loss(maps, targets, weights))
+    if name == LIKELIHOOD:
+        places = (_uniform((2, 15, 2), random) for _ in range(3))
+        return float(residual_likelihood(*places, weights, lambda errors: -errors.square().sum(-1) / 2))
+    return float(divergence(maps, targets))
 
 
 def step_fingerprint(recipe: Recipe) -> float:

@@ -20,7 +20,7 @@ from studies.data import VIDEO
 from studies.measurements import COLUMNS
 from studies.places import RUN_JSON, WEIGHTS
 from studies.predictions import read_predictions
-from studies.recipes import PRETRAINING, RunSpec
+from studies.recipes import PRETRAININGS, RunSpec
 from studies.records import SELECTION, TOLERANCES, Record, departure
 from training.checkpoints import checksum, halved, load_weights, save_weights
 from workflow.measuring.fingerprints import loss_fingerprint, network_fingerprint, step_fingerprint
@@ -140,7 +140,7 @@ def _last_epoch(run: Run) -> Run:
 
 
 def _largest(spec: RunSpec) -> int:
-    if spec.recipe_name == PRETRAINING:
+    if spec.recipe_name in PRETRAININGS:
         return LARGEST_OF_ENCODERS
     if spec.seed:
         return LARGEST_OF_OTHER_SEEDS

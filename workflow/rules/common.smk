@@ -33,7 +33,7 @@ from studies.places import (
     WEIGHTS,
     Places,
 )
-from studies.recipes import PRETRAINED_SEED, PRETRAINING
+from studies.recipes import PRETRAINED_SEED, PRETRAINING, PRETRAININGS
 from studies.scales import QUICK, scale_named
 from studies.variants import variant
 from workflow import inputs

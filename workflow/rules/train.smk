@@ -17,7 +17,7 @@ rule train_run:
     log:
         f"{PLACES.experiment if TOGETHER else PLACES.run}/train.log",
     wildcard_constraints:
-        recipe=rf"(?!{PRETRAINING}\b)[\w-]+",
+        recipe=rf"(?!{PRETRAINING}\b)[\w-]+",  # nor what begins so
     threads: CONFIG.processes
     resources:
         # The states of long, wide clips dominate; minutes are a limit for clusters.
@@ -47,7 +47,7 @@ use rule train_run as pretrain with:
         f"{PLACES.experiment}/seed{PRETRAINED_SEED}/train.log",
     wildcard_constraints:
         dataset=inputs.FILMED,
-        recipe=PRETRAINING,
+        recipe="|".join(PRETRAININGS),
     priority: 1
 
 

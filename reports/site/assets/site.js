@@ -85,6 +85,34 @@ window.SSMPOSE = { data: {}, mount: {} };
     });
   }
 
+  // The search of the first page: all words must be in a text, its kind or its further words; texts that begin so are first.
+  const MOST = 12;
+  function search() {
+    const form = document.querySelector("[data-search]");
+    if (!form) return;
+    const index = JSON.parse(document.querySelector("[data-search-index]").textContent);
+    const [input, list, found] = ["input", "ul", "output"].map((tag) => form.querySelector(tag));
+    const apply = () => {
+      const asked = input.value.trim().toLowerCase();
+      const words = asked.split(/\s+/).filter(Boolean);
+      const rank = ([text]) => [text.toLowerCase().startsWith(asked), text.toLowerCase().includes(asked), true].indexOf(true);
+      const hits = index.filter((entry) => words.length && words.every((word) => [entry[0], entry[1], entry[3]].join(" ").toLowerCase().includes(word)));
+      hits.sort((a, b) => rank(a) - rank(b));
+      list.replaceChildren(...hits.slice(0, MOST).map(([text, kind, href]) => {
+        const item = document.createElement("li");
+        const link = item.appendChild(Object.assign(document.createElement("a"), { href, textContent: text }));
+        link.append(Object.assign(document.createElement("small"), { textContent: kind }));
+        return item;
+      }));
+      found.textContent = !words.length ? "" : hits.length > MOST ? `first ${MOST} of ${hits.length}` : `${hits.length} found`;
+    };
+    input.addEventListener("input", apply);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      list.querySelector("a")?.click();
+    });
+  }
+
   // "3.587 G" -> 3.587e9; null where there is no number.
   const UNITS = { k: 1e3, M: 1e6, G: 1e9 };
   function number(text) {
@@ -260,6 +288,7 @@ window.SSMPOSE = { data: {}, mount: {} };
     theme();
     menus();
     terms();
+    search();
     document.querySelectorAll("table[data-sortable]").forEach(sortable);
     filtering();
     findings();

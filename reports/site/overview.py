@@ -1,0 +1,94 @@
+"""What the first page shows besides the totals: printed costs beside true ones, and what its search finds."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reports.site.costs import FRAME, Network, amount, unit_of
+from reports.site.glossary import PAGE as GLOSSARY
+from reports.site.glossary import glossary
+from reports.site.guide import Doc
+from reports.tables.cell import Cell
+from reports.tables.layout import View
+from studies.printed import UNITS
+from studies.types import CountColumn, Study
+
+
+@dataclass(frozen=True)
+class Gap:
+    """MACs a frame of a network, as printed and in truth, in base units; net: what the page of costs calls it."""
+
+    label: str
+    net: str
+    printed: float
+    true: float
+    text: str
+
+    @property
+    def factor(self) -> float:
+        return self.true / self.printed
+
+    @property
+    def true_text(self) -> str:
+        return amount(self.true, unit_of(self.true))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A logarithmic axis over whole powers of ten."""
+
+    least: int
+    most: int
+
+    def at(self, value: float) -> float:
+        """Where a value is, from 0 to 1."""
+        return (math.log10(value) - self.least) / (self.most - self.least)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Every power of ten: its place, and its text."""
+        return [(self.at(10.0**n), f"{10**n / UNITS[unit_of(10**n)][1]:g} {unit_of(10**n)}") for n in self._powers]
+
+    @property
+    def _powers(self) -> range:
+        return range(self.least, self.most + 1)
+
+
+def gaps(studies: Sequence[Study], cells: Sequence[Cell]) -> list[Gap]:
+    """One for each network whose MACs a frame a paper prints and were counted; the largest factor first."""
+    rows = {(s.name, t.id, r.id): r.variant for s in studies for t in s.tables for r in t.rows}
+    columns = {(s.name, t.id, c.id): c for s in studies for t in s.tables for c in t.columns}
+    seen: dict[tuple[str, float], Gap] = {}
+    for cell in cells:
+        column, net = columns.get((cell.study, cell.table, cell.column)), rows.get((cell.study, cell.table, cell.row))
+        per_frame = isinstance(column, CountColumn) and column.metric == FRAME
+        if per_frame and net and not cell.quoted and cell.printed_value and cell.also_true:
+            true = cell.also_true * UNITS[cell.unit][1]
+            gap = Gap(cell.row_label, net, cell.printed_base, true, cell.printed)
+            seen.setdefault((net, gap.printed), gap)  # two papers may print the same number
+    return sorted(seen.values(), key=lambda gap: -gap.factor)
+
+
+def axis_of(shown: Sequence[Gap]) -> Axis | None:
+    """The axis that holds all of them; None without any."""
+    values = [value for gap in shown for value in (gap.printed, gap.true)]
+    return Axis(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))) if values else None
+
+
+def search_index(
+    networks: Sequence[Network],
+    tables: Sequence[tuple[Study, View]],
+    findings: Sequence[dict],
+    docs: Sequence[Doc],
+) -> Iterator[tuple[str, str, str, str]]:
+    """What the search finds: (text, kind, address, further words)."""
+    for network in networks:
+        yield network.label, "network", f"costs.html#net={network.name}", f"{network.name} {network.family}"
+    for study, view in tables:
+        yield f"{study.label}: {view.heading}", "table", f"{study.name}.html#{view.table}", study.title
+    for finding in findings:
+        yield finding["title"], "finding", f"audit.html#{finding['id']}", finding["id"]
+    for doc in docs:
+        yield doc.title, "docs", doc.file, ""
+    for term in dict.fromkeys(glossary().values()):
+        yield ", ".join(term.names), "term", f"{GLOSSARY}#{term.id}", term.definition

@@ -1,0 +1,116 @@
+"""The peers on video are trained by their own recipes: the loss falls, and a training that was killed ends the same."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+import training.loop
+from base.errors import InputError
+from datasets.rendered.prepare import prepare_video
+from datasets.video.joints import CHANNELS, JHMDB, POSETRACK, in_channels, of_channels
+from studies.data import Boxes, Dataset
+from studies.recipes import RunSpec, recipes
+from training.job import Job
+from training.run import build_model, train
+from training.video import Video
+
+SIZE = {"encoder": "hrnet-tiny", "encoder_norms": "eval", "image_height": 64, "image_width": 32}
+VIT = SIZE | {"encoder": "tiny", "depth": 1, "drop_path": 0.0}
+del VIT["encoder_norms"]
+# Networks by the recipes that teach them, shrunken.
+TAUGHT: dict[str, tuple[str, dict]] = {
+    "hrnet": ("hrnet-w48", SIZE),
+    "posewarper": ("posewarper", SIZE | {"width": 8, "depth": 1}),
+    "dcpose": ("dcpose", SIZE | {"width": 8}),
+    "fami-pose": ("fami-pose", SIZE | {"first_linear": "narrowed", "shift_width": 4, "shift_hidden": 8}),
+    "tdmi": ("tdmi", SIZE),
+    "dsta": ("dsta-vit-b", VIT),
+}
+
+
+def spec_of(recipe: str, **changes: object) -> RunSpec:
+    """A run specification as the plan makes it, at a tiny scale; changes: of the recipe."""
+    small = {"epochs": 2, "steps": 4, "batch": 4, "schedule": "linear", "sigma": 1.0, "learning_rate": 2e-3}
+    name, hyper = TAUGHT[recipe]
+    taught = replace(recipes()[recipe], **small | {"milestones": ()} | changes)
+    return RunSpec("small", Dataset("synthetic"), name, recipe, 0, "auto", hyper, taught, (Boxes("detected"),))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "video-synthetic"
+    options = {"train": 8, "val": 2, "frames": 6, "size": [128, 96], "middle": 3}
+    prepare_video("video-synthetic", folder, options=options)
+    return folder
+
+
+def _bytes(run: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted(run.iterdir()) if p.name != "run.json"}
+
+
+@pytest.mark.parametrize("recipe", TAUGHT)
+def test_the_loss_of_a_batch_falls(data: Path, recipe: str) -> None:
+    torch.manual_seed(0)
+    spec = spec_of(recipe)
+    model = build_model(spec).train()
+    if recipe == "posewarper":  # which can do nothing with the empty heatmaps of an HRNet that was never trained
+        model.encoder_norms = "train"
+        torch.nn.init.normal_(model.encoder.final_layer.weight, std=0.1)
+        model.train()
+    task = Video(model, data, spec.recipe, [], None)
+    optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=5e-3)
+    losses = []
+    for _ in range(40):
+        loss, terms = task.loss(model, torch.arange(4), 0, 0)
+        assert tuple(terms) == task.terms
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert np.isfinite(losses).all()
+    assert min(losses[-5:]) < losses[0] - 0.1 * abs(losses[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", TAUGHT)
+def test_killed_and_resumed_it_ends_with_the_same_bytes(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    monkeypatch.setattr(training.loop, "SECONDS_BETWEEN_SAVES", 0)  # save after every step
+    spec, loss = spec_of(recipe), Video.loss
+    train(Job(spec, data, tmp_path / "whole", tmp_path / "state-whole"))
+
+    def killed(self: Video, model: object, rows: Tensor, seed: int, step: int, *part: slice) -> tuple:
+        if step == 5:
+            raise KeyboardInterrupt
+        return loss(self, model, rows, seed, step, *part)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Video, "loss", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(Job(spec, data, tmp_path / "killed", tmp_path / "state"))
+    assert not (tmp_path / "killed").exists()
+    train(Job(spec, data, tmp_path / "killed", tmp_path / "state"))
+    assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "whole")
+    rows = list(csv.DictReader((tmp_path / "whole/history.csv").open()))
+    weights = {name: weight for name, weight in spec.recipe.loss.items() if weight}
+    for row in rows:
+        total = sum(weight * float(row[name]) for name, weight in weights.items())
+        assert float(row["loss"]) == pytest.approx(total, rel=1e-5, abs=1e-7)
+    assert all(torch.isfinite(value).all() for value in load_file(tmp_path / "whole/weights.safetensors").values())
+
+
+def test_joints_find_their_channels_and_come_back() -> None:
+    values = np.random.default_rng(0).normal(size=(2, 15, 3))
+    filled = in_channels(values, POSETRACK, len(CHANNELS))
+    assert not filled[:, [CHANNELS.index(f"{side}_ear") for side in ("left", "right")]].any()
+    np.testing.assert_array_equal(of_channels(filled, POSETRACK), values)
+    assert in_channels(values, POSETRACK, 15) is values
+    with pytest.raises(InputError, match="the network answers with 17 joints, the data have 15"):
+        in_channels(values, JHMDB, 17)
