@@ -61,6 +61,7 @@ def test_pages_have_no_errors_fit_the_window_and_are_accessible_in_light_and_dar
     chromium: Browser, site: Path, size: dict
 ) -> None:
     context = chromium.new_context(viewport=size)
+    context.set_default_timeout(120_000)  # 3D is drawn in software here
     one_each = [next(site.glob(f"{folder}/*.html")) for folder in ("records", "runs")]
     names = [path.relative_to(site).as_posix() for path in [*site.glob("*.html"), *one_each]]
     assert len(names) == 16
