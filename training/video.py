@@ -37,7 +37,7 @@ def make_task(job: Job, model: ClipModel) -> "Video":
         weights = load_weights(job.weights)
         take_pretrained(model, halved(weights) if job.features else weights)  # as `training.features` does
     if job.official is not None:
-        models.load_published(model, job.official)
+        models.load_published(model, job.official, start=True)
     return Video(model, job.data, job.spec.recipe, job.spec.conditions, job.features, job.spec.seed)
 
 

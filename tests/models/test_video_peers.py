@@ -255,6 +255,19 @@ def test_a_last_layer_for_coco_is_refused_with_the_reason(name):
         assert "\n" not in str(told.value)
 
 
+def test_training_goes_on_from_an_hrnet_for_coco_but_for_its_last_layer():
+    coco = small("hrnet-w48", channels="coco")
+    for layout in coco.layouts:
+        net = models.build("hrnet-w48", **NETWORKS["hrnet-w48"]).double()
+        last = net.encoder.final_layer.weight.clone()
+        models.load_published(net, as_released(coco, layout), start=True)
+        assert torch.equal(net.encoder.conv1.weight, coco.encoder.conv1.weight)
+        assert torch.equal(net.encoder.final_layer.weight, last)
+    short = dict(list(as_released(coco, coco.layouts[0]).items())[1:])
+    with pytest.raises(InputError, match=r"it lacks conv1\.weight; "):
+        models.load_published(net, short, start=True)
+
+
 # --- HRNet ------------------------------------------------------------------------------------------------
 
 
