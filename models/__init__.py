@@ -39,19 +39,17 @@ def scan_arguments(name: str, backend: str) -> dict[str, str]:
     return {"backend": backend} if "backend" in inspect.signature(_model_class(name)).parameters else {}
 
 
-def load_published(model: PoseModel, source: str | Path | dict[str, Tensor], start: bool = False) -> PoseModel:
+def load_published(model: PoseModel, source: str | Path | dict[str, Tensor]) -> PoseModel:
     """Fill `model` with weights that its authors released and return it; all of them fit or none is loaded.
 
-    Video models take their own, or a ViTPose's. source : checkpoint file, or its weights as a dictionary; start : of a
-    video model, for training to go on from: an HRNet for COCO gives all but its last layer. Raises InputError for
-    everything that does not fit.
+    Video models take their own, or a ViTPose's. source : checkpoint file, or its weights as a dictionary. Raises
+    InputError for everything that does not fit.
     """
     network = getattr(model, "_orig_mod", model)  # inside of what torch.compile gives
     if any(weight.is_meta for weight in network.parameters()):
         raise InputError(f"{type(network).__name__} is on the meta device, which keeps no values: build it on the CPU")
     # Imported by its name: a training that starts from no released file does not depend on what reads such files.
-    official = import_module(f"models.{network.kind}.official")
-    (official.start if start else official.load)(network, source)
+    import_module(f"models.{network.kind}.official").load(network, source)
     return model
 
 
