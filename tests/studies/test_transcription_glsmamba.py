@@ -15,7 +15,7 @@ ROWS = {
     "components": 3,
     "scans": 4,
     "resolution": 5,
-    "peer-costs": 9,
+    "peer-costs": 10,
     "published-posetrack17": 17,
     "published-posetrack17-test": 2,
     "published-posetrack18": 14,
