@@ -1,7 +1,10 @@
-"""What became of records on this machine: evaluated again with the same result, or not, or trained by other code."""
+"""What became of records on this machine: evaluated again with the same result, or not, or trained by other code.
+
+Runs of before, which the last `make` did not choose, are told apart in the same way.
+"""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +12,11 @@ from base.errors import InputError
 from base.files import read_csv, write_rows
 from studies.records import TOLERANCES
 
+EARLIER = "earlier"  # no record: a run of before
 RECORDED, EVALUATED, DIFFERS, STALE = "recorded", "evaluated", "differs", "stale"
-STATES = (RECORDED, EVALUATED, DIFFERS, STALE)  # the later one says more
+STATES = (EARLIER, RECORDED, EVALUATED, DIFFERS, STALE)  # the later one says more
 MEANING = {
+    EARLIER: "trained here by an earlier `make`, and not chosen now: code and settings may have changed since",
     RECORDED: "trained before; not evaluated here",
     EVALUATED: "trained before; evaluated here with the recorded result",
     DIFFERS: "trained before; evaluated here with another result",
@@ -68,6 +73,11 @@ def _held(rows: Sequence[Mapping]) -> State:
             told = f"{row['metric']}, {row['convention']}: {row['here']:.2f} here, {row['recorded']:.2f} recorded"
             return State(DIFFERS, f"{told}; {row['why']}" if row["why"] else told)
     return State(EVALUATED)
+
+
+def earlier_states(experiments: Iterable[str | Path]) -> dict[str, State]:
+    """States by folder of the runs of these experiments' folders."""
+    return {str(run): State(EARLIER) for folder in experiments for run in sorted(Path(folder).glob("seed*"))}
 
 
 def write_kept(path: str | Path, states: Mapping[str, State]) -> Path:

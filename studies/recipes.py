@@ -71,6 +71,7 @@ class Crops:
     """What of a recipe decides how the clips of a person look, as studies/recipes.yaml explains it.
 
     draws : variations that a frozen encoder sees of each person; None: new ones in every step
+    pixels : what coordinates count: from centre to centre, from corner to corner, or mixed (datasets/video/crop.py)
     """
 
     flip: float
@@ -82,6 +83,7 @@ class Crops:
     sigma: float
     joint_weights: dict[str, float]
     draws: int | None = None
+    pixels: str = "centres"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,7 @@ class VideoScale(Schedule):
     leave_out: tuple[str, ...] = ()
     sigma: float | None = None
     enlarge: float | None = None
+    pixels: str | None = None
     draws: int | None = None
     pretraining: Schedule = Schedule()
 
@@ -147,6 +148,7 @@ class Scale:
             schedule=schedule.schedule,
             sigma=self.video.sigma or recipe.sigma,
             enlarge=self.video.enlarge or recipe.enlarge,
+            pixels=self.video.pixels or recipe.pixels,
             draws=None if pretraining else self.video.draws,
             hold_out=self.hold_out,
         )

@@ -20,6 +20,7 @@ class Variant:
     label : what tables print; model: dotted path of its class; family: of models that are counted together
     hyper : keyword arguments of the class; treat it as read-only
     emits : of a clip: `all` of its frames' poses, or that of the `centre` alone
+    both_necks : whether PoseTrack's neck is scored between the shoulders as well
     """
 
     name: str
@@ -28,6 +29,7 @@ class Variant:
     family: str
     hyper: dict[str, object]
     emits: str = "all"
+    both_necks: bool = False
 
     @property
     def module(self) -> str:

@@ -44,7 +44,7 @@ class Persons:
     ) -> None:
         self.recipe, self.joints = recipe, videos.joints
         self.sequences, self.instances = videos.sequences(boxes.split), videos.persons(boxes.split, boxes.kind)
-        shape = Shape(image[1], image[0], STRIDE, recipe.sigma, recipe.enlarge)
+        shape = Shape(image[1], image[0], STRIDE, recipe.sigma, recipe.enlarge, recipe.pixels)
         self.crops = TopDown(
             [s.images for s in self.sequences],
             self.instances,

@@ -8,13 +8,13 @@ show, and what `best_test` selects on.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-import models
 from base.errors import InputError
 from datasets.video.joints import JHMDB, in_channels
 from datasets.video.videos import Videos
@@ -37,7 +37,8 @@ def make_task(job: Job, model: ClipModel) -> "Video":
         weights = load_weights(job.weights)
         take_pretrained(model, halved(weights) if job.features else weights)  # as `training.features` does
     if job.official is not None:
-        models.load_published(model, job.official)
+        # Imported by its name: a training that starts from no released file does not depend on what reads such files.
+        import_module("models.video.official").start(model, job.official)
     return Video(model, job.data, job.spec.recipe, job.spec.conditions, job.features, job.spec.seed)
 
 

@@ -26,6 +26,7 @@ from studies.places import (
     TOKENS_CURVE,
     WEIGHTS,
     Places,
+    experiment_of,
 )
 from studies.plan import BASELINES, Plan
 from studies.recipes import BASELINE_RECIPE, PRETRAINED_SEED, PRETRAININGS, RunSpec
@@ -138,6 +139,23 @@ def shown_records(plan: Plan) -> tuple[Record, ...]:
         return tuple(r for r in kept if r.experiment.dataset.motion == motion and r.experiment not in plan.experiments)
     motions_shown = {evidence.motion, plan.config.motion}
     return tuple(r for r in records(evidence.scale) if r.experiment.dataset.motion in motions_shown)
+
+
+def earlier(plan: Plan) -> list[str]:
+    """Folders of experiments that were scored here before, and whose variants were not chosen now.
+
+    So a new network that is trained alone stands among those of before; records go before them.
+    """
+    if plan.config.variants is None:
+        return []
+    places, shown = Places(plan.config.scale.name, plan.config.motion), {r.experiment for r in shown_records(plan)}
+    there = sorted(Path().glob(places.scores.format(dataset="*", variant="*", recipe="*")))
+    known = [(path.parent, experiment_of(path.parent / "seed0" / RUN_JSON)) for path in there]
+    return [
+        str(folder)
+        for folder, e in known
+        if e and e.dataset.motion == plan.config.motion and e not in (*plan.experiments, *shown)
+    ]
 
 
 def unrecorded(plan: Plan) -> list[tuple[Experiment, int]]:

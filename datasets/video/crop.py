@@ -5,6 +5,11 @@
 long. A box (x, y, w, h) has its centre at (x + w/2, y + h/2); that point lands on the middle of the crop,
 ((W - 1)/2, (H - 1)/2), and w and h become W - 1 and H - 1. Crop and heatmap differ by the factor (W - 1)/(w' - 1)
 alone, so flips and round trips are exact. ViTPose is trained this way; its weights expect it.
+
+The peers on video were trained by an older one (CORNERS): a picture of n pixels is n long, the box's centre lands on
+(W/2, H/2), and crop and heatmap differ by the factor W/w'. FAMI-Pose's released code cuts by the new one, though a box
+is a pixel shorter, and reads heatmaps by the old one (MIXED): what it finds lies about half a crop pixel too far left
+and up.
 """
 
 import cv2
@@ -12,6 +17,7 @@ import numpy as np
 
 from base.errors import InputError
 
+CENTRES, CORNERS, MIXED = "centres", "corners", "mixed"
 ASPECT = 192 / 256  # width to height
 ENLARGE = 1.25  # boxes are cut this much larger (docs/glsmamba.md)
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet's, RGB
@@ -43,20 +49,26 @@ def fit_aspect(size: np.ndarray, aspect: float) -> np.ndarray:
 
 
 def crop_matrix(
-    center: np.ndarray, size: np.ndarray, shape: tuple[int, int], rotation: float = 0.0, mirror: bool = False
+    center: np.ndarray,
+    size: np.ndarray,
+    shape: tuple[int, int],
+    rotation: float = 0.0,
+    mirror: bool = False,
+    pixels: str = CENTRES,
 ) -> np.ndarray:
     """The map from image pixels to crop pixels, (2, 3) float64.
 
     center, size (2,) pixels of the image; shape: the crop's (width, height); rotation in degrees turns the picture
-    clockwise about the centre; mirror exchanges the crop's left and right (swap the joints' sides as well).
+    clockwise about the centre; mirror exchanges the crop's left and right (swap the joints' sides as well); pixels:
+    the convention
     """
-    pixels = np.array(shape, float) - 1
+    length = np.array(shape, float) - (pixels != CORNERS)
     angle = np.deg2rad(rotation)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])  # y points down
-    linear = (pixels / size)[:, None] * turn
-    matrix = np.concatenate([linear, (pixels / 2 - linear @ center)[:, None]], 1)
+    linear = (length / (size - (pixels == MIXED)))[:, None] * turn
+    matrix = np.concatenate([linear, (length / 2 - linear @ center)[:, None]], 1)
     if mirror:
-        matrix[0] = [0, 0, pixels[0]] - matrix[0]
+        matrix[0] = [0, 0, shape[0] - 1] - matrix[0]
     return matrix
 
 
@@ -71,9 +83,10 @@ def transform(matrices: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ matrices[..., :2].swapaxes(-1, -2) + matrices[..., None, :, 2]
 
 
-def rescale(points: np.ndarray, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:
+def rescale(points: np.ndarray, source: tuple[int, int], target: tuple[int, int], pixels: str = CENTRES) -> np.ndarray:
     """Points (..., 2) of a picture of `source` (width, height) pixels, in one of `target` that shows the same."""
-    return points * ((np.array(target) - 1) / (np.array(source) - 1))
+    less = pixels == CENTRES
+    return points * ((np.array(target) - less) / (np.array(source) - less))
 
 
 def crop(image: np.ndarray, matrix: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -14,7 +14,18 @@ import numpy as np
 
 from base.errors import InputError
 from datasets.video.augment import Augmentation, Draw, drawn
-from datasets.video.crop import ENLARGE, boxes_to_crops, crop, crop_matrix, inverse, normalised, rescale, transform
+from datasets.video.crop import (
+    CENTRES,
+    CORNERS,
+    ENLARGE,
+    boxes_to_crops,
+    crop,
+    crop_matrix,
+    inverse,
+    normalised,
+    rescale,
+    transform,
+)
 from datasets.video.heatmaps import SIGMA, decode, gaussian_targets
 from datasets.video.images import read_image
 from datasets.video.joints import WEIGHTS, JointSet, of_channels
@@ -46,13 +57,17 @@ class Instances:
 
 @dataclass(frozen=True)
 class Shape:
-    """Of a crop: width and height in pixels, heatmap pixels per `stride`, sigma of the targets, growth of the box."""
+    """Of a crop: width and height in pixels, heatmap pixels per `stride`, sigma of the targets, growth of the box.
+
+    pixels : the convention of coordinates (`datasets.video.crop`)
+    """
 
     width: int = 192
     height: int = 256
     stride: int = 4
     sigma: float = SIGMA
     enlarge: float = ENLARGE
+    pixels: str = CENTRES
 
     @property
     def image(self) -> tuple[int, int]:
@@ -63,6 +78,23 @@ class Shape:
     def heatmap(self) -> tuple[int, int]:
         """Heatmap width, height."""
         return self.width // self.stride, self.height // self.stride
+
+    def in_heatmap(self, places: np.ndarray) -> np.ndarray:
+        """Places (..., 2) in crop pixels -> in heatmap pixels."""
+        return rescale(places, self.image, self.heatmap, self.pixels)
+
+    def in_crop(self, places: np.ndarray) -> np.ndarray:
+        """The way back."""
+        return rescale(places, self.heatmap, self.image, self.pixels)
+
+    def matrix(self, draw: Draw) -> np.ndarray:
+        """The map (2, 3) from image pixels to those of the crop."""
+        return crop_matrix(draw.center, draw.size, self.image, draw.rotation, draw.mirror, self.pixels)
+
+    def back(self, draw: Draw) -> np.ndarray:
+        """The map (2, 3) from crop pixels to those of the image, as answers are read: by a pure convention."""
+        pixels = CENTRES if self.pixels == CENTRES else CORNERS
+        return inverse(crop_matrix(draw.center, draw.size, self.image, pixels=pixels))
 
 
 class Sample(NamedTuple):
@@ -195,7 +227,7 @@ class TopDown:
             rng = np.random.default_rng((seed, step, index))
             draw = drawn(augmentation, rng, draw.center, draw.size, keypoints[present, :2], self.joints.upper[present])
         clip, matrix = self._cut(index, draw)
-        places = rescale(transform(matrix, keypoints[:, :2]), self.shape.image, self.shape.heatmap)
+        places = self.shape.in_heatmap(transform(matrix, keypoints[:, :2]))
         if draw.mirror:  # the crop shows a mirror image: its left is the person's right
             places, present = places[self.joints.flip], present[self.joints.flip]
         return Sample(clip, places, present, matrix)
@@ -208,13 +240,15 @@ class TopDown:
     def targets(self, places: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Joints of samples (B, J, 2), (B, J) -> heatmaps to predict (B, J, h, w), their weights in the loss (B, J)."""
         shape, sigma = self.shape.heatmap, self.shape.sigma
+        if self.shape.pixels != CENTRES:  # Gaussians about the nearest pixel, as the released codes draw them
+            places = np.trunc(places + 0.5)
         made = [gaussian_targets(*joints, self.weights, shape, sigma) for joints in zip(places, present, strict=True)]
         targets, weights = zip(*made, strict=True)
         return np.stack(targets), np.stack(weights)
 
     def fractions(self, places: np.ndarray) -> np.ndarray:
         """Places of samples (B, J, 2) in heatmap pixels -> as fractions of the crop's width and height."""
-        return rescale(places, self.shape.heatmap, self.shape.image) / np.array(self.shape.image)
+        return self.shape.in_crop(places) / np.array(self.shape.image)
 
     def clips(self, indices: Sequence[int]) -> np.ndarray:
         """The unchanged crops of instances, stacked: (B, T, 3, H, W)."""
@@ -230,8 +264,8 @@ class TopDown:
         Evaluation).
         """
         places, scores = self._read(answers)
-        matrices = [crop_matrix(self.center[i], self.size[i], self.shape.image) for i in indices]
-        joints = transform(inverse(np.array(matrices).reshape(-1, 2, 3)), places)
+        matrices = [self.shape.back(Draw(self.center[i], self.size[i])) for i in indices]
+        joints = transform(np.array(matrices).reshape(-1, 2, 3), places)
         return joints, scores * self.instances.score[np.asarray(indices, int), None]
 
     def pictured(self, answers: np.ndarray) -> np.ndarray:
@@ -239,7 +273,7 @@ class TopDown:
         answers = of_channels(np.asarray(answers), self.joints)
         if answers.ndim == 4:
             return answers
-        places = rescale(self._read(answers)[0], self.shape.image, self.shape.heatmap)
+        places = self.shape.in_heatmap(self._read(answers)[0])
         ones = np.ones(answers.shape[1])
         drawn = [gaussian_targets(each, ones > 0, ones, self.shape.heatmap, self.shape.sigma)[0] for each in places]
         return answers[:, :, 2, None, None] * np.stack(drawn)
@@ -252,13 +286,13 @@ class TopDown:
         answers = of_channels(np.asarray(answers), self.joints)
         if answers.ndim == 4:
             places, scores = decode(answers)
-            return rescale(places, self.shape.heatmap, self.shape.image), scores
+            return self.shape.in_crop(places), scores
         if not np.isfinite(answers).all():
             raise InputError("a place has NaN or infinite values: training diverged, or the weights are damaged")
         return answers[..., :2] * np.array(self.shape.image), answers[..., 2]
 
     def _cut(self, index: int, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
-        matrix = crop_matrix(draw.center, draw.size, self.shape.image, draw.rotation, draw.mirror)
+        matrix = self.shape.matrix(draw)
         places = self._places(index)
         crops = {place: crop(self._image(*place), matrix, self.shape.image) for place in set(places)}
         return normalised(np.stack([crops[place] for place in places])), matrix

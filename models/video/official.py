@@ -85,6 +85,16 @@ def load(model: ClipModel, source: str | Path | dict[str, Tensor]) -> None:
     (_load_own if model.layouts else _load_vitpose)(model, weights, where)
 
 
+def start(model: ClipModel, source: str | Path | dict[str, Tensor]) -> None:
+    """As `load`, for training to go on from; an HRNet for COCO gives all but its last layer, which is learnt anew."""
+    weights, where = read_weights(source, CONTAINERS)
+    if model.layouts == HRNET_ALONE and model.channels != COCO and (name := _hrnet_alone(model, weights)):
+        own, layer = model.encoder.final_layer, name.removesuffix("weight")
+        _fill(model, weights | {f"{layer}weight": own.weight.detach(), f"{layer}bias": own.bias.detach()}, where)
+    else:
+        load(model, source)
+
+
 def _load_own(model: ClipModel, weights: dict[str, Tensor], where: str) -> None:
     """From the file of a network that states its layouts."""
     if model.channels != COCO and (name := _hrnet_alone(model, weights)):
@@ -92,6 +102,11 @@ def _load_own(model: ClipModel, weights: dict[str, Tensor], where: str) -> None:
             f"{where} is an HRNet for COCO: channels 1 and 2 of its last layer ({name}) are eyes, where PoseTrack has "
             f"neck and head top; build hrnet-w48 with channels='{COCO}', or give released weights of {_name(model)}"
         )
+    _fill(model, weights, where)
+
+
+def _fill(model: ClipModel, weights: dict[str, Tensor], where: str) -> None:
+    """By the layout that most of a file's keys belong to."""
     layout = max(model.layouts, key=lambda layout: sum(layout.name(name) in weights for name in own_weights(model)))
     check_layout(model, layout, weights, where, f"give released weights of {_name(model)}")
     fill(model, layout, weights, where)

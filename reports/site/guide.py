@@ -18,7 +18,8 @@ GUIDE = "docs/readme.html"
 PICTURES = (".jpg", ".png", ".svg")
 # What may be wider than a phone scrolls in itself, by keyboard as well. Text cannot hold these tags: it is escaped.
 SCROLLING = {
-    "<table>": '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>',
+    "<table>": '<div class="scroll" tabindex="0" role="region" aria-label="Table {}"><table>',
+    "<th></th>": "<td></td>",
     "</table>": "</table></div>",
     "<pre>": '<pre tabindex="0">',
 }
@@ -61,7 +62,8 @@ def _doc(path: Path) -> Doc:
             token.children = list(_reachable(token.children, path))
     body = parser.renderer.render(tokens, parser.options, {})
     for plain, scrolling in SCROLLING.items():
-        body = body.replace(plain, scrolling)
+        head, *rest = body.split(plain)
+        body = head + "".join(scrolling.format(i) + after for i, after in enumerate(rest, start=1))
     return Doc(_page(path), heads[0], Markup(body))
 
 

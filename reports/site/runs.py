@@ -13,6 +13,7 @@ from studies.data import VIDEO, Dataset
 from studies.data import Experiment as Named
 from studies.places import RUN_JSON, WEIGHTS, Places
 
+FIRST = ("mpjpe", "ap")  # what a run is known by: of lifting, of video
 RETRAIN = "train its run again (`make resume`)"
 
 
@@ -52,14 +53,35 @@ class Experiment:
     def motion(self) -> str:
         return Dataset.parse(self.dataset).motion
 
-    def train(self, run: Run) -> str:
-        """What trains a run again, from a clone at its revision, with the variant's other recipes and data."""
-        return make("train", self.scale, self.motion, variants=self.variant, seeds=run.seed)
+    @property
+    def train(self) -> str:
+        """What trains all runs again, from a clone at their revision, with the variant's other recipes and data."""
+        return make("train", self.scale, self.motion, variants=self.variant, seeds=",".join(map(str, self.seeds)))
 
     def train_alone(self, run: Run) -> str:
         """What trains a run again, and nothing beside it."""
         places, experiment = Places(self.scale, self.motion), Named.named(*self.key)
         return file(places.of_run(experiment, run.seed), self.scale, self.motion)
+
+    @property
+    def seeds(self) -> dict[int, Run]:
+        return {run.seed: run for run in self.runs}
+
+    def scores(self, selection: str) -> dict[int, float]:
+        """What its tables show first, P1 in mm or AP in per cent, by seed; selection: which epoch."""
+        rows = self.numbers[
+            self.numbers["metric"].isin(FIRST) & self.numbers["convention"].str.endswith(f"/{selection}")
+        ]
+        own = rows[rows["convention"] == rows["convention"].iloc[0]] if len(rows) else rows
+        return {int(row.seed): row.value for row in own.itertuples()}
+
+    def facts(self) -> tuple[dict[str, str], dict[str, list[str]]]:
+        """What all runs have in common, and by run what they have not."""
+        told = [_facts(run) for run in self.runs]
+        names = dict.fromkeys(name for facts in told for name in facts)
+        columns = {name: [facts.get(name, "–") for facts in told] for name in names}
+        common = {name: texts[0] for name, texts in columns.items() if len(set(texts)) == 1}
+        return common, {name: texts for name, texts in columns.items() if name not in common}
 
     def groups(self, selection: str) -> dict[str, pd.DataFrame]:
         """Errors by action, sequence or activity, means over seeds: kind -> groups as rows, metrics as columns.
@@ -116,6 +138,24 @@ def run_links(found: list[Experiment]) -> dict[str, str]:
 def _runs(numbers: pd.DataFrame) -> Iterator[Run]:
     for folder, seed in numbers[["run", "seed"]].drop_duplicates().sort_values("seed").itertuples(index=False):
         yield Run(folder, int(seed), _about(Path(folder)), _history(Path(folder)))
+
+
+def _facts(run: Run) -> dict[str, str]:
+    """How a run was made, as (name, text); empty where its folder was moved away."""
+    about = run.about
+    if not about:
+        return {}
+    hardware = about.get("hardware", {})
+    chosen = [f"{name}: {at['epoch']}" for name, at in about.get("selected", {}).items()]
+    facts = {
+        "Time": f"{run.minutes * 60:.1f} s",
+        "Epochs chosen": ", ".join(chosen),
+        "Revision": about.get("revision", ""),
+        "Device": f"{hardware.get('device', '–')}, threads: {hardware.get('threads', '?')}",
+        "Selective scan": about.get("backend", ""),
+        "Versions": ", ".join(f"{name} {version}" for name, version in about.get("versions", {}).items()),
+    }
+    return {name: text for name, text in facts.items() if text}
 
 
 def _about(run: Path) -> dict:

@@ -43,7 +43,7 @@ class Cell:
     also_true      the true count beside one under another convention
     runs           folders of the runs behind the number, separated by blanks; seeds_failed: how many are missing
     record         what became of the records behind it, of several the last of `reports.records.STATES`; empty where
-                   no record is shown; record_why: why
+                   no record is shown, `earlier` of runs that were not chosen now; record_why: why
     here           mean of here_n runs that were trained here on here_data, beside a record; here_runs: their folders;
                    here_why: what failed of them
     outcome        against the table's reference row: better, worse, within noise; or that one of the two did not learn;

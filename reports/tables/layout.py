@@ -15,7 +15,7 @@ from reports.commands import make
 from reports.failures import FAILED
 from reports.measurements import NO_SUCH_DATA, Choice
 from reports.records import DIFFERS as DIFFERS_HERE
-from reports.records import EVALUATED, MEANING, RECORDED, STALE, STATES
+from reports.records import EARLIER, EVALUATED, MEANING, RECORDED, STALE, STATES
 from reports.tables.causes import CUT, DIVIDED, EXACT, HALVED, MULTIPLIED, NO_RULE, OTHER, OWN_SUM
 from reports.tables.causes import MEANING as MEANING_OF_CAUSES
 from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell
@@ -49,7 +49,7 @@ LEGEND = {
 WORDS = [(SIGNS[cause], cause, meaning) for cause, meaning in MEANING_OF_CAUSES.items()]
 WORDS += [(SYMBOLS[verdict], verdict, LEGEND[verdict]) for verdict in VERDICTS]
 # Of a record, behind its number: signs where all is well, words where it is not.
-RECORD_MARKS = {RECORDED: "•", EVALUATED: "⊙", DIFFERS_HERE: "differs here", STALE: "stale"}
+RECORD_MARKS = {EARLIER: "earlier run", RECORDED: "•", EVALUATED: "⊙", DIFFERS_HERE: "differs here", STALE: "stale"}
 CONVENTIONS = {
     "true": "every trainable weight, and every multiply-accumulate including projections, scan and sampling",
     "paper": "what the papers' profiler (thop) sees; it skips weights and operations that it does not know",

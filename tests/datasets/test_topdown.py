@@ -273,6 +273,39 @@ def test_places_score_100_as_well(films) -> None:
         data.located(range(3), answers * np.nan)
 
 
+def person_at(films, place: tuple[float, float], pixels: str) -> TopDown:
+    """A person whose box has its centre at (60, 100), all of whose joints are at one place."""
+    keypoints = np.tile([*place, 1.0], (1, 15, 1))
+    box = np.array([[10.0, 10, 100, 180]])
+    person = ground_truth_boxes(0, np.array([1]), box, keypoints)
+    return TopDown(films, joined([person]), POSETRACK, Shape(288, 384, sigma=3, pixels=pixels))
+
+
+PLACES = ((60.0, 100.0), (40.0, 70.0), (85.3, 140.7))
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("pixels", ["centres", "corners"])
+def test_in_a_pure_convention_what_is_taught_is_what_is_read(films, place, pixels) -> None:
+    """Up to the pixel of the heatmap about which a Gaussian lies, and the quarter of one by which it is read."""
+    data = person_at(films, place, pixels)
+    sample = data.batch([0], 0, 0)
+    read = data.located([0], data.targets(sample.places, sample.present)[0])[0][0, 0]
+    assert (np.abs(read - place) <= 0.75 * data.size[0] / np.array(data.shape.heatmap)).all()
+
+
+@pytest.mark.parametrize("pixels", ["centres", "corners", "mixed"])
+def test_cut_by_one_convention_and_read_by_another_all_is_half_a_pixel_off(films, pixels) -> None:
+    """FAMI-Pose's released code: exactly half a crop pixel at a person's centre; boxes are a pixel shorter there."""
+    for place in PLACES:
+        data, answers = person_at(films, place, pixels), np.zeros((1, 17, 3))
+        answers[0, :, :2] = data.fractions(data.batch([0], 0, 0).places)[0, 0]
+        crop, size, away = np.array(data.shape.image), data.size[0], np.array(place) - PLACES[0]
+        off = (data.located([0], answers)[0][0, 0] - place) * crop / size
+        mixed = away * (crop - 1) / (size - 1) - away * crop / size - 0.5
+        np.testing.assert_allclose(off, mixed if pixels == "mixed" else 0, atol=1e-9)
+
+
 def test_channels_that_are_no_joints_are_left_out(films) -> None:
     data = TopDown(films, instances((1,)), POSETRACK)
     heatmaps = np.random.default_rng(0).random((1, 17, 64, 48))

@@ -12,7 +12,7 @@ import models
 from base.errors import InputError
 from metrics.counting import count_modules, count_under
 from models.checkpoints import as_released
-from models.video import dcpose, dense_deform, dsta, fami, hrnet, posewarper
+from models.video import dcpose, dense_deform, dsta, fami, hrnet, official, posewarper
 from models.video.clips import ClipModel
 from workflow.measuring.meta import on_meta
 
@@ -253,6 +253,19 @@ def test_a_last_layer_for_coco_is_refused_with_the_reason(name):
         ) as told:
             models.load_published(small(name), weights)
         assert "\n" not in str(told.value)
+
+
+def test_training_goes_on_from_an_hrnet_for_coco_but_for_its_last_layer():
+    coco = small("hrnet-w48", channels="coco")
+    for layout in coco.layouts:
+        net = models.build("hrnet-w48", **NETWORKS["hrnet-w48"]).double()
+        last = net.encoder.final_layer.weight.clone()
+        official.start(net, as_released(coco, layout))
+        assert torch.equal(net.encoder.conv1.weight, coco.encoder.conv1.weight)
+        assert torch.equal(net.encoder.final_layer.weight, last)
+    short = dict(list(as_released(coco, coco.layouts[0]).items())[1:])
+    with pytest.raises(InputError, match=r"it lacks conv1\.weight; "):
+        official.start(net, short)
 
 
 # --- HRNet ------------------------------------------------------------------------------------------------

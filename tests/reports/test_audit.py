@@ -28,7 +28,7 @@ from workflow.measuring.evidence import gather as run_experiments
 
 CHOICE = Choice("quick", "synthetic")
 COUNTED = ("posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")
-COUNTED += ("hrnet-w48", "hrnet-w48-256", "posewarper")
+COUNTED += ("hrnet-w48", "hrnet-w48-256", "posewarper", "dsta-vit-h")
 PEERS = tuple(peer.variant for peer in read_claims().peers.values() if peer.variant)
 FOUND = read_findings()
 TABLE1, MAIN = "posemamba/table1", "sasmamba/main"
@@ -64,6 +64,7 @@ FLAGGED = {
     "motionagformer-l-true-2d": "sasmamba/main p1_gt: motionagformer-l",
     "boxes-of-hrnet": "glsmamba/published-posetrack17 mean: hrnet posewarper",
     "units-of-hrnet": "glsmamba/peer-costs true_macs: hrnet-w48 hrnet-w48-256",
+    "previous-best": "glsmamba/benchmarks posetrack18: previous",
     "mean-of-joints": "glsmamba/published-posetrack21 mean: diffusionpose",
     "hidden-operations": """
         posemamba/table1 macs: posemamba-s posemamba-b posemamba-l posemamba-x

@@ -128,5 +128,5 @@ def test_the_site_lists_failed_jobs_and_runs(tmp_path: Path, monkeypatch: pytest
     overview, runs = (report.joinpath("site", name).read_text(encoding="utf-8") for name in ("index.html", "runs.html"))
     assert "2 failed jobs" in overview
     assert "train_run y: &lt;b&gt; (<code>b/train.log</code>)" in overview
-    assert "failed: &lt;b&gt; (<code>b/train.log</code>)" in runs
+    assert "seed 1 failed: &lt;b&gt; (<code>b/train.log</code>)" in runs
     assert json.loads((report / "audit/audit.json").read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ from studies.types import AccuracyColumn, Column, CountColumn
 ROOT = SOURCE.parents[1]
 # Said in headings as in everyday language: joints, data sets by their names, what an image has.
 PLAIN = {"ankle", "elbow", "head", "hip", "knee", "shoulder", "wrist", "image", "resolution", "learning", "rate", "too"}
-PLAIN |= {"posetrack2017", "posetrack2018", "posetrack21", "sub", "jhmdb"}
+PLAIN |= {"posetrack2017", "posetrack2018", "posetrack21", "sub", "jhmdb", "neck", "between", "shoulders"}
 
 
 def columns() -> Iterator[Column]:

@@ -27,10 +27,11 @@ from reports.site.pages import environment
 from reports.site.viewers.orders import orders_view
 from reports.site.viewers.poses import pick_clips, poses_view
 from reports.site.viewers.video import video_view
+from reports.tables.causes import CAUSES
 from reports.tables.cell import read_cells
 from reports.tables.layout import CellView, Heading, RowView, View
 from reports.tables.writers import latex, markdown
-from reports.totals import word_of
+from reports.totals import bars, quoted, word_of
 from studies.load import load_study
 from studies.types import Row
 
@@ -151,6 +152,16 @@ def test_words_on_the_page_of_claims_are_those_of_the_bars(report: Path) -> None
         bar = re.search(rf'aria-label="{name}: ([^"]+)"', overview)[1].split(", ")
         rows = re.findall(rf'data-kind="{name.lower()[:-1]}".*?data-word="([^"]+)"', claims, re.DOTALL)
         assert Counter(rows) == {word: int(count) for count, word in (part.split(" ", 1) for part in bar)}
+
+
+def test_totals_of_the_overview_and_of_the_audit_agree(report: Path) -> None:
+    cells = read_cells(report / "cells.csv")
+    counts = json.loads((report / "audit/audit.json").read_text(encoding="utf-8"))["counts"]
+    costs, errors = bars(cells, ())
+    assert costs.total + errors.total == counts["tables"] > 300
+    assert sum(counts["verdicts"].values()) == counts["tables"] + counts["text"]
+    assert {part.word: part.count for part in costs.parts if part.word in CAUSES} == counts["causes"]
+    assert quoted(cells) == counts["quoted"]
 
 
 def test_a_line_has_the_printed_number_in_its_middle_and_ours_by_its_factor() -> None:

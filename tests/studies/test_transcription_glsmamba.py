@@ -15,7 +15,7 @@ ROWS = {
     "components": 3,
     "scans": 4,
     "resolution": 5,
-    "peer-costs": 9,
+    "peer-costs": 10,
     "published-posetrack17": 17,
     "published-posetrack17-test": 2,
     "published-posetrack18": 14,
@@ -45,7 +45,7 @@ TRAINABLE = {
     "glsmamba-b": 9_784_623,
 }
 # Columns of ours, where nothing is printed.
-OURS = {"video", "video_gt", "memory", "trained", "all", "macs_of_peers"}
+OURS = {"video", "video_gt", "memory", "trained", "all", "macs_of_peers", "shoulders"}
 LATEX = {r"\(\frac{1}{4}\times T\)": "1/4 × T", r"\(\frac{1}{8}\times T\)": "1/8 × T"}
 LATEX[r"\(\frac{1}{16}\times T\)"] = "1/16 × T"
 MARKS = {"✓": "yes", "-": "no"}

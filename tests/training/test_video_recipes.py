@@ -3,6 +3,7 @@
 import csv
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,11 +15,14 @@ import training.loop
 from base.errors import InputError
 from datasets.rendered.prepare import prepare_video
 from datasets.video.joints import CHANNELS, JHMDB, POSETRACK, in_channels, of_channels
+from datasets.video.videos import Videos
 from studies.data import Boxes, Dataset
+from studies.predictions import JOINTS, SCORES
 from studies.recipes import RunSpec, recipes
 from training.job import Job
 from training.run import build_model, train
 from training.video import Video
+from workflow.measuring.video_scores import VideoScorer
 
 SIZE = {"encoder": "hrnet-tiny", "encoder_norms": "eval", "image_height": 64, "image_width": 32}
 VIT = SIZE | {"encoder": "tiny", "depth": 1, "drop_path": 0.0}
@@ -114,3 +118,23 @@ def test_joints_find_their_channels_and_come_back() -> None:
     assert in_channels(values, POSETRACK, 15) is values
     with pytest.raises(InputError, match="the network answers with 17 joints, the data have 15"):
         in_channels(values, JHMDB, 17)
+
+
+@pytest.mark.parametrize(("recipe", "protocols"), [("dcpose", ["poseval", "poseval-shoulders"]), ("tdmi", ["poseval"])])
+def test_two_necks_are_scored_where_papers_differ_in_them(data: Path, recipe: str, protocols: list[str]) -> None:
+    """All joints are right but the left shoulder: so the neck between the shoulders is wrong, its channel is not."""
+    persons = Videos(data).persons("val", "gt")
+    joints = persons.keypoints[..., :2].copy()
+    joints[:, POSETRACK.names.index("left_shoulder")] += 1000
+    answers = {JOINTS: joints, SCORES: np.ones(joints.shape[:2])}
+    found = VideoScorer(data).score(SimpleNamespace(spec=spec_of(recipe)), str(Boxes("gt")), answers)
+    values = {protocol: {} for protocol in protocols}
+    for score in found:
+        values[score.convention.partition("+")[0]][score.metric] = score.value
+    assert values["poseval"]["ap_head"] == 100
+    if len(protocols) > 1:
+        assert values["poseval-shoulders"].pop("ap_head") < 100
+        changed = {
+            metric for metric, value in values["poseval-shoulders"].items() if value != values["poseval"][metric]
+        }
+        assert changed <= {"ap", "ap_hidden"}

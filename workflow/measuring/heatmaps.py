@@ -42,7 +42,7 @@ def _seen(spec: RunSpec, weights: Path, chosen: Mapping[str, Video]) -> dict[str
     """The arrays of one network; chosen: videos by the names of clips."""
     model, arrays = build_model(spec).eval(), {}
     model.load_state_dict(load_weights(weights))
-    shape = Shape(model.image[1], model.image[0], STRIDE, spec.recipe.sigma, spec.recipe.enlarge)
+    shape = Shape(model.image[1], model.image[0], STRIDE, spec.recipe.sigma, spec.recipe.enlarge, spec.recipe.pixels)
     for name, video in chosen.items():
         person = longest_track(video)
         crops = TopDown([video.images], person, POSETRACK, shape, model.frames, early=model.early)

@@ -15,8 +15,9 @@ from datasets.video.images import read_image
 from datasets.video.videos import Videos
 from studies.data import BEST_TEST_BY, Boxes
 from studies.predictions import JOINTS, SCORES, Predicted
-from studies.recipes import Crops, FeaturesSpec, RunSpec
+from studies.recipes import PRETRAINING, Crops, FeaturesSpec, RunSpec
 from studies.records import SELECTION, Record
+from training.checkpoints import halved, load_weights
 from training.clips import seen_as
 from training.features import write_features
 from training.run import build_model, trained_model
@@ -43,7 +44,9 @@ class VideoRecords:
     def predict(self, record: Record, spec: RunSpec, weights: Mapping[str, Tensor]) -> Predictions:
         """Joints and scores in the boxes that are looked at. Raises InputError where the encoder's record is absent."""
         encoder, features = record.encoder, None
-        if encoder:
+        if encoder and encoder.experiment.recipe != PRETRAINING:  # what it gives differs from network to network
+            weights = dict(weights) | of_encoder(halved(load_weights(Path(weights_of(encoder)))))
+        elif encoder:
             features = self._seen_by(encoder, replace(spec.recipe.crops, draws=None))
             weights = dict(weights) | of_encoder(build_model(spec).state_dict())  # nobody looks through this one
         model, looked_at = trained_model(spec, weights), self._looked_at(spec)

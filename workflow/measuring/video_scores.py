@@ -5,16 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.video.joints import JHMDB
+from datasets.video.joints import JHMDB, neck_between_shoulders
 from datasets.video.videos import Videos, fold_of
 from studies.data import Boxes
 from studies.predictions import JOINTS, SCORES
+from studies.variants import variant
 from training.scoring import person_pck, video_ap
 from workflow.measuring.scores import Run, Score
 
+POSEVAL, POSEVAL_SHOULDERS = "poseval", "poseval-shoulders"  # the latter with the neck between the shoulders
+
 
 class VideoScorer:
-    """Scores predictions on prepared video data by PoseTrack's AP or Sub-JHMDB's PCK (`scores.Scorer`)."""
+    """Scores predictions on prepared video data by PoseTrack's AP or Sub-JHMDB's PCK (`scores.Scorer`).
+
+    PoseTrack's of some variants with the neck between the shoulders as well, as PoseWarper's released evaluation does.
+    """
 
     def __init__(self, data: Path) -> None:
         self.data = data
@@ -32,15 +38,23 @@ class VideoScorer:
         videos, boxes = self.videos(run), Boxes.parse(judged)
         sequences, persons = videos.sequences(boxes.split), videos.persons(boxes.split, boxes.kind)
         if videos.joints is JHMDB:
-            protocol, arrays = "jhmdb-person", (persons, answers[JOINTS])
-            scored = person_pck(*arrays, resampled=True)
+            scored = {"jhmdb-person": person_pck(persons, answers[JOINTS], resampled=True)}
         else:
-            protocol, arrays = "poseval", (sequences, persons, answers[JOINTS], answers[SCORES])
-            scored = video_ap(*arrays, resampled=True)
-        convention = f"{protocol}+{boxes.in_split}/{boxes.split}"
+            found = {POSEVAL: (answers[JOINTS], answers[SCORES])}
+            if variant(run.spec.variant).both_necks:
+                found[POSEVAL_SHOULDERS] = neck_between_shoulders(*found[POSEVAL])
+            scored = {name: video_ap(sequences, persons, *each, resampled=True) for name, each in found.items()}
         return [
-            Score(metric, score.value, "%", convention, resamples=score.resamples, clusters=len(sequences))
-            for metric, score in scored.items()
+            Score(
+                metric,
+                score.value,
+                "%",
+                f"{protocol}+{boxes.in_split}/{boxes.split}",
+                resamples=score.resamples,
+                clusters=len(sequences),
+            )
+            for protocol, metrics in scored.items()
+            for metric, score in metrics.items()
         ]
 
     def amounts(self, run: Run) -> tuple[int, int]:

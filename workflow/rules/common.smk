@@ -66,6 +66,7 @@ KEPT = inputs.shown_records(PLAN)
 KEPT_HERE = sorted(
     {r.experiment.dataset for r in KEPT if inputs.is_here(PLAN, r)}, key=str
 )
+EARLIER = inputs.earlier(PLAN)
 STATES = {
     "recomputed": made([RECOMPUTED] if KEPT else []),
     "evaluated": made(EVALUATED.format(dataset=name) for name in KEPT_HERE),

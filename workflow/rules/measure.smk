@@ -170,6 +170,8 @@ rule measurements:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        earlier=[f"{folder}/scores.csv" for folder in EARLIER],
     script:
         "../scripts/measurements.py"
 

@@ -17,6 +17,7 @@ rule judge:
         runtime=5,
     params:
         records=[str(record.folder) for record in KEPT],
+        earlier=EARLIER,
         studies=STUDIES,
         options=REPORT_OPTIONS,
     script:

@@ -1,5 +1,5 @@
 from reports.measurements import Choice
-from reports.records import State, read_states, write_kept
+from reports.records import State, earlier_states, read_states, write_kept
 from reports.tables.judge import judge
 from workflow.scripting import logged
 
@@ -8,4 +8,5 @@ with logged(snakemake.log[0]):
     known = read_states(str(snakemake.input.recomputed), snakemake.input.evaluated)
     states = {folder: known.get(folder, State()) for folder in snakemake.params.records}
     write_kept(snakemake.output.records, states)
+    states |= earlier_states(snakemake.params.earlier)
     judge(snakemake.params.studies, *read, snakemake.output[0], Choice(**snakemake.params.options), states)

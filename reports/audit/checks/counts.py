@@ -10,6 +10,8 @@ from reports.tables.cell import REPRODUCED, TRUE
 from studies.claims import Peer
 
 OWN = ("posemamba-s", "posemamba-b", "posemamba-l", "posemamba-x", "sasmamba", "sasmamba-large")
+DSTA_HEADS = 544 * (1280 + 1) + 122_719  # weights behind an encoder of that width (docs/peers.md)
+DSTA_TOLD = 422.2e6  # by a reader's note on TAR-ViTPose's table of speeds
 COUNTED = ("paper", "row", "printed", "profiler", "everything", "times")
 
 
@@ -67,6 +69,17 @@ def weights_that_are_trained(material: Material) -> Evidence:
     values = {"all": short(every), "trained": short(trained), "more": f"{more:.0f}"}
     head = ("PoseWarper's weights", "how many", f"GLSMamba's {own.printed}")
     return Evidence(f"{fewer:.1f}" == "86.2" and more > 0, head, rows, (), values, factor(every, trained))
+
+
+@check
+def weights_of_dsta(material: Material) -> Evidence:
+    """DSTA's heads on a ViT-H, and that encoder alone, against what a later table is said to print of them."""
+    whole = material.count("dsta-vit-h", "params", TRUE)
+    encoder = whole - DSTA_HEADS
+    rows = (("printed, by the note", DSTA_TOLD), ("ViT-H alone", encoder), ("with DSTA's heads", whole))
+    values = {"encoder": short(encoder), "whole": short(whole), "told": short(DSTA_TOLD)}
+    table = tuple((what, short(weights)) for what, weights in rows)
+    return Evidence(encoder > DSTA_TOLD, ("what", "weights"), table, (), values, factor(encoder, DSTA_TOLD))
 
 
 @check

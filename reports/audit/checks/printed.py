@@ -101,6 +101,25 @@ def mean_of_joints(material: Material) -> Evidence:
 
 
 @check
+def previous_best(material: Material) -> Evidence:
+    """What the note gives as the best before, for two networks at once, against their rows by joint."""
+    told = material.cell("glsmamba/benchmarks/previous/posetrack18")
+    rows = [material.cell(f"glsmamba/published-posetrack18/{row}/mean") for row in ("dsta", "tdmi-st")]
+    values = {"told": told.printed, "dsta": rows[0].printed, "tdmi": rows[1].printed}
+    holds = all(told.number != row.number for row in rows)
+    return Evidence(holds, WHERE, _rows([told, *rows]), _ids([told]), values)
+
+
+@check
+def two_tdmis(material: Material) -> Evidence:
+    """The two networks of one paper in the rows by joint."""
+    rows = [material.cell(f"glsmamba/published-posetrack17/{row}/mean") for row in ("tdmi", "tdmi-st")]
+    plain, both = (row.value for row in rows)
+    values = {"plain": rows[0].printed, "both": rows[1].printed, "gap": f"{both - plain:.1f}"}
+    return Evidence(both > plain, WHERE, _rows(rows), (), values)
+
+
+@check
 def hstformer_cost(material: Material) -> Evidence:
     """Weights and MACs a frame of one row."""
     weights, cost_, frame = (material.cell(f"posemamba/table1/hstformer/{c}") for c in ("params", "macs", "macs_frame"))

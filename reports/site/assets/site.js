@@ -263,6 +263,18 @@ window.SSMPOSE = { data: {}, mount: {} };
     if (before) choose(before);
   }
 
+  // What scrolls sideways says so: its edge fades until the end is reached.
+  function edges() {
+    const scrolling = [...document.querySelectorAll(".scroll")];
+    const isCut = (element) => element.scrollLeft + element.clientWidth < element.scrollWidth - 2;
+    const all = () => scrolling.map(isCut).forEach((is, i) => scrolling[i].toggleAttribute("data-cut", is)); // reads, then writes
+    for (const element of scrolling) {
+      element.addEventListener("scroll", () => element.toggleAttribute("data-cut", isCut(element)), { passive: true });
+    }
+    addEventListener("resize", all);
+    all();
+  }
+
   // A link to a finding, or to a row of a folded table, opens it.
   function open() {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -281,6 +293,7 @@ window.SSMPOSE = { data: {}, mount: {} };
     filtering();
     findings();
     countings();
+    edges();
     open();
     addEventListener("hashchange", open);
     for (const element of document.querySelectorAll("[data-viewer]")) {

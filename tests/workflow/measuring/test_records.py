@@ -251,6 +251,24 @@ def test_a_network_on_video_is_kept_without_the_encoder_that_it_reads(
     assert (told["here"] - told["recorded"]).abs().max() < 1e-6
 
 
+def test_a_network_on_hrnet_reads_another_map_than_hrnet_gives(filmed: Filmed, tmp_path: Path) -> None:
+    """FAMI-Pose looks before the last layer: its encoder is kept once, and looks again for it."""
+    plan = make_plan(read_config(["variants=all", FEW_STEPS]))
+    pretraining = Experiment(HEAD.dataset, "hrnet-w48", "pretraining-hrnet")
+    head = Experiment(HEAD.dataset, "fami-pose-narrowed", "fami-pose")
+    given = {}
+    for experiment in (pretraining, head):
+        run, record = tmp_path / experiment.variant, filmed.record(tmp_path, experiment)
+        train(Job(plan.spec(experiment, 0), filmed.data, run, tmp_path / f"state-{experiment.variant}", **given))
+        given = {"weights": run / "weights.safetensors"}
+        keep(run, filmed.data, record.folder)
+    assert record.encoder == filmed.record(tmp_path, pretraining)
+    assert not any(name.startswith("encoder.") for name in load_weights(Path(record.weights)))
+    told = pd.read_csv(evaluated(record, filmed.data, tmp_path))
+    assert (told["here"] - told["recorded"]).abs().max() < 1e-6
+    assert told["why"].isna().all()
+
+
 def test_of_videos_a_part_of_the_kinds_of_boxes_is_looked_at(filmed: Filmed, tmp_path: Path) -> None:
     record = filmed.keep(tmp_path)
     evaluate_records([record], filmed.data, tmp_path / "part.csv", part=Fraction(1, 4))
