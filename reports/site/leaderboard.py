@@ -205,8 +205,16 @@ def _about(table: Table, cells: Sequence[Cell], entries: Sequence[Entry], choice
     data = sorted({cell.dataset for cell in cells if cell.dataset})
     parts = [f"{', '.join(data)}" if data else f"{choice.motion} motion", f"scale {choice.scale}"]
     parts += [f"recipe {', '.join(recipes)}", SELECTIONS[choice.selection]]
-    parts += [f"{' to '.join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))} seeds"] if seeds else []
+    parts += [seeds_said(seeds)] if seeds else []
     return "; ".join(parts)
+
+
+def seeds_said(seeds: Sequence[int]) -> str:
+    """How many seeds are behind the rows, in order, and what a single one leaves open."""
+    least, most = seeds[0], seeds[-1]
+    if most == 1:
+        return "1 seed, so ranks and intervals are of these very networks and not of their methods"
+    return f"{least} to {most} seeds" if least < most else f"{most} seeds"
 
 
 def _data(

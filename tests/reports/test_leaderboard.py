@@ -8,6 +8,7 @@ from demo_results import judged
 
 from reports.figures.leaderboard import Place
 from reports.front import front
+from reports.site.leaderboard import seeds_said
 from reports.tables.causes import TIMES_LENGTH, Rule, rules_that_fit
 from studies.load import load_study
 from studies.measurements import COLUMNS
@@ -73,3 +74,8 @@ def test_a_leaderboard_ranks_first_by_what_its_table_says() -> None:
     assert sorted(c.id for c in table.ranked) == sorted(c.id for c in table.accuracies)
     lifting = load_study("equal-terms").table("leaderboard")
     assert lifting.ranked == lifting.accuracies
+
+
+def test_a_single_seed_says_what_it_leaves_open() -> None:
+    assert [seeds_said(seeds) for seeds in ([3], [1, 3])] == ["3 seeds", "1 to 3 seeds"]
+    assert "not of their methods" in seeds_said([1])
