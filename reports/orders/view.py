@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 
 from reports.commands import make
 from reports.measurements import NO_SUCH_DATA, Choice
@@ -166,7 +166,7 @@ def _size(scale: str) -> str:
 
 
 def _table_orders(study: Study, table: Table, orders: Sequence[JudgedOrder], choice: Choice) -> TableOrders:
-    ends = (abs(value) for order in orders for value in (order.printed, order.low, order.high))
+    ends = (abs(value) for order in orders for value in (order.printed, *_drawn(order)[1:]))
     limit = 1.05 * max(filter(isfinite, ends))
     views = tuple(_order_view(table, order, limit, choice) for order in orders)
     return TableOrders(study.name, table.id, table.heading, f"{number(limit, 1)} {views[0].unit}", views)
@@ -231,7 +231,12 @@ def _line(order: JudgedOrder, limit: float) -> Line:
         return 0.5 + value / limit / 2 if isfinite(value) else None
 
     band = min(0.5, order.visible / limit / 2) if isfinite(order.visible) else None
-    return Line(place(order.printed), place(order.effect), place(order.low), place(order.high), band)
+    return Line(place(order.printed), *map(place, _drawn(order)), band)
+
+
+def _drawn(order: JudgedOrder) -> tuple[float, float, float]:
+    """Effect and interval on a line. A network that did not learn is not drawn: it would flatten all other lines."""
+    return (nan,) * 3 if order.outcome == NOT_LEARNED else (order.effect, order.low, order.high)
 
 
 def _number(value: float, decimals: int, signed: bool) -> str:

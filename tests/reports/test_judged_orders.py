@@ -19,6 +19,7 @@ from reports.orders.view import limits, make_views, summary
 from reports.orders.writers import latex, markdown
 from reports.pairs import NO_RESAMPLES, ONE_SEED, OTHER_CLIPS
 from reports.records import STALE, State
+from reports.tables.cell import NOT_LEARNED
 from reports.tables.numbers import Numbers
 from studies.load import load_study
 from studies.scales import scale_named
@@ -280,3 +281,13 @@ def test_lines_hold_everything_that_is_known(tmp_path: Path) -> None:
     assert holds.low > 0.5 > turned.high
     assert holds.printed == noise.printed > 0.5  # to the right: the paper's own order
     assert (nothing.effect, nothing.low, nothing.band) == (None, None, None)
+
+
+def test_a_network_that_did_not_learn_flattens_no_other_line(tmp_path: Path) -> None:
+    table = ordered("b>s", "x>s")
+    study = Study(name="demo", title="Demo", venue="", link="", tables=(table,))
+    holds, far = judged(table, write_runs(tmp_path, SHIFTS)).values()
+    far = replace(far, outcome=NOT_LEARNED, effect=-250.0, low=-260.0, high=-240.0)
+    drawn, empty = (view.line for view in make_views([study], [holds, far], CHOICE)["Demo"][0].orders)
+    assert drawn.high > 0.9  # it is the longest line
+    assert (empty.effect, empty.low, empty.high) == (None, None, None)
