@@ -34,8 +34,9 @@ from reports.site.overview import axis_of, gaps, search_index
 from reports.site.pages import TEMPLATES, Page, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
+from reports.tables.captions import SELECTIONS
 from reports.tables.cell import NOT_RUN, count_causes, count_verdicts, of_table, read_cells
-from reports.tables.layout import SELECTIONS, SYMBOLS, View, make_view
+from reports.tables.layout import SYMBOLS, View, make_view
 from reports.tables.rows import baseline_rows
 from reports.totals import bars, quoted
 from studies.findings import EFFECTS, KINDS
