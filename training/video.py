@@ -160,7 +160,7 @@ def paired(clips: Tensor, others: np.ndarray) -> Tensor:
 
 
 def take_pretrained(model: ClipModel, weights: Mapping[str, Tensor]) -> None:
-    """Copy a ViTPose's encoder, and its deconvolutions where the model has the same, into `model`.
+    """Copy a pretrained encoder, and a ViTPose's deconvolutions where the model has the same, into `model`.
 
     Raises InputError where the encoders differ.
     """

@@ -30,7 +30,7 @@ def test_gaps_are_of_macs_a_frame_the_largest_factor_first_and_the_same_number_o
         cell("posemamba-s", 3000, 6000, "macs"),  # of a clip
     ]
     found = gaps([load_study(DEMO)], cells)
-    assert [(gap.net, gap.printed, gap.true) for gap in found] == [
+    assert [(gap.variant, gap.printed, gap.true) for gap in found] == [
         ("posemamba-b", 1e7, 2e8),
         ("posemamba-s", 1.5e7, 3e7),
     ]
