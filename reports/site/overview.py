@@ -71,8 +71,11 @@ def gaps(studies: Sequence[Study], cells: Sequence[Cell]) -> list[Gap]:
 
 def axis_of(shown: Sequence[Gap]) -> Axis | None:
     """The axis that holds all of them; None without any."""
-    values = [value for gap in shown for value in (gap.printed, gap.true)]
-    return Axis(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))) if values else None
+    if not shown:
+        return None
+    powers = [math.log10(value) for gap in shown for value in (gap.printed, gap.true)]
+    least = math.floor(min(powers))
+    return Axis(least, max(math.ceil(max(powers)), least + 1))
 
 
 def search_index(

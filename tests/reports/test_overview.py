@@ -43,6 +43,7 @@ def test_the_axis_holds_every_gap_and_marks_powers_of_ten() -> None:
     assert axis == Axis(6, 10)
     assert axis.at(1e8) == pytest.approx(0.5)
     assert axis.ticks == [(0, "1 M"), (0.25, "10 M"), (0.5, "100 M"), (0.75, "1 G"), (1, "10 G")]
+    assert axis_of([Gap("a", "a", 1e9, 1e9, "")]) == Axis(9, 10)
     assert axis_of([]) is None
 
 
