@@ -277,12 +277,13 @@ def _claims(site: Site, flagged: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 
 def _experiment(site: Site, experiment: Experiment) -> dict[str, object]:
     """What the page of an experiment shows."""
-    selection = (site.evidence if experiment.kept else site.choice).selection
+    selection, table = (site.evidence if experiment.kept else site.choice).selection, numbers(experiment)
     return {
         "experiment": experiment,
         "chart_data": run_curves(experiment),
-        "numbers": numbers(experiment),
-        "selection": selection,
+        "numbers": table,
+        "selected": table[table["convention"].str.endswith(f"/{selection}")],
+        "epoch": SELECTIONS[selection],
         "groups": experiment.groups(selection),
         "evaluate": make("verify", site.choice.scale, experiment.motion),
     }

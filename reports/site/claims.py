@@ -174,17 +174,18 @@ def _commands(study: Study, cell: Cell, kind: str, choice: Choice) -> dict[str, 
         return {"again": again, "counted": row.variant if kind == COST else ""}
     if not row.recipe or cell.dataset == NO_SUCH_DATA:
         return {}
-    shown = choice.evidence
-    motion = Dataset.parse(cell.dataset).motion if shown.scale == PAPER else shown.motion
-    seeds = {"seeds": ",".join(map(str, shown.seeds))} if shown.seeds else {}
+    evidence = choice.evidence
+    motion = Dataset.parse(cell.dataset).motion if evidence.scale == PAPER else evidence.motion
+    seeds = {"seeds": ",".join(map(str, evidence.seeds))} if evidence.seeds else {}
     again = make("verify" if choice.records else "tables", choice.scale, motion)
-    return {"train": make("train", shown.scale, motion, variants=row.variant, **seeds), "again": again}
+    return {"train": make("train", evidence.scale, motion, variants=row.variant, **seeds), "again": again}
 
 
 def _ratio(printed: float | None, *ours: float | None) -> tuple[float, ...]:
     """Ours divided by the printed number; empty where no factor is between the two."""
-    there = [value for value in ours if value is not None]
-    return tuple(value / printed for value in there if value > 0) if printed and printed > 0 else ()
+    if not printed or printed < 0:
+        return ()
+    return tuple(value / printed for value in ours if value is not None and value > 0)
 
 
 def line_of(ratio: Sequence[float], limit: float) -> Line | None:
