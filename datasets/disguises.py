@@ -26,7 +26,7 @@ MARKS = {
     b"\x1f\x8b": Disguise("packed with gzip", "unpack it"),
     b"Rar!": Disguise("a RAR archive", "unpack it"),
     b"7z\xbc\xaf": Disguise("a 7z archive", "unpack it"),
-    b"\x93NUMPY": Disguise("a single array of NumPy (.npy)", "get the file that is meant"),
+    b"\x93NUMPY": Disguise("a single array of NumPy (.npy)", "get the right file"),
     b"# Created by Octave": Disguise("in Octave's text form", "save it with `save -v7` in Octave"),
 }
 
@@ -64,6 +64,6 @@ def _disguise(head: bytes, zipped: bool) -> Disguise | None:
     if not head.strip(b"\0"):
         return Disguise("empty", AGAIN)
     if head.startswith(ZIP) and not zipped:
-        return Disguise("a zip archive", "unpack it, or get the file that is meant")
+        return Disguise("a zip archive", "unpack it, or get the right file")
     marked = next((disguise for mark, disguise in MARKS.items() if head.startswith(mark)), None)
     return stranger(head) or marked

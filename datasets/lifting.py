@@ -189,7 +189,7 @@ def _check_words(path: Path, card: Card) -> None:
             raise InputError(f"{path}: {key} is {word!r}{nearest(word, [k for k in known if k])}; {REMEDY}")
     clips = card.training_clips
     if clips and (not isinstance(clips.every, int) or clips.every < 1):
-        raise InputError(f"{path}: training_clips.every is {clips.every!r}, no whole number from 1; {REMEDY}")
+        raise InputError(f"{path}: training_clips.every is {clips.every!r}, expected a whole number from 1; {REMEDY}")
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -84,7 +84,7 @@ class SplitWriter:
         for name, values in arrays.items():
             if values.shape != (count, *ARRAYS[name]):
                 raise InputError(
-                    f"{where}: {name} are {values.shape} for {count} frames; {(count, *ARRAYS[name])} is wanted; get "
+                    f"{where}: {name} are {values.shape} for {count} frames; {(count, *ARRAYS[name])} is expected; get "
                     "the file again"
                 )
             if (broken := ~np.isfinite(values).reshape(count, -1).all(1)).any():
@@ -95,9 +95,9 @@ class SplitWriter:
         if not count:
             raise InputError(f"{where}: has no frames")
         if not (sequence.factor > 0).all():
-            raise InputError(f"{where}: has {sequence.factor.min():g} mm a pixel; more than 0 is wanted; get it again")
+            raise InputError(f"{where}: has {sequence.factor.min():g} mm per pixel, expected more than 0; get it again")
         if sequence.sequence in self.sequences:
-            raise InputError(f"{where}: holds the sequence {sequence.sequence!r} twice; take one of them out")
+            raise InputError(f"{where}: holds the sequence {sequence.sequence!r} twice; remove one")
         return arrays
 
     def close(self, card: Card) -> None:

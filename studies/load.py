@@ -153,6 +153,12 @@ def _table_mistakes(where: tuple, table: Table) -> Iterator[Mistake]:
     ids = [row.id for row in table.rows]
     if table.reference and table.reference not in ids:
         yield (*where, "reference"), f"there is no row {table.reference!r}{nearest(table.reference, ids)}"
+    accuracies = [column.id for column in table.accuracies]
+    if table.ranked_by and table.ranked_by not in accuracies:
+        yield (
+            (*where, "ranked_by"),
+            f"there is no column of accuracies {table.ranked_by!r}{nearest(table.ranked_by, accuracies)}",
+        )
     columns = [column.id for column in table.columns if isinstance(column, MeasuredColumn)]
     if table.sorted_by and table.sorted_by not in columns:
         yield (

@@ -57,6 +57,11 @@ class Recipe:
     accumulate: int = 1
     hold_out: bool = True
 
+    @property
+    def terms(self) -> dict[str, float]:
+        """The terms of its loss that have a weight."""
+        return {name: weight for name, weight in self.loss.items() if weight}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LiftingRecipe(Recipe):

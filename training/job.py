@@ -19,8 +19,8 @@ class Job:
     run : folder for `weights*.safetensors`, `history.csv`, `predictions.npz`, `run.json`, written at the end
     state : folder for what a killed training resumes from; no output of the workflow
     sources : files whose change makes an old state useless
-    official : official weights: a lifting network is judged with them as they are, a ViTPose is pretrained from them
-    weights : of a pretrained ViTPose with the same encoder, for a network on video to start from
+    official : official weights: a lifting network is judged with them as they are, a video encoder starts from them
+    weights : of the pretraining of the same encoder, for a network on video to start from
     features : folder of what that encoder sees (`training.features`), where it stays frozen
     threads : of each process
     """

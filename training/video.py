@@ -65,7 +65,7 @@ class Video:
     ) -> None:
         self.recipe, self.clip, self.image, self.folder = recipe, model.frames, model.image, features
         self.early = model.early
-        self.terms = tuple(name for name, weight in recipe.loss.items() if weight)
+        self.terms = tuple(recipe.terms)
         check_terms(model, self.terms, recipe.pairs)
         self.videos = videos = Videos(data, recipe.hold_out, seed)
         self.key = "pck" if videos.joints is JHMDB else "ap"
@@ -160,7 +160,7 @@ def paired(clips: Tensor, others: np.ndarray) -> Tensor:
 
 
 def take_pretrained(model: ClipModel, weights: Mapping[str, Tensor]) -> None:
-    """Copy a ViTPose's encoder, and its deconvolutions where the model has the same, into `model`.
+    """Copy a pretrained encoder, and a ViTPose's deconvolutions where the model has the same, into `model`.
 
     Raises InputError where the encoders differ.
     """

@@ -149,12 +149,12 @@ def earlier(plan: Plan) -> list[str]:
     if plan.config.variants is None:
         return []
     places, shown = Places(plan.config.scale.name, plan.config.motion), {r.experiment for r in shown_records(plan)}
-    there = sorted(Path().glob(places.scores.format(dataset="*", variant="*", recipe="*")))
-    known = [(path.parent, experiment_of(path.parent / "seed0" / RUN_JSON)) for path in there]
+    scores = sorted(Path().glob(places.scores.format(dataset="*", variant="*", recipe="*")))
+    scored = {path.parent: experiment_of(path) for path in scores}
     return [
         str(folder)
-        for folder, e in known
-        if e and e.dataset.motion == plan.config.motion and e not in (*plan.experiments, *shown)
+        for folder, experiment in scored.items()
+        if experiment.dataset.motion == plan.config.motion and experiment not in (*plan.experiments, *shown)
     ]
 
 

@@ -65,7 +65,7 @@ def _impossible(venv: Path) -> Iterator[str]:
     """Why no environment can be made at all."""
     place = next(path for path in (venv.absolute(), *venv.absolute().parents) if path.exists())
     if sys.version_info < OLDEST:
-        yield f"Python {sys.version.split()[0]} is too old; install 3.11 or say PYTHON=/path/to/python3.11"
+        yield f"Python {sys.version.split()[0]} is too old; install 3.11 or set PYTHON=/path/to/python3.11"
     if os.pathsep in str(venv.absolute()):
         yield f"{venv.absolute()}: no environment can be made in a path with {os.pathsep!r}; rename that folder"
     if not (find_spec("venv") and find_spec("ensurepip")):

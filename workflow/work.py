@@ -181,7 +181,7 @@ def _loss(outputs: Iterable[Tensor], recipe: Recipe) -> Tensor:
     """The recipe's loss, against nothing: its terms for poses, the square for heatmaps or places."""
     if isinstance(recipe, VideoRecipe):
         return sum(x.square().flatten(2).mean(2).mean() for x in outputs)
-    terms = [(TERMS[name], weight) for name, weight in recipe.loss.items() if weight]
+    terms = [(TERMS[name], weight) for name, weight in recipe.terms.items()]
     return torch.stack([w * term(x, torch.ones_like(x)) for x in outputs for term, w in terms]).sum()
 
 

@@ -83,7 +83,7 @@ def _told(shown: Path) -> Iterator[None]:
         if isinstance(error, InputError) or getattr(error, "errno", None) not in (None, errno.EINVAL):
             raise
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{shown}: is damaged or no archive ({reason}); delete it and get it again") from None
+        raise InputError(f"{shown}: is damaged or not an archive ({reason}); delete it and get it again") from None
 
 
 def _members(archives: Sequence[Path], keep: Sequence[str], password: str | None, locked: bool = True) -> Members:
@@ -132,7 +132,7 @@ def _plain(name: str, shown: Path) -> PurePosixPath:
     """A member's name, if it leads downwards only."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or not path.parts or ".." in path.parts or ":" in path.parts[0]:
-        raise InputError(f"{shown}: holds {name!r}, which leads out of its folder; do not trust this file")
+        raise InputError(f"{shown}: holds {name!r}, which points outside its folder; do not trust this file")
     return path
 
 
@@ -179,7 +179,7 @@ def _tarred(archives: Sequence[Path], keep: Sequence[str]) -> Members:
                     continue
                 if not member.isreg():
                     raise InputError(
-                        f"{archives[0]}: holds {member.name!r}, which is no plain file; do not trust this file"
+                        f"{archives[0]}: holds {member.name!r}, which is not a plain file; do not trust this file"
                     )
                 if _wanted(member.name, keep):
                     yield member.name, archive.extractfile(member)
@@ -195,7 +195,7 @@ def _zipped(path: Path, keep: Sequence[str], password: str | None, locked: bool)
             if info.is_dir():
                 continue
             if kind not in (0, stat.S_IFREG):
-                raise InputError(f"{path}: holds {info.filename!r}, which is no plain file; do not trust this file")
+                raise InputError(f"{path}: holds {info.filename!r}, which is not a plain file; do not trust this file")
             if not _wanted(info.filename, keep):
                 continue
             if info.flag_bits & 1 and not locked:

@@ -34,14 +34,14 @@ MARKS = {
     ".pth": (ZIP, b"\x80"),
 }
 KINDS = {
-    ".npz": "no npz file",
-    ".mat": "no MATLAB file",
-    ".pkl": "no pickle",
-    ".json": "no JSON",
-    ".xml": "no XML",
-    ".cdf": "no CDF file",
-    ".calibration": "no calibration of cameras",
-} | dict.fromkeys(ARCHIVES, "damaged or no archive")
+    ".npz": "not an npz file",
+    ".mat": "not a MATLAB file",
+    ".pkl": "not a pickle",
+    ".json": "not JSON",
+    ".xml": "not XML",
+    ".cdf": "not a CDF file",
+    ".calibration": "not a calibration of cameras",
+} | dict.fromkeys(ARCHIVES, "damaged or not an archive")
 OPENING = b"()]}clSIFVNKMJ"  # how pickles of the first two versions begin
 MATLAB5, HDF5 = b"MATLAB 5.0", b"\x89HDF\r\n\x1a\n"
 MATRIX, COMPRESSED = 14, 15  # types of the top elements of a MATLAB file
@@ -117,9 +117,9 @@ def _archive_complaint(path: Path, head: bytes, keep: Sequence[str], thorough: b
         try:
             tarfile.TarInfo.frombuf(head[:512], "utf-8", "surrogateescape")
         except tarfile.HeaderError as error:
-            return f"is damaged or no archive ({error})"
+            return f"is damaged or not an archive ({error})"
     elif head.startswith(b"PK") and not zipfile.is_zipfile(path):
-        return "is damaged or no archive (a zip without its end)"
+        return "is damaged or not an archive (a zip without its end)"
     if not thorough:
         return None
     try:
@@ -130,7 +130,7 @@ def _archive_complaint(path: Path, head: bytes, keep: Sequence[str], thorough: b
 
 def _mark_complaint(head: bytes, suffix: str) -> str | None:
     marks = MARKS.get(suffix)
-    return "it begins otherwise" if marks and not head.startswith(marks) else None
+    return "its first bytes are wrong" if marks and not head.startswith(marks) else None
 
 
 def _npz_complaint(file: BinaryIO, head: bytes, thorough: bool) -> str | None:
@@ -183,14 +183,14 @@ def _pickle_complaint(file: BinaryIO, head: bytes, thorough: bool) -> str | None
     """All end with a full stop; of the first versions, which have no mark, nothing more is certain at a glance."""
     marked = head.startswith(b"\x80")
     if thorough and not marked and head[:1] not in OPENING:
-        return "it begins otherwise"
+        return "its first bytes are wrong"
     file.seek(-1, 2)
     return "it is cut" if (marked or thorough) and file.read(1) != b"." else None
 
 
 def _json_complaint(file: BinaryIO, head: bytes, thorough: bool) -> str | None:
     if not thorough:
-        return None if head.lstrip(SPACE).startswith((b"[", b"{", *UTF16)) else "it begins otherwise"
+        return None if head.lstrip(SPACE).startswith((b"[", b"{", *UTF16)) else "its first bytes are wrong"
     file.seek(0)
     try:
         json.loads(file.read())

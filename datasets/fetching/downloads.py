@@ -132,7 +132,7 @@ def _continue(url: str, part: Path, progress: Progress) -> None:
                 _discard(part, progress)
                 have = 0
                 if getattr(answer, "status", None) == 206:
-                    raise _InterruptedError("the server sends another piece than was asked for")
+                    raise _InterruptedError("the server sent a different piece from the requested one")
             _remember(part, url, answer.headers)
             received = _append(_chunks(answer), part, progress)
     except urllib.error.HTTPError as error:

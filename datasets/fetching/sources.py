@@ -132,7 +132,7 @@ def fetch(
     if entry.accept and not accept:
         raise InputError(f"sources.{name}.accept: read the licence at {entry.home}; set it to true to accept it")
     if entry.token and not os.environ.get(entry.token):
-        raise InputError(f"{name}: needs the token that {entry.home} gives to people; put it into ${entry.token}")
+        raise InputError(f"{name}: needs a token from {entry.home}; put it into ${entry.token}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         shelf = _Shelf(entry, folder)
@@ -283,9 +283,9 @@ def verified(name: str, folder: Path | None, files: Sequence[str]) -> dict[str, 
     folder: where `fetch` put the source. Raises InputError naming the file and the remedy.
     """
     if folder is None:
-        raise InputError(f"{name}: raw files are needed; fetch them and say in which folder they are (raw_dir)")
+        raise InputError(f"{name}: needs its raw files; fetch them and pass their folder as raw_dir")
     shelf, marker, hashes = _Shelf(source(name), folder), folder / f"{name}.fetched.json", {}
-    again = f" (delete {marker}, and `make` does it)" if marker.is_file() else ""
+    again = f" (delete {marker}; `make` then fetches it)" if marker.is_file() else ""
     for file in files:
         path, expected = shelf.place / file, shelf.expected[file]
         if not path.is_file():
@@ -331,8 +331,8 @@ def _check_space(entry: Source, missing: Sequence[str], folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if missing and needed + SPARE > free:
         raise InputError(
-            f"{folder}: {needed / 1e6:.0f} MB are to be fetched, but of {free / 1e6:.0f} MB free on the disk "
-            f"{SPARE / 1e6:.0f} MB must stay so; free some space"
+            f"{folder}: {needed / 1e6:.0f} MB must be downloaded, but only {free / 1e6:.0f} MB are free on the disk, "
+            f"of which {SPARE / 1e6:.0f} MB must stay free; free some space"
         )
 
 

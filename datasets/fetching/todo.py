@@ -140,12 +140,12 @@ def _instructions(source: Source, raw: Path, accepted: bool) -> Iterator[str]:
         if source.accept and not accepted:
             yield f"    To accept these terms: sources.{source.name}.accept: true in config.yaml, then run this again."
         if source.token:
-            yield f"    It needs the token that its authors mail: put it into the environment variable {source.token}."
+            yield f"    It needs a token that its authors send by mail: put it into the variable ${source.token}."
     missing = list(faults(source, raw).items())
     for name, wrong in missing[:8]:
         yield f"    -> {source.place(raw) / name}{_checks(source.files[name])}"
         if wrong != MISSING:
-            yield from _wrapped(f"what is there {wrong}; delete it and get it again")
+            yield from _wrapped(f"the file that is there {wrong}; delete it and get it again")
     if missing[8:]:
         yield f"    and {len(missing) - 8} files more like these"
 

@@ -103,7 +103,7 @@ def _sections(path: Path) -> dict[str, list[Line]]:
         if words[0].startswith(":"):
             name = words[0][1:].lower()
             if name in sections:
-                raise InputError(f"{path}, line {number}: :{name} stands here again; {ASF_REMEDY}")
+                raise InputError(f"{path}, line {number}: :{name} appears twice; {ASF_REMEDY}")
             current = sections[name] = [(number, words[1:])] if words[1:] else []
         else:
             current.append((number, words))
@@ -208,8 +208,8 @@ def _bone(path: Path, entry: _Entry, scale: float, parent: str) -> Bone:
     }
     if wrong := [fault for fault, is_so in faults.items() if is_so]:
         raise InputError(
-            f"{path}, line {entry.line}: the bone that ends here is incomplete or written otherwise ({wrong[0]}); "
-            f"{ASF_REMEDY}"
+            f"{path}, line {entry.line}: the bone that ends here is incomplete or has an unsupported form "
+            f"({wrong[0]}); {ASF_REMEDY}"
         )
     return Bone(direction / np.linalg.norm(direction), length, axis, dof, parent)
 
@@ -243,7 +243,7 @@ def _in_radians(path: Path, header: list[Line], fps: float | None) -> bool:
         if not word.isascii():
             raise InputError(f"{path}: is not text (line {number}); {AMC_REMEDY}")
         if key not in (DEGREES, RADIANS, FULL, RATE):
-            raise InputError(f"{where}{word!r} stands before the first frame, and is no known header; {AMC_REMEDY}")
+            raise InputError(f"{where}{word!r} comes before the first frame, and is not a known header; {AMC_REMEDY}")
         said[key] = values
         if key == RATE and fps and [fps] != [float(value) for value in values if _is_finite(value)]:
             raise InputError(f"{where}{' '.join(values)} frames per second, {fps:g} are expected; {AMC_REMEDY}")

@@ -110,5 +110,5 @@ def _check_inside(view: CapturedSequence) -> None:
     if not (0 <= x <= view.size[0] and 0 <= y <= view.size[1]):
         raise InputError(
             f"{view.where}: the person is at ({x:.4g}, {y:.4g}), outside of an image of {view.size[0]}x{view.size[1]} "
-            "px; its camera or its units are other ones; get the file again"
+            "px; its camera or its units are wrong; get the file again"
         )

@@ -61,8 +61,8 @@ class TakeName:
         exists = f"S{subject}" in TRAIN + TEST and FIRST_ACT <= act < FIRST_ACT + len(ACTIONS)
         if not (exists and 1 <= camera <= len(CAMERAS)):
             raise InputError(
-                f"{where}: {name!r} is no name of a take such as 's_09_act_05_subact_02_ca_01' (person, act 02 to 16, "
-                "take, camera 01 to 04); rename it in the file, or get the authors' file"
+                f"{where}: {name!r} is not the name of a take such as 's_09_act_05_subact_02_ca_01' (person, act 02 to "
+                "16, take, camera 01 to 04); rename it in the file, or get the authors' file"
             )
         return cls(name, f"S{subject}", ACTIONS[act - FIRST_ACT], CAMERAS[camera - 1])
 
@@ -139,13 +139,13 @@ def read_detections(path: str | Path) -> dict[Take, tuple[np.ndarray, ...]]:
     where = f"{path}, metadata"
     joints = float(numbers(entry(entry(arrays, "metadata", path), "num_joints", where), f"{where}, num_joints", ()))
     if joints not in (16, 17):
-        raise InputError(f"{where}, num_joints is {joints:g}; 16 or 17 is wanted; is it the right file?")
+        raise InputError(f"{where}, num_joints is {joints:g}; 16 or 17 is expected; is it the right file?")
     joints = int(joints)
     takes = {}
     for take, where, content in _takes(arrays, "positions_2d", path):
         views = items(content, where)
         if len(views) != len(CAMERAS):
-            raise InputError(f"{where}: has {len(views)} views; {len(CAMERAS)} of (T, {joints}, 2) are wanted")
+            raise InputError(f"{where}: has {len(views)} views; {len(CAMERAS)} of (T, {joints}, 2) are expected")
         takes[take] = tuple(
             numbers(view, f"{where}, camera {name}", (None, joints, 2))
             for name, view in zip(CAMERAS, views, strict=True)
@@ -187,7 +187,7 @@ def _frames(content: object, where: str, people: tuple[str, ...]) -> PickledFram
     count = len(points)
     if points.shape[2] not in (2, 3) or (points.shape[2] == 3 and "confidence" not in content):
         raise InputError(
-            f"{where}, joint_2d is {points.shape}; ({count}, 17, 2) is wanted, with the confidence in a key of its own"
+            f"{where}, joint_2d is {points.shape}; ({count}, 17, 2) is expected, and the confidence in its own key"
         )
     confidence = np.ones((count, 17), np.float32)
     if "confidence" in content:
@@ -220,15 +220,15 @@ def _check_sources(frames: PickledFrames, people: tuple[str, ...], where: str) -
         name = str(frames.source[start])
         source, place = TakeName.of(name, f"{where}, source"), f"{where}, {name}"
         if source.subject not in people:
-            raise InputError(f"{place}: is of {source.subject}; this split is of {', '.join(people)}; mend the file")
+            raise InputError(f"{place}: belongs to {source.subject}; this split has {', '.join(people)}; mend the file")
         if name in starts:
-            raise InputError(f"{place}: stands in rows {starts[name]} and {start}, with others between; sort the rows")
+            raise InputError(f"{place}: starts in rows {starts[name]} and {start}, with others between; sort the rows")
         if strange := sorted(set(frames.camera[start:stop].tolist()) - {source.camera}):
             wrong = f"is not {source.camera}, whose take this is"
             wrong = wrong if strange[0] in CAMERAS else f"is none of {', '.join(CAMERAS)}"
             raise InputError(f"{place}: camera {strange[0]!r} {wrong}; mend the file")
         if frames.action is not None and len(several := np.unique(frames.action[start:stop])) > 1:
-            raise InputError(f"{place}: has the actions {', '.join(several)}; one take is of one; mend the file")
+            raise InputError(f"{place}: has the actions {', '.join(several)}; a take has one; mend the file")
         starts[name] = start
         _check_take(frames, slice(start, stop), source, place)
     return [(start, stop) for start, stop in bounds if TakeName.of(str(frames.source[start]), where).kept]
@@ -271,7 +271,7 @@ def _take(subject: str, name: str, where: str) -> Take:
     action = match and RENAMED.get(match[1], match[1])
     if subject not in TRAIN + TEST or action not in ACTIONS:
         raise InputError(
-            f"{where} is no take such as 'S9 Walking 1' (people {', '.join(TRAIN + TEST)}; actions "
+            f"{where} is not a take such as 'S9 Walking 1' (people {', '.join(TRAIN + TEST)}; actions "
             f"{', '.join(ACTIONS)}); rename it"
         )
     return subject, f"{action}{match[2] or ''}"

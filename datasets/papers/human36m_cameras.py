@@ -53,7 +53,7 @@ def read_cameras(folder: Path) -> Recording:
             return read(folder / name)
     raise InputError(
         f"{folder}: holds no metadata.xml (of the authors' code, Release-v1.2) and no cameras.pkl (of mmpose's "
-        "converter); positions alone say nothing of images: put one of them there"
+        "converter); positions alone say nothing about images: put one of them there"
     )
 
 
@@ -103,7 +103,7 @@ def _read_metadata(path: Path) -> Recording:
             if name
         }
     except (ElementTree.ParseError, AttributeError, ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{path}: is no metadata.xml of Human3.6M ({error}); copy it again") from None
+        raise InputError(f"{path}: is not Human3.6M's metadata.xml ({error}); copy it again") from None
     return Recording(path, cameras, numbered_takes)
 
 
@@ -113,13 +113,13 @@ def _read_pickled(path: Path) -> Recording:
     for key, content in mapping(read_pickle(path), path).items():
         where = f"{path}, {key}"
         if not isinstance(key, tuple) or len(key) != 2 or key[1] not in CAMERAS:
-            raise InputError(f"{where}: is no person and camera such as ('S1', '54138969'); is it the right file?")
+            raise InputError(f"{where}: is not a person and camera such as ('S1', '54138969'); is it the right file?")
         shapes = {"R": (3, 3), "T": (3,), "f": (2,), "c": (2,), "k": (3,), "p": (2,)}
         r, t, *optics = (numbers(entry(content, k, where), f"{where}, {k}", shape) for k, shape in shapes.items())
         try:
             cameras[key] = _camera(CAMERAS.index(key[1]), r.T, 1000 * t, np.concatenate(optics))
         except ValueError as error:
-            raise InputError(f"{path}: is no cameras.pkl of Human3.6M ({error}, {key[0]}); write it again") from None
+            raise InputError(f"{path}: is not Human3.6M's cameras.pkl ({error}, {key[0]}); write it again") from None
     return Recording(path, cameras, {})
 
 
@@ -132,9 +132,9 @@ def _camera(index: int, rotation: np.ndarray, position: np.ndarray, optics: np.n
     if not all(np.isfinite(values).all() for values in (rotation, position, optics)) or not (f > 0).all():
         raise ValueError(f"{name} has NaN or infinite numbers, or a focal length that is not above 0")
     if np.abs(rotation @ rotation.T - np.eye(3)).max() > ROUNDED or np.linalg.det(rotation) < 0:
-        raise ValueError(f"the rotation of {name} is none")
+        raise ValueError(f"the rotation of {name} is not a rotation")
     if not NEAR[0] <= (away := np.linalg.norm(position)) <= NEAR[1]:
-        raise ValueError(f"{name} stands {away / 1000:.4g} m from the middle of the room; its unit is another one")
+        raise ValueError(f"{name} stands {away / 1000:.4g} m from the middle of the room; its unit is wrong")
     return Camera(tuple(f), tuple(c), tuple(k), tuple(p), SIZES[index], rotation, position / 1000, doubled=1)
 
 

@@ -130,7 +130,7 @@ def _listed(path: Path, number: str) -> list[tuple[str, str]]:
     if not rows:
         raise InputError(f"{path}: is empty; get the file again")
     if strange := [row for row in rows if len(row) != 2 or row[1] not in SPLITS.values()]:
-        raise InputError(f"{path}: {' '.join(strange[0])!r} is no line such as 'clip.avi 1'; get the file again")
+        raise InputError(f"{path}: {' '.join(strange[0])!r} is not a line such as 'clip.avi 1'; get the file again")
     kind = path.name.rpartition("_test_split_")[0]
     return [(kind, row[0].removesuffix(".avi")) for row in rows if row[1] == number]
 
@@ -180,7 +180,7 @@ def _check_inside(keypoints: np.ndarray, box: list[float], where: str) -> None:
     low, sides = np.array(box[:2]), np.array(box[2:])
     off = np.maximum(low - keypoints[:, :2], keypoints[:, :2] - low - sides).max(-1)
     if np.median(off) > sides.max() / 4:
-        raise InputError(f"{where}: the joints lie off the person's mask; they are of another clip, or in other units")
+        raise InputError(f"{where}: the joints are off the person's mask; they are of another clip, or in other units")
 
 
 def _mat(raw: Path, name: str, key: str, shape: tuple[int | None, ...]) -> tuple[np.ndarray, str]:

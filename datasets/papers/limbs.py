@@ -52,17 +52,17 @@ def check_limbs(
     middle = float(np.median(list(typical.values())))
     shortest, longest = PIXELS if pixels else LENGTHS
     if not pixels and shortest <= 1000 * middle <= longest:
-        raise InputError(f"{where}: limbs are {middle:.2f} long; these are metres, millimetres are wanted")
+        raise InputError(f"{where}: limbs are {middle:.2f} long; these are metres, millimetres are expected")
     if not shortest <= middle <= longest:
         unit = "px" if pixels else "mm"
-        raise InputError(f"{where}: limbs are {middle:.3g} {unit} long; these are no human poses in {unit}")
+        raise InputError(f"{where}: limbs are {middle:.3g} {unit} long; these are not human poses in {unit}")
     for right, left in limbs:
         if abs(typical[right] - typical[left]) > unlike * typical[right]:
             raise InputError(f"{where}: joints {right} and {left} are unlike limbs; the joints are in another order")
     scale = np.median(list(lengths.values()), axis=0) / middle if pixels else 1.0
     for limb, length in lengths.items():
         if np.ptp(np.quantile(length / scale, [0.05, 0.95])) > unlike * typical[limb]:
-            raise InputError(f"{where}: joints {limb} are no limb, its length changes; they are in another order")
+            raise InputError(f"{where}: joints {limb} are not a limb: its length changes; they are in another order")
     return poses
 
 
@@ -91,7 +91,7 @@ def check_points(points: np.ndarray, joints: np.ndarray, body: Anatomy, where: s
     size = float(np.median(np.linalg.norm(np.ptp(joints, axis=1), axis=-1)))
     spread = float(np.median(np.linalg.norm(np.ptp(points, axis=1), axis=-1)))
     if spread < SMALLEST:
-        raise InputError(f"{where}: key points of a person spread over {spread:.3g}; these are no pixels")
+        raise InputError(f"{where}: key points of a person spread over {spread:.3g}; these are not pixels")
     right, left = ([joint for pair in body.limbs for joint in pair[side]] for side in (0, 1))
     apart = np.linalg.norm(points - joints, axis=-1)  # (T, J)
     crossed = np.linalg.norm(points[:, right + left] - joints[:, left + right], axis=-1)

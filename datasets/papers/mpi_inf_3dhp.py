@@ -92,7 +92,7 @@ def read_calibration(path: str | Path) -> dict[int, Calibration]:
     except OSError as error:
         raise unreadable(path, error, "camera.calibration") from None
     except (ValueError, LookupError) as error:
-        raise InputError(f"{path}: is no camera.calibration ({error}); get it again") from None
+        raise InputError(f"{path}: is not a camera.calibration file ({error}); get it again") from None
     if not cameras:
         raise InputError(f"{path}: names no camera; is it the right file?")
     return cameras
@@ -105,7 +105,7 @@ def read_stmo_training(path: str | Path) -> dict[Name, Views]:
         sequence, where = _sequence(str(name), Path(path)), f"{path}, {name}"
         cameras = {str(camera): view for camera, view in mapping(items(content, where)[0], where).items()}
         if strange := [camera for camera in cameras if not re.fullmatch(r"\d|1[0-3]", camera)]:
-            raise InputError(f"{where}: {strange[0]!r} is no camera such as '0'; is it the right file?")
+            raise InputError(f"{where}: {strange[0]!r} is not a camera such as '0'; is it the right file?")
         sequences[sequence] = {
             camera: _view(cameras[str(camera)], f"{where}, {camera}") for camera in CAMERAS if str(camera) in cameras
         }
@@ -120,14 +120,14 @@ def read_stmo_test(path: str | Path) -> dict[str, ScoredSequence]:
 def _sequence(name: str, file: Path) -> Name:
     match = SEQUENCE.fullmatch(name)
     if match is None:
-        raise InputError(f"{file}: {name!r} is no sequence such as 'S1 Seq1' (S1 to S8, Seq1 and Seq2); rename it")
+        raise InputError(f"{file}: {name!r} is not a sequence such as 'S1 Seq1' (S1 to S8, Seq1 and Seq2); rename it")
     return match[1], match[2]
 
 
 def _size(name: str, where: str) -> tuple[int, int]:
     """Pixels of the images of a test sequence."""
     if not TESTED.fullmatch(name):
-        raise InputError(f"{where}: {name!r} is no test sequence such as 'TS1' (TS1 to TS6); rename it")
+        raise InputError(f"{where}: {name!r} is not a test sequence such as 'TS1' (TS1 to TS6); rename it")
     return SIZES.get(name, SIZE)
 
 
@@ -154,7 +154,7 @@ class _Cells:
         where, axes = f"{self.file}, {self.key}, camera {camera}", 2 if self.key == "annot2" else 3
         if not isinstance(self.value, np.ndarray) or self.value.dtype != object or self.value.size <= camera:
             raise InputError(
-                f"{self.file}: {self.key} has no cell of camera {camera}; 14 cells are wanted; get the file again"
+                f"{self.file}: {self.key} has no cell of camera {camera}; 14 cells are expected; get the file again"
             )
         array = numbers(self.value.ravel()[camera], where, (None, RAW_JOINTS * axes))
         return array.reshape(len(array), RAW_JOINTS, axes)

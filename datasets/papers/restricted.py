@@ -73,7 +73,7 @@ class _Restricted(pickle.Unpickler):
         place = module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins")
         maker = MAKERS.get((place, name))
         if maker is None:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which no data needs; do not trust this file")
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which no plain data name; do not trust this file")
         return maker
 
 
@@ -91,7 +91,7 @@ def _scalar(dtype: np.dtype, content: bytes) -> Any:
     """One number of that type."""
     content = content if isinstance(content, bytes) else content.encode("latin1")
     if dtype.hasobject or len(content) != dtype.itemsize:
-        raise pickle.UnpicklingError("a number that is no number")
+        raise pickle.UnpicklingError("a number that is not one")
     return np.frombuffer(content, dtype)[0]
 
 

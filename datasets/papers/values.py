@@ -28,14 +28,14 @@ def entry(content: object, key: str, where: str | Path) -> Any:
 def mapping(content: object, where: str | Path) -> Mapping:
     """The value, if it is a mapping with something in it. Raises InputError otherwise."""
     if not isinstance(content, Mapping) or not content:
-        raise InputError(f"{where}: holds {_kind(content)} where a mapping is wanted; is it the right file?")
+        raise InputError(f"{where}: holds {_kind(content)} where a mapping is expected; is it the right file?")
     return content
 
 
 def items(value: object, where: str) -> list:
     """The values of a list, a tuple or an array, with something in it. Raises InputError for anything else."""
     if not isinstance(value, list | tuple | np.ndarray) or getattr(value, "shape", None) == () or not len(value):
-        raise InputError(f"{where}: holds {_kind(value)} where a list is wanted; get the file again")
+        raise InputError(f"{where}: holds {_kind(value)} where a list is expected; get the file again")
     return list(value)
 
 
@@ -48,7 +48,7 @@ def numbers(
     """
     array = _squeezed(_numeric(value, where), shape)
     if array.size == 0 or len(array.shape) != len(shape) or any(w not in (None, n) for n, w in _both(array, shape)):
-        raise InputError(f"{where} is {array.shape}; numbers of shape {_said(shape)} are wanted; get the file again")
+        raise InputError(f"{where} is {array.shape}; numbers of shape {_said(shape)} are expected; get the file again")
     with np.errstate(over="ignore"):
         array = array.astype(dtype, copy=False)
     if finite and not (good := np.isfinite(array)).all():
@@ -62,7 +62,7 @@ def flags(value: object, where: str, count: int | None = None) -> np.ndarray:
     """A value (count,) of zeros and ones as booleans. Raises InputError for anything else, NaN too."""
     array = numbers(value, where, (count,))
     if strange := sorted(set(np.unique(array).tolist()) - {0.0, 1.0}):
-        raise InputError(f"{where} marks frames with {strange[0]:g}; 0 and 1 are wanted; get the file again")
+        raise InputError(f"{where} marks frames with {strange[0]:g}; 0 and 1 are expected; get the file again")
     return array == 1
 
 
@@ -70,12 +70,12 @@ def texts(value: object, where: str, count: int) -> np.ndarray:
     """A value (count,) of texts, bytes or whole numbers as texts. Raises InputError."""
     items = _squeezed(value if isinstance(value, np.ndarray) else np.asarray(value, object), (count,))
     if items.shape != (count,):
-        raise InputError(f"{where} is {items.shape}; texts of shape ({count},) are wanted; get the file again")
+        raise InputError(f"{where} is {items.shape}; texts of shape ({count},) are expected; get the file again")
     if items.dtype.kind == "U":
         return items
     words = np.array([_text(item) for item in items.tolist()])
     if strange := [item for item, text in zip(items.tolist(), words, strict=True) if not text]:
-        raise InputError(f"{where} holds {_kind(strange[0])} where a text is wanted; get the file again")
+        raise InputError(f"{where} holds {_kind(strange[0])} where a text is expected; get the file again")
     return words
 
 
@@ -92,9 +92,9 @@ def _numeric(value: object, where: str) -> np.ndarray:
         if array.dtype == object and not any(isinstance(v, str | bytes) for v in array.ravel().tolist()):
             array = np.array(array.tolist(), np.float64)
     except (ValueError, TypeError):
-        raise InputError(f"{where} holds rows of several lengths, or what is no number; get the file again") from None
+        raise InputError(f"{where} holds rows of different lengths, or no numbers; get the file again") from None
     if value is None or array.dtype.kind not in "buif":
-        raise InputError(f"{where} holds {_kind(value)} where numbers are wanted; get the file again")
+        raise InputError(f"{where} holds {_kind(value)} where numbers are expected; get the file again")
     return array
 
 

@@ -58,7 +58,7 @@ def cmu_motions(raw_dir: Path | None, splits: tuple[str, ...]) -> tuple[dict[str
 def with_face(skeleton: AsfSkeleton) -> AsfSkeleton:
     """The skeleton with two more bones that end in nose and crown. Raises InputError if it has no head."""
     if "head" not in skeleton.bones:
-        raise InputError("the skeleton has no bone named 'head'; nose and crown hang on it")
+        raise InputError("the skeleton has no bone named 'head'; nose and crown are fixed to it")
     head = skeleton.bones["head"]
     extra = {}
     for name, way in {

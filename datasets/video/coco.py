@@ -116,7 +116,7 @@ def person_category(listed: Sequence[Mapping[str, Any]] | None, path: Path) -> C
     persons = [category for category in categories if str(category.name).lower() in ("person", NAMELESS)]
     if len(persons) != 1:
         names = ", ".join(str(category.name) for category in categories)
-        raise InputError(f"{path}: one category 'person' is wanted, its categories are {names}; {REMEDY}")
+        raise InputError(f"{path}: one category 'person' is expected, its categories are {names}; {REMEDY}")
     return persons[0]
 
 

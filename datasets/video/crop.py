@@ -68,7 +68,7 @@ def crop_matrix(
     linear = (length / (size - (pixels == MIXED)))[:, None] * turn
     matrix = np.concatenate([linear, (length / 2 - linear @ center)[:, None]], 1)
     if mirror:
-        matrix[0] = [0, 0, shape[0] - 1] - matrix[0]
+        matrix[0] = [0, 0, length[0]] - matrix[0]
     return matrix
 
 

@@ -21,11 +21,11 @@ from reports.regression.numbers import (
 )
 from studies.measurements import higher_is_better
 
-AS_BEFORE, WORSE, BETTER, CHANGED = "as before", "worse", "better", "changed"
+UNCHANGED, WORSE, BETTER, CHANGED = "unchanged", "worse", "better", "changed"
 MISSING, NEW, UNKNOWN = "missing", "new", "not compared"
 FAILURES = (WORSE, CHANGED, MISSING)
 MOVED = (*FAILURES, BETTER)
-STATUSES = (WORSE, CHANGED, MISSING, BETTER, NEW, UNKNOWN, AS_BEFORE)
+STATUSES = (WORSE, CHANGED, MISSING, BETTER, NEW, UNKNOWN, UNCHANGED)
 
 DEVIATIONS = 4  # of a difference of means over seeds: normal noise goes beyond it once in 16,000 numbers
 MEMORY_SHARE = 0.10  # of what is predicted or allocated, which does not scatter
@@ -94,8 +94,8 @@ def compare(now: pd.DataFrame, before: pd.DataFrame, floors: Mapping[tuple[str, 
 
 
 def changed(table: pd.DataFrame) -> set[tuple]:
-    """Identities of the numbers that are not as before."""
-    rows = table[~table["status"].isin((AS_BEFORE, UNKNOWN))]
+    """Identities of the numbers that changed."""
+    rows = table[~table["status"].isin((UNCHANGED, UNKNOWN))]
     return set(rows[IDENTITY].itertuples(index=False, name=None))
 
 
@@ -120,7 +120,7 @@ def _compare(old: Number | None, new: Number | None, tolerance: Tolerance) -> Co
     known = replace(known, now=new.value, change=change, allowed=allowed)
     if np.isnan(change) or np.isnan(allowed):
         return known
-    return replace(known, status=AS_BEFORE if abs(change) <= allowed else _direction(old, change))
+    return replace(known, status=UNCHANGED if abs(change) <= allowed else _direction(old, change))
 
 
 def _direction(old: Number, change: float) -> str:

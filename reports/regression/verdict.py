@@ -112,13 +112,13 @@ def plural(word: str, n: int) -> str:
 
 
 def _head(red: bool, numbers: Sequence[Compared], causes: int, records: int) -> str:
-    """`gate RED: 359 changed, 1,289 as before, by 1 cause; losses and speeds as before`."""
+    """`gate RED: 359 changed, 1,289 unchanged, by 1 cause; losses and speeds unchanged`."""
     counts, moved = Counter(number.status for number in numbers), {n.kind for n in numbers if n.status in MOVED}
     parts = [f"{records} {plural('record', records)} at fault"] if records else []
     parts += [f"{counts[status]:,} {status}" for status in STATUSES if counts[status]]
     calm = [plural(kind, 2) for kind in dict.fromkeys(n.kind for n in numbers) if kind not in moved]
     by = f", by {causes} {plural('cause', causes)}" if causes else ""
-    still = f"; {', '.join(calm)} as before" if moved and calm else ""
+    still = f"; {', '.join(calm)} unchanged" if moved and calm else ""
     return f"gate {'RED' if red else 'green'}: {', '.join(parts)}{by}{still}"
 
 

@@ -1,8 +1,7 @@
 """All pages of the site from result files: measurements, comparisons, audit, runs, figures. No model, no network."""
 
-import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,8 +21,9 @@ from reports.orders.view import HOW, legend, limits, make_views, summary
 from reports.records import faults, in_words, read_kept
 from reports.site import costs
 from reports.site.charts import Chart, learning_curves, run_curves
-from reports.site.claims import TEXT, PrintedClaim, limit_of, printed_claims, untested
+from reports.site.claims import TEXT, limits_of, line_of, printed_claims, untested
 from reports.site.costs import Network, networks, timings
+from reports.site.drawings import rounded
 from reports.site.gate import FILE as GATE
 from reports.site.gate import read_verdict, render_gate
 from reports.site.glossary import PAGE as GLOSSARY
@@ -34,8 +34,9 @@ from reports.site.overview import axis_of, gaps, search_index
 from reports.site.pages import TEMPLATES, Page, render, script_json
 from reports.site.runs import Experiment, experiments, run_links
 from reports.site.viewers import VIEWERS
+from reports.tables.captions import SELECTIONS
 from reports.tables.cell import NOT_RUN, count_causes, count_verdicts, of_table, read_cells
-from reports.tables.layout import SELECTIONS, SYMBOLS, View, make_view
+from reports.tables.layout import SYMBOLS, View, make_view
 from reports.tables.rows import baseline_rows
 from reports.totals import bars, quoted
 from studies.findings import EFFECTS, KINDS
@@ -44,10 +45,6 @@ from studies.scales import scale_named
 from studies.types import CountColumn, Study
 
 PAPERS, EXPLORE, RUNS, DOCUMENTS = "Papers", "Explore", "Runs", "Docs"  # menus of the bar
-PLACES = re.compile(r'\b(?:d|x|y)="[^"]*"|translate\([^)]*\)')  # in an SVG
-STYLE = re.compile(r' style="[^"]*"')
-BREAKS = re.compile(r"\s*\n\s*")
-DECIMALS = re.compile(r"-?\d+\.\d+")
 ASSETS = Path(__file__).parent / "assets"
 TABLE_KINDS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX", "json": "JSON"}
 SCALING = {
@@ -150,14 +147,13 @@ class Site:
     @property
     def _absent(self) -> set[str]:
         """Pages without data."""
-        trained = self.experiments or any(failure.runs for failure in self.choice.failed)
-        there = {
+        data_of = {
             "leaderboard.html": self.boards,
             "curves.html": self.shown,
             "records.html": self.records,
-            "runs.html": trained,
+            "runs.html": self.experiments or any(failure.runs for failure in self.choice.failed),
         }
-        return {file for file, data in there.items() if not data}
+        return {file for file, data in data_of.items() if not data}
 
 
 def write_site(studies: Sequence[str | Path], report: str | Path, out: str | Path, choice: Choice) -> Path:
@@ -207,11 +203,7 @@ def _write_pages(site: Site) -> None:
     if any(page.file == "runs.html" for page in site.pages):
         _write(site, "runs.html", "runs.html", experiments=site.experiments, links=links, label_of=label_of)
     for experiment in [*site.records, *site.experiments]:
-        selection = (site.evidence if experiment.kept else site.choice).selection
-        values = {"experiment": experiment, "chart_data": run_curves(experiment), "numbers": numbers(experiment)}
-        values |= {"counted": linked, "selection": selection, "groups": experiment.groups(selection)}
-        values["evaluate"] = make("verify", site.choice.scale, experiment.motion)
-        _write(site, experiment.page, "experiment.html", root="../", **values)
+        _write(site, experiment.page, "experiment.html", root="../", counted=linked, **_experiment(site, experiment))
     base = {name: value for name, value in _base(site, GATE).items() if name not in ("page", "root")}
     write_text(site.out / GATE, render_gate(read_verdict(site.report), **base))
     titles = [(Path(doc.file).name, doc.title) for doc in docs]
@@ -267,8 +259,14 @@ def _claims(site: Site, flagged: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     return {
         "printed": printed,
         "missing": list(untested(printed)),
-        "ends": {kind: f"{limit_of(those):.3g}" for kind, those in _by_kind(printed).items()},
-        "findings": lambda cells: list(dict.fromkeys(i for _, cell in cells for i in flagged.get(cell, ()))),
+        "ends": limits_of(printed),
+        "line_of": line_of,
+        "findings": {
+            order.id: list(dict.fromkeys(finding for _, cell in order.cells for finding in flagged.get(cell, ())))
+            for tables in views.values()
+            for table in tables
+            for order in table.orders
+        },
         "papers": papers,
         "views": views,
         "legend": list(legend(site.orders)),
@@ -277,11 +275,18 @@ def _claims(site: Site, flagged: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     }
 
 
-def _by_kind(claims: Iterable[PrintedClaim]) -> dict[str, list[PrintedClaim]]:
-    kinds: dict[str, list[PrintedClaim]] = {}
-    for claim in claims:
-        kinds.setdefault(claim.kind, []).append(claim)
-    return kinds
+def _experiment(site: Site, experiment: Experiment) -> dict[str, object]:
+    """What the page of an experiment shows."""
+    selection, table = (site.evidence if experiment.kept else site.choice).selection, numbers(experiment)
+    return {
+        "experiment": experiment,
+        "chart_data": run_curves(experiment),
+        "numbers": table,
+        "selected": table[table["convention"].str.endswith(f"/{selection}")],
+        "epoch": SELECTIONS[selection],
+        "groups": experiment.groups(selection),
+        "evaluate": make("verify", site.choice.scale, experiment.motion),
+    }
 
 
 def _records(site: Site) -> dict[str, object]:
@@ -378,16 +383,6 @@ def _copy(folder: Path, to: Path, names: list[str]) -> None:
             write_text(to / name, rounded((folder / name).read_text(encoding="utf-8")))
         else:
             shutil.copy(folder / name, to / name)
-
-
-def rounded(svg: str) -> str:
-    """A drawing with places to a tenth of a point, finer than anybody sees, and without blanks that mean nothing."""
-    svg = PLACES.sub(lambda place: DECIMALS.sub(_tenths, place[0]), svg)
-    return BREAKS.sub(" ", STYLE.sub(lambda style: style[0].replace(": ", ":").replace("; ", ";"), svg))
-
-
-def _tenths(number: re.Match) -> str:
-    return f"{float(number[0]):.1f}".removesuffix(".0")
 
 
 def run_facts(site: Site) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 from reports.commands import make
@@ -22,6 +22,7 @@ from studies.types import CountColumn, Study
 TEXT = "text"
 COST, ERROR = "cost", "error"
 COUNT = ".venv/bin/python -m workflow counts {}"  # counts a network now, whatever files say
+ROOM = 1.05  # so that a dot at the limit is seen whole
 TIMED = "measured"  # the convention of what a clock or the memory of a process says
 
 
@@ -37,7 +38,6 @@ class PrintedClaim:
     findings ids of what the audit says about it
     runs     folders behind our number; counted: the variant that was counted
     train, again  what trains its network again, and what measures the number again; empty where nothing here does
-    line     ours on a line whose middle is the printed number, logarithmic
     """
 
     id: str
@@ -60,7 +60,6 @@ class PrintedClaim:
     counted: str = ""
     train: str = ""
     again: str = ""
-    line: Line | None = None
 
 
 @dataclass(frozen=True)
@@ -79,19 +78,20 @@ def printed_claims(
     """Lines of all claims of an audit (`audit.json`) that are the papers' own, not quoted from others."""
     named, judged = {study.name: study for study in studies}, {cell.claim: cell for cell in cells}
     own = [claim for claim in claims if not claim["quoted"] and claim["study"] in named]
-    lines = [
+    return [
         _of_cell(named[claim["study"]], claim, judged[claim["id"]], choice)
         if claim["id"] in judged
         else _of_text(claim, choice)
         for claim in own
     ]
-    limits = {kind: limit_of(line for line in lines if line.kind == kind) for kind in (COST, ERROR, TEXT)}
-    return [replace(line, line=line_of(line.ratio, limits[line.kind])) for line in lines]
 
 
-def limit_of(claims: Iterable[PrintedClaim]) -> float:
-    """The largest factor between a printed number and ours, or an end of its interval: where lines end."""
-    return max((max(ratio, 1 / ratio) for claim in claims for ratio in claim.ratio), default=1.0)
+def limits_of(claims: Iterable[PrintedClaim]) -> dict[str, float]:
+    """By kind the largest factor between a printed number and ours, or an end of its interval."""
+    limits: dict[str, float] = {}
+    for claim in claims:
+        limits[claim.kind] = max([limits.get(claim.kind, 1.0), *(max(r, 1 / r) for r in claim.ratio)])
+    return limits
 
 
 def untested(claims: Iterable[PrintedClaim]) -> Iterator[Untested]:
@@ -174,23 +174,27 @@ def _commands(study: Study, cell: Cell, kind: str, choice: Choice) -> dict[str, 
         return {"again": again, "counted": row.variant if kind == COST else ""}
     if not row.recipe or cell.dataset == NO_SUCH_DATA:
         return {}
-    shown = choice.evidence
-    motion = Dataset.parse(cell.dataset).motion if shown.scale == PAPER else shown.motion
-    seeds = {"seeds": ",".join(map(str, shown.seeds))} if shown.seeds else {}
+    evidence = choice.evidence
+    motion = Dataset.parse(cell.dataset).motion if evidence.scale == PAPER else evidence.motion
+    seeds = {"seeds": ",".join(map(str, evidence.seeds))} if evidence.seeds else {}
     again = make("verify" if choice.records else "tables", choice.scale, motion)
-    return {"train": make("train", shown.scale, motion, variants=row.variant, **seeds), "again": again}
+    return {"train": make("train", evidence.scale, motion, variants=row.variant, **seeds), "again": again}
 
 
 def _ratio(printed: float | None, *ours: float | None) -> tuple[float, ...]:
     """Ours divided by the printed number; empty where no factor is between the two."""
-    there = [value for value in ours if value is not None]
-    return tuple(value / printed for value in there if value > 0) if printed and printed > 0 else ()
+    if not printed or printed < 0:
+        return ()
+    return tuple(value / printed for value in ours if value is not None and value > 0)
 
 
 def line_of(ratio: Sequence[float], limit: float) -> Line | None:
-    """Ours on a line whose middle is the printed number and whose ends are `limit` times less and more; None of none."""
+    """Ours on a logarithmic line with the printed number in its middle; None of none.
+
+    limit : how many times less and more lies just within its ends
+    """
     if not ratio:
         return None
-    reach = 1.05 * math.log(limit) or 1.0
+    reach = ROOM * math.log(limit) or 1.0
     effect, *ends = (0.5 + math.log(value) / reach / 2 for value in ratio)
     return Line(0.5, effect, *(ends or (None, None)), None)

@@ -14,8 +14,9 @@ from reports.measurements import Choice
 from reports.site.charts import curve_of
 from reports.site.pages import render
 from reports.site.runs import Experiment
+from reports.tables.captions import SELECTIONS
 from reports.tables.cell import BASELINE_SECTION, Cell
-from reports.tables.layout import SELECTIONS, number
+from reports.tables.layout import number
 from reports.tables.rows import row_shown
 from reports.tables.writers import md, md_row, tex
 from studies.measurements import higher_is_better

@@ -16,13 +16,13 @@ from studies.types import CountColumn, Study
 
 @dataclass(frozen=True)
 class Gap:
-    """MACs a frame of a network, as printed and in truth, in base units; net: what the page of costs calls it."""
+    """MACs a frame of a network, as printed and in truth, in base units; variant: what was counted."""
 
     label: str
-    net: str
+    variant: str
     printed: float
     true: float
-    text: str
+    printed_text: str
 
     @property
     def factor(self) -> float:
@@ -60,19 +60,22 @@ def gaps(studies: Sequence[Study], cells: Sequence[Cell]) -> list[Gap]:
     columns = {(s.name, t.id, c.id): c for s in studies for t in s.tables for c in t.columns}
     seen: dict[tuple[str, float], Gap] = {}
     for cell in cells:
-        column, net = columns.get((cell.study, cell.table, cell.column)), rows.get((cell.study, cell.table, cell.row))
+        column, name = columns.get((cell.study, cell.table, cell.column)), rows.get((cell.study, cell.table, cell.row))
         per_frame = isinstance(column, CountColumn) and column.metric == FRAME
-        if per_frame and net and not cell.quoted and cell.printed_value and cell.also_true:
+        if per_frame and name and not cell.quoted and cell.printed_value and cell.also_true:
             true = cell.also_true * UNITS[cell.unit][1]
-            gap = Gap(cell.row_label, net, cell.printed_base, true, cell.printed)
-            seen.setdefault((net, gap.printed), gap)  # two papers may print the same number
+            gap = Gap(cell.row_label, name, cell.printed_base, true, cell.printed)
+            seen.setdefault((name, gap.printed), gap)  # two papers may print the same number
     return sorted(seen.values(), key=lambda gap: -gap.factor)
 
 
 def axis_of(shown: Sequence[Gap]) -> Axis | None:
     """The axis that holds all of them; None without any."""
-    values = [value for gap in shown for value in (gap.printed, gap.true)]
-    return Axis(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))) if values else None
+    if not shown:
+        return None
+    powers = [math.log10(value) for gap in shown for value in (gap.printed, gap.true)]
+    least = math.floor(min(powers))
+    return Axis(least, max(math.ceil(max(powers)), least + 1))
 
 
 def search_index(

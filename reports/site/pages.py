@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from reports.records import MEANING
 from reports.site.glossary import ask_terms, link_terms
+from reports.tables.captions import RECORD_MARKS
 from reports.tables.causes import MEANING as MEANING_OF_CAUSES
-from reports.tables.layout import RECORD_MARKS
 
 TEMPLATES = Path(__file__).parent / "templates"
 

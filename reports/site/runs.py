@@ -77,9 +77,9 @@ class Experiment:
 
     def facts(self) -> tuple[dict[str, str], dict[str, list[str]]]:
         """What all runs have in common, and by run what they have not."""
-        told = [_facts(run) for run in self.runs]
-        names = dict.fromkeys(name for facts in told for name in facts)
-        columns = {name: [facts.get(name, "–") for facts in told] for name in names}
+        by_run = [_facts(run) for run in self.runs]
+        names = dict.fromkeys(name for facts in by_run for name in facts)
+        columns = {name: [facts.get(name, "–") for facts in by_run] for name in names}
         common = {name: texts[0] for name, texts in columns.items() if len(set(texts)) == 1}
         return common, {name: texts for name, texts in columns.items() if name not in common}
 

@@ -1,29 +1,26 @@
-"""From the cells of a table to what a page shows: headings, sections, texts, footnotes, reasons, caption.
+"""From the cells of a table to what a page shows: headings, sections, texts of cells, footnotes.
 
 Nothing here knows a file format, and nothing is judged: `reports.tables.writers` turns a View into Markdown and LaTeX.
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from base.errors import InputError
-from reports.commands import make
 from reports.failures import FAILED
 from reports.measurements import NO_SUCH_DATA, Choice
-from reports.records import DIFFERS as DIFFERS_HERE
-from reports.records import EARLIER, EVALUATED, MEANING, RECORDED, STALE, STATES
+from reports.tables import captions
+from reports.tables.captions import RECORD_MARKS
 from reports.tables.causes import CUT, DIVIDED, EXACT, HALVED, MULTIPLIED, NO_RULE, OTHER, OWN_SUM
 from reports.tables.causes import MEANING as MEANING_OF_CAUSES
-from reports.tables.cell import DIFFERS, NOT_RUN, TRUE, VERDICTS, Cell
+from reports.tables.cell import DIFFERS, VERDICTS, Cell
 from reports.tables.rows import row_shown
 from studies.benchmarks import BENCHMARKS
 from studies.measurements import higher_is_better
 from studies.printed import OUT_OF_MEMORY
-from studies.scales import scale_named
 from studies.types import (
     COLUMN_KINDS,
     AccuracyColumn,
@@ -48,25 +45,6 @@ LEGEND = {
 # Words of legends: each verdict, and instead of it the causes of counts.
 WORDS = [(SIGNS[cause], cause, meaning) for cause, meaning in MEANING_OF_CAUSES.items()]
 WORDS += [(SYMBOLS[verdict], verdict, LEGEND[verdict]) for verdict in VERDICTS]
-# Of a record, behind its number: signs where all is well, words where it is not.
-RECORD_MARKS = {EARLIER: "earlier run", RECORDED: "•", EVALUATED: "⊙", DIFFERS_HERE: "differs here", STALE: "stale"}
-CONVENTIONS = {
-    "true": "every trainable weight, and every multiply-accumulate including projections, scan and sampling",
-    "paper": "what the papers' profiler (thop) sees; it skips weights and operations that it does not know",
-    "paper-leaf": "an older version of the papers' profiler, which counts every leaf module and no norms",
-    "operators": "an operator tracer (torchprofile), which does not see a published scan kernel",
-    "here": "true counts per evaluated frame in this project, mirrored pass included",
-    "released": "true counts per evaluated frame as the released code evaluates, mirrored pass included",
-    "measured": "median of several runs on this machine, at full paper size, batch 1",
-    "fvcore": "fvcore's rules: a fused multiply-add counts as one, an unknown operation as zero",
-    "predicted": "computed from the sizes of tensors, not measured",
-}
-SELECTIONS = {
-    "last": "the last epoch",
-    "best_val": "the epoch best on validation",
-    "best_test": "the epoch best on the test set, as the papers choose it",
-}
-NAMED_ROWS = 4  # labels that a reason lists before it counts
 # Of cells that show what is printed and nothing else.
 TEXT_KINDS = {kind.kind for kind in COLUMN_KINDS if not issubclass(kind, MeasuredColumn)}
 
@@ -197,19 +175,19 @@ def make_view(study: Study, table: Table, cells: Sequence[Cell], choice: Choice)
         table=table.id,
         title=table.title,
         heading=table.heading,
-        caption=_caption(study, table, cells, evidence),
-        notice=_notice(cells, evidence),
+        caption=captions.caption(study, table, cells, evidence),
+        notice=captions.notice(cells, evidence),
         headings=tuple(_heading(column, cells, evidence) for column in table.columns),
         sections=tuple(_sections(cells, table, marks)),
         footnotes=tuple((marks[key], text) for key, text in table.footnotes.items()),
-        reasons=tuple(_reasons(cells)),
+        reasons=tuple(captions.reasons(cells)),
         legend=tuple((symbol, word, meaning) for symbol, word, meaning in WORDS if counts[word]),
-        conventions=tuple(_conventions(cells)),
+        conventions=tuple(captions.conventions(cells)),
         counts=dict(counts),
-        compared=_compared(table, cells),
-        records=tuple(_records(cells, choice)),
-        record_reasons=tuple(_record_reasons(cells)),
-        here=_trained_here(cells, choice),
+        compared=captions.compared(table, cells),
+        records=tuple(captions.records(cells, choice)),
+        record_reasons=tuple(captions.record_reasons(cells)),
+        here=captions.trained_here(cells, choice),
     )
 
 
@@ -218,14 +196,6 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
     if value and abs(value) < 0.5 * 10**-decimals:
         decimals = 1 - math.floor(math.log10(abs(value)))  # two significant digits
     return f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
-
-
-def _notice(cells: Sequence[Cell], choice: Choice) -> str:
-    """What is to be known of all numbers of a table."""
-    parts = [f"Accuracies at scale {choice.scale}: {scale_named(choice.scale).meaning}."] if _data(cells) else []
-    if count := sum(cell.failed for cell in cells):
-        parts.append(f"In {count} cells a run or a count failed; the reasons below name the logs.")
-    return " ".join(parts)
 
 
 def _heading(column: Column, cells: Sequence[Cell], choice: Choice) -> Heading:
@@ -343,122 +313,3 @@ def _gain(cell: Cell, decimals: int) -> str:
     if cell.outcome not in OUTCOMES:
         return ""
     return f"{number(cell.gain, decimals, signed=True)} ± {number((cell.gain_high - cell.gain_low) / 2, decimals)}"
-
-
-def _compared(table: Table, cells: Sequence[Cell]) -> str:
-    """What the signs of a comparison mean, where the table has one."""
-    reference = next((cell.reference for cell in cells if cell.reference), "")
-    if not reference:
-        return ""
-    return (
-        f"Against {table.row(reference).label}, on the same test clips: ▲ better, ▼ worse, ≈ within noise "
-        "(difference ± half its 95 % interval, over seeds and clips; p < 0.05 after Holm over the table). "
-        "A network worse than the mean training pose did not learn and is not compared."
-    )
-
-
-def _records(cells: Sequence[Cell], choice: Choice) -> Iterator[tuple[str, str, str]]:
-    """What the marks of a table's records mean, of those states that there are."""
-    there = {cell.record for cell in cells}
-    evaluate = make("verify", choice.scale, choice.evidence.motion)
-    more = {RECORDED: f"; `{evaluate}` evaluates the weights that were kept"}
-    for state in STATES:
-        if state in there:
-            yield RECORD_MARKS[state], state, MEANING[state] + more.get(state, "")
-
-
-def _record_reasons(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str]]:
-    """Records that are not what they were, each with the reason and the cells that show it."""
-    about: dict[tuple[str, str], list[Cell]] = {}
-    for cell in (cell for cell in cells if cell.record_why):
-        about.setdefault((cell.record, cell.record_why), []).append(cell)
-    yield from ((state, why, _who(those)) for (state, why), those in about.items())
-
-
-def _trained_here(cells: Sequence[Cell], choice: Choice) -> str:
-    """What the numbers are that stand beside records; empty where there is none."""
-    data = dict.fromkeys(cell.here_data for cell in cells if cell.here is not None)
-    if not data:
-        return ""
-    where = f"scale {choice.scale}, {', '.join(data)}; {SELECTIONS[choice.selection]}"
-    return f"here: what was trained on this machine ({where})."
-
-
-def _reasons(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str]]:
-    """Each verdict other than reproduced with its reason and the cells that it is about.
-
-    Of cells where nothing is printed, only those of measured columns that stayed empty, and failures, need a reason.
-    """
-    printed = {cell.column for cell in cells if cell.is_printed}
-    about: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in cells:
-        empty = cell.column not in printed and cell.verdict == NOT_RUN
-        if cell.is_printed or empty or cell.failed:
-            about.setdefault((cell.verdict, cell.cause, cell.why), []).append(cell)
-        if cell.here_why:
-            about.setdefault((NOT_RUN, "", f"trained here, {cell.here_why}"), []).append(cell)
-    for verdict in VERDICTS[1:]:
-        found = ((cause or other, why, _who(those)) for (other, cause, why), those in about.items() if other == verdict)
-        yield from found
-
-
-def _who(cells: Sequence[Cell]) -> str:
-    """Cells in words, rows with the same columns together: `SasMamba (MACs, P1), 14 rows (P1)`."""
-    rows_of: dict[str, list[str]] = {}
-    for _, row in groupby(cells, lambda cell: cell.row):
-        own = list(row)
-        columns = ", ".join(dict.fromkeys(cell.column_label for cell in own))
-        rows_of.setdefault(columns, []).append(own[0].row_label)
-    return "; ".join(
-        f"{', '.join(rows) if len(rows) <= NAMED_ROWS else f'{len(rows)} rows'} ({columns})"
-        for columns, rows in rows_of.items()
-    )
-
-
-def _conventions(cells: Sequence[Cell]) -> Iterator[tuple[str, str]]:
-    """Meaning of each counting convention that the table names; `true` stands beside every count."""
-    used = {cell.convention for cell in cells if cell.kind == CountColumn.kind}
-    used |= {re.split("[/ ]", name)[0] for cell in cells for name in cell.matches.split(", ") if name}
-    for name, meaning in CONVENTIONS.items():
-        if name in used or (name == TRUE and used):
-            yield name, meaning
-
-
-def _data(cells: Sequence[Cell]) -> list[str]:
-    """Data sets of a table's accuracies, without the benchmarks of which nothing is measured."""
-    absent = {*BENCHMARKS, NO_SUCH_DATA}
-    here = [cell.dataset for cell in cells if cell.measured is not None or cell.dataset not in absent]
-    return list(dict.fromkeys(filter(None, here)))
-
-
-def _caption(study: Study, table: Table, cells: Sequence[Cell], choice: Choice) -> str:
-    """What was measured and how, in sentences; a table says by itself at which scale it was made."""
-    source = f"{study.title} ({study.venue})" if study.venue else study.title
-    parts = [f"{source}, Table {table.number}." if table.number else f"{source}."]
-    if table.quoted:
-        parts = [f"Numbers of other papers, quoted for context beside {study.label}."]
-    elif study.note:
-        parts.append(f"{study.note.partition('.')[0]}.")
-    if table.accuracies:
-        scale = f"{'records of ' if choice.kept else ''}scale {choice.scale}"
-        parts.append(
-            f"Accuracy: {scale}, data {', '.join(data)}; {SELECTIONS[choice.selection]}; {_seeds(cells)}."
-            if (data := _data(cells))
-            else "Accuracy: as printed; the data are not here."
-        )
-    if any(isinstance(column, CountColumn) for column in table.columns):
-        with_true = any(cell.also_true is not None for cell in cells)
-        below = "; the true count is below each number" if with_true else ""
-        parts.append(f"Efficiency: at full paper size, whatever the scale{below}.")
-    return " ".join(parts)
-
-
-def _seeds(cells: Sequence[Cell]) -> str:
-    """Of how many seeds a table's accuracies are the mean."""
-    counts = [cell.n for cell in cells if cell.n is not None]
-    if not counts:
-        return "no run yet"
-    low, high = min(counts), max(counts)
-    if high == 1:
-        return "one seed, hence no interval"
-    return f"mean of {low if low == high else f'{low} to {high}'} seeds ± half its 95 % interval"

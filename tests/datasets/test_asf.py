@@ -169,9 +169,9 @@ def test_the_case_with_remarks(shared: Path) -> None:
 
 HEADERS = {
     "both units": (":DEGREES\n:RADIANS\n", "says both :degrees and :radians"),
-    "an unknown header": (":PARTIALLY-SPECIFIED\n", "line 1: ':PARTIALLY-SPECIFIED' stands before the first frame"),
-    "a page": ("<!DOCTYPE html>\n", "line 1: '<!DOCTYPE' stands before the first frame"),
-    "the end of a frame": ("upper 0 0\nlower 0\n", "line 1: 'upper' stands before the first frame"),
+    "an unknown header": (":PARTIALLY-SPECIFIED\n", "line 1: ':PARTIALLY-SPECIFIED' comes before the first frame"),
+    "a page": ("<!DOCTYPE html>\n", "line 1: '<!DOCTYPE' comes before the first frame"),
+    "the end of a frame": ("upper 0 0\nlower 0\n", "line 1: 'upper' comes before the first frame"),
     "another rate": (":SAMPLES-PER-SECOND 60\n", "line 1: 60 frames per second, 120 are expected"),
     "no rate": (":SAMPLES-PER-SECOND\n", "line 1:  frames per second, 120 are expected"),
 }
@@ -244,13 +244,13 @@ ASF_FAULTS = {
     "another order of a bone": (
         "axis 0 0 90  XYZ",
         "axis 0 0 90  ZYX",
-        r"written otherwise \(its axis has the order ZYX",
+        r"unsupported form \(its axis has the order ZYX",
     ),
-    "a length that moves": ("dof ry", "dof ry l", r"written otherwise \(dof ry l, only rx, ry, rz"),
-    "an axis twice": ("dof rx rz", "dof rx rx", r"written otherwise \(dof rx rx, only rx, ry, rz are read, each once"),
+    "a length that moves": ("dof ry", "dof ry l", r"unsupported form \(dof ry l, only rx, ry, rz"),
+    "an axis twice": ("dof rx rz", "dof rx rx", r"unsupported form \(dof rx rx, only rx, ry, rz are read, each once"),
     "a bone twice": ("name lower", "name upper", "line 30: the bone that ends here is the second 'upper'"),
     "two parents": ("upper lower", "stub lower\n    upper lower", "'lower' gets a second parent"),
-    "units twice": (":root\n", ":units\n  angle rad\n:root\n", "line 7: :units stands here again"),
+    "units twice": (":root\n", ":units\n  angle rad\n:root\n", "line 7: :units appears twice"),
     "a negative length": ("length 0.5", "length -1", ":units has the length '-1'"),
     "a ghost": ("upper lower", "upper lower ghost", ":hierarchy names the bone 'ghost', :bonedata lacks it"),
 }

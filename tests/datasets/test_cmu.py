@@ -89,7 +89,7 @@ def test_resampling_keeps_to_the_clips_own_grid() -> None:
 
 
 def test_raw_files_are_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="raw files are needed"):
+    with pytest.raises(InputError, match="needs its raw files"):
         prepare("cmu-gt", tmp_path / "data")
     with pytest.raises(InputError, match=r"\.asf: is missing; fetch the source 'cmu' first"):
         prepare("cmu-gt", tmp_path / "data", raw_dir=tmp_path)

@@ -124,7 +124,7 @@ def test_the_size_and_the_wanted_names_of_an_archive_count(tmp_path: Path) -> No
     assert wrong(tmp_path, "a.bin", b"x" * 10, size=12) == "has 10 bytes instead of 12"
     assert "a web page" in wrong(tmp_path, "a.bin", PAGE, size=12)
     assert wrong(tmp_path, "a.zip", GOOD["a.zip"], keep=["*.mat"]) == "holds none of *.mat; is it the right file?"
-    assert wrong(tmp_path, "a.npz", archive("zip")) == "is no npz file (it holds other things than arrays)"
+    assert wrong(tmp_path, "a.npz", archive("zip")) == "is not an npz file (it holds other things than arrays)"
 
 
 @pytest.mark.shared
@@ -212,7 +212,7 @@ def test_the_case_of_a_login_page(
     case = shared / "cases/login-page-for-a-file"
     assert get_data(["human36m"], others, {CPN: {"mirror": str(case), "accept": True}}) == ["human36m"]
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
-    for words in (NPZ, case.as_uri(), "is no npz file but a web page", "name another mirror"):
+    for words in (NPZ, case.as_uri(), "is not an npz file but a web page", "name another mirror"):
         assert words in line
     assert not (others / "human36m" / NPZ).exists()
     assert not list(others.glob(f"{CPN}.*"))
@@ -296,7 +296,7 @@ def test_an_archive_that_turns_bad_in_the_middle_leaves_nothing(no_network: None
     )
     whole = one[:1024] + two
     for parts, message in (
-        ([whole[:700], whole[700:1100]], "posetrack18_images.tar.aa: is damaged or no archive"),
+        ([whole[:700], whole[700:1100]], "posetrack18_images.tar.aa: is damaged or not an archive"),
         ([whole[:700], None, whole[700:]], r"posetrack18_images.tar.ab: is missing; put all parts there"),
     ):
         for letter, part in zip("abc", parts, strict=False):
@@ -342,7 +342,7 @@ def test_one_bad_archive_of_several_is_not_hidden_by_the_others(tmp_path: Path, 
     whole = bad.read_bytes()
     bad.write_bytes(whole[:-20])
     assert get_data(["human36m"], raw, {}) == ["human36m"]
-    assert "Poses_D3_Positions_S6.tgz: is damaged or no archive" in capsys.readouterr().err
+    assert "Poses_D3_Positions_S6.tgz: is damaged or not an archive" in capsys.readouterr().err
     assert not is_there(entry, raw)
     bad.write_bytes(whole)
     get_data(["human36m"], raw, {})

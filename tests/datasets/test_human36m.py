@@ -89,8 +89,8 @@ def shuffled(poses: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda poses: poses / 1000, "these are metres, millimetres are wanted"),
-        (lambda poses: poses * 100, "these are no human poses in mm"),
+        (lambda poses: poses / 1000, "these are metres, millimetres are expected"),
+        (lambda poses: poses * 100, "these are not human poses in mm"),
         (shuffled, "in another order"),
         (lambda poses: np.where(np.arange(17)[:, None] == 3, np.nan, poses), "NaN or infinite positions"),
     ],
@@ -117,7 +117,7 @@ def test_a_mirrored_skeleton_is_told_by_its_knees(poses: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda points: points / 500 - 1, "these are no pixels"),
+        (lambda points: points / 500 - 1, "these are not pixels"),
         (lambda points: points[:, MIRRORED], "left and right of the key points are exchanged"),
         (lambda points: points[:, ::-1], "of another camera"),
         (lambda points: points + 200, "of another camera"),
@@ -162,18 +162,18 @@ def changed(files: Path, folder: Path, split: str, change: Callable[[dict], obje
         (put("joint_2d", (5, 0, 0), np.nan), "joint_2d has NaN or infinite numbers, first in row 5"),
         (put("joint3d_image", (5, 0, 0), np.inf), "joint3d_image has NaN or infinite numbers, first in row 5"),
         (put("confidence", (5, 0), np.nan), "confidence has NaN or infinite numbers, first in row 5"),
-        (as_other("joint_2d", lambda a: a / 500 - 1), "these are no pixels"),
+        (as_other("joint_2d", lambda a: a / 500 - 1), "these are not pixels"),
         (as_other("joint_2d", lambda a: a[:, MIRRORED]), "left and right of the key points are exchanged"),
         (as_other("joint_2d", lambda a: a[:, ::-1]), "joint_2d: key points lie .* px from the joints"),
         (as_other("joint_2d", lambda a: a[:, :, 0]), r"joint_2d is \(\d+, 17\); numbers of shape"),
-        (as_other("joint_2d", lambda a: a.astype(str)), "joint_2d holds an array of <U.* where numbers are wanted"),
-        (as_other("joint_2d", lambda a: [*a[:-1].tolist(), []]), "joint_2d holds rows of several lengths"),
+        (as_other("joint_2d", lambda a: a.astype(str)), "joint_2d holds an array of <U.* where numbers are expected"),
+        (as_other("joint_2d", lambda a: [*a[:-1].tolist(), []]), "joint_2d holds rows of different lengths"),
         (as_other("joint3d_image", lambda a: a[:0]), r"joint3d_image is \(0, 17, 3\)"),
         (as_other("joint3d_image", lambda a: None), "joint3d_image holds nothing where numbers"),
         (lambda s: s.update(source="s_01"), r"source is \(\)"),
-        (put("source", 3, "S9_Walking_0"), "'S9_Walking_0' is no name of a take such as 's_09_act_05_subact_02_ca_01'"),
-        (put("source", slice(0, 60), "s_09_act_17_subact_01_ca_01"), "is no name of a take"),
-        (put("source", slice(0, 60), "s_02_act_02_subact_01_ca_01"), "is no name of a take"),
+        (put("source", 3, "S9_Walking_0"), "'S9_Walking_0' is not the name of a take such as 's_09_act_05_subact_02"),
+        (put("source", slice(0, 60), "s_09_act_17_subact_01_ca_01"), "is not the name of a take"),
+        (put("source", slice(0, 60), "s_02_act_02_subact_01_ca_01"), "is not the name of a take"),
         (as_other("source", lambda a: np.r_[a[50:60], a[:50], a[60:]]), "camera|with others between"),
         (put("camera_name", 7, "55011271"), "camera '55011271' is not 54138969, whose take this is"),
         (as_other("camera_name", lambda a: [1.5] * len(a)), "camera_name holds a value of type float where a text"),
@@ -194,9 +194,12 @@ def test_both_splits_are_checked_by_file_and_key(
     ("change", "says"),
     [
         (as_other("joint3d_image", lambda a: a[:, ::-1]), "are unlike limbs; the joints are in another order"),
-        (as_other("joint3d_image", lambda a: a / 1000), "px long; these are no human poses in px"),
+        (as_other("joint3d_image", lambda a: a / 1000), "px long; these are not human poses in px"),
         (as_other("joint3d_image", lambda a: a[:, MIRRORED]), "knees bend backwards"),
-        (as_other("source", lambda a: [name.replace("s_01", "s_11") for name in a]), "is of S11; this split is of S1"),
+        (
+            as_other("source", lambda a: [name.replace("s_01", "s_11") for name in a]),
+            "belongs to S11; this split",
+        ),
     ],
 )
 def test_poses_to_train_on_are_checked_as_those_of_the_test(
@@ -216,7 +219,7 @@ def test_poses_to_train_on_are_checked_as_those_of_the_test(
         (as_other("2.5d_factor", lambda a: np.stack([a, a], 1)), r"2.5d_factor is \(600, 2\)"),
         (as_other("2.5d_factor", lambda a: 1.0), r"2.5d_factor is \(\)"),
         (as_other("2.5d_factor", lambda a: 1.2 * a), "mm from joint3d_image times 2.5d_factor"),
-        (put("action", 3, "Eating"), "has the actions Eating, SittingDown; one take is of one"),
+        (put("action", 3, "Eating"), "has the actions Eating, SittingDown; a take has one"),
     ],
 )
 def test_what_only_the_test_split_has_is_checked(files: Path, tmp_path: Path, change: Callable, says: str) -> None:
@@ -260,10 +263,10 @@ def test_the_take_without_a_camera_is_left_out_of_the_pickle(files: Path, tmp_pa
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda data: data["S9"].update({"Walking": None}), "S9 Walking holds nothing where numbers are wanted"),
-        (lambda data: data["S9"].update({"Walking twice": data["S9"]["Walking"]}), "S9 Walking twice is no take such"),
-        (lambda data: data.update({"Subject9": data["S9"]}), "Subject9 Walking.* is no take such as 'S9 Walking 1'"),
-        (lambda data: data.update({"S9": []}), "S9: holds nothing where a mapping is wanted"),
+        (lambda data: data["S9"].update({"Walking": None}), "S9 Walking holds nothing where numbers are expected"),
+        (lambda data: data["S9"].update({"Walking twice": data["S9"]["Walking"]}), "S9 Walking twice is not a take"),
+        (lambda data: data.update({"Subject9": data["S9"]}), "Subject9 Walking.* is not a take such as 'S9 Walking 1'"),
+        (lambda data: data.update({"S9": []}), "S9: holds nothing where a mapping is expected"),
         (lambda data: data["S9"]["Walking"].__setitem__((3, 1, 1), np.nan), "S9 Walking has NaN .* first in row 3"),
         (lambda data: data["S9"]["Walking"].__imul__([-1, 1, 1]), "S9 Walking: knees bend backwards"),
         (lambda data: data["S9"].update({"Walking": data["S9"]["Walking"][:, :17]}), r"S9 Walking is \(\d+, 17, 3\)"),
@@ -282,7 +285,7 @@ def test_what_is_wrong_with_positions_is_said(files: Path, tmp_path: Path, chang
     [
         (
             lambda views: views.__setitem__(2, None),
-            "S9 Walking, camera 58860488 holds nothing where numbers are wanted",
+            "S9 Walking, camera 58860488 holds nothing where numbers are expected",
         ),
         (lambda views: views.pop(), "S9 Walking: has 3 views; 4 of"),
         (lambda views: views[1].__setitem__((3, 1, 1), np.inf), "S9 Walking, camera 55011271 has NaN or infinite"),

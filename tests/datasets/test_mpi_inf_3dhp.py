@@ -91,7 +91,7 @@ def test_annotations_are_read_in_either_version_of_matlabs_files(files: Path, tm
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("annot2", np.zeros((45, 56)), "annot2 has no cell of camera 0; 14 cells are wanted"),
+        ("annot2", np.zeros((45, 56)), "annot2 has no cell of camera 0; 14 cells are expected"),
         ("annot2", "none", "annot2 has no cell of camera 0"),
         ("univ_annot3", 3, "univ_annot3 has no cell of camera 0"),
     ],
@@ -152,7 +152,7 @@ def test_files_of_another_kind_are_named(files: Path, tmp_path: Path) -> None:
                 read(tmp_path)
     calibration = tmp_path / "camera.calibration"
     whole = (files / "S1/Seq1/camera.calibration").read_text(encoding="utf-8")
-    for text, says in (("", "names no camera"), (whole[:200], "is no camera.calibration")):
+    for text, says in (("", "names no camera"), (whole[:200], "is not a camera.calibration file")):
         calibration.write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=says):
             read_calibration(calibration)
@@ -161,15 +161,15 @@ def test_files_of_another_kind_are_named(files: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda data: data.update(strange=[{}]), "'strange' is no sequence such as 'S1 Seq1'"),
-        (lambda data: data.update({"S9 Seq1": data["S1 Seq1"]}), "'S9 Seq1' is no sequence such as 'S1 Seq1'"),
-        (lambda data: data.update({"S1 Seq1": []}), "S1 Seq1: holds nothing where a list is wanted"),
-        (lambda data: data["S1 Seq1"][0].update(left={}), "S1 Seq1: 'left' is no camera such as '0'"),
+        (lambda data: data.update(strange=[{}]), "'strange' is not a sequence such as 'S1 Seq1'"),
+        (lambda data: data.update({"S9 Seq1": data["S1 Seq1"]}), "'S9 Seq1' is not a sequence such as 'S1 Seq1'"),
+        (lambda data: data.update({"S1 Seq1": []}), "S1 Seq1: holds nothing where a list is expected"),
+        (lambda data: data["S1 Seq1"][0].update(left={}), "S1 Seq1: 'left' is not a camera such as '0'"),
         (lambda data: view(data).update(data_2d=None), "S1 Seq1, 0, data_2d holds nothing where numbers"),
         (lambda data: view(data).update(data_2d="cut"), "S1 Seq1, 0, data_2d holds a value of type str where numbers"),
         (lambda data: view(data)["data_2d"].__setitem__((4, 1, 1), np.nan), "data_2d has NaN .* first in row 4"),
         (lambda data: view(data)["data_3d"].__setitem__((4, 1, 1), np.inf), "data_3d has NaN .* first in row 4"),
-        (lambda data: view(data).update(data_2d=view(data)["data_2d"] / 1024 - 1), "these are no pixels"),
+        (lambda data: view(data).update(data_2d=view(data)["data_2d"] / 1024 - 1), "these are not pixels"),
         (
             lambda data: view(data).update(data_2d=view(data)["data_2d"][:, MIRRORED]),
             "left and right of the key points",
@@ -178,7 +178,7 @@ def test_files_of_another_kind_are_named(files: Path, tmp_path: Path) -> None:
         (lambda data: view(data).update(data_3d=view(data)["data_3d"][:, MIRRORED]), "knees bend backwards"),
         (lambda data: view(data).update(data_3d=view(data)["data_3d"][:, ::-1]), "in another order"),
         (lambda data: data["S1 Seq1"][0]["0"].pop("data_3d"), "S1 Seq1, 0: has no 'data_3d'"),
-        (lambda data: data["S1 Seq1"][0]["0"].update(data_2d=np.zeros((3, 17, 2))), "are wanted"),
+        (lambda data: data["S1 Seq1"][0]["0"].update(data_2d=np.zeros((3, 17, 2))), "are expected"),
         (lambda data: data["S1 Seq1"][0]["0"]["data_3d"].__imul__(0.001), "these are metres"),
     ],
 )
@@ -193,8 +193,8 @@ def test_what_is_wrong_with_a_file_is_said(files: Path, tmp_path: Path, change: 
     [
         (lambda test: test.update(valid=test["valid"][:, None]), None),
         (lambda test: test.update(valid=np.where(np.arange(50) == 3, np.nan, test["valid"])), "valid has NaN .* row 3"),
-        (lambda test: test.update(valid=2 * test["valid"]), "valid marks frames with 2; 0 and 1 are wanted"),
-        (lambda test: test.update(valid=test["valid"][:-1]), r"valid is \(49,\); numbers of shape \(50,\) are wanted"),
+        (lambda test: test.update(valid=2 * test["valid"]), "valid marks frames with 2; 0 and 1 are expected"),
+        (lambda test: test.update(valid=test["valid"][:-1]), r"valid is \(49,\); numbers of shape \(50,\) are"),
         (lambda test: test.update(valid=0 * test["valid"]), "no frame is valid"),
         (lambda test: test.update(valid=test["valid"].astype(str)), "valid holds an array of <U.* where numbers"),
         (lambda test: test.pop("valid"), "has no 'valid'; is it the right file"),
@@ -214,8 +214,8 @@ def test_marks_of_valid_frames_are_zero_or_one(files: Path, tmp_path: Path, chan
 def test_a_test_sequence_of_no_known_size_is_refused(files: Path, tmp_path: Path) -> None:
     """Its width decides how many millimetres a unit of a network's output is."""
     shutil.copytree(files / "mpi_inf_3dhp_test_set/TS5", tmp_path / "TS5 copy")
-    with pytest.raises(InputError, match="'TS5 copy' is no test sequence such as 'TS1'"):
+    with pytest.raises(InputError, match="'TS5 copy' is not a test sequence such as 'TS1'"):
         read_test(tmp_path)
     _, path = stmo(tmp_path, files, lambda data: data.update(ts5=data["TS5"]) if "TS5" in data else None)
-    with pytest.raises(InputError, match="'ts5' is no test sequence such as 'TS1'"):
+    with pytest.raises(InputError, match="'ts5' is not a test sequence such as 'TS1'"):
         read_stmo_test(path)

@@ -213,7 +213,7 @@ def test_a_factor_in_a_column_is_taken_as_one_a_frame(shared: Path, tmp_path: Pa
         ("train-joints-in-another-order", "train, s_01_act_14_subact_01_ca_01, joint3d_image: .*in another order"),
         (
             "source-names-of-another-tool",
-            "test, source: 'S9_Walking_0' is no name of a take such as 's_09_act_05_subact",
+            "test, source: 'S9_Walking_0' is not the name of a take such as 's_09_act_05_subact",
         ),
         ("factor-nan", r"test, 2\.5d_factor has NaN or infinite numbers, first in row 3"),
     ],
@@ -246,7 +246,7 @@ def rewrite_cameras(raw: Path, change: Callable[[dict], object]) -> None:
         (lambda camera: camera.update(c=np.full((2, 1), np.nan)), r"'S9', '55011271'\), c has NaN or infinite numbers"),
         (lambda camera: camera.update(T=camera["T"] * np.nan), r"'S9', '55011271'\), T has NaN or infinite numbers"),
         (lambda camera: camera.update(T=1000 * camera["T"]), "camera 55011271 stands .* m from the middle of the room"),
-        (lambda camera: camera.update(R=2 * camera["R"]), "the rotation of camera 55011271 is none"),
+        (lambda camera: camera.update(R=2 * camera["R"]), "the rotation of camera 55011271 is not a rotation"),
         (lambda camera: camera.update(f=-camera["f"]), "a focal length that is not above 0"),
         (lambda camera: camera.update(k="none"), r"'S9', '55011271'\), k holds a value of type str where numbers"),
         (lambda camera: camera.pop("k"), r"'S9', '55011271'\): has no 'k'"),
@@ -277,7 +277,7 @@ def test_key_points_of_another_unit_are_told_in_each_form(raw: Path) -> None:
     points["S9"]["Walking"] = [view / 500 - 1 for view in points["S9"]["Walking"]]
     np.savez(path, positions_2d=points, metadata=metadata)
     for form in ("original", "videopose3d"):
-        with pytest.raises(InputError, match=rf"{path.name}, S9 Walking, camera 54138969: .* these are no pixels"):
+        with pytest.raises(InputError, match=rf"{path.name}, S9 Walking, camera 54138969: .* these are not pixels"):
             convert("human36m-cpn", raw.parent / "out", raw, form)
 
 

@@ -282,8 +282,8 @@ def test_a_clip_of_one_frame_is_read(jhmdb: Path, tmp_path: Path) -> None:
     [
         ("joint_positions", lambda a: np.where(a == a[0, 3, 2], np.nan, a), "pos_img has NaN or infinite numbers"),
         ("joint_positions", lambda a: a[:, :14], r"pos_img is \(2, 14, 15\); numbers of shape \(2, 15, any\)"),
-        ("joint_positions", lambda a: a / 320, "pos_img, frame 1: the joints lie off the person's mask"),
-        ("joint_positions", lambda a: a.astype(str), "pos_img holds .* where numbers are wanted"),
+        ("joint_positions", lambda a: a / 320, "pos_img, frame 1: the joints are off the person's mask"),
+        ("joint_positions", lambda a: a.astype(str), "pos_img holds .* where numbers are expected"),
         ("puppet_mask", lambda a: a[..., :-1], r"part_mask is \(240, 320, 14\); numbers of shape \(240, 320, 15\)"),
         ("puppet_mask", lambda a: a.transpose(1, 0, 2), r"part_mask is \(320, 240, 15\)"),
         ("puppet_mask", lambda a: a * (np.arange(15) != 3), "part_mask, frame 4: the mask is empty"),
@@ -366,9 +366,9 @@ def test_lists_of_splits_are_read_however_they_were_written(jhmdb: Path, tmp_pat
 def test_what_is_missing_of_jhmdb_is_named(jhmdb: Path, tmp_path: Path) -> None:
     lists = next((jhmdb / "jhmdb/sub_splits").glob("walk*1.txt"))
     for content, says in (
-        (b"synthetic_clip_a_f_cm_np1_fr_med_0.avi three\n", "is no line such as"),
-        (b"\xff\xfe\x00a", "is no line such as"),
-        (b"<html>", "is no line such as"),
+        (b"synthetic_clip_a_f_cm_np1_fr_med_0.avi three\n", "is not a line such as"),
+        (b"\xff\xfe\x00a", "is not a line such as"),
+        (b"<html>", "is not a line such as"),
         (b"", "is empty"),
     ):
         lists.write_bytes(content)

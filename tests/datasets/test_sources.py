@@ -326,7 +326,7 @@ def test_a_licence_that_must_be_accepted(site: Site, entry, tmp_path: Path) -> N
 
 def test_no_space(site: Site, entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000))
-    with pytest.raises(InputError, match="1 MB are to be fetched, but of 0 MB free"):
+    with pytest.raises(InputError, match="1 MB must be downloaded, but only 0 MB are free"):
         fetch("toy", tmp_path / "raw", catalogue_file=entry())
     assert not site.served
 
@@ -349,7 +349,7 @@ def _read_only(real):
 
 
 def test_verified_names_the_file_and_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="raw files are needed"):
+    with pytest.raises(InputError, match="needs its raw files"):
         verified("cmu", None, ["subjects/02/02.asf"])
     with pytest.raises(InputError, match=r"02\.asf: is missing; fetch the source 'cmu' first"):
         verified("cmu", tmp_path, ["subjects/02/02.asf"])

@@ -103,7 +103,7 @@ def test_what_cannot_be_fetched_is_said_and_stays_on_the_list(
     (mirror / "labels.zip").write_bytes(b"<html>moved</html>")
     assert get_data(["jhmdb"], tmp_path / "raw", {"labels": {"accept": True}}, entries) == ["jhmdb"]
     found = capsys.readouterr()
-    assert "labels.zip: is damaged or no archive" in found.err
+    assert "labels.zip: is damaged or not an archive" in found.err
     assert "[ ] Labels" in found.out
 
 

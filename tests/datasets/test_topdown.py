@@ -306,6 +306,16 @@ def test_cut_by_one_convention_and_read_by_another_all_is_half_a_pixel_off(films
         np.testing.assert_allclose(off, mixed if pixels == "mixed" else 0, atol=1e-9)
 
 
+@pytest.mark.parametrize("pixels", ["centres", "corners", "mixed"])
+def test_a_mirrored_crop_has_the_boxs_centre_in_its_own_place(films, pixels) -> None:
+    """As where the image is mirrored before the cut; image and joints go the same way."""
+    data = person_at(films, PLACES[0], pixels)
+    mirrored_crop = Augmentation(rotation_chance=0, scale=0, half_body_chance=0, flip_chance=1)
+    plain, flipped = data.sample(0, 0, 0, STILL), data.sample(0, 0, 0, mirrored_crop)
+    np.testing.assert_allclose(flipped.places, plain.places)
+    assert np.linalg.det(flipped.matrix[:, :2]) < 0
+
+
 def test_channels_that_are_no_joints_are_left_out(films) -> None:
     data = TopDown(films, instances((1,)), POSETRACK)
     heatmaps = np.random.default_rng(0).random((1, 17, 64, 48))

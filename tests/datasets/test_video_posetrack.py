@@ -215,7 +215,7 @@ FAULTS = {
     "unknown image": (_change("annotations", image_id=5), r"belongs to image 5, which is not listed"),
     "no key": (_without("images", "file_name"), r"not laid out as PoseTrack's .*file_name"),
     "no joint": (lambda c: c["categories"][0]["keypoints"].remove("nose"), r"lack the key point 'nose'"),
-    "no person": (_change("categories", name="dog"), r"one category 'person' is wanted, its categories are dog"),
+    "no person": (_change("categories", name="dog"), r"one category 'person' is expected, its categories are dog"),
     "two videos": (
         _change("images", file_name="images/train/000001_x/000000.jpg"),
         r"holds 2 videos \(000001_x, 000007",
@@ -323,7 +323,7 @@ def test_boxes_are_those_of_persons(way: str, tmp_path: Path) -> None:
         ([PERSON | {"category_id": 0}, PERSON], "its categories count from 0, COCO's from 1"),
         (
             {"categories": MANY[:1], "annotations": [PERSON]},
-            "one category 'person' is wanted, its categories are chair",
+            "one category 'person' is expected, its categories are chair",
         ),
         ({"categories": MANY, "annotations": [PERSON | {"score": None, "category_id": 7}]}, "detection 0: holds NaN"),
         ([PERSON | {"category_id": "person"}], "is not a list of image_id, bbox and score"),

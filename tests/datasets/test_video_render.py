@@ -334,7 +334,7 @@ def test_what_cannot_be_prepared(tmp_path: Path) -> None:
         ("video-sinthetic", {}, "unknown video data set .*did you mean 'video-synthetic'"),
         ("video-synthetic", {"dropouts": 1}, "unknown option 'dropouts'; did you mean 'dropout'"),
         ("video-synthetic", {"frames": 0}, "option 'frames' is 0; it must be a whole number"),
-        ("video-cmu", {}, "cmu: raw files are needed"),
+        ("video-cmu", {}, "cmu: needs its raw files"),
     ):
         with pytest.raises(InputError, match=message):
             prepare_video(name, tmp_path / "data", options=options)

@@ -20,8 +20,8 @@ from workflow.sources import sources_of
 POSEMAMBA, SASMAMBA, BASE = "models/lifting/posemamba.py", "models/lifting/sasmamba.py", "base/reading.py"
 
 
-def number(name: str, status: str = "as before", kind: str = COUNT, before: float = 5_306_187_136.0) -> Compared:
-    change = 0.0 if status == "as before" else 4_131.0
+def number(name: str, status: str = "unchanged", kind: str = COUNT, before: float = 5_306_187_136.0) -> Compared:
+    change = 0.0 if status == "unchanged" else 4_131.0
     texts = (kind, name, "", "", "macs_per_clip", "true", "MAC")
     return Compared(*texts, before, before + change, change, 0.0, status, "77469bd2d27e", "first baseline")
 
@@ -71,7 +71,7 @@ def test_numbers_that_no_edit_explains_say_so(edited: frozenset[str] | None) -> 
 @given(st.lists(st.tuples(st.booleans(), st.sets(st.sampled_from("abcd"))), max_size=12))
 def test_every_moved_number_has_one_cause_that_it_depends_on(drawn: list[tuple[bool, set[str]]]) -> None:
     files = {f"n{i}": frozenset(own) for i, (_, own) in enumerate(drawn)}
-    numbers = [number(f"n{i}", "worse" if moved else "as before") for i, (moved, _) in enumerate(drawn)]
+    numbers = [number(f"n{i}", "worse" if moved else "unchanged") for i, (moved, _) in enumerate(drawn)]
     causes = find_causes(numbers, lambda n: files[n.name], lambda _: frozenset("abc"))
     explained = [n for cause in causes for n in cause.numbers]
     assert sorted(n.name for n in explained) == sorted(n.name for n in numbers if n.status == "worse")
@@ -91,7 +91,7 @@ def verdict() -> Verdict:
 def test_the_terminal_says_which_edit_did_it_and_both_ways_out() -> None:
     moved = "5,306,187,136 -> 5,306,191,267 MAC (+4,131, nothing is allowed; since 77469bd2d27e)"
     assert terminal(verdict()) == [
-        "gate RED: 1 record at fault, 2 changed, 3 as before, by 1 cause; speeds as before",
+        "gate RED: 1 record at fault, 2 changed, 3 unchanged, by 1 cause; speeds unchanged",
         "record records/a: stale: other loss",
         "1. models/lifting/posemamba.py",
         "   moved 2 of the 2 numbers that depend on it",
@@ -110,7 +110,7 @@ def test_the_terminal_says_which_edit_did_it_and_both_ways_out() -> None:
 def test_what_is_as_before_is_green_and_asks_for_nothing() -> None:
     numbers = [number("mlp"), number("new", "new")]
     new = "new          count new macs_per_clip true: 5,306,191,267 MAC"
-    assert terminal(make_verdict(numbers, (), ())) == ["gate green: 1 new, 1 as before", new]
+    assert terminal(make_verdict(numbers, (), ())) == ["gate green: 1 new, 1 unchanged", new]
 
 
 def test_the_page_and_markdown_say_the_same() -> None:

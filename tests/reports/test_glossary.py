@@ -14,9 +14,9 @@ from reports.site.glossary import SOURCE, anchor, definitions, glossary, terms_i
 from reports.site.guide import guide
 from reports.site.pages import environment
 from reports.tables import verdicts
+from reports.tables.captions import CONVENTIONS
 from reports.tables.causes import CAUSES
 from reports.tables.cell import VERDICTS
-from reports.tables.layout import CONVENTIONS
 from reports.totals import MEASURED
 from studies.load import load_study, study_names
 from studies.scales import scale_names

@@ -30,7 +30,7 @@ def test_gaps_are_of_macs_a_frame_the_largest_factor_first_and_the_same_number_o
         cell("posemamba-s", 3000, 6000, "macs"),  # of a clip
     ]
     found = gaps([load_study(DEMO)], cells)
-    assert [(gap.net, gap.printed, gap.true) for gap in found] == [
+    assert [(gap.variant, gap.printed, gap.true) for gap in found] == [
         ("posemamba-b", 1e7, 2e8),
         ("posemamba-s", 1.5e7, 3e7),
     ]
@@ -43,6 +43,7 @@ def test_the_axis_holds_every_gap_and_marks_powers_of_ten() -> None:
     assert axis == Axis(6, 10)
     assert axis.at(1e8) == pytest.approx(0.5)
     assert axis.ticks == [(0, "1 M"), (0.25, "10 M"), (0.5, "100 M"), (0.75, "1 G"), (1, "10 G")]
+    assert axis_of([Gap("a", "a", 1e9, 1e9, "")]) == Axis(9, 10)
     assert axis_of([]) is None
 
 

@@ -77,7 +77,7 @@ def found(now: pd.DataFrame) -> dict[str, int]:
 
 
 def test_the_same_numbers_are_as_before() -> None:
-    assert found(numbers()) == {"as before": len(BEFORE)}
+    assert found(numbers()) == {"unchanged": len(BEFORE)}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_same_numbers_are_as_before() -> None:
 )
 def test_each_kind_has_its_own_tolerance(moved: dict, status: str | None) -> None:
     table = compare(numbers(**moved), BEFORE, {("CPU", "mpjpe"): 0.5})
-    assert set(table["status"]) - {"as before"} == ({status} if status else set())
+    assert set(table["status"]) - {"unchanged"} == ({status} if status else set())
     assert failed(table) == (status in ("worse", "changed"))
 
 
@@ -123,7 +123,7 @@ def test_one_seed_is_held_by_the_spread_of_the_seeds_of_the_baseline() -> None:
 
 
 def test_fingerprints_may_differ_by_rounding_only() -> None:
-    assert set(found(numbers(FINGERPRINTS.assign(value=FINGERPRINTS["value"] + 1e-9)))) == {"as before"}
+    assert set(found(numbers(FINGERPRINTS.assign(value=FINGERPRINTS["value"] + 1e-9)))) == {"unchanged"}
     assert found(numbers(FINGERPRINTS.assign(value=FINGERPRINTS["value"] + 1e-6)))["changed"] == 2
     assert found(numbers(FINGERPRINTS.assign(value=FINGERPRINTS["value"] * 1.11)))["worse"] == 1  # what is allocated
 

@@ -20,8 +20,9 @@ from metrics.lifting import image_millimetres
 from models.ssm.orders import mode_orders, pair_orders
 from reports.measurements import Choice
 from reports.orders.order import read_orders
-from reports.site.build import audit_body, rounded, write_site
-from reports.site.claims import PrintedClaim, limit_of, line_of, printed_claims, untested
+from reports.site.build import audit_body, write_site
+from reports.site.claims import PrintedClaim, limits_of, line_of, printed_claims, untested
+from reports.site.drawings import rounded
 from reports.site.guide import sources
 from reports.site.pages import environment
 from reports.site.viewers.orders import orders_view
@@ -169,8 +170,9 @@ def test_a_line_has_the_printed_number_in_its_middle_and_ours_by_its_factor() ->
         PrintedClaim("a", "s", "cost", "", "", "", "1", "2", "", "", "", "", "", (), ratio=ratio)
         for ratio in ((2.0,), (0.25,), (1.5, 1.0, 4.0), ())
     ]
-    limit = limit_of(claims)
-    assert limit == 4
+    limits = limits_of(claims)
+    assert limits == {"cost": 4}
+    limit = limits["cost"]
     up, down, wide, none = (line_of(claim.ratio, limit) for claim in claims)
     assert up.printed == down.printed == 0.5
     assert up.effect - 0.5 == pytest.approx((0.5 - down.effect) / 2)

@@ -123,7 +123,7 @@ def test_a_reviewer_of_a_table_comes_to_the_same_place(walk: Walk) -> None:
 
 def test_a_maintainer_reads_which_edit_turned_the_gate_red(walk: Walk) -> None:
     walk.bar("Runs", "Gate")
-    expect(walk.page.locator("#verdict")).to_have_text("gate RED: 2 changed, 2 as before, by 1 cause")
+    expect(walk.page.locator("#verdict")).to_have_text("gate RED: 2 changed, 2 unchanged, by 1 cause")
     expect(walk.page.locator("#cause-1 h2")).to_contain_text(POSEMAMBA)
     expect(walk.page.locator("#cause-1")).to_contain_text("5,306,187,136 -> 5,306,191,267")
     expect(walk.page.locator("#ways-out + dl")).to_be_visible()

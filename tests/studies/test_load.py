@@ -128,6 +128,7 @@ UNKNOWN_NAMES = [
     ("recipe: posemamba,", "recipe: glsmamba,", "rows[1].recipe: 'glsmamba' is for video, the accuracies of its table"),
     ("variant: posemamba-s, recipe: posemamba,", "variant: glsmamba-b, recipe: glsmamba,", "'glsmamba-b' is for video"),
     ("rows:", "sorted_by: frames\n    rows:", "tables[0].sorted_by: there is no measured column 'frames'"),
+    ("rows:", "ranked_by: frames\n    rows:", "tables[0].ranked_by: there is no column of accuracies 'frames'"),
     ("table: main", "table: mian", "figures[0].table: unknown table 'mian'; did you mean 'main'?"),
     ("tables: [main]", "tables: [mian]", "figures[2].tables: unknown table 'mian'; did you mean 'main'?"),
     ("error: p1", "error: p2", "figures[0].error: main has no column 'p2'; known: frames, params, p1"),

@@ -75,8 +75,7 @@ def test_one_frame_networks_train_to_the_end(data: Path, tmp_path: Path, variant
 
 def test_the_recipe_fixes_loss_and_input() -> None:
     equal = recipes()["equal"]
-    loss = {name: weight for name, weight in equal.loss.items() if weight}
-    assert loss == {"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 20.0}
+    assert equal.terms == {"mpjpe": 1.0, "n_mpjpe": 0.5, "velocity": 20.0}
     assert (equal.optimiser, equal.decay, equal.channels) == ("adamw", 0.99, 2)
     plan = make_plan(read_config())
     for recipe, channels in (("equal", 2), ("equal-confidence", 3)):

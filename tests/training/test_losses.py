@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from base.errors import InputError
-from studies.recipes import recipes
+from studies.recipes import LIFTED, recipes
 from training.losses import TEMPORAL_WEIGHT, TERMS, weighted_loss
 from training.video_losses import heatmap_loss
 
@@ -36,6 +36,10 @@ def test_terms_equal_plain_loops() -> None:
     expected = {"mpjpe": position, "n_mpjpe": scaled, "velocity": speed, "temporal_consistency": smooth}
     for name, values in expected.items():
         assert TERMS[name](prediction, target).item() == pytest.approx(np.mean(values), rel=1e-12)
+
+
+def test_recipes_know_every_term() -> None:
+    assert set(LIFTED) == set(TERMS)
 
 
 def test_scale_term_ignores_the_scale_of_the_prediction_and_lets_the_gradient_through() -> None:

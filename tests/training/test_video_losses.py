@@ -64,7 +64,7 @@ def batch(net: ClipModel, frames: int, count: int = 2) -> tuple[Tensor, Truth]:
 
 
 def loss(net: ClipModel, recipe: str, clips: Tensor, truth: Truth) -> Tensor:
-    weights = {name: weight for name, weight in recipes()[recipe].loss.items() if weight}
+    weights = recipes()[recipe].terms
     terms = video_terms(net, net.encoded(clips), truth, weights)
     return sum(weights[name] * value for name, value in terms.items())
 
@@ -171,4 +171,4 @@ def test_single_precision_is_enough(recipe: str) -> None:
 def test_a_network_is_refused_what_it_cannot_learn_from(variant: str, recipe: str, message: str) -> None:
     given = recipes()[recipe]
     with pytest.raises(InputError, match=message):
-        check_terms(network(variant), [name for name, weight in given.loss.items() if weight], given.pairs)
+        check_terms(network(variant), given.terms, given.pairs)

@@ -103,9 +103,8 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(
     train(Job(spec, data, tmp_path / "killed", tmp_path / "state"))
     assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "whole")
     rows = list(csv.DictReader((tmp_path / "whole/history.csv").open()))
-    weights = {name: weight for name, weight in spec.recipe.loss.items() if weight}
     for row in rows:
-        total = sum(weight * float(row[name]) for name, weight in weights.items())
+        total = sum(weight * float(row[name]) for name, weight in spec.recipe.terms.items())
         assert float(row["loss"]) == pytest.approx(total, rel=1e-5, abs=1e-7)
     assert all(torch.isfinite(value).all() for value in load_file(tmp_path / "whole/weights.safetensors").values())
 

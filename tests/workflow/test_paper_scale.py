@@ -117,7 +117,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     ("case", "says"),
     [
         ("train-joints-in-another-order", "train, s_01_act_14_subact_01_ca_01, joint3d_image: .*in another order"),
-        ("source-names-of-another-tool", "test, source: 'S9_Walking_0' is no name of a take"),
+        ("source-names-of-another-tool", "test, source: 'S9_Walking_0' is not the name of a take"),
         ("factor-nan", "test, 2.5d_factor has NaN or infinite numbers, first in row 3"),
         ("factor-as-column", None),
     ],

@@ -295,5 +295,5 @@ def test_make_from_another_folder(ready: Checkout, tmp_path: Path) -> None:
     assert from_there("-C", ready.folder, "env").returncode == 0
     wrong = from_there("-f", ready / "Makefile")
     assert wrong.returncode
-    assert f"no checkout is here; say `make -C {ready.folder}/`" in wrong.stderr
+    assert f"this folder is not a checkout; run `make -C {ready.folder}/`" in wrong.stderr
     assert not (tmp_path / ".venv").exists()

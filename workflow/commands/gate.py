@@ -165,7 +165,7 @@ def _compute(kinds: Sequence[str], plan: Plan, folder: Path) -> list[Path]:
 
 
 def accept(reason: str, kinds: Sequence[str] = (), baseline: Path = BASELINE) -> None:
-    """Make today's numbers the baseline; those that are as before keep their revision and reason.
+    """Make today's numbers the baseline; unchanged ones keep their revision and reason.
 
     kinds : of FAST, to renew these alone; none: all, from what `make` left behind
     Raises InputError without a reason, for accuracies of one seed, and with uncommitted changes.

@@ -84,7 +84,7 @@ def loss_fingerprint(recipe: Recipe) -> float:
     """The recipe's loss of fixed poses (2, 9, 17, 3), or of fixed heatmaps (2, 15, 6, 4) and places for video."""
     random = torch.Generator().manual_seed(0)
     if isinstance(recipe, VideoRecipe):
-        return sum(weight * _video_term(name, random) for name, weight in recipe.loss.items() if weight)
+        return sum(weight * _video_term(name, random) for name, weight in recipe.terms.items())
     prediction, target = (_uniform((2, 9, 17, 3), random) for _ in range(2))
     return float(weighted_loss(prediction, target, recipe.loss)[0])
 

@@ -40,10 +40,10 @@ class VideoScorer:
         if videos.joints is JHMDB:
             scored = {"jhmdb-person": person_pck(persons, answers[JOINTS], resampled=True)}
         else:
-            found = {POSEVAL: (answers[JOINTS], answers[SCORES])}
+            poses = {POSEVAL: (answers[JOINTS], answers[SCORES])}
             if variant(run.spec.variant).both_necks:
-                found[POSEVAL_SHOULDERS] = neck_between_shoulders(*found[POSEVAL])
-            scored = {name: video_ap(sequences, persons, *each, resampled=True) for name, each in found.items()}
+                poses[POSEVAL_SHOULDERS] = neck_between_shoulders(*poses[POSEVAL])
+            scored = {name: video_ap(sequences, persons, *pose, resampled=True) for name, pose in poses.items()}
         return [
             Score(
                 metric,

@@ -102,12 +102,12 @@ def mean_of_joints(material: Material) -> Evidence:
 
 @check
 def previous_best(material: Material) -> Evidence:
-    """What the note gives as the best before, for two networks at once, against their rows by joint."""
-    told = material.cell("glsmamba/benchmarks/previous/posetrack18")
+    """What the note gives as the best before, for two names at once, against the rows by joint that go by them."""
+    noted = material.cell("glsmamba/benchmarks/previous/posetrack18")
     rows = [material.cell(f"glsmamba/published-posetrack18/{row}/mean") for row in ("dsta", "tdmi-st")]
-    values = {"told": told.printed, "dsta": rows[0].printed, "tdmi": rows[1].printed}
-    holds = all(told.number != row.number for row in rows)
-    return Evidence(holds, WHERE, _rows([told, *rows]), _ids([told]), values)
+    values = {"told": noted.printed, "dsta": rows[0].printed, "tdmi": rows[1].printed}
+    holds = all(noted.number != row.number for row in rows)
+    return Evidence(holds, WHERE, _rows([noted, *rows]), _ids([noted]), values)
 
 
 @check

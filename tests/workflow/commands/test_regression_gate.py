@@ -70,7 +70,7 @@ def failures(checkout: Checkout) -> pd.DataFrame:
 def test_the_clean_tree_passes(copy: Checkout, kinds: tuple[str, ...]) -> None:
     result = gate(copy, *kinds)
     assert result.returncode == 0, result.stdout
-    assert re.search(r"^gate green: (\d+ new, )?\d+ as before$", result.stdout, flags=re.MULTILINE), result.stdout
+    assert re.search(r"^gate green: (\d+ new, )?\d+ unchanged$", result.stdout, flags=re.MULTILINE), result.stdout
 
 
 def test_a_wrong_scan_order_is_caught(copy: Checkout) -> None:
@@ -87,7 +87,7 @@ def test_the_edit_that_did_it_is_named_with_both_ways_out(copy: Checkout) -> Non
             "env", f"GITHUB_STEP_SUMMARY={summary}", BIN / "python", "-m", "workflow", "gate", "--fast", "network"
         )
     first, cause, *rest = result.stdout.splitlines()
-    assert re.fullmatch(r"gate RED: \d+ changed, (\d+ new, )?\d+ as before, by 1 cause", first)
+    assert re.fullmatch(r"gate RED: \d+ changed, (\d+ new, )?\d+ unchanged, by 1 cause", first)
     assert (cause, rest[1].strip()) == ("1. models/lifting/posemamba.py", "not committed")
     assert re.fullmatch(r"undo: git restore --source \w+ -- models/lifting/posemamba.py", rest[-2])
     assert rest[-1] == 'accept: make baseline reason="why"'
