@@ -122,7 +122,7 @@ def _of_text(claim: Mapping, choice: Choice) -> PrintedClaim:
         cause="",
         why=claim["why"],
         findings=tuple(claim["findings"].split()),
-        ratio=_ratio(claim["value"], measured),
+        ratio=ratio_of(claim["value"], measured),
         again=make("audit", choice.scale, choice.motion) if sentence.rule else "",
     )
 
@@ -149,7 +149,7 @@ def _of_cell(study: Study, claim: Mapping, cell: Cell, choice: Choice) -> Printe
         why=MEANING[EXACT] if cell.cause == EXACT else cell.why,
         findings=tuple(claim["findings"].split()),
         spread=_spread(cell, decimals),
-        ratio=_ratio(cell.printed_value, cell.measured, low, high),
+        ratio=ratio_of(cell.printed_value, cell.measured, low, high),
         runs=tuple(cell.runs.split()),
         **_commands(study, cell, kind, choice),
     )
@@ -181,11 +181,15 @@ def _commands(study: Study, cell: Cell, kind: str, choice: Choice) -> dict[str, 
     return {"train": make("train", evidence.scale, motion, variants=row.variant, **seeds), "again": again}
 
 
-def _ratio(printed: float | None, *ours: float | None) -> tuple[float, ...]:
-    """Ours divided by the printed number; empty where no factor is between the two."""
-    if not printed or printed < 0:
+def ratio_of(printed: float | None, *ours: float | None) -> tuple[float, ...]:
+    """Ours divided by the printed number, its interval as well; empty where no factor is between the two.
+
+    An interval that goes down to 0 or further has no place on a logarithmic line, so that ours then stands alone.
+    """
+    if not printed or printed < 0 or not ours[0] or ours[0] < 0:
         return ()
-    return tuple(value / printed for value in ours if value is not None and value > 0)
+    drawn = ours if all(value is not None and value > 0 for value in ours) else ours[:1]
+    return tuple(value / printed for value in drawn)
 
 
 def line_of(ratio: Sequence[float], limit: float) -> Line | None:

@@ -111,14 +111,17 @@ NETWORKS = {
     "tdmi-st": TINY,
     "tdmi": TINY,
     "dsta-r50": TINY | {"encoder": "resnet-tiny", "width": 16, "depth": 2},
+    "dsta-vit-b": TINY | {"encoder": "tiny", "width": 16, "depth": 2},
 }
 FAMILIES = list(NETWORKS)
+DSTA = ("flow.", "merge.bias")  # the norm behind the merge takes a constant away
 # Weights that answers do not depend on, by their beginnings: of layers for training alone, or for nothing.
 UNUSED = {
     "fami-pose": ("encoder.final_layer.",),
     "tdmi-st": ("encoder.final_layer.", "noise.", "unused_head."),
     "tdmi": ("encoder.final_layer.", "noise.", "unused_head."),
-    "dsta-r50": ("flow.", "merge.bias"),  # the norm behind the merge takes a constant away
+    "dsta-r50": DSTA,
+    "dsta-vit-b": DSTA,
 }
 
 
@@ -244,7 +247,7 @@ def test_released_weights_load_strictly(name, tmp_path):
             assert all(torch.equal(value, before[key]) for key, value in target.state_dict().items())
 
 
-@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "dsta-r50"])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if not name.startswith("dsta-")])
 def test_a_last_layer_for_coco_is_refused_with_the_reason(name):
     alone = small("hrnet-w48")
     for weights in (as_released(alone, layout) for layout in alone.layouts):

@@ -21,7 +21,7 @@ from models.ssm.orders import mode_orders, pair_orders
 from reports.measurements import Choice
 from reports.orders.order import read_orders
 from reports.site.build import audit_body, write_site
-from reports.site.claims import PrintedClaim, limits_of, line_of, printed_claims, untested
+from reports.site.claims import PrintedClaim, limits_of, line_of, printed_claims, ratio_of, untested
 from reports.site.drawings import rounded
 from reports.site.guide import sources
 from reports.site.pages import environment
@@ -178,6 +178,14 @@ def test_a_line_has_the_printed_number_in_its_middle_and_ours_by_its_factor() ->
     assert up.effect - 0.5 == pytest.approx((0.5 - down.effect) / 2)
     assert (wide.low, wide.high) == (0.5, pytest.approx(1 - down.effect))
     assert none is None
+
+
+def test_an_interval_that_reaches_zero_leaves_ours_alone_on_its_line() -> None:
+    assert ratio_of(10.0, 20.0, 15.0, 25.0) == (2.0, 1.5, 2.5)
+    assert ratio_of(10.0, 20.0, -5.0, 45.0) == ratio_of(10.0, 20.0, None, None) == (2.0,)
+    assert ratio_of(10.0, None, None, None) == ratio_of(0.0, 1.0) == ()
+    line = line_of((2.0,), 4.0)
+    assert (line.low, line.high) == (None, None)
 
 
 def test_findings_and_the_cells_that_they_are_true_of_lead_to_each_other(report: Path, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ COUNTS = {rule: {f"results/efficiency/baselines-{file}.csv"} for rule, file in
             id="hyper-parameter",
         ),
         pytest.param("studies/mini.yaml", "title: Four rows", "title: Rows", REPORTS, id="study"),
-        pytest.param("reports/site/templates/overview.html", "Where to look", "Look here", PAGES, id="page"),
+        pytest.param("reports/site/templates/overview.html", "Where to go from here", "Look here", PAGES, id="page"),
         pytest.param("config.yaml", "selection: auto", "selection: best_val", REPORTS, id="selection"),
     ],
 )
