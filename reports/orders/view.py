@@ -117,14 +117,18 @@ class TableOrders:
 def make_views(
     studies: Sequence[Study], orders: Sequence[JudgedOrder], choice: Choice
 ) -> dict[str, tuple[TableOrders, ...]]:
-    """Title of a study -> its tables with orders, in the order of the papers."""
+    """Title of a study -> its tables with orders, those with runs first, else in the order of the papers."""
     by_table: dict[tuple[str, str], list[JudgedOrder]] = {}
     for order in orders:
         by_table.setdefault((order.study, order.table), []).append(order)
+
+    def has_runs(study: Study, table: Table) -> bool:
+        return any(order.outcome in (HOLDS, NOISE, REVERSED) for order in by_table.get((study.name, table.id), ()))
+
     return {
         study.title: tuple(
             _table_orders(study, table, by_table[study.name, table.id], choice)
-            for table in study.tables
+            for table in sorted(study.tables, key=lambda table: not has_runs(study, table))
             if (study.name, table.id) in by_table
         )
         for study in studies

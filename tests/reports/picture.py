@@ -1,6 +1,6 @@
 """Make docs/site.jpg from a site: .venv/bin/python tests/reports/picture.py results/quick/synthetic/site docs/site.jpg
 
-Four of its pages, a frame each: a table, the audit, the player of poses, heatmaps over video.
+Four of its pages, one frame per page: the overview, the claims, where costs go, the player of poses.
 """
 
 import sys
@@ -16,10 +16,10 @@ GAP, GROUND, QUALITY = 16, 230, 85
 PATIENCE = 120_000  # milliseconds that a page may take on a busy machine
 # A page of the site with its anchor, and what must be there before the picture is taken.
 PAGES = {
-    "posemamba.html#table2": "#table2 table",
-    "audit.html": "details.finding",
+    "index.html": "table.gaps, svg.gap",
+    "claims.html#kind=order": "td.outcome",
+    "costs.html": "svg.share",
     "poses.html": ".viewer .chart .main-svg, .viewer .chart canvas",
-    "video.html": "canvas.film",
 }
 
 
