@@ -96,11 +96,16 @@ def _recorded(data: str, rows: int, states: Mapping[str, State]) -> list[Shown]:
         raise InputError(f"{path}: is of other data; delete it and run `make` again")
     kept = [Record.in_folder(folder) for folder in arrays if states.get(folder, State()).state == EVALUATED]
     found = []
-    for record in sorted(kept, key=lambda record: record.experiment.variant in BASELINES):  # networks first
+    for record in sorted(kept, key=lambda record: _place(record.experiment.variant)):
         outputs = np.full((rows, len(JOINTS), 3), np.nan)
         outputs[shown] = arrays[str(record.folder)]
         found.append(Shown.of(record.experiment, record.seed, outputs, kept=True))
     return found
+
+
+def _place(variant: str) -> int:
+    """Networks come first, the mean pose last: a player should open on what moves."""
+    return 1 + BASELINES[::-1].index(variant) if variant in BASELINES else 0
 
 
 def _trained_here(report: Path, data: str, choice: Choice) -> list[Shown]:
