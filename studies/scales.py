@@ -178,6 +178,9 @@ def scale_named(name: str, override: Mapping[str, object] | None = None) -> Scal
     for unknown in (variant for variant in said.get("trains", ()) if variant not in resolve_variants()):
         raise InputError(f"scale {name}: trains: unknown variant {unknown!r}{nearest(unknown, resolve_variants())}")
     _check_names(said.get("video", {}), f"scale {name}: video")
+    for key in ("scale", "motion"):
+        if said.get("records") and key not in said["records"]:
+            raise InputError(f"scale {name}: records: key {key!r} is missing, which says what records tables show")
     return _typed(name, said)
 
 

@@ -121,3 +121,9 @@ def test_a_scale_that_is_not_chosen_is_checked_too(written: Path, entry: dict, c
 def test_an_override_that_nothing_would_hear_is_refused(override: str, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         read_config([f"override={override}"])
+
+
+def test_records_are_evaluated_by_a_part_where_an_override_says_no_more_than_that() -> None:
+    assert read_config(["override={records: {part: 1/4}}"]).scale.records.part == Fraction(1, 4)
+    with pytest.raises(InputError, match=r"scale small: records: key 'scale' is missing"):
+        read_config(["scale=small", "override={records: {part: 1/4}}"])
