@@ -82,7 +82,7 @@ def test_the_loss_of_a_batch_falls(data: Path, recipe: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", TAUGHT)
+@pytest.mark.parametrize("recipe", ["posewarper", "dsta"])  # one learns from pairs, one has a flow; the loop is one
 def test_killed_and_resumed_it_ends_with_the_same_bytes(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
 ) -> None:
