@@ -11,6 +11,7 @@ from math import sqrt
 
 from base.errors import InputError
 from base.reading import ROOT, check_schema, inherited, nearest, read_yaml, with_choices
+from base.records import whole_record
 from studies.data import VIDEO
 from studies.recipes import PRETRAININGS, LiftingRecipe, VideoRecipe
 from studies.variants import Variant, resolve_variants
@@ -178,9 +179,6 @@ def scale_named(name: str, override: Mapping[str, object] | None = None) -> Scal
     for unknown in (variant for variant in said.get("trains", ()) if variant not in resolve_variants()):
         raise InputError(f"scale {name}: trains: unknown variant {unknown!r}{nearest(unknown, resolve_variants())}")
     _check_names(said.get("video", {}), f"scale {name}: video")
-    for key in ("scale", "motion"):
-        if said.get("records") and key not in said["records"]:
-            raise InputError(f"scale {name}: records: key {key!r} is missing, which says what records tables show")
     return _typed(name, said)
 
 
@@ -198,7 +196,8 @@ def _typed(name: str, said: dict) -> Scale:
     video = _lengths(said) | said.get("video", {})
     pretraining = Schedule(**_lengths(video) | video.get("pretraining", {}))
     video |= {"pretraining": pretraining, "leave_out": tuple(video.get("leave_out", ()))}
-    records = Evidence(**_fractions(said["records"])) if said.get("records") else None
+    shown = said.get("records")
+    records = whole_record(Evidence, _fractions(shown), f"scale {name}: records") if shown else None
     seeds = {"seeds": tuple(said["seeds"])} if "seeds" in said else {}
     return Scale(name, **_fractions(said) | seeds | {"records": records, "video": VideoScale(**_fractions(video))})
 

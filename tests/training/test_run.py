@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from run_bytes import run_bytes
 from safetensors.torch import load_file
 
 import models
@@ -64,16 +65,11 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-def _bytes(run: Path) -> dict[str, bytes]:
-    """Everything in a run's folder that must not depend on how it got there (run.json holds times)."""
-    return {p.name: p.read_bytes() for p in sorted(run.iterdir()) if p.name != "run.json"}
-
-
 def test_same_seed_same_bytes_and_another_seed_other_bytes(data: Path, finished: Path, tmp_path: Path) -> None:
     train(Job(spec_of("posemamba-s", "posemamba"), data, tmp_path / "again", tmp_path / "state"))
     train(Job(spec_of("posemamba-s", "posemamba", seed=1), data, tmp_path / "other", tmp_path / "state-other"))
-    assert _bytes(tmp_path / "again") == _bytes(finished)
-    assert _bytes(tmp_path / "other") != _bytes(finished)
+    assert run_bytes(tmp_path / "again") == run_bytes(finished)
+    assert run_bytes(tmp_path / "other") != run_bytes(finished)
 
 
 def test_two_threads_give_the_same_bytes_every_time(data: Path, tmp_path: Path) -> None:
@@ -84,7 +80,7 @@ def test_two_threads_give_the_same_bytes_every_time(data: Path, tmp_path: Path) 
             train(Job(spec_of("posemamba-s", "posemamba"), data, tmp_path / name, tmp_path / f"state-{name}"))
     finally:
         torch.set_num_threads(threads)
-    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "other")
+    assert run_bytes(tmp_path / "one") == run_bytes(tmp_path / "other")
 
 
 def test_a_linear_schedule_comes_down_to_zero(data: Path, tmp_path: Path) -> None:
@@ -157,7 +153,7 @@ def test_killed_and_resumed_ends_with_the_same_bytes(data: Path, tmp_path: Path)
     assert 0 < step < 120
     assert not (tmp_path / "killed").exists()
     subprocess.run([sys.executable, "-c", CHILD, *arguments], check=True)
-    assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "whole")
+    assert run_bytes(tmp_path / "killed") == run_bytes(tmp_path / "whole")
 
 
 def _wait_for_step(path: Path, child: subprocess.Popen, enough: int = 50) -> int:

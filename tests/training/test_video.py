@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from run_bytes import run_bytes
 from safetensors.torch import load_file
 
 from base.errors import InputError
-from datasets.rendered.prepare import prepare_video
 from datasets.video.videos import Videos
 from studies.config import checked_config
 from studies.data import Boxes, Dataset, Experiment
@@ -45,14 +45,6 @@ def spec_of(variant: str, hyper: dict, seed: int = 0, **changes: object) -> RunS
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "video-synthetic"
-    options = {"train": 8, "val": 2, "frames": 6, "size": [128, 96], "middle": 3}
-    prepare_video("video-synthetic", folder, options=options)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def pretrained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pretrained")
     train(Job(spec_of("vitpose-b", SIZE | {"frames": 1}), data, folder / "run", folder / "state"))
@@ -65,10 +57,6 @@ def features(data: Path, pretrained: Path, tmp_path_factory: pytest.TempPathFact
     encoder = spec_of("vitpose-b", SIZE | {"frames": 1})
     write_features(FeaturesSpec(encoder, encoder.recipe.crops, 5, CONDITIONS, selects=True), data, pretrained, folder)
     return folder
-
-
-def _bytes(run: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in sorted(run.iterdir()) if p.name != "run.json"}
 
 
 def test_features_give_what_the_images_give(data: Path, pretrained: Path, features: Path) -> None:
@@ -121,7 +109,7 @@ def test_runs_repeat_and_their_predictions_score(
     given = {"weights": pretrained, "features": features if cached else None}
     for name in ("one", "two"):
         train(Job(spec, data, tmp_path / name, tmp_path / f"state-{name}", **given))
-    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+    assert run_bytes(tmp_path / "one") == run_bytes(tmp_path / "two")
     record = json.loads((tmp_path / "one/run.json").read_text())
     assert record["steps"] == 6
     assert set(record["selected"]) == {"last", "best_val", "best_test"}

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from run_bytes import run_bytes
 from safetensors.torch import load_file
 from torch import Tensor
 
 import training.loop
 from base.errors import InputError
-from datasets.rendered.prepare import prepare_video
 from datasets.video.joints import CHANNELS, JHMDB, POSETRACK, in_channels, of_channels
 from datasets.video.videos import Videos
 from studies.data import Boxes, Dataset
@@ -44,18 +44,6 @@ def spec_of(recipe: str, **changes: object) -> RunSpec:
     name, hyper = TAUGHT[recipe]
     taught = replace(recipes()[recipe], **small | {"milestones": ()} | changes)
     return RunSpec("small", Dataset("synthetic"), name, recipe, 0, "auto", hyper, taught, (Boxes("detected"),))
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "video-synthetic"
-    options = {"train": 8, "val": 2, "frames": 6, "size": [128, 96], "middle": 3}
-    prepare_video("video-synthetic", folder, options=options)
-    return folder
-
-
-def _bytes(run: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in sorted(run.iterdir()) if p.name != "run.json"}
 
 
 @pytest.mark.parametrize("recipe", TAUGHT)
@@ -101,7 +89,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(
             train(Job(spec, data, tmp_path / "killed", tmp_path / "state"))
     assert not (tmp_path / "killed").exists()
     train(Job(spec, data, tmp_path / "killed", tmp_path / "state"))
-    assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "whole")
+    assert run_bytes(tmp_path / "killed") == run_bytes(tmp_path / "whole")
     rows = list(csv.DictReader((tmp_path / "whole/history.csv").open()))
     for row in rows:
         total = sum(weight * float(row[name]) for name, weight in spec.recipe.terms.items())
