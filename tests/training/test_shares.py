@@ -15,7 +15,6 @@ from datasets.motion.prepare import prepare
 from tests.training.test_run import spec_of
 from tests.training.test_team import same
 from tests.training.test_video import SIZE
-from tests.training.test_video import data as videos  # noqa: F401 (a fixture)
 from tests.training.test_video import spec_of as video_spec
 from training.job import Job
 from training.launch import launch
@@ -79,7 +78,7 @@ def test_a_weight_that_no_gradient_reaches_is_left_alone_by_a_team_too(data: Pat
     assert load_file(tmp_path / "team/run/weights.safetensors")[UNUSED].equal(before)
 
 
-def test_a_batch_of_one_person_of_a_video(videos: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_batch_of_one_person_of_a_video(videos: Path, tmp_path: Path) -> None:
     spec = video_spec("vitpose-b", SIZE | {"frames": 1}, batch=1, steps=2)
     check_same(Job(spec, videos, run=tmp_path, state=tmp_path), tmp_path, 2)
 

@@ -45,34 +45,34 @@ def spec_of(variant: str, hyper: dict, seed: int = 0, **changes: object) -> RunS
 
 
 @pytest.fixture(scope="module")
-def pretrained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pretrained(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pretrained")
-    train(Job(spec_of("vitpose-b", SIZE | {"frames": 1}), data, folder / "run", folder / "state"))
+    train(Job(spec_of("vitpose-b", SIZE | {"frames": 1}), videos, folder / "run", folder / "state"))
     return folder / "run" / "weights.safetensors"
 
 
 @pytest.fixture(scope="module")
-def features(data: Path, pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def features(videos: Path, pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("features") / "vitpose-b"
     encoder = spec_of("vitpose-b", SIZE | {"frames": 1})
-    write_features(FeaturesSpec(encoder, encoder.recipe.crops, 5, CONDITIONS, selects=True), data, pretrained, folder)
+    write_features(FeaturesSpec(encoder, encoder.recipe.crops, 5, CONDITIONS, selects=True), videos, pretrained, folder)
     return folder
 
 
-def test_features_give_what_the_images_give(data: Path, pretrained: Path, features: Path) -> None:
+def test_features_give_what_the_images_give(videos: Path, pretrained: Path, features: Path) -> None:
     spec = spec_of("glsmamba-b", SCANS)
     model = build_model(spec).eval()
     take_pretrained(model, halved(load_file(pretrained)))
     recipe, rows = spec.recipe, np.arange(3)
     for boxes in (Boxes("gt"), Boxes("detected", "copies"), Boxes("detected", "shuffled")):
-        images = Images(Persons(Videos(data), boxes, recipe, model.image, model.frames))
+        images = Images(Persons(Videos(videos), boxes, recipe, model.image, model.frames))
         seen = Features(features, str(seen_as(boxes)), 3, boxes.copies)
         with torch.no_grad():
             direct = images.heatmaps(model, images.unchanged(rows))
             cached = seen.heatmaps(model, seen.unchanged(rows))
         torch.testing.assert_close(cached, direct, atol=2e-3 * direct.abs().max().item(), rtol=0)
         assert cached.shape == (3, 15, 16, 12)
-    taught = Images(Persons(Videos(data), TAUGHT, recipe, model.image, 5))
+    taught = Images(Persons(Videos(videos), TAUGHT, recipe, model.image, 5))
     kept = Features(features, "train", 5, copies=False)
     assert len(kept) == 2 * len(taught)
     clips, places, present = taught.training(rows, 0, 1)  # the second draw
@@ -94,8 +94,8 @@ def test_features_with_a_flipped_byte_are_refused(features: Path, tmp_path: Path
         Features(folder, "train", 5, copies=False)
 
 
-def test_videos_that_teach_those_that_select_and_those_in_tables_are_apart(data: Path) -> None:
-    names = {split: {s.name for s in Videos(data).sequences(split)} for split in ("train", "dev", "val")}
+def test_videos_that_teach_those_that_select_and_those_in_tables_are_apart(videos: Path) -> None:
+    names = {split: {s.name for s in Videos(videos).sequences(split)} for split in ("train", "dev", "val")}
     assert [len(names[split]) for split in ("train", "dev", "val")] == [7, 1, 2]
     assert not names["train"] & names["dev"]
     assert not (names["train"] | names["dev"]) & names["val"]
@@ -103,17 +103,17 @@ def test_videos_that_teach_those_that_select_and_those_in_tables_are_apart(data:
 
 @pytest.mark.parametrize("cached", [True, False])
 def test_runs_repeat_and_their_predictions_score(
-    data: Path, pretrained: Path, features: Path, tmp_path: Path, cached: bool
+    videos: Path, pretrained: Path, features: Path, tmp_path: Path, cached: bool
 ) -> None:
     spec = spec_of("glsmamba-b", SCANS, epochs=2)
     given = {"weights": pretrained, "features": features if cached else None}
     for name in ("one", "two"):
-        train(Job(spec, data, tmp_path / name, tmp_path / f"state-{name}", **given))
+        train(Job(spec, videos, tmp_path / name, tmp_path / f"state-{name}", **given))
     assert run_bytes(tmp_path / "one") == run_bytes(tmp_path / "two")
     record = json.loads((tmp_path / "one/run.json").read_text())
     assert record["steps"] == 6
     assert set(record["selected"]) == {"last", "best_val", "best_test"}
-    found = scores(Run.read(tmp_path / "one"), VideoScorer(data))
+    found = scores(Run.read(tmp_path / "one"), VideoScorer(videos))
     scored = {(score.metric, score.convention): score.value for score in found}
     assert scored["ap", "poseval+gt-boxes/val/last"] == pytest.approx(record["selected"]["last"]["ap"], abs=1e-6)
     assert {c for _, c in scored} == {f"poseval+{c.in_split}/val/{s}" for c in CONDITIONS for s in record["selected"]}
@@ -125,15 +125,15 @@ def test_runs_repeat_and_their_predictions_score(
     assert not torch.equal(state["deconvs.0.weight"], start["deconvs.0.weight"])
 
 
-def test_heatmaps_on_the_page_are_those_that_were_scored(data: Path, pretrained: Path, tmp_path: Path) -> None:
+def test_heatmaps_on_the_page_are_those_that_were_scored(videos: Path, pretrained: Path, tmp_path: Path) -> None:
     """In annotated frames, where boxes are not interpolated, the joints are those of the run's predictions."""
     spec, run = spec_of("glsmamba-b", SCANS), tmp_path / "run"
-    train(Job(spec, data, run, tmp_path / "state", weights=pretrained))
-    write_heatmaps([(spec, run / "weights.safetensors")], data, tmp_path / "heatmaps.npz")
+    train(Job(spec, videos, run, tmp_path / "state", weights=pretrained))
+    write_heatmaps([(spec, run / "weights.safetensors")], videos, tmp_path / "heatmaps.npz")
     arrays = np.load(tmp_path / "heatmaps.npz")
     with np.load(run / "predictions.npz") as predictions:
         scored = predictions["last/val+gt-boxes/joints"]
-    known = Videos(data).persons("val", "gt").keypoints
+    known = Videos(videos).persons("val", "gt").keypoints
     for clip in CLIPS:
         joints = arrays[f"{clip}/joints"]
         annotated = np.flatnonzero(joints.any((1, 2)))
@@ -144,22 +144,22 @@ def test_heatmaps_on_the_page_are_those_that_were_scored(data: Path, pretrained:
         assert (arrays[f"{clip}/box"][:, 2:] > 0).all()
 
 
-def test_copies_teach_without_neighbours(data: Path, pretrained: Path, features: Path) -> None:
+def test_copies_teach_without_neighbours(videos: Path, pretrained: Path, features: Path) -> None:
     """Trained on copies, from features or images, a clip is its middle frame again and again."""
     recipe = spec_of("glsmamba-b", SCANS, neighbours="copies").recipe
     model = build_model(spec_of("glsmamba-b", SCANS))
     for folder in (features, None):
-        task = Video(model, data, recipe, [Boxes("gt")], folder)
+        task = Video(model, videos, recipe, [Boxes("gt")], folder)
         inputs, _, _ = task.source.training(np.arange(2), 0, 0)
         assert (inputs == inputs[:, 1:2]).all()
 
 
-def test_heatmaps_are_learned(data: Path, pretrained: Path, features: Path) -> None:
+def test_heatmaps_are_learned(videos: Path, pretrained: Path, features: Path) -> None:
     """A few steps on one batch bring the loss down."""
     spec = spec_of("glsmamba-b", SCANS)
     model = build_model(spec)
     take_pretrained(model, load_file(pretrained))
-    task = Video(model, data, spec.recipe, [Boxes("gt")], features)
+    task = Video(model, videos, spec.recipe, [Boxes("gt")], features)
     optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=3e-3)
     losses = []
     for _ in range(12):
@@ -179,11 +179,11 @@ def test_another_encoders_weights_are_refused(pretrained: Path) -> None:
 
 
 @pytest.mark.parametrize("scale", ["quick", "open"])
-def test_the_plan_says_all_that_training_asks_for(data: Path, scale: str) -> None:
+def test_the_plan_says_all_that_training_asks_for(videos: Path, scale: str) -> None:
     config = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"studies": ["open-video"], "scale": scale}
     plan = make_plan(checked_config(config))
     for recipe in ("glsmamba", "glsmamba-copies", "pretraining"):
         variant = "vitpose-b" if recipe == "pretraining" else "glsmamba-b"
         spec = plan.spec(Experiment.named("video-synthetic", variant, recipe), 0)
-        Persons(Videos(data), TAUGHT, spec.recipe, (64, 48), 1)
+        Persons(Videos(videos), TAUGHT, spec.recipe, (64, 48), 1)
         assert RunSpec.from_json(json.loads(json.dumps(spec.as_json()))) == spec

@@ -47,7 +47,7 @@ def spec_of(recipe: str, **changes: object) -> RunSpec:
 
 
 @pytest.mark.parametrize("recipe", TAUGHT)
-def test_the_loss_of_a_batch_falls(data: Path, recipe: str) -> None:
+def test_the_loss_of_a_batch_falls(videos: Path, recipe: str) -> None:
     torch.manual_seed(0)
     spec = spec_of(recipe)
     model = build_model(spec).train()
@@ -55,7 +55,7 @@ def test_the_loss_of_a_batch_falls(data: Path, recipe: str) -> None:
         model.encoder_norms = "train"
         torch.nn.init.normal_(model.encoder.final_layer.weight, std=0.1)
         model.train()
-    task = Video(model, data, spec.recipe, [], None)
+    task = Video(model, videos, spec.recipe, [], None)
     optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=5e-3)
     losses = []
     for _ in range(40):
@@ -72,11 +72,11 @@ def test_the_loss_of_a_batch_falls(data: Path, recipe: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["posewarper", "dsta"])  # one learns from pairs, one has a flow; the loop is one
 def test_killed_and_resumed_it_ends_with_the_same_bytes(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
 ) -> None:
     monkeypatch.setattr(training.loop, "SECONDS_BETWEEN_SAVES", 0)  # save after every step
     spec, loss = spec_of(recipe), Video.loss
-    train(Job(spec, data, tmp_path / "whole", tmp_path / "state-whole"))
+    train(Job(spec, videos, tmp_path / "whole", tmp_path / "state-whole"))
 
     def killed(self: Video, model: object, rows: Tensor, seed: int, step: int, *part: slice) -> tuple:
         if step == 5:
@@ -86,9 +86,9 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(
     with monkeypatch.context() as patched:
         patched.setattr(Video, "loss", killed)
         with pytest.raises(KeyboardInterrupt):
-            train(Job(spec, data, tmp_path / "killed", tmp_path / "state"))
+            train(Job(spec, videos, tmp_path / "killed", tmp_path / "state"))
     assert not (tmp_path / "killed").exists()
-    train(Job(spec, data, tmp_path / "killed", tmp_path / "state"))
+    train(Job(spec, videos, tmp_path / "killed", tmp_path / "state"))
     assert run_bytes(tmp_path / "killed") == run_bytes(tmp_path / "whole")
     rows = list(csv.DictReader((tmp_path / "whole/history.csv").open()))
     for row in rows:
@@ -108,13 +108,13 @@ def test_joints_find_their_channels_and_come_back() -> None:
 
 
 @pytest.mark.parametrize(("recipe", "protocols"), [("dcpose", ["poseval", "poseval-shoulders"]), ("tdmi", ["poseval"])])
-def test_two_necks_are_scored_where_papers_differ_in_them(data: Path, recipe: str, protocols: list[str]) -> None:
+def test_two_necks_are_scored_where_papers_differ_in_them(videos: Path, recipe: str, protocols: list[str]) -> None:
     """All joints are right but the left shoulder: so the neck between the shoulders is wrong, its channel is not."""
-    persons = Videos(data).persons("val", "gt")
+    persons = Videos(videos).persons("val", "gt")
     joints = persons.keypoints[..., :2].copy()
     joints[:, POSETRACK.names.index("left_shoulder")] += 1000
     answers = {JOINTS: joints, SCORES: np.ones(joints.shape[:2])}
-    found = VideoScorer(data).score(SimpleNamespace(spec=spec_of(recipe)), str(Boxes("gt")), answers)
+    found = VideoScorer(videos).score(SimpleNamespace(spec=spec_of(recipe)), str(Boxes("gt")), answers)
     values = {protocol: {} for protocol in protocols}
     for score in found:
         values[score.convention.partition("+")[0]][score.metric] = score.value
