@@ -1,11 +1,12 @@
-"""Zip files whose bytes are checked before anything in them is used."""
+"""Zip files: their bytes checked before anything in them is used, and the same bytes for the same files."""
 
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
-from base.files import check_directory
+from base.files import check_directory, write_whole
 
 START = b"PK\x03\x04"
 FAULTS = (
@@ -27,3 +28,14 @@ def fault_of_zip(path: Path) -> str:
     except FAULTS as error:
         return str(error) or type(error).__name__
     return f"{wrong} is not what was written" if wrong else ""
+
+
+def write_zip(path: Path, files: Mapping[str, Path]) -> Path:
+    """Pack files under the names they get; without their dates, so that equal files give equal bytes."""
+
+    def write(unfinished: Path) -> None:
+        with zipfile.ZipFile(unfinished, "w") as archive:
+            for name, file in files.items():
+                archive.writestr(zipfile.ZipInfo(name), file.read_bytes(), zipfile.ZIP_DEFLATED)
+
+    return write_whole(path, write)

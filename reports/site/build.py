@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from base.errors import InputError
 from base.files import read_json, write_text
+from base.zips import write_zip
 from reports.audit.write import SAYS
 from reports.boards import read_boards
 from reports.commands import make
@@ -47,6 +48,11 @@ from studies.types import CountColumn, Study
 PAPERS, EXPLORE, RUNS, DOCUMENTS = "Papers", "Explore", "Runs", "Docs"  # menus of the bar
 ASSETS = Path(__file__).parent / "assets"
 TABLE_KINDS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX", "json": "JSON"}
+# What numbers.zip holds, of what there is: no page needs it, and plain it would be a tenth of the site.
+NUMBERS = (
+    "measurements.csv", "count-parts.csv", "cells.csv", "records.csv", "comparisons.csv", "orders.csv", "boards.json",
+    "audit/audit.json", "audit/claims.csv", "audit/findings.csv",
+)  # fmt: skip
 SCALING = {
     "scaling": "Time and memory of one clip by its length",
     "tokens": "Time and memory of one clip of images by its tokens",
@@ -300,7 +306,7 @@ def audit_body(audit: dict, pages: Sequence[str]) -> Markup:
     """The findings as HTML; pages: studies whose pages lie beside it. Text from data is escaped."""
     words = {"kinds": KINDS, "effects": EFFECTS, "symbols": SYMBOLS, "says": SAYS}
     true_of = {finding["id"]: list(_true_of(finding, pages)) for finding in audit["findings"]}
-    return Markup(render("audit_body.html", audit=audit, true_of=true_of, files="audit/", **words))
+    return Markup(render("audit_body.html", audit=audit, true_of=true_of, **words))
 
 
 def _true_of(finding: Mapping, pages: Sequence[str]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -343,19 +349,11 @@ def _copy_assets(site: Site) -> None:
         files = [f"{study.name}-{view.table}.{kind}" for view in study.views for kind in TABLE_KINDS]
         _copy(site.report / "tables", site.out / "tables", files)
     _copy(DOCS, site.out / "docs", [path.name for path in pictures()])
-    data = [
-        "measurements.csv",
-        "count-parts.csv",
-        "cells.csv",
-        "records.csv",
-        "comparisons.csv",
-        "orders.csv",
-        "boards.json",
-    ]
-    _copy(site.report, site.out, [name for name in data if (site.report / name).is_file()])
+    numbers = {name: site.report / name for name in NUMBERS}
+    write_zip(site.out / "numbers.zip", {name: file for name, file in numbers.items() if file.is_file()})
     if site.orders:
+        _copy(site.report, site.out, ["orders.csv"])
         _copy(site.report / "tables", site.out / "tables", ["orders.md", "orders.tex"])
-    _copy(site.report / "audit", site.out / "audit", ["audit.json", "claims.csv", "findings.csv"])
     efficiency = site.report / "../../efficiency"
     drawn = [f"{stem}.{kind}" for stem in SCALING for kind in ("svg", "csv") if (efficiency / f"{stem}.svg").is_file()]
     _copy(efficiency, site.out / "figures", drawn)

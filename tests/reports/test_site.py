@@ -276,8 +276,11 @@ def test_what_is_missing_is_named_and_nothing_is_half_written(report: Path) -> N
 def test_a_drawing_is_written_small_and_looks_the_same() -> None:
     path = '<path d="M 282.7451 -39.96 \nL 84 64.02 \n" style="fill: none; stroke-width: 0.25"/>\n  '
     glyph = '<use x="1.26" transform="translate(35.203125 0) scale(0.015625)"/>'
-    small = '<path d="M 282.7 -40 L 84 64 " style="fill:none;stroke-width:0.25"/> '
-    assert rounded(path + glyph) == small + '<use x="1.3" transform="translate(35.2 0) scale(0.015625)"/>'
+    small = '<path d="M282.7 -40L84 64" style="fill:none;stroke-width:0.25"/>'
+    glyph_small = '<use x="1.3" transform="translate(35.2 0) scale(0.015625)"/>'
+    assert rounded(path + glyph) == small + glyph_small
+    groups = '<g id="axes">\n <!-- 0 -->\n <g id="m1">\n  <path id="m2"/>\n </g>\n</g>\n<use xlink:href="#m2"/>'
+    assert rounded(groups) == '<path id="m2"/><use xlink:href="#m2"/>'
 
 
 def test_orders_are_those_that_networks_walk() -> None:
