@@ -26,7 +26,7 @@ CHOSEN_KEY = re.compile(r"[a-zA-Z_][\w-]*\w")  # what Snakemake's --config takes
 
 
 class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Safe loader that refuses a key given twice, where PyYAML silently keeps the last, and a key that is no text."""
+    """Safe loader that refuses a key given twice, where PyYAML silently keeps the last, and a key that is not text."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()

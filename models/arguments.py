@@ -37,14 +37,14 @@ def _checked(where: str, key: str, value: object, annotation: object) -> object:
     if annotation is int:
         least = LEAST.get(key, 1)
         if not isinstance(value, Integral) or isinstance(value, bool) or not least <= value <= MOST:
-            raise InputError(f"{where}: {key}={value!r} is no whole number from {least} to {MOST:,}")
+            raise InputError(f"{where}: {key}={value!r} is not a whole number from {least} to {MOST:,}")
         return int(value)
     if annotation is float:
         if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < 1 or math.isnan(value):
-            raise InputError(f"{where}: {key}={value!r} is no number from 0 up to, and without, 1")
+            raise InputError(f"{where}: {key}={value!r} is not a number of at least 0 and below 1")
         return float(value)
     if annotation is bool and not isinstance(value, (bool, np.bool_)):
         raise InputError(f"{where}: {key}={value!r} is neither True nor False")
     if annotation is str and not isinstance(value, str):
-        raise InputError(f"{where}: {key}={value!r} is no text")
+        raise InputError(f"{where}: {key}={value!r} is not text")
     return value

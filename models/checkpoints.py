@@ -33,7 +33,7 @@ def read_weights(source: str | Path | dict[str, Tensor], containers: tuple[str, 
     odd = [key for key, value in named.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
     if odd and state is not content:
         raise InputError(
-            f"{where}: {odd[0]} is no tensor among the weights: save the weights as tensors by their names"
+            f"{where}: {odd[0]} is not a tensor: save only tensors, each under its name"
         )
     if odd or not named:
         raise InputError(_no_weights(content, containers, where))
@@ -41,7 +41,7 @@ def read_weights(source: str | Path | dict[str, Tensor], containers: tuple[str, 
     for key in named:
         other = keys.setdefault(_bare(key), key)
         if other != key:
-            raise InputError(f"{where} has {_bare(key)} twice, as {other} and {key}: take out one of them")
+            raise InputError(f"{where} has {_bare(key)} twice, as {other} and {key}: remove one of them")
     return {name: named[key] for name, key in keys.items()}, where
 
 
@@ -75,7 +75,7 @@ def _check_plain(key: str, tensor: Tensor, where: str) -> None:
     elif tensor.is_quantized:
         what, remedy = f"quantised ({_dtype(tensor)})", "save it as .dequantize() gives it"
     elif tensor.layout != torch.strided or tensor.is_nested:
-        what, remedy = "no dense tensor (sparse, nested or of another library)", "save it as .to_dense() gives it"
+        what, remedy = "not a dense tensor (sparse, nested or of another library)", "save it as .to_dense() gives it"
     elif not tensor.is_floating_point():
         what, remedy = f"of type {_dtype(tensor)}", "weights are floating-point numbers"
     else:
@@ -109,7 +109,7 @@ def check_tensor(key: str, tensor: Tensor, expected: Shape, dtype: torch.dtype, 
     given = tensor.double() if tensor.itemsize == 1 else tensor  # 8-bit numbers have no isfinite
     if not given.isfinite().all():
         raise InputError(
-            f"{where}: {key} holds values that are no finite numbers: its training diverged, take an earlier one"
+            f"{where}: {key} holds values that are not finite: the training diverged, use an earlier checkpoint"
         )
     if not given.to(dtype).isfinite().all():
         raise InputError(

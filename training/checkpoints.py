@@ -36,7 +36,7 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); delete its folder and run `make` again") from None
     if stated not in (None, checksum(weights)):
-        raise InputError(f"{path}: its weights are not those that were written; delete its folder and run `make` again")
+        raise InputError(f"{path}: its weights have changed since they were written; delete its folder and run `make` again")
     return weights
 
 
@@ -80,7 +80,7 @@ def load_state(folder: Path, fingerprint: str) -> dict | None:
     if not path.is_file():
         return None
     if fault := fault_of_zip(path):
-        raise InputError(f"{path}: not a training state that is whole ({fault}); delete the file to start again")
+        raise InputError(f"{path}: the training state is damaged ({fault}); delete the file to start again")
     try:
         state = torch.load(path, weights_only=True)
         return state if state["fingerprint"] == fingerprint else None

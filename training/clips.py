@@ -102,7 +102,7 @@ class Images:
         flip = self.persons.joints.flip
         if heatmaps.ndim != 4 or heatmaps.shape[1] != len(flip):
             given = tuple(heatmaps.shape[1:])
-            raise InputError(f"flip_test: mirrors heatmaps of the data's {len(flip)} joints, not answers {given}")
+            raise InputError(f"flip_test: mirrors heatmaps of the data's {len(flip)} joints, not outputs {given}")
         turned = model(clips.flip(-1))
         return torch.from_numpy(flip_average(heatmaps.cpu().numpy(), turned.cpu().numpy(), flip).copy())
 

@@ -54,9 +54,9 @@ class Job:
         try:
             content = json.loads(text)
         except ValueError:
-            raise InputError("job: is no JSON; write it anew") from None
+            raise InputError("job: is not JSON; write it again") from None
         if not isinstance(content, dict):
-            raise InputError("job: holds no mapping of keys to values; write it anew")
+            raise InputError("job: is not a mapping of keys to values; write it again")
         content.pop("task", None)
         paths = {name: Path(value) for name in PATHS if isinstance(value := content.get(name), str)}
         listed = {"sources": tuple(sources)} if isinstance(sources := content.get("sources"), list) else {}

@@ -39,7 +39,7 @@ def launch(job: Job, processes: int) -> None:
 def read_job(arguments: list[str]) -> Job:
     """The job of the file that a command line names. Raises InputError for another command line, or no such file."""
     if len(arguments) != 1:
-        raise InputError("say one file: python -m training.launch job.json")
+        raise InputError("give one file: python -m training.launch job.json")
     try:
         return Job.from_json(Path(arguments[0]).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -51,7 +51,7 @@ class Lifting:
         self.splits, self.recipe = splits, recipe
         self.terms = weighted_terms(recipe.loss)
         if recipe.hold_out and "val" not in splits:
-            raise InputError("the data has no split 'val' to select epochs by; say hold_out: false for this scale")
+            raise InputError("the data has no split 'val' to select epochs by; set hold_out: false for this scale")
         # As the papers do where nothing is held out: there is nothing to select by.
         taught = ["train"] if recipe.hold_out else ["train", "val"]
         self.judged = ["val", "test"] if recipe.hold_out else ["test"]

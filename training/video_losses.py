@@ -35,9 +35,9 @@ def check_terms(model: ClipModel, terms: Collection[str], pairs: bool = False) -
     """Raise InputError for a term, or for pairs of frames, that the network cannot learn from."""
     name = type(model).__name__
     if strange := sorted(set(terms) - set(model.learns)):
-        raise InputError(f"loss.{strange[0]}: {name} cannot learn from this term; take from {', '.join(model.learns)}")
+        raise InputError(f"loss.{strange[0]}: {name} cannot learn from this term; choose from {', '.join(model.learns)}")
     if pairs and not model.pairs:
-        raise InputError(f"pairs: {name} does not learn from pairs of frames; take a recipe without pairs")
+        raise InputError(f"pairs: {name} does not learn from pairs of frames; choose a recipe without pairs")
 
 
 def video_terms(model: ClipModel, features: Tensor, truth: Truth, terms: Collection[str]) -> dict[str, Tensor]:
@@ -66,7 +66,7 @@ def heatmap_loss(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """
     if heatmaps.shape != targets.shape:
         given, wanted = (tuple(each.shape[1:]) for each in (heatmaps, targets))
-        raise InputError(f"the network answers with {given}, the heatmaps to learn are {wanted}: no recipe trains it")
+        raise InputError(f"the network outputs {given}, the target heatmaps are {wanted}: no recipe can train it")
     return (weights * (heatmaps - targets).square().mean((2, 3))).mean()
 
 

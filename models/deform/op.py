@@ -42,7 +42,7 @@ def deform_conv(
     inputs = DeformInputs(*in_full(x, offsets, masks, weight, bias)).check()
     refuse_forward_mode("deform_conv", *inputs)
     if dilation < 1:
-        raise ValueError(f"deform_conv: dilation={dilation}: steps are at least a cell")
+        raise ValueError(f"deform_conv: dilation={dilation}: must be at least 1")
     if x.is_meta or (x.device.type == "cpu" and inputs.x.dtype in C_TYPES and native.available() is None):
         return torch.ops.ssmpose.deform_conv(*inputs, dilation)
     return reference.deform_conv(inputs, dilation)

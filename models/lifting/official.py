@@ -31,7 +31,7 @@ def official_weights(model: LiftingModel) -> dict[str, Tensor]:
 
 def _layout(model: LiftingModel) -> Layout:
     if model.layout is None:
-        raise InputError(f"no official weights are known of {type(model).__name__}")
+        raise InputError(f"no official weights are known for {type(model).__name__}")
     return model.layout
 
 

@@ -41,7 +41,7 @@ class LiftingModel(PoseModel):
         super().__init__()
         if self.human36m and joints != 17:
             name = type(self).__name__
-            raise InputError(f"{name} has the skeleton of Human3.6M's 17 joints in it, not one of {joints}")
+            raise InputError(f"{name} is built on Human3.6M's 17 joints, not on {joints}")
         self.frames, self.joints, self.in_channels = frames, joints, in_channels
 
     @property

@@ -81,7 +81,7 @@ class CrissCross(nn.Module):
         super().__init__()
         if width % (2 * HEADS):
             raise InputError(
-                f"width={width}: STCFormer has {HEADS} heads a half, give a width that {2 * HEADS} divides"
+                f"width={width}: STCFormer has {HEADS} heads in each half, choose a width divisible by {2 * HEADS}"
             )
         self.part_drop, self.scale = part_drop, (width // 2) ** -0.5  # of all heads together, as released
         self.qkv = nn.Linear(width, 3 * width)

@@ -45,7 +45,7 @@ def strides_of(frames: int) -> tuple[int, ...]:
     Raises InputError for an even number of frames, which has no middle one.
     """
     if frames % 2 == 0:
-        raise InputError(f"a network of {frames} frames has no middle one: choose an odd number")
+        raise InputError(f"a network of {frames} frames has no middle frame: choose an odd number")
     if frames == 351:  # the released choice
         return 3, 9, 13
     factors, left = [], frames

@@ -138,7 +138,7 @@ def sine_cosine(height: int, width: int, channels: int) -> Tensor:
     channels.
     """
     if channels % 4:
-        raise InputError(f"width={channels}: the embedding of places needs a width that 4 divides")
+        raise InputError(f"width={channels}: the position embedding needs a width divisible by 4")
     speeds = 1e4 ** -torch.arange(0, 1, 4 / channels)
 
     def waves(length: int) -> Tensor:

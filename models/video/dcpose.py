@@ -89,7 +89,7 @@ class DCPose(HRNetModel):
         image_width: int = 288,
     ) -> None:
         if frames != 3:
-            raise InputError(f"frames={frames}: DCPose looks at 3, the one before and the one after")
+            raise InputError(f"frames={frames}: DCPose takes 3 frames: one before and one after the key frame")
         super().__init__(frames, joints, encoder, image_height, image_width, freeze_encoder, encoder_norms)
         self.differences = _chain(4 * joints, 2 * joints, 2 * joints)
         self.support = _chain(3 * joints, joints)

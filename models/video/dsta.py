@@ -70,7 +70,7 @@ class DSTA(ClipModel):
         image_width: int = 192,
     ) -> None:
         if frames != 3:
-            raise InputError(f"frames={frames}: DSTA looks at 3, the one before and the one after")
+            raise InputError(f"frames={frames}: DSTA takes 3 frames: one before and one after the key frame")
         if joints != JOINTS:
             raise InputError(f"joints={joints}: DSTA's limbs are made of PoseTrack's {JOINTS} channels")
         image = (image_height, image_width)

@@ -163,7 +163,7 @@ class HRNetModel(ClipModel):
         encoder_norms: str = "train",
     ) -> None:
         if image_height % STEP or image_width % STEP:
-            raise InputError(f"image {image_height}x{image_width}: give a height and width that {STEP} divides")
+            raise InputError(f"image {image_height}x{image_width}: choose a height and width divisible by {STEP}")
         image = (image_height, image_width)
         super().__init__(frames, joints, HRNet(encoder, joints, self.layered), image, freeze_encoder)
         if encoder_norms not in ("train", "eval"):

@@ -154,7 +154,7 @@ def _keys(weights: dict[str, Tensor], expected: dict[str, Tensor], where: str) -
     layouts = [{name: layout.keys(name) for name in expected} for layout in LAYOUTS.values()]
     shared = [sum(key in weights for names in keys.values() for key in names) for keys in layouts]
     if not max(shared):
-        raise InputError(f"{where} is no ViTPose checkpoint: none of its keys is one of {', '.join(LAYOUTS)}")
+        raise InputError(f"{where} is not a ViTPose checkpoint: it has none of the keys {', '.join(LAYOUTS)}")
     return layouts[shared.index(max(shared))]
 
 

@@ -30,7 +30,7 @@ class ViT(nn.Module):
         if size not in SIZES:
             raise InputError(f"unknown encoder {size!r}{nearest(size, SIZES)}")
         if image_height % PATCH or image_width % PATCH:
-            raise InputError(f"image {image_height}x{image_width}: give a height and width that {PATCH} divides")
+            raise InputError(f"image {image_height}x{image_width}: choose a height and width divisible by {PATCH}")
         self.size = size
         self.width, layers, heads = SIZES[size]
         self.grid = (image_height // PATCH, image_width // PATCH)

@@ -141,7 +141,7 @@ def test_the_command_writes_what_it_prints(
         (["synthetik"], "unknown motion 'synthetik'; did you mean 'synthetic'"),
         (
             ["synthetic", "cmu"],
-            "data/prepared/cmu-sh-like: is not there; prepare it with `.*run data/prepared/cmu-sh-like`",
+            "data/prepared/cmu-sh-like: does not exist; prepare it with `.*run data/prepared/cmu-sh-like`",
         ),
     ],
 )

@@ -35,11 +35,11 @@ def test_values_out_of_range_or_of_another_type_are_one_line(name, key, kind):
 
 
 def test_a_size_names_what_is_permitted():
-    with pytest.raises(InputError, match=r"'posemamba-s': width=-3 is no whole number from 1 to 1,048,576"):
+    with pytest.raises(InputError, match=r"'posemamba-s': width=-3 is not a whole number from 1 to 1,048,576"):
         models.build("posemamba-s", width=-3)
-    with pytest.raises(InputError, match="global_blocks=-1 is no whole number from 0 to"):
+    with pytest.raises(InputError, match="global_blocks=-1 is not a whole number from 0 to"):
         models.build("glsmamba-b", global_blocks=-1)
-    with pytest.raises(InputError, match="drop_path=nan is no number from 0 up to, and without, 1"):
+    with pytest.raises(InputError, match="drop_path=nan is not a number of at least 0 and below 1"):
         models.build("posemamba-s", drop_path=math.nan)
 
 
@@ -55,15 +55,15 @@ def test_numpys_numbers_are_numbers():
     [
         ("mixste", {"width": 20, "heads": 8}, "heads=8 do not divide width=20"),
         ("trans-lr", {"width": 20, "heads": 8}, "heads=8 .*width=20|width=20.*heads=8"),
-        ("stcformer", {"width": 24}, "width=24: STCFormer has 8 heads a half, give a width that 16 divides"),
-        ("stcformer", {"width": 1}, "width=1: STCFormer has 8 heads a half"),
-        ("hdformer", {"width": 9}, "width=9: HDFormer has 8 heads, give a width that 8 divides"),
+        ("stcformer", {"width": 24}, "width=24: STCFormer has 8 heads in each half, choose a width divisible by 16"),
+        ("stcformer", {"width": 1}, "width=1: STCFormer has 8 heads in each half"),
+        ("hdformer", {"width": 9}, "width=9: HDFormer has 8 heads, choose a width divisible by 8"),
         ("glsmamba-b", {"frames": 4}, "frames=4: a clip needs an odd number"),
-        ("p-stmo-s", {"frames": 4}, "a network of 4 frames has no middle one"),
+        ("p-stmo-s", {"frames": 4}, "a network of 4 frames has no middle frame"),
         ("poseformerv2", {"frames": 8, "central": 3, "coefficients": 3}, "frames=8 and central=3 must be odd"),
         ("poseformerv2", {"frames": 9, "central": 4, "coefficients": 3}, "frames=9 and central=4 must be odd"),
         ("gla-gcn", {"frames": 4}, "takes clips of 3, 9, 27"),
-        ("vitpose-b", {"image_height": 50}, "give a height and width that 16 divides"),
+        ("vitpose-b", {"image_height": 50}, "choose a height and width divisible by 16"),
     ],
 )
 def test_sizes_that_do_not_go_together_are_one_line(name, overrides, line):

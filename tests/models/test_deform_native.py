@@ -269,7 +269,7 @@ def test_a_dense_weight_with_parts_is_a_sum_over_the_parts(function):
 
 
 def test_steps_are_at_least_a_cell():
-    with pytest.raises(ValueError, match="dilation=0: steps are at least a cell"):
+    with pytest.raises(ValueError, match="dilation=0: must be at least 1"):
         deform_conv(*draw(), dilation=0)
 
 

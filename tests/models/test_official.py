@@ -72,7 +72,7 @@ def _without(state: dict, key: str) -> dict:
         (lambda w: _without(w, "STEblocks.1.op.Ds"), "it lacks STEblocks.1.op.Ds; build"),
         (lambda w: w | {"extra": torch.zeros(1)}, "it has surplus extra; build"),
         (lambda w: w | {"head.1.bias": torch.zeros(4)}, r"head.1.bias is \(4,\), the model needs \(3,\)"),
-        (lambda w: w | {"head.1.bias": torch.full((3,), torch.nan)}, "head.1.bias holds values that are no finite"),
+        (lambda w: w | {"head.1.bias": torch.full((3,), torch.nan)}, "head.1.bias holds values that are not finite"),
         (lambda w: w | {"epoch": 3}, "has no weights under model_pos or model"),
         (lambda w: {}, "has no weights under model_pos or model"),
         (
@@ -143,5 +143,5 @@ def test_files_that_are_no_checkpoint_are_named(tmp_path, write, message):
 
 
 def test_models_without_official_weights_are_named():
-    with pytest.raises(InputError, match="no official weights are known of ResidualMLP"):
+    with pytest.raises(InputError, match="no official weights are known for ResidualMLP"):
         models.load_published(models.build("mlp", width=4), {})

@@ -165,9 +165,9 @@ class Marked(Tensor):
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda x: x.to_sparse(), f"{KEY} is no dense tensor .*: save it as .to_dense"),
-        (lambda x: x.to_mkldnn(), f"{KEY} is no dense tensor"),
-        (lambda x: torch.nested.nested_tensor([x]), f"{KEY} is no dense tensor"),
+        (lambda x: x.to_sparse(), f"{KEY} is not a dense tensor .*: save it as .to_dense"),
+        (lambda x: x.to_mkldnn(), f"{KEY} is not a dense tensor"),
+        (lambda x: torch.nested.nested_tensor([x]), f"{KEY} is not a dense tensor"),
         (lambda x: x.to("meta"), f"{KEY} is without values, on the meta device"),
         (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8), rf"{KEY} is quantised \(qint8\)"),
         (lambda x: x.to(torch.complex64), f"{KEY} is of type complex64: weights are floating-point"),
@@ -175,14 +175,14 @@ class Marked(Tensor):
         (lambda x: x > 0, f"{KEY} is of type bool: weights are floating-point"),
         (lambda x: x.as_subclass(Marked), f"{KEY} is a Marked: give a plain tensor"),
         (lambda x: nn.UninitializedParameter(), f"{KEY} is a UninitializedParameter: give a plain tensor"),
-        (lambda x: x.numpy(), f"{KEY} is no tensor among the weights"),
+        (lambda x: x.numpy(), f"{KEY} is not a tensor"),
         (lambda x: torch.tensor(1.0), rf"{KEY} is \(\), the model needs \(4,\)"),
         (
             lambda x: x.double().fill_(1e300),
             rf"{KEY} has values up to 1e\+300, too large for .*float32: .*\.double\(\)",
         ),
         (lambda x: x.double().fill_(-1e39), rf"{KEY} has values up to 1e\+39, too large"),
-        (lambda x: x / 0, f"{KEY} holds values that are no finite numbers"),
+        (lambda x: x / 0, f"{KEY} holds values that are not finite"),
     ],
 )
 def test_weights_that_are_no_plain_numbers_are_refused_by_name(weights, change, line):
@@ -199,7 +199,7 @@ def test_large_numbers_fit_a_model_of_double_precision_and_not_one_of_half(weigh
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model."])
 def test_a_key_with_and_without_prefix_is_refused(weights, prefix):
     twice = weights | {prefix + KEY: weights[KEY] + 1}
-    assert f"has {KEY} twice, as {KEY} and {prefix}{KEY}: take out one" in refused(twice)
+    assert f"has {KEY} twice, as {KEY} and {prefix}{KEY}: remove one" in refused(twice)
 
 
 def test_a_place_that_has_weights_is_named(weights):

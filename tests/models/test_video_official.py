@@ -217,7 +217,7 @@ def _changed(weights: dict[str, Tensor], ending: str, change: object) -> tuple[d
         ("pos_embed|position_embeddings", lambda w: w[:, 2:], "{} is (*), the model needs (1, 5, 128)"),
         ("pos_embed|position_embeddings", lambda w: w[0], "{} is (*), the model needs (1, 5, 128)"),
         ("final_layer.weight|conv.weight", lambda w: w[:15], "{} is (15, 256, 1, 1), the model needs (17, 256, 1, 1)"),
-        ("running_var", lambda w: w * torch.nan, "{} holds values that are no finite numbers"),
+        ("running_var", lambda w: w * torch.nan, "{} holds values that are not finite"),
     ],
 )
 def test_what_does_not_fit_is_named_and_nothing_is_loaded(layout, ending, change, message):
@@ -244,7 +244,7 @@ def test_other_networks_are_refused():
         models.load_published(models.build("glsmamba-b", deconv_width=32, **IMAGE), official())
     with pytest.raises(InputError, match=r"it lacks backbone\.blocks\.10\.attn\.proj\.bias"):
         models.load_published(models.build("vitpose-b", encoder="s", image_height=32, image_width=32), official())
-    with pytest.raises(InputError, match="is no ViTPose checkpoint: none of its keys"):
+    with pytest.raises(InputError, match="is not a ViTPose checkpoint: it has none of the keys"):
         models.load_published(vitpose(), {"weight": torch.zeros(3)})
     with pytest.raises(InputError, match="has no weights under state_dict"):
         models.load_published(vitpose(), {"state_dict": {}})

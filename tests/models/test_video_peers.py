@@ -289,7 +289,7 @@ def test_norms_of_a_frozen_encoder_train_as_released_or_not(norms):
     ("switch", "message"),
     [
         ({"encoder": "hrnet-w47"}, "unknown encoder 'hrnet-w47'"),
-        ({"image_width": 200}, "image 384x200: give a height and width that 32 divides"),
+        ({"image_width": 200}, "image 384x200: choose a height and width divisible by 32"),
         ({"channels": "mpii"}, "unknown channels 'mpii': choose posetrack or coco"),
         ({"encoder_norms": "off"}, "unknown encoder_norms 'off': choose train or eval"),
     ],

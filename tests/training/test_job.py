@@ -65,5 +65,5 @@ def test_what_is_no_job_is_named(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"job\.json: "):
         read_job([str(path)])
-    with pytest.raises(InputError, match="say one file"):
+    with pytest.raises(InputError, match="give one file"):
         read_job([])

@@ -163,9 +163,9 @@ def test_single_precision_is_enough(recipe: str) -> None:
 @pytest.mark.parametrize(
     ("variant", "recipe", "message"),
     [
-        ("dsta", "dcpose", "loss.heatmap: DSTA cannot learn from this term; take from likelihood"),
-        ("dcpose", "fami-pose", "loss.fused-answer: DCPose cannot learn from this term; take from heatmap"),
-        ("dcpose", "posewarper", "pairs: DCPose does not learn from pairs of frames; take a recipe without pairs"),
+        ("dsta", "dcpose", "loss.heatmap: DSTA cannot learn from this term; choose from likelihood"),
+        ("dcpose", "fami-pose", "loss.fused-answer: DCPose cannot learn from this term; choose from heatmap"),
+        ("dcpose", "posewarper", "pairs: DCPose does not learn from pairs of frames; choose a recipe without pairs"),
     ],
 )
 def test_a_network_is_refused_what_it_cannot_learn_from(variant: str, recipe: str, message: str) -> None:

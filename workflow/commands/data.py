@@ -35,5 +35,5 @@ def main(arguments: list[str]) -> int:
     missing = get_data(chosen, Path(RAW), config.sources)
     if missing:
         print(f"\n{len(missing)} data sets are not there yet: {', '.join(BENCHMARKS[name].title for name in missing)}. "
-              "Follow one way for each, then run this again; see docs/papers-data.md.")  # fmt: skip
+              "Choose one way for each, then run this again; see docs/papers-data.md.")  # fmt: skip
     return bool(missing)

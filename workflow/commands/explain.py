@@ -75,7 +75,7 @@ def _cause(path: str) -> Cause:
 def _read(run: Path) -> tuple[str, dict[Cause, object]]:
     """A run's score in words, and what decides its numbers, in the order of KINDS."""
     if not (run / RUN_JSON).is_file():
-        raise InputError(f"{run}: holds no run.json; name the folder of a finished run (.../seed0)")
+        raise InputError(f"{run}: holds no run.json; give the folder of a finished run (.../seed0)")
     record = read_json(run / RUN_JSON, "delete the run's folder and train again")
     score, causes, order = [], {}, [*KINDS.values(), OTHER]
     for path, value in _leaves(record):
@@ -97,5 +97,5 @@ def _same_predictions(one: Path, other: Path) -> bool:
 def main(arguments: list[str]) -> None:
     """Print the explanation for two run folders."""
     if len(arguments) != 2:
-        raise InputError("say which two run folders: make explain a=RUN b=RUN")
+        raise InputError("give two run folders: make explain a=RUN b=RUN")
     print("\n".join(explain_runs(*map(Path, arguments))))

@@ -173,7 +173,7 @@ def accept(reason: str, kinds: Sequence[str] = (), baseline: Path = BASELINE) ->
     from training.provenance import revision
 
     if not reason.strip():
-        raise InputError('say why the baseline changes: make baseline reason="..."')
+        raise InputError('give the reason for the new baseline: make baseline reason="..."')
     if edited():
         raise InputError("commit your changes first: a baseline names the revision that it was measured at")
     whole = read_baseline(baseline) if kinds or baseline.is_file() else None

@@ -43,7 +43,7 @@ def prepared(name: str) -> dict[str, Split]:
         raise InputError(f"unknown motion {name!r}{nearest(name, motions())}")
     folder = Path(PREPARED.format(dataset=Dataset(name, OUR_DETECTORS[0])))
     if not folder.is_dir():
-        raise InputError(f"{folder}: is not there; prepare it with `.venv/bin/python -m workflow run {folder}`")
+        raise InputError(f"{folder}: does not exist; prepare it with `.venv/bin/python -m workflow run {folder}`")
     return {split.name: load(split) for split in sorted(folder.iterdir()) if split.is_dir()}
 
 
@@ -63,7 +63,7 @@ def markdown(table: pd.DataFrame) -> str:
 def main(arguments: list[str]) -> None:
     """Print the table of the motions named, and write it to MOTIONS as CSV and Markdown."""
     if not arguments:
-        raise InputError("say which motions: .venv/bin/python -m workflow motions synthetic cmu")
+        raise InputError("name the motions: .venv/bin/python -m workflow motions synthetic cmu")
     table = compare(list(dict.fromkeys(arguments)))
     write_csv(f"{MOTIONS}.csv", table)
     write_text(Path(f"{MOTIONS}.md"), markdown(table))

@@ -121,7 +121,7 @@ def _lifting(contestant: str, frames: int, backend: str) -> nn.Module:
 
 def _video(contestant: str, tokens: int, backend: str) -> nn.Module:
     if tokens not in IMAGES:
-        raise InputError(f"{tokens} tokens: there are images for {', '.join(map(str, IMAGES))} tokens only")
+        raise InputError(f"{tokens} tokens: only {', '.join(map(str, IMAGES))} tokens have images")
     height = IMAGES[tokens]
     image = {"image_height": height, "image_width": height * 3 // 4}
     if contestant == "GLSMamba":

@@ -60,7 +60,7 @@ def count_parts(name: str = "glsmamba-b") -> list[Part]:
     """
     model, clip = on_meta(name)
     if not isinstance(model, GLSMamba):
-        raise InputError(f"{name} is no GLSMamba: the parts of other networks are not known")
+        raise InputError(f"{name} is not a GLSMamba: the parts of other networks are not known")
     counted = count_modules(model, clip)
     parts: dict[str, Part] = {}
     for module, part in _parts(model):

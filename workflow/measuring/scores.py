@@ -84,7 +84,7 @@ class Run:
             device, revision = written["hardware"]["device"], written["revision"]
             return cls(folder, RunSpec.from_json(written["spec"]), selected, written["frames"], device, revision)
         except (KeyError, TypeError, AttributeError, InputError) as error:
-            raise InputError(f"{folder / RUN_JSON}: is no run of this version ({error}); {remedy}") from None
+            raise InputError(f"{folder / RUN_JSON}: is not a run of this version ({error}); {remedy}") from None
 
     def measurement(self, metric: str, value: float | None, unit: str, convention: str) -> Measurement:
         """A number of this run."""

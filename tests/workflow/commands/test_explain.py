@@ -69,5 +69,5 @@ def test_what_differs_is_named_and_nothing_else(tmp_path: Path, changes: dict, l
 def test_what_is_neither_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no run\.json"):
         explain_runs(tmp_path, tmp_path)
-    with pytest.raises(InputError, match="say which two"):
+    with pytest.raises(InputError, match="give two run folders"):
         main([])

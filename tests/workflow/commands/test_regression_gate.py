@@ -145,8 +145,8 @@ def test_a_kernel_slower_by_a_twentieth_is_caught(copy: Checkout) -> None:
 
 
 def test_a_baseline_is_changed_for_a_reason_and_from_a_revision_only(copy: Checkout) -> None:
-    assert "say why" in only_error(copy.make("baseline"))
-    assert "say why" in only_error(copy.python("-m", "workflow", "gate", "--accept", " "))
+    assert "give the reason" in only_error(copy.make("baseline"))
+    assert "give the reason" in only_error(copy.python("-m", "workflow", "gate", "--accept", " "))
     with copy.edited(*LOSS_TERM):
         assert "commit your changes first" in only_error(copy.python("-m", "workflow", "gate", "--accept", "why"))
 

@@ -77,7 +77,7 @@ def test_a_part_without_a_name_is_noticed(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delitem(parts.INSIDE, "gate_norm")
     with pytest.raises(InputError, match="its parts do not add up to the whole"):
         count_parts()
-    with pytest.raises(InputError, match="trans-lr is no GLSMamba"):
+    with pytest.raises(InputError, match="trans-lr is not a GLSMamba"):
         count_parts("trans-lr")
 
 
