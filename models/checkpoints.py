@@ -32,9 +32,7 @@ def read_weights(source: str | Path | dict[str, Tensor], containers: tuple[str, 
     named = {key: value for key, value in state.items() if not is_addition(key)}
     odd = [key for key, value in named.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
     if odd and state is not content:
-        raise InputError(
-            f"{where}: {odd[0]} is not a tensor: save only tensors, each under its name"
-        )
+        raise InputError(f"{where}: {odd[0]} is not a tensor: save only tensors, each under its name")
     if odd or not named:
         raise InputError(_no_weights(content, containers, where))
     keys: dict[str, str] = {}

@@ -74,7 +74,9 @@ def announce(folder: Path = Path()) -> None:
         file.flush()
         unseen.rename(record)
     except OSError as error:
-        raise InputError(f"{record}: cannot be written ({error.strerror}); free disk space or fix its permissions") from None
+        raise InputError(
+            f"{record}: cannot be written ({error.strerror}); free disk space or fix its permissions"
+        ) from None
     os.environ[VARIABLE] = str(record)
     atexit.register(record.unlink, missing_ok=True)
     threading.Thread(target=_beat, args=(record,), daemon=True).start()

@@ -61,7 +61,9 @@ class FiveFrames(HRNetModel):
         encoder_norms: str,
     ) -> None:
         if frames != NEIGHBOURS + 1:
-            raise InputError(f"frames={frames}: {type(self).__name__} takes 5 frames: two before and two after the key frame")
+            raise InputError(
+                f"frames={frames}: {type(self).__name__} takes 5 frames: two before and two after the key frame"
+            )
         super().__init__(frames, joints, encoder, image_height, image_width, freeze_encoder, encoder_norms)
 
     @staticmethod

@@ -126,6 +126,17 @@ def test_pages_are_readable_without_javascript(chromium: Browser, site: Path) ->
     context.close()
 
 
+def test_each_count_on_a_bar_leads_to_as_many_claims(page: Page, site: Path) -> None:
+    open_page(page, site, "index.html")
+    links = page.locator(".total .words a:not(.term)")
+    counts = {link.get_attribute("href"): int(link.inner_text()) for link in links.all()}
+    assert len(counts) > 3
+    for address, count in counts.items():
+        page.goto(f"{site.as_uri()}/{address}")
+        page.wait_for_selector("html[data-ready=true]")
+        assert page.locator("tr[data-kind]:visible").count() == count, address
+
+
 def test_tables_sort_by_number_and_back(page: Page, site: Path) -> None:
     open_page(page, site, "demo.html")
     table = page.locator("#table1 table")

@@ -50,7 +50,9 @@ def release(folder: Path) -> None:
         try:
             left.unlink(missing_ok=True)
         except OSError as error:
-            raise InputError(f"{left}: cannot be removed ({error.strerror}); fix the permissions of its folder") from None
+            raise InputError(
+                f"{left}: cannot be removed ({error.strerror}); fix the permissions of its folder"
+            ) from None
 
 
 def _busy(folder: Path) -> Iterator[str]:
