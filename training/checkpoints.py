@@ -36,9 +36,7 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); delete its folder and run `make` again") from None
     if stated not in (None, checksum(weights)):
-        raise InputError(
-            f"{path}: its weights have changed since they were written; delete its folder and run `make` again"
-        )
+        raise InputError(f"{path}: its weights changed after they were written; delete its folder and run `make` again")
     return weights
 
 

@@ -35,9 +35,7 @@ def check_terms(model: ClipModel, terms: Collection[str], pairs: bool = False) -
     """Raise InputError for a term, or for pairs of frames, that the network cannot learn from."""
     name = type(model).__name__
     if strange := sorted(set(terms) - set(model.learns)):
-        raise InputError(
-            f"loss.{strange[0]}: {name} cannot learn from this term; choose from {', '.join(model.learns)}"
-        )
+        raise InputError(f"loss.{strange[0]}: {name} cannot learn from this; choose from {', '.join(model.learns)}")
     if pairs and not model.pairs:
         raise InputError(f"pairs: {name} does not learn from pairs of frames; choose a recipe without pairs")
 

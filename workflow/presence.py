@@ -75,7 +75,7 @@ def announce(folder: Path = Path()) -> None:
         unseen.rename(record)
     except OSError as error:
         raise InputError(
-            f"{record}: cannot be written ({error.strerror}); free disk space or fix its permissions"
+            f"{record}: cannot be written ({error.strerror}); free the disk or fix its permissions"
         ) from None
     os.environ[VARIABLE] = str(record)
     atexit.register(record.unlink, missing_ok=True)

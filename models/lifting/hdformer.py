@@ -144,9 +144,7 @@ class ChainAttention(nn.Module):
         super().__init__()
         self.heads = min(8, width)
         if width % self.heads:
-            raise InputError(
-                f"width={width}: HDFormer has {self.heads} heads, choose a width divisible by {self.heads}"
-            )
+            raise InputError(f"width={width}: HDFormer has {self.heads} heads, choose a multiple of {self.heads}")
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
         self.norm, self.norm_mlp, self.mlp = nn.LayerNorm(width), nn.LayerNorm(width), MLP(width, 2 * width)
         self.chains = nn.ModuleList(

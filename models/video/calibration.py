@@ -62,7 +62,7 @@ class FiveFrames(HRNetModel):
     ) -> None:
         if frames != NEIGHBOURS + 1:
             raise InputError(
-                f"frames={frames}: {type(self).__name__} takes 5 frames: two before and two after the key frame"
+                f"frames={frames}: {type(self).__name__} takes 5 frames: two on each side of the key frame"
             )
         super().__init__(frames, joints, encoder, image_height, image_width, freeze_encoder, encoder_norms)
 

@@ -51,9 +51,7 @@ class PoseWarper(HRNetModel):
         image_width: int = 288,
     ) -> None:
         if frames != len(WEIGHTS):
-            raise InputError(
-                f"frames={frames}: PoseWarper takes {len(WEIGHTS)} frames: two before and two after the key frame"
-            )
+            raise InputError(f"frames={frames}: PoseWarper takes 5 frames: two on each side of the key frame")
         super().__init__(frames, joints, encoder, image_height, image_width, freeze_encoder, encoder_norms)
         self.offset_features = chain(joints, width, depth)
         self.warps = nn.ModuleList(Steered(joints, width, joints, d, modulated=False) for d in DILATIONS)

@@ -57,7 +57,7 @@ def test_numpys_numbers_are_numbers():
         ("trans-lr", {"width": 20, "heads": 8}, "heads=8 .*width=20|width=20.*heads=8"),
         ("stcformer", {"width": 24}, "width=24: STCFormer has 8 heads in each half, choose a width divisible by 16"),
         ("stcformer", {"width": 1}, "width=1: STCFormer has 8 heads in each half"),
-        ("hdformer", {"width": 9}, "width=9: HDFormer has 8 heads, choose a width divisible by 8"),
+        ("hdformer", {"width": 9}, "width=9: HDFormer has 8 heads, choose a multiple of 8"),
         ("glsmamba-b", {"frames": 4}, "frames=4: a clip needs an odd number"),
         ("p-stmo-s", {"frames": 4}, "a network of 4 frames has no middle frame"),
         ("poseformerv2", {"frames": 8, "central": 3, "coefficients": 3}, "frames=8 and central=3 must be odd"),

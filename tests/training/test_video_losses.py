@@ -163,8 +163,8 @@ def test_single_precision_is_enough(recipe: str) -> None:
 @pytest.mark.parametrize(
     ("variant", "recipe", "message"),
     [
-        ("dsta", "dcpose", "loss.heatmap: DSTA cannot learn from this term; choose from likelihood"),
-        ("dcpose", "fami-pose", "loss.fused-answer: DCPose cannot learn from this term; choose from heatmap"),
+        ("dsta", "dcpose", "loss.heatmap: DSTA cannot learn from this; choose from likelihood"),
+        ("dcpose", "fami-pose", "loss.fused-answer: DCPose cannot learn from this; choose from heatmap"),
         ("dcpose", "posewarper", "pairs: DCPose does not learn from pairs of frames; choose a recipe without pairs"),
     ],
 )

@@ -50,9 +50,7 @@ def release(folder: Path) -> None:
         try:
             left.unlink(missing_ok=True)
         except OSError as error:
-            raise InputError(
-                f"{left}: cannot be removed ({error.strerror}); fix the permissions of its folder"
-            ) from None
+            raise InputError(f"{left}: cannot be removed ({error.strerror}); fix its folder's permissions") from None
 
 
 def _busy(folder: Path) -> Iterator[str]:
