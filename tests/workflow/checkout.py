@@ -25,6 +25,7 @@ STUDIES = [
     for name in ("mini.yaml", "mini-video.yaml", "mini-paper.yaml", "mini-paper-video.yaml")
 ]
 PROFILE = ["--workflow-profile", "workflow/profiles/default", "--cores", "2"]
+FAMILIES = ("baselines", "posemamba", "sasmamba")  # of the study `mini`
 TINY_VIDEO = {"steps": 3, "batch": 2, "draws": 1, "pretraining": {"steps": 3, "batch": 2}}
 TINY = {"width_root": None, "width": "1/8", "epochs": 2, "steps": 3, "records": None, "video": TINY_VIDEO}
 
@@ -107,6 +108,24 @@ class Checkout:
         """When each file of data and results was last written, in nanoseconds."""
         paths = [p for top in ("data", "results") for p in (self / top).rglob("*") if p.is_file()]
         return {p.relative_to(self.folder).as_posix(): p.stat().st_mtime_ns for p in paths}
+
+
+def measure_device(folder: Path) -> None:
+    """Make a copy in which the embedded motion is prepared and all that speaks for this device is measured."""
+    checkout = Checkout(folder)
+    counted = [f"results/efficiency/{family}-counts.csv" for family in FAMILIES]
+    timed = [f"results/efficiency/{family}-speed.csv" for family in ("baselines", "sasmamba")]
+    others = ["results/noise.csv", "results/efficiency/evidence.json", "results/efficiency/scan_orders.npz"]
+    result = checkout.snakemake(*counted, *timed, *others)
+    assert result.returncode == 0, result.stdout
+
+
+def copy_device(of: Path, to: Checkout) -> Checkout:
+    """Give a copy what `measure_device` made, and what Snakemake knows of how it was made."""
+    for name in ("data/prepared", "results/efficiency", ".snakemake/metadata"):
+        shutil.copytree(of / name, to / name)  # with the times, all of them later than those of the sources
+    shutil.copy2(of / "results/noise.csv", to / "results/noise.csv")
+    return to
 
 
 def measured(folder: Path) -> Path:

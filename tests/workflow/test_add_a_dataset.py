@@ -27,8 +27,8 @@ def follow(checkout: Checkout, told: list[tuple[str, str]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def followed(new_checkout: Callable[[], Checkout]) -> Checkout:
-    checkout = new_checkout()
+def followed(measured_checkout: Callable[[], Checkout]) -> Checkout:
+    checkout = measured_checkout()
     follow(checkout, MADE)
     checkout.configure(lambda config: config.update(studies=["mini", "mini-video"], variants=["mean-pose", "mlp"]))
     exact = f"data/prepared/{NAME}-gt"  # no column of `mini` asks for it
@@ -92,8 +92,8 @@ def test_the_site_shows_it(followed: Checkout) -> None:
     assert sorted(path.name for path in (site / "runs").glob("*.mlp.*")) == [f"{NAME}-sh-like.mlp.baseline.html"]
 
 
-def test_a_motion_that_is_downloaded(new_checkout: Callable[[], Checkout]) -> None:
-    checkout = new_checkout()
+def test_a_motion_that_is_downloaded(measured_checkout: Callable[[], Checkout]) -> None:
+    checkout = measured_checkout()
     follow(checkout, DOWNLOADED)
     mirror = checkout.folder.with_name("mirror")
     mirror.mkdir()

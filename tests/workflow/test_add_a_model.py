@@ -16,9 +16,9 @@ LAST_ROW = "      - {id: sasmamba-27-xy, label: SasMamba, variant: sasmamba-27-x
 
 
 @pytest.fixture(scope="module")
-def followed(new_checkout) -> Checkout:
+def followed(measured_checkout) -> Checkout:
     """A copy with the page's three blocks in place, and its own study and figures made."""
-    checkout = new_checkout()
+    checkout = measured_checkout()
     (model, code), (variants, entry), (place, row) = blocks(PAGE)
     assert (place, variants) == ("rows", "studies/variants.yaml")
     (checkout / model).write_text(code, encoding="utf-8")

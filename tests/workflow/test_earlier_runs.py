@@ -19,8 +19,8 @@ def errors(checkout: Checkout) -> pd.DataFrame:
     return cells.set_index("row")[["measured", "record", "missing"]]
 
 
-def test_results_of_before_stay_when_one_network_is_run_alone(new_checkout: Callable[[], Checkout]) -> None:
-    checkout = new_checkout()
+def test_results_of_before_stay_when_one_network_is_run_alone(measured_checkout: Callable[[], Checkout]) -> None:
+    checkout = measured_checkout()
     first = checkout.snakemake(CELLS)
     assert first.returncode == 0, first.stdout
     before = errors(checkout)

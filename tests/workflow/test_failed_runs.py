@@ -37,8 +37,8 @@ def cells_of(checkout: Checkout) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def failed(new_checkout: Callable[[], Checkout]) -> Iterator[Failed]:
-    checkout = new_checkout()
+def failed(measured_checkout: Callable[[], Checkout]) -> Iterator[Failed]:
+    checkout = measured_checkout()
     checkout.configure(_two_seeds_in_one_job)
     kept = {path: copy2(checkout / path, checkout.folder.with_name(Path(path).name)) for path in (MODEL, TRAINING)}
     text = (checkout / TRAINING).read_text(encoding="utf-8")

@@ -249,7 +249,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mlp", "posemamba-s", "motionagformer-xs-81", "poseformerv2-81"])
+@pytest.mark.parametrize("name", ["mlp", "posemamba-s", "poseformerv2-81"])
 def test_foreseen_work_is_what_a_run_does(
     name: str, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
 ) -> None:

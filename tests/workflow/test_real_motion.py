@@ -17,8 +17,8 @@ DATASET = "cmu-small-sh-like"
 
 
 @pytest.fixture(scope="module")
-def finished(new_checkout: Callable[[], Checkout], shared: Path) -> Checkout:
-    checkout = new_checkout()
+def finished(measured_checkout: Callable[[], Checkout], shared: Path) -> Checkout:
+    checkout = measured_checkout()
     checkout.configure(lambda config: config.update(motion="cmu-small", variants=VARIANTS))
     checkout.configure(lambda config: config.update(studies=["mini", "mini-video"]))
     mirrors = f"{shared}/data/cmu,{shared}/data/cmu/extra"

@@ -70,9 +70,9 @@ def test_verify_evaluates_them_and_says_which_are_not_what_would_be_trained_toda
     assert (told["here"] - told["recorded"]).abs().max() < 1e-3
 
 
-def test_tables_and_pages_show_records_beside_what_was_trained_here(new_checkout: Callable[[], Checkout]) -> None:
+def test_tables_and_pages_show_records_beside_what_was_trained_here(measured_checkout: Callable[[], Checkout]) -> None:
     """With records of a scale small that has few steps."""
-    checkout, told = new_checkout(), "2 records: 2 evaluated here, 2 with the recorded result"
+    checkout, told = measured_checkout(), "2 records: 2 evaluated here, 2 with the recorded result"
     with checkout.edited("studies/scales.yaml", "  epochs: 8\n  steps: 1000\n", "  epochs: 2\n  steps: 20\n"):
         checkout.configure(lambda config: config.update(override={}))
         result = checkout.make("record", "seeds=0", "scale=small", "motion=synthetic", "variants=mean-pose,mlp")

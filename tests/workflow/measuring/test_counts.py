@@ -56,8 +56,9 @@ def test_parts_of_every_kept_count_add_up_to_it() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", PLAN.families)
-def test_parts_of_every_network_add_up_to_what_torch_counts(family: str) -> None:
-    for name in PLAN.families[family]:
+def test_parts_of_networks_add_up_to_what_torch_counts(family: str) -> None:
+    """Of every third of each family, the first among them; of all of them the kept counts are held to their parts."""
+    for name in PLAN.families[family][::3]:
         model, clip = on_meta(name)
         counted = count_under(UNTRACED, model, clip)
         for count in counted.values():
