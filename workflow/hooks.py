@@ -69,6 +69,10 @@ def end(config: Config, workflow: Any = None, chosen: Mapping[str, object] | Non
 def _closing_lines(places: Places) -> list[str]:
     from reports.summary import summary_lines
 
-    # The targets train and efficiency make no table.
-    written = Path(places.cells).is_file()
-    return summary_lines(places.report) if written else ["Look at results/runs and results/efficiency"]
+    elsewhere = "Look at results/runs and results/efficiency"
+    if not Path(places.cells).is_file():  # the targets train and efficiency make no table
+        return [elsewhere]
+    try:
+        return summary_lines(places.report)
+    except InputError as error:  # tables of an earlier revision, beside what was made now
+        return [f"warning: {error}", elsewhere]
