@@ -86,6 +86,16 @@ def test_pages_have_no_errors_fit_the_window_and_are_accessible_in_light_and_dar
     context.close()
 
 
+def test_figures_are_dark_where_the_page_is(page: Page, site: Path) -> None:
+    figure = open_page(page, site, "demo.html").locator("figure .paper").first
+    expect(figure).to_have_css("filter", "none")
+    page.locator("[data-theme-switch]").click()
+    expect(figure).to_have_css("filter", re.compile("invert"))
+    page.emulate_media(color_scheme="dark")
+    page.locator("[data-theme-switch]").click()
+    expect(figure).to_have_css("filter", "none")
+
+
 def test_the_first_number_of_a_paper_is_on_the_first_screen_and_its_tools_stay(page: Page, site: Path) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     open_page(page, site, "demo.html")
