@@ -22,7 +22,9 @@ LISTS = ("studies", "variants", "seeds", "benchmarks")
 ALL, AUTO = "all", "auto"
 RENAMED = {"dataset": "motion"}  # keys of earlier versions
 COCO = "coco"  # in `weights`: encoders that networks for video start from
-WEIGHTED = ("human36m-sh", "human36m-cpn", "human36m-gt", "mpi-inf-3dhp-gt")  # data sets that weights may be for
+# Data sets that official weights may be for.
+WEIGHTED = ("human36m-sh", "human36m-cpn", "human36m-gt", "mpi-inf-3dhp-gt", "video-posetrack17", "video-posetrack18",
+            "video-posetrack21", "video-jhmdb")  # fmt: skip
 
 
 @dataclass(frozen=True)

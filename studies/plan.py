@@ -3,7 +3,7 @@
 Imported while Snakemake parses the workflow: nothing heavy may be imported here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from base.errors import InputError
 from studies.benchmarks import BENCHMARKS
@@ -18,6 +18,7 @@ from studies.recipes import (
     PRETRAINING,
     PRETRAININGS,
     FeaturesSpec,
+    Recipe,
     RunSpec,
     recipes,
 )
@@ -70,6 +71,8 @@ class Plan:
         variant, conditions = resolve_variants()[experiment.variant], ()
         hyper = scale.hyper(variant)
         if experiment.dataset.kind == VIDEO:
+            if experiment.recipe == OFFICIAL:
+                recipe = replace(self._own_recipe(experiment.variant), label=recipe.label, epochs=1, milestones=())
             recipe = scale.video_recipe(experiment.recipe, recipe)
             conditions = self._conditions(experiment)
         else:
@@ -113,14 +116,21 @@ class Plan:
             selects=specs[0].recipe.epochs > 1,
         )
 
+    def _own_recipe(self, variant: str) -> Recipe:
+        """The recipe by which tables train a variant: official weights see persons as that shows them."""
+        rows = (row for study in self.studies.values() for table in study.tables for row in table.rows)
+        return recipes()[next(row.recipe for row in rows if row.variant == variant and row.recipe)]
+
     def _conditions(self, experiment: Experiment) -> tuple[Boxes, ...]:
         """Boxes and neighbours that tables show of an experiment on video; both kinds where none is stated."""
-        asked = (experiment.variant, experiment.recipe)
+        judged = experiment.recipe == OFFICIAL
         columns = [
             column
             for study in self.studies.values()
             for table in study.tables
-            if any((row.variant, row.recipe) == asked for row in table.rows)
+            if any(
+                row.variant == experiment.variant and (judged or row.recipe == experiment.recipe) for row in table.rows
+            )
             for column in table.columns
             if isinstance(column, VideoColumn) and self.dataset_of(column) == experiment.dataset
         ]
@@ -168,7 +178,8 @@ def study_experiments(study: Study, config: Config) -> list[Experiment]:
             asked += [Experiment(dataset, name, BASELINE_RECIPE) for name in BASELINES if dataset.kind == LIFTING]
             asked += [Experiment(dataset, row.variant, row.recipe) for row in table.rows if row.recipe]
             given = config.weights.get(str(dataset), {})
-            asked += [Experiment(dataset, row.variant, OFFICIAL) for row in table.rows if row.variant in given]
+            rows = [row for row in table.rows if row.variant in given and (row.recipe or dataset.kind == LIFTING)]
+            asked += [Experiment(dataset, row.variant, OFFICIAL) for row in rows]
     asked = [e for e in asked if e.variant not in config.scale.video.leave_out]
     return [e for e in asked if config.trained(e)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from base.errors import InputError
 from base.reading import ROOT, check_schema, display, inherited, nearest, read_yaml
 from studies.data import LIFTING, VIDEO, Experiment
-from studies.recipes import PRETRAINING, PRETRAINING_HRNET, PRETRAININGS
+from studies.recipes import OFFICIAL, PRETRAINING, PRETRAINING_HRNET, PRETRAININGS
 
 FILE = Path(__file__).with_name("variants.yaml")
 HRNET, RESNET = "hrnet-", "resnet-"  # what the names of such encoders begin with; others are a ViT's sizes
@@ -78,9 +78,9 @@ def variant(name: str) -> Variant:
 def pretraining(experiment: Experiment) -> Experiment | None:
     """The experiment whose network a video network starts from; None for that one itself, and where none is.
 
-    HRNets and ViTs are trained on single frames first; a ResNet starts from nothing.
+    HRNets and ViTs are trained on single frames first; a ResNet starts from nothing, official weights are complete.
     """
-    if experiment.dataset.kind == LIFTING or experiment.recipe in PRETRAININGS:
+    if experiment.dataset.kind == LIFTING or experiment.recipe in (*PRETRAININGS, OFFICIAL):
         return None
     encoder = variant(experiment.variant).hyper["encoder"]
     if encoder.startswith(HRNET):

@@ -21,7 +21,7 @@ from datasets.video.videos import Videos
 from models.video.clips import ClipModel
 from studies.data import BEST_TEST_BY, Boxes
 from studies.predictions import JOINTS, SCORES
-from studies.recipes import VideoRecipe
+from studies.recipes import OFFICIAL, VideoRecipe
 from training.batches import shuffled
 from training.checkpoints import halved, load_weights
 from training.clips import SELECT_ON, TAUGHT, Features, Images, Persons, chunks, seen_as
@@ -32,13 +32,20 @@ from training.video_losses import Truth, check_terms, video_terms
 
 
 def make_task(job: Job, model: ClipModel) -> "Video":
-    """The persons of the job's data; the model starts from pretrained or official weights where the job has some."""
+    """The persons of the job's data; the model starts from pretrained or official weights where the job has some.
+
+    By the recipe `official` they are judged as they are.
+    """
     if job.weights is not None:
         weights = load_weights(job.weights)
         take_pretrained(model, halved(weights) if job.features else weights)  # as `training.features` does
     if job.official is not None:
         # Imported by its name: a training that starts from no released file does not depend on what reads such files.
-        import_module("models.video.official").start(model, job.official)
+        reader = import_module("models.video.official")
+        if job.spec.recipe_name == OFFICIAL:
+            reader.judge(model, job.official)
+        else:
+            reader.start(model, job.official)
     return Video(model, job.data, job.spec.recipe, job.spec.conditions, job.features, job.spec.seed)
 
 

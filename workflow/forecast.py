@@ -155,7 +155,7 @@ def _lifting_amounts(spec: RunSpec, centre: bool) -> Amounts:
 def _video_amounts(spec: RunSpec, features: bool) -> Amounts:
     recipe, (train, shown) = spec.recipe, _persons(spec.dataset)
     taught = train * (1 - HELD_OUT * recipe.hold_out) * (recipe.draws if features else 1)
-    steps = recipe.epochs * (recipe.steps or math.ceil(taught / recipe.batch))
+    steps = 0 if spec.recipe_name == OFFICIAL else recipe.epochs * (recipe.steps or math.ceil(taught / recipe.batch))
     judged = shown * len({BEST_TEST_BY, *spec.conditions}) + train * HELD_OUT * (recipe.hold_out and recipe.epochs > 1)
     judged *= recipe.epochs * (1 + recipe.flip_test)
     images = 0 if features else spec.frames * (steps * recipe.batch + judged)

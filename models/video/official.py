@@ -85,6 +85,20 @@ def load(model: ClipModel, source: str | Path | dict[str, Tensor]) -> None:
     (_load_own if model.layouts else _load_vitpose)(model, weights, where)
 
 
+def judge(model: ClipModel, source: str | Path | dict[str, Tensor]) -> None:
+    """As `load`, for a model that is judged on PoseTrack's joints as it is.
+
+    Raises InputError for a ViTPose too: it was released for COCO alone, and no size in the file tells.
+    """
+    if not model.layouts:
+        raise InputError(
+            f"{_name(model)}: official weights are of COCO's joints, or there are none; name a file to start from "
+            "under `weights: {coco: ...}`"
+        )
+    load(model, source)
+    model.requires_grad_(False)
+
+
 def start(model: ClipModel, source: str | Path | dict[str, Tensor]) -> None:
     """As `load`, for training to go on from; an HRNet for COCO gives all but its last layer, which is learnt anew."""
     weights, where = read_weights(source, CONTAINERS)

@@ -93,6 +93,20 @@ def test_video_networks_shrink_but_keep_what_a_row_is_about() -> None:
     assert (spec.recipe.epochs, spec.recipe.milestones, spec.recipe.batch) == (20, (6, 12), 8)
 
 
+def test_official_weights_on_video_see_persons_as_their_own_recipe_shows_them(tmp_path: Path) -> None:
+    (tmp_path / "dcpose.pth").touch()
+    given = {"video-posetrack17": {"dcpose": str(tmp_path / "dcpose.pth")}}
+    plan = make_plan(checked_config(config(studies=["glsmamba"], scale="paper", weights=given)))
+    judged, trained = (Experiment.named("video-posetrack17", "dcpose", recipe) for recipe in ("official", "dcpose"))
+    assert {judged, trained} <= set(plan.experiments)
+    assert plan.official(judged) == given["video-posetrack17"]["dcpose"]
+    assert plan.official(trained) is None
+    assert pretraining(judged) is None
+    spec, other = plan.spec(judged, 0), plan.spec(trained, 0)
+    assert (spec.recipe.crops, spec.conditions, spec.hyper) == (other.recipe.crops, other.conditions, other.hyper)
+    assert plan.official_variants == {"video-posetrack17": ["dcpose"]}
+
+
 def test_frozen_encoders_are_pretrained_once_and_look_once() -> None:
     plan = make_plan(checked_config(config(studies=["glsmamba", "open-video"])))
     start = Experiment.named("video-synthetic", "vitpose-b", "pretraining")

@@ -1,6 +1,7 @@
 """The peers on video are trained by their own recipes: the loss falls, and a training that was killed ends the same."""
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,15 +17,18 @@ import training.loop
 from base.errors import InputError
 from datasets.video.joints import CHANNELS, JHMDB, POSETRACK, in_channels, of_channels
 from datasets.video.videos import Videos
+from models.checkpoints import as_released
 from studies.data import Boxes, Dataset
 from studies.predictions import JOINTS, SCORES
-from studies.recipes import RunSpec, recipes
+from studies.recipes import OFFICIAL, RunSpec, recipes
 from training.job import Job
 from training.run import build_model, train
 from training.video import Video
+from workflow.measuring.scores import Run, scores
 from workflow.measuring.video_scores import VideoScorer
 
 SIZE = {"encoder": "hrnet-tiny", "encoder_norms": "eval", "image_height": 64, "image_width": 32}
+BACKBONE = {"encoder": "tiny", "image_height": 64, "image_width": 48}
 VIT = SIZE | {"encoder": "tiny", "depth": 1, "drop_path": 0.0}
 del VIT["encoder_norms"]
 # Networks by the recipes that teach them, shrunken.
@@ -95,6 +99,28 @@ def test_killed_and_resumed_it_ends_with_the_same_bytes(
         total = sum(weight * float(row[name]) for name, weight in spec.recipe.terms.items())
         assert float(row["loss"]) == pytest.approx(total, rel=1e-5, abs=1e-7)
     assert all(torch.isfinite(value).all() for value in load_file(tmp_path / "whole/weights.safetensors").values())
+
+
+@pytest.mark.parametrize("recipe", ["posewarper", "dsta"])
+def test_official_weights_are_judged_as_they_are(videos: Path, tmp_path: Path, recipe: str) -> None:
+    spec = replace(spec_of(recipe), recipe_name=OFFICIAL)
+    torch.manual_seed(1)
+    released = build_model(spec)
+    own = {name: value.clone() for name, value in released.state_dict().items()}
+    torch.save({"state_dict": as_released(released, released.layouts[0])}, tmp_path / "released.pth")
+    train(Job(spec, videos, tmp_path / "run", tmp_path / "state", official=tmp_path / "released.pth"))
+    written = load_file(tmp_path / "run/weights.safetensors")
+    assert all(torch.equal(written[name], own[name]) for name in written)
+    assert json.loads((tmp_path / "run/run.json").read_text())["steps"] == 0
+    conventions = {score.convention for score in scores(Run.read(tmp_path / "run"), VideoScorer(videos))}
+    for boxes in ("gt", "detected"):
+        assert f"poseval+{boxes}-boxes/val/best_test" in conventions
+
+
+def test_a_vitpose_is_no_network_for_posetrack(videos: Path, tmp_path: Path) -> None:
+    spec = replace(spec_of("hrnet"), variant="vitpose-b", hyper=BACKBONE, recipe_name=OFFICIAL)
+    with pytest.raises(InputError, match=r"^\w+: official weights are of COCO's joints, or there are none; "):
+        train(Job(spec, videos, tmp_path / "run", tmp_path / "state", official=tmp_path / "released.pth"))
 
 
 def test_joints_find_their_channels_and_come_back() -> None:
