@@ -50,7 +50,7 @@ regression: env  ## compare today's numbers with baselines/quick-cpu.csv
 	@$(SNAKEMAKE) regression
 
 baseline: env  ## make today's numbers the baseline: make baseline reason="why"
-	@test -n "$$reason" || { echo 'error: say why the baseline changes: make baseline reason="..."' >&2; exit 1; }
+	@test -n "$$reason" || { echo 'error: give the reason for the new baseline: make baseline reason="..."' >&2; exit 1; }
 	@$(SNAKEMAKE) watched --config seeds=0,1,2
 	@$(BIN)/python -m workflow gate --accept "$$reason"
 	@$(BIN)/python -m workflow counts
