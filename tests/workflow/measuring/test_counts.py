@@ -45,6 +45,10 @@ def _without_revision(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="revision", errors="ignore").reset_index(drop=True)
 
 
+def test_kept_counts_name_revisions_as_they_are_in_git() -> None:
+    assert kept_counts().numbers["revision"].str.fullmatch(r"[0-9a-f]{12}").all()
+
+
 def test_parts_of_every_kept_count_add_up_to_it() -> None:
     kept = kept_counts()
     sums = kept.parts.astype({"value": int}).groupby(["key", "metric", "convention"])["value"].sum()
