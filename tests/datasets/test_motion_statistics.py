@@ -137,7 +137,7 @@ def test_the_command_writes_what_it_prints(
 @pytest.mark.parametrize(
     ("motions", "words"),
     [
-        ([], "say which motions: .*motions synthetic cmu"),
+        ([], "name the motions: .*motions synthetic cmu"),
         (["synthetik"], "unknown motion 'synthetik'; did you mean 'synthetic'"),
         (
             ["synthetic", "cmu"],

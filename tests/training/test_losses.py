@@ -81,5 +81,5 @@ def test_unknown_or_missing_terms_are_refused() -> None:
 
 
 def test_heatmaps_of_other_joints_are_not_learnt() -> None:
-    with pytest.raises(InputError, match=r"answers with \(17, 8, 6\), the heatmaps to learn are \(15, 8, 6\)"):
+    with pytest.raises(InputError, match=r"outputs \(17, 8, 6\), the target heatmaps are \(15, 8, 6\)"):
         heatmap_loss(torch.zeros(2, 17, 8, 6), torch.zeros(2, 15, 8, 6), torch.ones(2, 15))
