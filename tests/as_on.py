@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMPUTING = (
-    *("tests/models", "tests/metrics", "tests/training"),
-    "tests/workflow/commands/test_regression_gate.py::test_the_clean_tree_passes",
-)
+COMPUTING = ("tests/models", "tests/metrics")
+# Not without AVX2, where nobody trains.
+TRAINING = ("tests/training", "tests/workflow/commands/test_regression_gate.py::test_the_clean_tree_passes")
 # Of these, what counts, reads, trains, measures memory or starts processes: no other processor makes that differ.
 ELSEWHERE = (
     *("models/test_arguments.py", "models/test_build.py", "models/test_official.py", "models/test_reading.py"),
@@ -57,7 +56,8 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python tests/as_on.py {{{','.join(PROCESSORS)}}} {{1,2}} [pytest's arguments]", file=sys.stderr)
         return 2
     workers = ["-n", "2", "--dist", "loadfile"] if threads == "1" else []
-    chosen = rest or [*COMPUTING, *(f"--ignore=tests/{file}" for file in ELSEWHERE), "-k", NAMES]
+    computing = COMPUTING if processor == "default" else COMPUTING + TRAINING
+    chosen = rest or [*computing, *(f"--ignore=tests/{file}" for file in ELSEWHERE), "-k", NAMES]
     command = [sys.executable, "-m", "pytest", "-m", "not alone", *workers, *chosen]
     print(f"as on {processor}, {threads} thread(s): {' '.join(command[2:])}", flush=True)
     return subprocess.run(command, cwd=ROOT, env=environment(processor, int(threads)), check=False).returncode
