@@ -172,7 +172,7 @@ def test_state_of_other_code_is_ignored_and_garbage_is_refused(tmp_path: Path) -
     assert load_state(tmp_path, "new") is None
     assert load_state(tmp_path, "old")["step"] == 3
     (tmp_path / "state.pt").write_bytes(b"not a torch file")
-    with pytest.raises(InputError, match="not a training state"):
+    with pytest.raises(InputError, match="the training state is damaged"):
         load_state(tmp_path, "old")
 
 
