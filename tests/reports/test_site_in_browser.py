@@ -56,6 +56,17 @@ def open_page(page: Page, site: Path, name: str) -> Page:
     return page
 
 
+@pytest.mark.parametrize("name", ["index", "demo", "leaderboard", "claims", "costs", "records"])
+def test_a_phone_shows_a_number_before_it_scrolls(chromium: Browser, site: Path, name: str) -> None:
+    context = chromium.new_context(viewport=PHONE)
+    page = open_page(context.new_page(), site, f"{name}.html")
+    number = page.locator(
+        "main :is(tbody td, .counts strong, .stack .part, .pictures svg text):visible", has_text=re.compile(r"\d")
+    )
+    assert number.first.bounding_box()["y"] < PHONE["height"]
+    context.close()
+
+
 @pytest.mark.parametrize(
     ("size", "schemes"),
     [(PHONE, ("light", "dark")), (DESK, ("light", "dark")), (WIDE, ("dark",))],  # colours do not depend on the width
