@@ -57,14 +57,12 @@ def open_page(page: Page, site: Path, name: str) -> Page:
 
 
 @pytest.mark.parametrize("name", ["index", "demo", "leaderboard", "claims", "costs", "records"])
-def test_a_phone_shows_a_number_before_it_scrolls(chromium: Browser, site: Path, name: str) -> None:
-    context = chromium.new_context(viewport=PHONE)
-    page = open_page(context.new_page(), site, f"{name}.html")
-    number = page.locator(
+def test_a_phone_shows_a_number_before_it_scrolls(page: Page, site: Path, name: str) -> None:
+    page.set_viewport_size(PHONE)
+    number = open_page(page, site, f"{name}.html").locator(
         "main :is(tbody td, .counts strong, .stack .part, .pictures svg text):visible", has_text=re.compile(r"\d")
     )
     assert number.first.bounding_box()["y"] < PHONE["height"]
-    context.close()
 
 
 @pytest.mark.parametrize(
@@ -576,7 +574,7 @@ def test_claims_are_filtered_by_paper_kind_and_verdict_in_the_address(page: Page
     page.wait_for_selector("html[data-ready=true]")
     shown = page.locator("tr[data-kind]:not([hidden])")
     assert set(shown.evaluate_all("rows => rows.map((row) => row.dataset.kind)")) == {"cost"}
-    page.get_by_label("Verdict").select_option("halved")
+    page.get_by_role("combobox", name="Verdict").select_option("halved")
     expect(shown).to_have_count(2)
     page.reload()
     page.wait_for_selector("html[data-ready=true]")
@@ -597,11 +595,11 @@ def test_a_leaderboard_compares_any_two_and_keeps_it_in_the_address(page: Page, 
     open_page(page, site, "leaderboard.html")
     row = page.locator("tr[data-row=posemamba-b]")
     versus = row.locator("[data-versus]")
-    page.get_by_label("Reference").select_option("posemamba-s")
+    page.get_by_role("combobox", name="Reference").select_option("posemamba-s")
     against = versus.inner_text()
-    page.get_by_label("Reference").select_option("posemamba-b")
+    page.get_by_role("combobox", name="Reference").select_option("posemamba-b")
     expect(versus).to_have_text("reference")
-    page.get_by_label("Reference").select_option("posemamba-s")
+    page.get_by_role("combobox", name="Reference").select_option("posemamba-s")
     for name in ("posemamba-s", "posemamba-b"):
         page.locator(f"tr[data-row={name}] [data-compare]").check()
     expect(page.locator("[data-compare]:disabled")).not_to_have_count(0)
