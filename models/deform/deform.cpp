@@ -32,18 +32,23 @@ template <class T, class F> void share_out(const Shape& s, int64_t units, F work
 
 // f(channel, channels) for each slab of a unit of channels.
 template <class F> void each_slab(const Shape& s, int64_t unit, F f) {
-  for (int64_t c = 0; c < s.unit(); c += s.slab()) f(unit * s.unit() + c, std::min(s.slab(), s.unit() - c));
+  const int64_t all = s.unit(), slab = s.slab();
+  for (int64_t c = 0; c < all; c += slab) f(unit * all + c, std::min(slab, all - c));
 }
 
 // f(part, first, channels) for each part of a slab, whose taps are located: in `each_slab` for all slabs of a part at
-// once, or here one part after the other where a slab has several.
-template <class T, class F>
+// once, or here one part after the other where a slab has several. What is fine is known to the compiler, which then
+// puts the body of f here: without that gradients took a third longer on AVX2.
+template <bool Fine, class T, class F>
 void each_part(const Shape& s, const Inputs<T>& in, Tile<T>& tile, int64_t channel, int64_t channels, F f) {
-  if (!s.fine()) return f(channel / s.run(), 0, channels);
-  for (int64_t first = 0; first < channels; first += s.run()) {
-    const int64_t part = (channel + first) / s.run();
-    tile.locate_taps(in, part);
-    f(part, first, s.run());
+  if constexpr (Fine) {
+    for (int64_t first = 0; first < channels; first += s.run()) {
+      const int64_t part = (channel + first) / s.run();
+      tile.locate_taps(in, part);
+      f(part, first, s.run());
+    }
+  } else {
+    f(channel / s.run(), 0, channels);
   }
 }
 
@@ -66,11 +71,11 @@ template <class T, int B, class Product> void forward(const Shape& s, const Inpu
     tile.move_to(work / s.tiles(), work % s.tiles());
     const T* x = in.x + tile.image * s.cells() * s.channels;
     for (int64_t unit = 0; unit < s.units(); ++unit) {
-      if (!s.fine()) tile.locate_taps(in, unit);
+      if (!Product::fine) tile.locate_taps(in, unit);
       each_slab(s, unit, [&](int64_t channel, int64_t channels) {
         T* samples = tile.samples.data();
         const int64_t stride = tile.stride(channels);
-        each_part(s, in, tile, channel, channels, [&](int64_t, int64_t first, int64_t count) {
+        each_part<Product::fine>(s, in, tile, channel, channels, [&](int64_t, int64_t first, int64_t count) {
           for (int64_t i = 0; i < tile.count * s.taps(); ++i)
             read<T, B>(Tap<T>(s, tile.corners, i), x + channel + first, count, samples + i * stride + first);
         });
@@ -94,7 +99,7 @@ void backward_slab(const Shape& s, const Inputs<T>& in, Tile<T>& tile, int64_t c
       biases[channel + c] += g;
     }
   Product::sample_gradients(s, tile, packed, channel, channels);
-  each_part(s, in, tile, channel, channels, [&](int64_t part, int64_t first, int64_t count) {
+  each_part<Product::fine>(s, in, tile, channel, channels, [&](int64_t part, int64_t first, int64_t count) {
     for (int64_t i = 0; i < tile.count * s.taps(); ++i) {
       const int64_t at = tile.tap(int(i / s.taps()), part) + i % s.taps(), c = i * stride + first;
       read_and_spread<T, B>(s, tile.corners, i, in.x + image + first, tile.grads.data() + c, count, samples + c,
@@ -113,7 +118,7 @@ template <class T, int B, class Product> void backward(const Shape& s, const Inp
     for (int64_t image = block * s.images / blocks; image < (block + 1) * s.images / blocks; ++image)
       for (int64_t i = 0; i < s.tiles(); ++i) {
         tile.move_to(image, i);
-        if (!s.fine()) tile.locate_taps(in, unit);
+        if (!Product::fine) tile.locate_taps(in, unit);
         each_slab(s, unit, [&](int64_t channel, int64_t channels) {
           backward_slab<T, B, Product>(s, in, tile, channel, channels, packed.data(), out,
                                        weights.data() + block * size, biases.data() + block * s.channels);

@@ -29,7 +29,8 @@ template <class T, int B> inline Block<T, B> some(const T* from, int64_t count) 
 
 // Fine: groups of several parts, whose rows are filled up to whole blocks.
 template <class T, int B, bool Fine> struct Grouped {
-  static int64_t stride(const Shape& s) { return Fine ? s.stride(s.group, B) : s.group; }
+  static constexpr bool fine = Fine;
+  static int64_t stride(const Shape& s) { return Shape::stride(s.group, B, Fine); }
   static int64_t size(const Shape& s) { return s.channels * stride(s) * s.taps(); }  // of the packed weights
 
   // (groups, taps, inputs, outputs); backward, (groups, taps, outputs, inputs). The last axis has the stride of a group.
@@ -87,6 +88,7 @@ template <class T, int B, bool Fine> struct Grouped {
 };
 
 template <class T, int B> struct Depthwise {
+  static constexpr bool fine = false;
   static int64_t size(const Shape& s) { return s.channels * s.taps(); }
 
   // (taps, channels)

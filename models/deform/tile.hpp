@@ -24,8 +24,8 @@ struct Shape {
   int64_t units() const { return channels / unit(); }
   int64_t tiles() const { return (cells() + TILE - 1) / TILE; }  // of an image
   int64_t slab() const { return std::min(unit(), std::max<int64_t>(1, SLAB / group) * group); }
-  // A tile's numbers of a slab from token to token and from tap to tap; a fine group fills whole vectors of `lanes`.
-  int64_t stride(int64_t slab, int64_t lanes) const { return fine() ? (slab + lanes - 1) / lanes * lanes : slab; }
+  // Numbers from tap to tap where a row has so many; with `fine` groups rows fill whole vectors of `lanes`.
+  static int64_t stride(int64_t row, int64_t lanes, bool fine) { return fine ? (row + lanes - 1) / lanes * lanes : row; }
 };
 template <class T> struct Inputs {  // layouts in native.py; masks may be null
   const T *x, *offsets, *masks, *weight, *bias;
@@ -123,6 +123,7 @@ template <class T> struct Corners {
 
 template <class T> struct Tile {
   const Shape& s;
+  const bool fine;
   int count = 0;                 // tokens, at most TILE
   int64_t image = 0, first = 0;  // cell of the first one
   Corners<T> corners;            // (TILE, taps), of one part
@@ -130,10 +131,11 @@ template <class T> struct Tile {
   Buffer<T> grad_y;              // (TILE, stride of a slab), zeros beyond count
 
   explicit Tile(const Shape& s)
-      : s(s), corners(TILE * s.taps()), samples(TILE * s.taps() * stride(s.slab())),
+      : s(s), fine(s.fine()), corners(TILE * s.taps()), samples(TILE * s.taps() * stride(s.slab())),
         grads(TILE * s.taps() * stride(s.slab())), grad_y(TILE * stride(s.slab())) {}
 
-  int64_t stride(int64_t slab) const { return s.stride(slab, LANES<T>); }
+  // From tap to tap, in numbers of a slab; of grad_y from token to token.
+  int64_t stride(int64_t slab) const { return Shape::stride(slab, LANES<T>, fine); }
 
   void move_to(int64_t to_image, int64_t index) {
     image = to_image;

@@ -4,9 +4,9 @@
 
 A time says nothing on another machine, and a ratio to some other workload changes from one processor to the next. So
 the code of the baseline's revision is taken out of git, builds its own kernels with the same compiler, and takes turns
-with the present code: one process each, on the same core. Of each the quickest turn counts, since whatever else the
-machine does only ever adds. Where its arrays happen to lie in memory costs a process up to a seventh of its speed, for
-as long as it lives: so several pairs of processes are measured, and what seems slower is measured by more of them.
+with the present code: one process each, on the same core. Where its arrays happen to lie in memory costs a process up
+to a seventh of its speed, for as long as it lives: so several pairs of processes are measured, and what seems slower is
+measured by more of them. Slower is what two estimates call slower (`Times.ratio`).
 
 Looked at besides: pytest-benchmark compares files of absolute times; asv takes turns with another commit as we do, for
 a whole environment a commit.
@@ -20,9 +20,11 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
+from statistics import median
 
 from base import ROOT
 from base.errors import InputError, left_out
@@ -55,22 +57,38 @@ class Ratio:
 
 @dataclass
 class Times:
-    """The quickest seconds of a workload in two trees, and how many pairs of processes measured it."""
+    """The seconds of a workload in two trees: of each turn the quickest call, for each pair of processes."""
 
-    now: float = math.inf
-    then: float = math.inf
-    pairs: int = 0
+    now: list[list[float]] = field(default_factory=list)
+    then: list[list[float]] = field(default_factory=list)
 
-    def add(self, now: float, then: float) -> None:
-        """What another pair measured."""
-        self.now, self.then, self.pairs = min(self.now, now), min(self.then, then), self.pairs + 1
+    def add(self, now: list[float], then: list[float]) -> None:
+        """What another pair measured, turn by turn."""
+        self.now.append(now)
+        self.then.append(then)
+
+    @property
+    def seconds(self) -> float:
+        """The quickest in this tree."""
+        return min(chain(*self.now))
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long this tree takes: of two estimates the one nearer to 1.
+
+        The quickest turns know nothing of what else the machine does, which only adds; but one of the trees may have
+        had a moment alone in which the processor was faster. Neighbouring turns shared their moments, so the median of
+        their ratios knows nothing of those; but it does of where arrays lie.
+        """
+        shared = median(now / then for now, then in zip(chain(*self.now), chain(*self.then), strict=True))
+        return min(self.seconds / min(chain(*self.then)), shared, key=lambda ratio: abs(math.log(ratio)))
 
 
-def quickest(tree: Path, base: Path, names: Sequence[str] = WORKLOADS) -> dict[str, Times]:
+def in_turns(tree: Path, base: Path, names: Sequence[str] = WORKLOADS) -> dict[str, Times]:
     """The times of workloads in `tree` and in `base`, folders with the project's code."""
     times = {name: Times() for name in names}
     for pair in range(MOST_PAIRS):
-        wanted = [name for name, t in times.items() if pair < PAIRS or t.now > (1 + noise(name)) * t.then]
+        wanted = [name for name, t in times.items() if pair < PAIRS or t.ratio > 1 + noise(name)]
         for name, now, then in _measure(tree, base, wanted):
             times[name].add(now, then)
     return times
@@ -99,9 +117,9 @@ def _ratios_to(revision: str, names: Sequence[str], device: str, lenient: bool) 
         rows = []
         for together in [[name] for name in names] if lenient else [names]:
             with left_out(f"the speed of {together[0]}", lenient):
-                times = quickest(ROOT, Path(folder), together)
+                times = in_turns(ROOT, Path(folder), together)
                 rows += [
-                    Ratio(name, t.now / t.then, noise(name), t.pairs, t.now, revision, device)
+                    Ratio(name, t.ratio, noise(name), len(t.now), t.seconds, revision, device)
                     for name, t in times.items()
                 ]
         return rows
@@ -120,15 +138,15 @@ def extract(revision: str, folder: Path) -> None:
         files.extractall(folder, filter="data")
 
 
-def _measure(tree: Path, base: Path, names: Sequence[str]) -> Iterator[tuple[str, float, float]]:
-    """Name, quickest seconds in `tree` and in `base` of each workload, in one new pair of processes."""
+def _measure(tree: Path, base: Path, names: Sequence[str]) -> Iterator[tuple[str, list[float], list[float]]]:
+    """Of each workload the name, and each turn's quickest seconds in `tree` and in `base`: a new pair of processes."""
     if not names:
         return
     with _worker(tree) as now, _worker(base) as then:
         for name in names:
             calls = max(1, math.ceil(TURN_SECONDS / max(_ask(now, name), _ask(then, name))))
             turns = [[_ask(worker, name) for worker in (now, then) for _ in range(calls)] for _ in range(TURNS)]
-            yield name, min(min(turn[:calls]) for turn in turns), min(min(turn[calls:]) for turn in turns)
+            yield name, [min(turn[:calls]) for turn in turns], [min(turn[calls:]) for turn in turns]
 
 
 def _ask(worker: subprocess.Popen, name: str) -> float:
@@ -162,8 +180,8 @@ def main(arguments: list[str]) -> None:
     """Print each workload's ratio against the named revision, or against the last commit."""
     with tempfile.TemporaryDirectory() as folder:
         extract(arguments[0] if arguments else "HEAD", Path(folder))
-        for name, t in quickest(ROOT, Path(folder)).items():
-            print(f"{name:<30} {t.now / t.then:.3f}  ({1000 * t.now:.1f} ms, {t.pairs} pairs)", flush=True)
+        for name, t in in_turns(ROOT, Path(folder)).items():
+            print(f"{name:<30} {t.ratio:.3f}  ({1000 * t.seconds:.1f} ms, {len(t.now)} pairs)", flush=True)
 
 
 if __name__ == "__main__":

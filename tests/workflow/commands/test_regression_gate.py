@@ -15,6 +15,7 @@ from faults import FLIP_AVERAGING, JOINT_ORDER, LOSS_TERM, SCAN_ORDER
 from models.ssm import native
 from reports.regression.compare import FAILURES
 from reports.regression.numbers import ALLOCATION, COUNT, LOSS, NETWORK, SPEED, TRAINING, read_baseline, write_baseline
+from workflow.measuring.speed_ratios import Times
 
 pytestmark = pytest.mark.slow
 
@@ -134,6 +135,21 @@ def test_a_fault_is_caught_by_what_a_training_leads_to(
     moved = failures(copy).groupby("metric")["name"].agg(set)
     assert moved.get("loss", set()) == losses
     assert moved["mpjpe"] - {"mlp"} == errors
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "ratio"),
+    [
+        pytest.param([11, 11, 22], [10, 10, 20], 1.1, id="slower-in-every-turn"),
+        pytest.param([10, 10, 10], [10, 7, 10], 1, id="the-base-alone-had-a-fast-moment"),
+        pytest.param([10, 13, 13], [10, 10, 10], 1, id="most-turns-were-disturbed"),
+        pytest.param([9, 9, 9], [10, 10, 10], 0.9, id="faster"),
+    ],
+)
+def test_slower_is_what_two_estimates_call_slower(now: list[float], then: list[float], ratio: float) -> None:
+    times = Times()
+    times.add(now, then)
+    assert times.ratio == pytest.approx(ratio)
 
 
 @pytest.mark.alone
