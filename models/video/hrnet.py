@@ -16,14 +16,14 @@ from base.reading import nearest
 from models.layout import Layout
 from models.video.clips import ClipModel
 
-# Channels of the branches, at 1/4, 1/8, 1/16 and 1/32 of the image, and modules of stages 2, 3 and 4.
+# Channels of the stem and of the branches, at 1/4, 1/8, 1/16 and 1/32 of the image, and modules of stages 2, 3 and 4.
 SIZES = {
-    "hrnet-w48": ((48, 96, 192, 384), (1, 4, 3)),
-    "hrnet-tiny": ((8, 16, 32, 64), (1, 1, 1)),  # ours
+    "hrnet-w48": (64, (48, 96, 192, 384), (1, 4, 3)),
+    "hrnet-tiny": (16, (8, 16, 32, 64), (1, 1, 1)),  # ours; with HRNet's own stem, that alone would cost most of it
 }
 BLOCKS = 4  # of a branch in a module
 STEP = 32  # images are a whole number of them
-STEM, BOTTLENECK = 64, 4  # channels; how much wider a bottleneck's output is
+BOTTLENECK = 4  # how much wider a bottleneck's output is
 START = 0.001  # deviation of a convolution's first weights
 
 
@@ -110,13 +110,14 @@ class HRNet(nn.Module):
         super().__init__()
         if size not in SIZES:
             raise InputError(f"unknown encoder {size!r}{nearest(size, SIZES)}: choose {', '.join(SIZES)}")
-        (widths, stages), stem = SIZES[size], BOTTLENECK * STEM
+        stem, widths, stages = SIZES[size]
+        wide = BOTTLENECK * stem
         self.width = widths[0]
-        self.conv1, self.bn1 = convolution(3, STEM, stride=2)
-        self.conv2, self.bn2 = convolution(STEM, STEM, stride=2)
-        self.layer1 = nn.Sequential(Bottleneck(STEM, STEM), *(Bottleneck(stem, STEM) for _ in range(BLOCKS - 1)))
+        self.conv1, self.bn1 = convolution(3, stem, stride=2)
+        self.conv2, self.bn2 = convolution(stem, stem, stride=2)
+        self.layer1 = nn.Sequential(Bottleneck(stem, stem), *(Bottleneck(wide, stem) for _ in range(BLOCKS - 1)))
         # A branch begins as a smaller map of the one before it; the stem is none of the branches.
-        self.transition1 = nn.ModuleList([_unit(stem, widths[0]), nn.Sequential(_unit(stem, widths[1], 2))])
+        self.transition1 = nn.ModuleList([_unit(wide, widths[0]), nn.Sequential(_unit(wide, widths[1], 2))])
         for k in (2, 3):
             begun = nn.Sequential(_unit(widths[k - 1], widths[k], 2))
             setattr(self, f"transition{k}", nn.ModuleList([*(nn.Identity() for _ in range(k)), begun]))

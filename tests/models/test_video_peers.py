@@ -128,7 +128,7 @@ UNUSED = {
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch):
     """An HRNet with all modules of W48's."""
-    monkeypatch.setitem(hrnet.SIZES, "hrnet-w8", ((8, 16, 32, 64), hrnet.SIZES["hrnet-w48"][1]))
+    monkeypatch.setitem(hrnet.SIZES, "hrnet-w8", (64, (8, 16, 32, 64), hrnet.SIZES["hrnet-w48"][2]))
 
 
 def small(name: str, **overrides) -> ClipModel:
