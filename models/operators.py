@@ -101,6 +101,8 @@ def _refusal(name: str) -> Callable:
 
 def refuse_forward_mode(name: str, *tensors: Tensor | None) -> None:
     """Raises NotImplementedError where one of the tensors carries a tangent (torch.func.jvp, jacfwd, hessian)."""
+    if forward_ad._current_level < 0:  # nothing carries one: `unpack_dual` begins so too, at a microsecond a tensor
+        return
     if any(t is not None and forward_ad.unpack_dual(t).tangent is not None for t in tensors):
         raise NotImplementedError(
             f"{name} has no forward-mode derivative (jvp, jacfwd, hessian): use backward() or torch.autograd.grad"
