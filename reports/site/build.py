@@ -409,7 +409,7 @@ def run_facts(site: Site) -> dict[str, str]:
 def numbers(experiment: Experiment) -> pd.DataFrame:
     """All measurements of an experiment: rows (metric, unit, convention), a column a seed."""
     table = experiment.numbers.pivot_table(
-        index=["convention", "metric", "unit"], columns="seed", values="value", sort=False
+        index=["metric", "unit", "convention"], columns="seed", values="value", sort=False
     )
     return table.reset_index()
 

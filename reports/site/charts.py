@@ -16,6 +16,7 @@ from studies.plan import BASELINES
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 COLOURS = 8  # of the page's palette; assets/charts.js knows them
+LOSS = "loss"  # the column of a history
 GREY = {"colour": None, "dash": DASHES[0]}
 STYLES = [{"colour": colour, "dash": dash} for dash, colour in product(DASHES, range(COLOURS))]
 
@@ -74,29 +75,30 @@ def _traces(label: str, curve: pd.DataFrame, style: dict) -> Iterator[dict]:
 
 
 def run_curves(experiment: Experiment) -> Chart | None:
-    """The histories of an experiment's runs: training loss and validation score by step, a line a seed."""
+    """The histories of an experiment's runs, a line a seed: validation score by step, and training loss below it."""
     traces, rows = [], []
     for run in experiment.runs:
-        for column, axis in ((_score(run.history), "y"), ("loss", "y2")):
+        for column, axis in ((_score(run.history), "y"), (LOSS, "y2")):
             if column in run.history and len(run.history) > 1:
                 y = run.history[column].astype(float).round(5)
-                style = {"colour": run.seed % COLOURS, "dash": "solid" if axis == "y" else "dot"}
+                seed = f"seed {run.seed}"
                 traces.append(
-                    {"type": "scatter", "mode": "lines+markers", "name": f"{column}, seed {run.seed}", "meta": style}
-                    | {"x": run.history["step"].tolist(), "y": y.tolist(), "yaxis": axis}
-                )  # fmt: skip
+                    {"type": "scatter", "mode": "lines+markers", "name": seed, "legendgroup": seed}
+                    | {"showlegend": column != LOSS, "meta": STYLES[run.seed % COLOURS], "yaxis": axis}
+                    | {"x": run.history["step"].tolist(), "y": y.tolist()}
+                )
                 rows.append((str(run.seed), column, *(f"{v:.4g}" for v in (y.iloc[0], y.iloc[-1]))))
     if not traces:
         return None
     return Chart(
         id="history",
         heading="Learning curves",
-        caption="Score by step (solid, left) and training loss (dotted, right), one colour per seed.",
+        caption="Score (above) and training loss (below) by step, one colour per seed.",
         data=traces,
         layout={
-            "xaxis": {"title": {"text": "Step"}},
-            "yaxis": {"title": {"text": _score_name([experiment])}},
-            "yaxis2": {"title": {"text": "Loss"}, "overlaying": "y", "side": "right"},
+            "xaxis": {"title": {"text": "Step"}, "anchor": "y2"},
+            "yaxis": {"title": {"text": _score_name([experiment])}, "domain": [0.45, 1]},
+            "yaxis2": {"title": {"text": "Loss"}, "domain": [0, 0.36]},
         },
         head=("seed", "what", "first epoch", "last epoch"),
         rows=tuple(rows),
