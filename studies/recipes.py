@@ -77,6 +77,7 @@ class Crops:
 
     draws : variations that a frozen encoder sees of each person; None: new ones in every step
     pixels : what coordinates count: from centre to centre, from corner to corner, or mixed (datasets/video/crop.py)
+    spread : how rotation and scaling are drawn, uniform or normal (datasets/video/augment.py)
     """
 
     flip: float
@@ -89,6 +90,7 @@ class Crops:
     joint_weights: dict[str, float]
     draws: int | None = None
     pixels: str = "centres"
+    spread: str = "uniform"
 
 
 @dataclass(frozen=True, kw_only=True)

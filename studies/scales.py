@@ -52,6 +52,7 @@ class VideoScale(Schedule):
     sigma: float | None = None
     enlarge: float | None = None
     pixels: str | None = None
+    spread: str | None = None
     draws: int | None = None
     pretraining: Schedule = Schedule()
 
@@ -150,6 +151,7 @@ class Scale:
             sigma=self.video.sigma or recipe.sigma,
             enlarge=self.video.enlarge or recipe.enlarge,
             pixels=self.video.pixels or recipe.pixels,
+            spread=self.video.spread or recipe.spread,
             draws=None if pretraining else self.video.draws,
             hold_out=self.hold_out,
         )

@@ -61,7 +61,7 @@ class Persons:
     def augmentation(self) -> Augmentation:
         """What the recipe does to a training crop."""
         r = self.recipe
-        return Augmentation(r.rotation, r.rotation_chance, r.scaling, r.half_body, flip_chance=r.flip)
+        return Augmentation(r.rotation, r.rotation_chance, r.scaling, r.half_body, flip_chance=r.flip, spread=r.spread)
 
     def score(self, joints: np.ndarray, scores: np.ndarray) -> dict[str, float]:
         """AP, or PCK of Sub-JHMDB, of predictions (N, 15, 2) in image pixels with scores (N, 15)."""

@@ -5,6 +5,7 @@ leaves the others as they were.
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -12,18 +13,35 @@ from datasets.video.crop import fit_aspect
 
 HALF_ENLARGE = 1.5  # a half body's box is cut this much larger
 FEWEST_OF_HALF = 3  # joints that a half body must show
+UNIFORM, NORMAL = "uniform", "normal"
+STANDARD, TINY = NormalDist(), 1e-300  # a uniform variate may be 0, which has no normal one
+# How often a half body is the upper one. HRNet's code, and all that followed it, compares a normal variate with 0.5.
+UPPER = {UNIFORM: 0.5, NORMAL: STANDARD.cdf(0.5)}
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may happen to a crop, and how often. Source: docs/glsmamba.md, Training; uniform draws are ours."""
+    """What may happen to a crop, and how often. Sources: docs/glsmamba.md, Training, and docs/peers.md, Training.
 
-    rotation: float = 45.0  # degrees, to either side
+    rotation : degrees to either side
+    scale : the crop's size is multiplied by 1 - scale to 1 + scale
+    spread : of both. Ours is uniform up to these. Released code's is normal with these as deviations, cut off at twice
+        the rotation and at the scale itself; its half bodies are more often the upper ones.
+    """
+
+    rotation: float = 45.0
     rotation_chance: float = 0.6
-    scale: float = 0.35  # the crop's size is multiplied by 1 - scale to 1 + scale
+    scale: float = 0.35
     half_body_chance: float = 0.3
     half_body_above: int = 8  # only persons with more present joints than this
     flip_chance: float = 0.5
+    spread: str = UNIFORM
+
+    def deviation(self, variate: float, limit: float) -> float:
+        """How far to go of what is stated, from a uniform variate in [0, 1). limit: of the normal spread."""
+        if self.spread == UNIFORM:
+            return 2 * variate - 1
+        return min(max(STANDARD.inv_cdf(max(variate, TINY)), -limit), limit)
 
 
 @dataclass(frozen=True)
@@ -51,11 +69,11 @@ def drawn(
     """
     half, which, scale, rotate, angle, mirror = rng.random(6)
     if half < augmentation.half_body_chance and len(joints) > augmentation.half_body_above:
-        center, size = _half_body(center, size, joints, upper, which < 0.5)
+        center, size = _half_body(center, size, joints, upper, which < UPPER[augmentation.spread])
     return Draw(
         center,
-        size * (1 + augmentation.scale * (2 * scale - 1)),
-        augmentation.rotation * (2 * angle - 1) if rotate < augmentation.rotation_chance else 0.0,
+        size * (1 + augmentation.scale * augmentation.deviation(scale, 1)),
+        augmentation.rotation * augmentation.deviation(angle, 2) if rotate < augmentation.rotation_chance else 0.0,
         bool(mirror < augmentation.flip_chance),
     )
 

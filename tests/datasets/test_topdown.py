@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from statistics import NormalDist
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import datasets.video.instances as topdown
 from base.errors import InputError
-from datasets.video.augment import Augmentation, drawn
+from datasets.video.augment import NORMAL, Augmentation, drawn
 from datasets.video.crop import MEAN, STD, rescale
 from datasets.video.heatmaps import decode, mirrored
 from datasets.video.instances import (
@@ -202,6 +203,25 @@ def test_draws_have_the_stated_ranges_and_rates() -> None:
     no_flip = drawn(Augmentation(flip_chance=0), np.random.default_rng(4), center, size, body()[:8, :2],
                     POSETRACK.upper[:8])  # fmt: skip
     assert (no_flip.rotation, no_flip.size.tolist()) == (draws[4].rotation, draws[4].size.tolist())
+
+
+def test_released_draws_are_normal_and_cut_off() -> None:
+    """The peers' spec, 3.2: clip(1 + 0.35 N, 0.65, 1.35), clip(45 N, +-90), an upper body where N < 0.5."""
+    released = Augmentation(rotation_chance=1, half_body_chance=0, spread=NORMAL)
+    center, size = np.array([200.0, 150]), np.array([150.0, 200])
+    draws = [drawn(released, np.random.default_rng(s), center, size, body()[:, :2], POSETRACK.upper)
+             for s in range(3000)]  # fmt: skip
+    rotation, scale = np.array([d.rotation for d in draws]), np.array([d.size[0] / 150 for d in draws])
+    one, two = 2 * NormalDist().cdf(-1), 2 * NormalDist().cdf(-2)
+    assert np.mean(np.abs(rotation) == 90) == pytest.approx(two, abs=0.02)
+    assert np.mean(np.abs(rotation) > 45) == pytest.approx(one, abs=0.03)
+    assert np.mean(np.isclose(np.abs(scale - 1), 0.35)) == pytest.approx(one, abs=0.03)
+    assert (np.abs(rotation).max(), scale.min(), scale.max()) == pytest.approx((90, 0.65, 1.35))
+    halves = Augmentation(rotation_chance=0, scale=0, half_body_chance=1, flip_chance=0, spread=NORMAL)
+    upper = [np.allclose(drawn(halves, np.random.default_rng(s), center, size, body()[:, :2], POSETRACK.upper).center,
+                         body()[POSETRACK.upper, :2].mean(0)) for s in range(3000)]  # fmt: skip
+    assert np.mean(upper) == pytest.approx(NormalDist().cdf(0.5), abs=0.03)
+    assert released.deviation(0.0, 2) == -2
 
 
 def test_boxes_say_where_they_come_from_and_never_mix(films) -> None:
