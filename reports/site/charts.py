@@ -23,7 +23,10 @@ STYLES = [{"colour": colour, "dash": dash} for dash, colour in product(DASHES, r
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: id, heading, what it shows in words, plotly traces and layout, and its numbers (head, rows of texts)."""
+    """A chart: id, heading, what it shows in words, plotly traces and layout, and its numbers (head, rows of texts).
+
+    says : what a reader is to see in it, in a sentence; empty where that is left to them
+    """
 
     id: str
     heading: str
@@ -32,6 +35,7 @@ class Chart:
     layout: dict
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    says: str = ""
 
 
 def learning_curves(chart_id: str, heading: str, found: Sequence[tuple[str, Experiment]]) -> Chart | None:
@@ -48,6 +52,8 @@ def learning_curves(chart_id: str, heading: str, found: Sequence[tuple[str, Expe
         steps = f"{curve.index[-1]:,}"
         rows.append((label, experiment.recipe, steps, *(f"{curve['mean'].iloc[at]:.1f}" for at in (0, -1))))
     name = _score_name([experiment for _, experiment, _ in curves])
+    which, best, unit = ("Highest", max, "AP") if name == "AP" else ("Lowest", min, "mm")
+    end, label = best((curve["mean"].iloc[-1], label) for label, _, curve in curves)
     return Chart(
         id=chart_id,
         heading=heading,
@@ -60,6 +66,7 @@ def learning_curves(chart_id: str, heading: str, found: Sequence[tuple[str, Expe
         },
         head=("network", "recipe", "steps", "first epoch", "last epoch"),
         rows=tuple(rows),
+        says=f"{which} at the end: {label}, {end:.1f} {unit}.",
     )
 
 

@@ -56,11 +56,12 @@ def open_page(page: Page, site: Path, name: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize("name", ["index", "demo", "leaderboard", "claims", "costs", "records"])
+@pytest.mark.parametrize("name", ["index", "demo", "leaderboard", "claims", "costs", "records", "curves"])
 def test_a_phone_shows_a_number_before_it_scrolls(page: Page, site: Path, name: str) -> None:
     page.set_viewport_size(PHONE)
     number = open_page(page, site, f"{name}.html").locator(
-        "main :is(tbody td, .counts strong, .stack .part, .pictures svg text):visible", has_text=re.compile(r"\d")
+        "main :is(tbody td, .counts strong, .stack .part, .pictures svg text, .says):visible",
+        has_text=re.compile(r"\d"),
     )
     assert number.first.bounding_box()["y"] < PHONE["height"]
 
