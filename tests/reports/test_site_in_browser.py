@@ -391,7 +391,7 @@ def test_costs_are_readable_without_javascript(chromium: Browser, site: Path) ->
 
 def test_a_chart_has_its_numbers_as_a_table(page: Page, site: Path) -> None:
     open_page(page, site, "curves.html")
-    chart = page.locator(".chart").first
+    chart = page.locator(".chart.js-plotly-plot").first
     traces = chart.evaluate("element => element.data.length")
     page.get_by_text("The numbers as a table").first.click()
     assert page.locator(".card").first.locator("tbody tr").count() == traces / 2 > 1  # each line has its band
@@ -535,7 +535,8 @@ def test_poses_play_and_stop(page: Page, site: Path) -> None:
     errors = complaints(page)
     open_page(page, site, "poses.html")
     assert page.locator(".joints li").count() == 17
-    assert page.locator(".chart").evaluate("element => element.data.length") == 3  # truth, prediction, joints
+    traces = page.locator(".chart.js-plotly-plot").evaluate("element => element.data.length")
+    assert traces == 3  # truth, prediction, joints
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("document.querySelector('.viewer input[type=range]').value > 3")
     page.get_by_role("button", name="Pause").click()

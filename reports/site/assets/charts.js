@@ -1,4 +1,5 @@
-// Draws the charts of a page with plotly.js, in the colours of the page, and redraws them when those change.
+// Draws the charts of a page with plotly.js, in the colours of the page, and redraws them when those change. A chart is
+// drawn when it comes near to what is seen, and every chart before a page is printed.
 "use strict";
 (() => {
   const LIGHT = ["#0b5c8a", "#c2410c", "#006b4f", "#7c3aed", "#a16207", "#be185d", "#0e7490", "#4d7c0f"];
@@ -33,13 +34,23 @@
     return Plotly.react(element, traces, layout(given.layout), SSMPOSE.chartConfig);
   }
 
+  const shown = new Set();
+  async function show(element) {
+    if (shown.has(element)) return;
+    shown.add(element);
+    await SSMPOSE.plotly();
+    element.chart = JSON.parse(element.querySelector("script").textContent);
+    element.replaceChildren();
+    draw(element);
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     const elements = [...document.querySelectorAll(".chart")];
-    for (const element of elements) {
-      element.chart = JSON.parse(element.querySelector("script").textContent);
-      element.replaceChildren();
-      draw(element);
-    }
-    document.addEventListener("themechange", () => elements.forEach(draw));
+    const near = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) show(target);
+    }, { rootMargin: "600px" });
+    elements.forEach((element) => near.observe(element));
+    addEventListener("beforeprint", () => elements.forEach(show));
+    document.addEventListener("themechange", () => [...shown].filter((element) => element.chart).forEach(draw));
   });
 })();

@@ -56,7 +56,7 @@ SSMPOSE.mount.poses = (element, data) => {
   function turn(angle) {
     const eye = plot.layout?.scene?.camera?.eye ?? camera;
     camera = { x: eye.x * Math.cos(angle) - eye.y * Math.sin(angle), y: eye.x * Math.sin(angle) + eye.y * Math.cos(angle), z: eye.z };
-    if (gl) Plotly.relayout(plot, { "scene.camera.eye": camera });
+    if (plot.layout) Plotly.relayout(plot, { "scene.camera.eye": camera });
   }
   function skeletons(state) {
     const found = errors(state), all = poses(state.run, state.clip);
@@ -91,6 +91,25 @@ SSMPOSE.mount.poses = (element, data) => {
     return [-most, most];
   }
 
+  let latest = null;
+  function view(state) {
+    const scene = `${state.run} ${state.clip} ${SSMPOSE.dark()}`;
+    const traces = skeletons(state);
+    if (scene === drawn) {
+      const keys = ["x", "y", "z"];
+      const update = Object.fromEntries(keys.map((key) => [key, traces.map((trace) => trace[key])]));
+      Plotly.restyle(plot, { ...update, "marker.color": [[], [], traces[2].marker.color], text: ["", "", traces[2].text] });
+      return;
+    }
+    drawn = scene;
+    const axis = { range: range(truth[state.clip]), showticklabels: false, title: { text: "" }, gridcolor: SSMPOSE.colour("line"), zeroline: false, showbackground: false };
+    const layout = {
+      paper_bgcolor: "rgba(0,0,0,0)", font: { color: SSMPOSE.colour("ink") }, margin: { l: 0, r: 0, t: 0, b: 0 }, legend: { x: 0, y: 1 },
+      scene: { xaxis: axis, yaxis: axis, zaxis: axis, aspectmode: "cube", camera: { eye: camera } }, uirevision: "keep", modebar: SSMPOSE.modebar(),
+    };
+    Plotly.react(plot, traces, layout, SSMPOSE.chartConfig);
+  }
+
   SSMPOSE.player(element, {
     choices: {
       run: () => data.runs.map((run) => run.label),
@@ -103,22 +122,10 @@ SSMPOSE.mount.poses = (element, data) => {
       bars(state);
       link.href = data.runs[state.run].page;
       link.textContent = `About ${data.runs[state.run].label}`;
+      latest = state;
       if (!gl) return;
-      const scene = `${state.run} ${state.clip} ${SSMPOSE.dark()}`;
-      const traces = skeletons(state);
-      if (scene === drawn) {
-        const keys = ["x", "y", "z"];
-        const update = Object.fromEntries(keys.map((key) => [key, traces.map((trace) => trace[key])]));
-        Plotly.restyle(plot, { ...update, "marker.color": [[], [], traces[2].marker.color], text: ["", "", traces[2].text] });
-        return;
-      }
-      drawn = scene;
-      const axis = { range: range(truth[state.clip]), showticklabels: false, title: { text: "" }, gridcolor: SSMPOSE.colour("line"), zeroline: false, showbackground: false };
-      const layout = {
-        paper_bgcolor: "rgba(0,0,0,0)", font: { color: SSMPOSE.colour("ink") }, margin: { l: 0, r: 0, t: 0, b: 0 }, legend: { x: 0, y: 1 },
-        scene: { xaxis: axis, yaxis: axis, zaxis: axis, aspectmode: "cube", camera: { eye: camera } }, uirevision: "keep", modebar: SSMPOSE.modebar(),
-      };
-      Plotly.react(plot, traces, layout, SSMPOSE.chartConfig);
+      if (window.Plotly) view(state);
+      else SSMPOSE.plotly().then(() => view(latest));
     },
     says: (state) => {
       const found = errors(state), worst = found.indexOf(Math.max(...found));

@@ -75,7 +75,6 @@ def poses_view(report: Path, choice: Choice) -> Viewer | None:
             f"{' and '.join(f'{q:.0%}' for q in CLIPS.values())} quantiles of the sequences' errors under the first network of the "
             f"list, their first {PLAYED} frames. Depth runs into the page."
         ),
-        plotly=True,
         data={
             "joints": [name.replace("_", " ") for name in JOINTS],
             "bones": [list(bone) for bone in BONES],

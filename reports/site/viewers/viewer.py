@@ -10,7 +10,7 @@ class Viewer:
     """A view: how it is called, what its page says around it, and what its script shows.
 
     about   a line for the overview
-    data    plain data for the script, as JSON; plotly: whether that needs plotly.js
+    data    plain data for the script, as JSON
     files   copied beside the data: name -> source
     """
 
@@ -20,5 +20,4 @@ class Viewer:
     lead: str
     note: str
     data: dict[str, object]
-    plotly: bool = False
     files: Mapping[str, Path] = field(default_factory=dict)
