@@ -26,11 +26,16 @@ def gaussian_targets(
     return maps.astype(np.float32), (weights * inside).astype(np.float32)
 
 
-def decode(heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def decode(heatmaps: np.ndarray, released: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """(..., J, h, w) -> joints (..., J, 2) in heatmap pixels, and the maxima (..., J).
 
     The first highest pixel, and a quarter of a pixel toward the higher of its two neighbours, in x and in y; no
-    shift where they are equal or where one is missing. Raises InputError if a value is NaN or infinite.
+    shift where they are equal or where one is missing.
+
+    released : as HRNet's code and its followers' has it: no shift, along neither axis, on the border or one pixel from
+        the left or upper one; and (0, 0) where nothing is above 0
+
+    Raises InputError if a value is NaN or infinite.
     """
     heatmaps = np.asarray(heatmaps)
     *lead, h, w = heatmaps.shape
@@ -41,7 +46,11 @@ def decode(heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise InputError("a heatmap has NaN or infinite values: training diverged, or the weights are damaged")
     y, x = np.divmod(best, w)
     shift = np.stack([_toward_higher(flat, best, x, w, 1), _toward_higher(flat, best, y, h, w)], -1)
-    return (np.stack([x, y], -1) + SHIFT * shift).reshape(*lead, 2), maxima.reshape(lead)
+    places = np.stack([x, y], -1)
+    if released:
+        shift *= ((places > 1) & (places < np.array([w, h]) - 1)).all(-1, keepdims=True)
+        places = places * (maxima > 0)[:, None]
+    return (places + SHIFT * shift).reshape(*lead, 2), maxima.reshape(lead)
 
 
 def mirrored(heatmaps: np.ndarray, flip: np.ndarray) -> np.ndarray:

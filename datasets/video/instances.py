@@ -285,7 +285,7 @@ class TopDown:
         """
         answers = of_channels(np.asarray(answers), self.joints)
         if answers.ndim == 4:
-            places, scores = decode(answers)
+            places, scores = decode(answers, released=self.shape.pixels != CENTRES)
             return self.shape.in_crop(places), scores
         if not np.isfinite(answers).all():
             raise InputError("a place has NaN or infinite values: training diverged, or the weights are damaged")

@@ -98,6 +98,12 @@ def test_decoding_at_borders_and_on_plateaus() -> None:
     places, maxima = decode(maps)
     assert places.tolist() == [[3.25, 0], [0, 1.75], [2, 2], [5, 4]]
     assert maxima.tolist() == [2, 2, 2, -0.5]
+    # The peers' spec, 3.4: both shifts where 1 < x < w - 1 and 1 < y < h - 1 alone, and (0, 0) below 0.
+    assert decode(maps, released=True)[0].tolist() == [[3, 0], [0, 2], [2, 2], [0, 0]]
+    inner = np.zeros((2, 5, 6))
+    inner[0, 2, 2], inner[0, 2, 3], inner[0, 1, 2] = 2, 1, 1
+    inner[1, 2, 1], inner[1, 2, 2] = 2, 1  # one pixel from the left border
+    assert decode(inner, released=True)[0].tolist() == [[2.25, 1.75], [1, 2]]
     stacked, _ = decode(np.stack([maps, maps])[None])
     assert stacked.shape == (1, 2, 4, 2)
     assert decode(np.ones((3, 1, 2)))[0].tolist() == [[0, 0]] * 3
