@@ -1,8 +1,9 @@
 """What the first page shows besides the totals: printed costs beside true ones, and what its search finds."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.site.costs import FRAME, Network, amount, unit_of
 from reports.site.glossary import PAGE as GLOSSARY
@@ -55,18 +56,26 @@ class Axis:
 
 
 def gaps(studies: Sequence[Study], cells: Sequence[Cell]) -> list[Gap]:
-    """One for each network whose MACs a frame a paper prints and were counted; the largest factor first."""
+    """One for each network whose MACs a frame a paper prints and were counted; the largest factor first.
+
+    Where papers print different numbers for a network, the label says which paper's one is of.
+    """
+    papers = {study.name: study.label for study in studies}
     rows = {(s.name, t.id, r.id): r.variant for s in studies for t in s.tables for r in t.rows}
     columns = {(s.name, t.id, c.id): c for s in studies for t in s.tables for c in t.columns}
-    seen: dict[tuple[str, float], Gap] = {}
+    seen: dict[tuple[str, float], tuple[Gap, str]] = {}
     for cell in cells:
         column, name = columns.get((cell.study, cell.table, cell.column)), rows.get((cell.study, cell.table, cell.row))
         per_frame = isinstance(column, CountColumn) and column.metric == FRAME
         if per_frame and name and not cell.quoted and cell.printed_value and cell.also_true:
             true = cell.also_true * UNITS[cell.unit][1]
             gap = Gap(cell.row_label, name, cell.printed_base, true, cell.printed)
-            seen.setdefault((name, gap.printed), gap)  # two papers may print the same number
-    return sorted(seen.values(), key=lambda gap: -gap.factor)
+            seen.setdefault((name, gap.printed), (gap, papers[cell.study]))  # two papers may print the same number
+    times = Counter(gap.label for gap, _ in seen.values())
+    told = [
+        replace(gap, label=f"{gap.label}, in {paper}") if times[gap.label] > 1 else gap for gap, paper in seen.values()
+    ]
+    return sorted(told, key=lambda gap: -gap.factor)
 
 
 def axis_of(shown: Sequence[Gap]) -> Axis | None:

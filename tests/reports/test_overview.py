@@ -36,6 +36,10 @@ def test_gaps_are_of_macs_a_frame_the_largest_factor_first_and_the_same_number_o
     ]
     assert [gap.factor for gap in found] == [20, 2]
     assert found[0].true_text == "200.000 M"
+    assert {gap.label for gap in found} == {"posemamba-b", "posemamba-s"}
+    demo = load_study(DEMO)
+    twice = gaps([demo], [*cells, cell("posemamba-s", 16, 30)])
+    assert [gap.label for gap in twice] == ["posemamba-b", *[f"posemamba-s, in {demo.label}"] * 2]
 
 
 def test_the_axis_holds_every_gap_and_marks_powers_of_ten() -> None:
