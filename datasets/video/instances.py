@@ -79,6 +79,11 @@ class Shape:
         """Heatmap width, height."""
         return self.width // self.stride, self.height // self.stride
 
+    @property
+    def released(self) -> bool:
+        """Whether crops and heatmaps follow the released codes of the peers on video (docs/peers.md)."""
+        return self.pixels != CENTRES
+
     def in_heatmap(self, places: np.ndarray) -> np.ndarray:
         """Places (..., 2) in crop pixels -> in heatmap pixels."""
         return rescale(places, self.image, self.heatmap, self.pixels)
@@ -93,7 +98,7 @@ class Shape:
 
     def back(self, draw: Draw) -> np.ndarray:
         """The map (2, 3) from crop pixels to those of the image, as answers are read: by a pure convention."""
-        pixels = CENTRES if self.pixels == CENTRES else CORNERS
+        pixels = CORNERS if self.released else CENTRES
         return inverse(crop_matrix(draw.center, draw.size, self.image, pixels=pixels))
 
 
@@ -240,7 +245,7 @@ class TopDown:
     def targets(self, places: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Joints of samples (B, J, 2), (B, J) -> heatmaps to predict (B, J, h, w), their weights in the loss (B, J)."""
         shape, sigma = self.shape.heatmap, self.shape.sigma
-        if self.shape.pixels != CENTRES:  # Gaussians about the nearest pixel, as the released codes draw them
+        if self.shape.released:  # their Gaussians are about the nearest pixel
             places = np.trunc(places + 0.5)
         made = [gaussian_targets(*joints, self.weights, shape, sigma) for joints in zip(places, present, strict=True)]
         targets, weights = zip(*made, strict=True)
@@ -285,7 +290,7 @@ class TopDown:
         """
         answers = of_channels(np.asarray(answers), self.joints)
         if answers.ndim == 4:
-            places, scores = decode(answers, released=self.shape.pixels != CENTRES)
+            places, scores = decode(answers, self.shape.released)
             return self.shape.in_crop(places), scores
         if not np.isfinite(answers).all():
             raise InputError("a place has NaN or infinite values: training diverged, or the weights are damaged")

@@ -19,7 +19,7 @@ from models.video.clips import ClipModel
 # Channels of the stem and of the branches, at 1/4, 1/8, 1/16 and 1/32 of the image, and modules of stages 2, 3 and 4.
 SIZES = {
     "hrnet-w48": (64, (48, 96, 192, 384), (1, 4, 3)),
-    "hrnet-tiny": (16, (8, 16, 32, 64), (1, 1, 1)),  # ours; with HRNet's own stem, that alone would cost most of it
+    "hrnet-tiny": (16, (8, 16, 32, 64), (1, 1, 1)),  # ours; HRNet's own stem would cost over four times the rest
 }
 BLOCKS = 4  # of a branch in a module
 STEP = 32  # images are a whole number of them

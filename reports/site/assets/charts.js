@@ -1,5 +1,5 @@
 // Draws the charts of a page with plotly.js, in the colours of the page, and redraws them when those change. A chart is
-// drawn when it comes near to what is seen, and every chart before a page is printed.
+// drawn when it comes near to what is seen, and the others before a page is printed, if plotly.js is there by then.
 "use strict";
 (() => {
   const LIGHT = ["#0b5c8a", "#c2410c", "#006b4f", "#7c3aed", "#a16207", "#be185d", "#0e7490", "#4d7c0f"];
@@ -51,6 +51,6 @@
     }, { rootMargin: "600px" });
     elements.forEach((element) => near.observe(element));
     addEventListener("beforeprint", () => elements.forEach(show));
-    document.addEventListener("themechange", () => [...shown].filter((element) => element.chart).forEach(draw));
+    document.addEventListener("themechange", () => elements.filter((element) => element.chart).forEach(draw));
   });
 })();

@@ -91,7 +91,7 @@ SSMPOSE.mount.poses = (element, data) => {
     return [-most, most];
   }
 
-  let latest = null;
+  let loading = null;
   function view(state) {
     const scene = `${state.run} ${state.clip} ${SSMPOSE.dark()}`;
     const traces = skeletons(state);
@@ -122,10 +122,9 @@ SSMPOSE.mount.poses = (element, data) => {
       bars(state);
       link.href = data.runs[state.run].page;
       link.textContent = `About ${data.runs[state.run].label}`;
-      latest = state;
       if (!gl) return;
       if (window.Plotly) view(state);
-      else SSMPOSE.plotly().then(() => view(latest));
+      else loading ??= SSMPOSE.plotly().then(() => view(state)); // the player's one state, as it is by then
     },
     says: (state) => {
       const found = errors(state), worst = found.indexOf(Math.max(...found));

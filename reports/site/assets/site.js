@@ -25,8 +25,9 @@ window.SSMPOSE = { data: {}, mount: {} };
     responsive: true, displaylogo: false, displayModeBar: "hover", plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud"],
   };
   // plotly.js takes a second to be read: a page asks for it when it is there itself. A promise; Plotly is global then.
-  const assets = document.currentScript.src, once = {};
-  SSMPOSE.plotly = () => once.plotly ??= new Promise((done, failed) => {
+  const assets = document.currentScript.src;
+  let plotly = null;
+  SSMPOSE.plotly = () => plotly ??= new Promise((done, failed) => {
     const script = document.createElement("script");
     Object.assign(script, { src: new URL("plotly.min.js", assets).href, onload: done, onerror: failed });
     document.head.append(script);
