@@ -48,3 +48,9 @@ def _checked(where: str, key: str, value: object, annotation: object) -> object:
     if annotation is str and not isinstance(value, str):
         raise InputError(f"{where}: {key}={value!r} is not text")
     return value
+
+
+def check_heads(width: int, heads: int) -> None:
+    """Raise InputError where `heads` do not divide the width."""
+    if width % heads:
+        raise InputError(f"heads={heads} do not divide width={width}: choose a divisor")

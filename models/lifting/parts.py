@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from base.errors import InputError
+from models.arguments import check_heads
 from models.contract import PoseModel
 from models.layout import Layout
 from models.residual import Residual
@@ -102,12 +103,6 @@ class Attention(nn.Module):
         x = x.transpose(1, 2) if self.over_frames else x  # (..., tokens, width)
         y = self.out(attend(*split_heads(self.qkv(x), self.heads), seen=seen)).view(x.shape)
         return y.transpose(1, 2) if self.over_frames else y
-
-
-def check_heads(width: int, heads: int) -> None:
-    """Raise InputError where `heads` do not divide the width."""
-    if width % heads:
-        raise InputError(f"heads={heads} do not divide width={width}: choose a divisor")
 
 
 def set_apart(x: Tensor, heads: int) -> Tensor:

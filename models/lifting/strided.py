@@ -5,9 +5,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from base.errors import InputError
+from models.arguments import check_heads
 from models.contract import ONE_BY_ONE
 from models.layout import CAMERA, Layout
-from models.lifting.parts import LiftingModel, attend, check_heads, set_apart
+from models.lifting.parts import LiftingModel, attend, set_apart
 
 TABLES = 3  # the first three strided layers have positions of their own
 RENAMED = (

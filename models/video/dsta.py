@@ -26,7 +26,8 @@ class DSTA(ClipModel):
     encoder : size of the ResNet (`models.video.resnet.SIZES`), or of a ViT, whose join with the heads is inferred
     width, depth, heads : of tokens, blocks and their attention; drop_path : of their branches (`models.residual`)
 
-    Raises InputError for another number of frames or joints, and for an unknown size. Source: docs/peers.md.
+    Raises InputError for another number of frames or joints, for an unknown size, and where `heads` do not divide the
+    width. Source: docs/peers.md.
     """
 
     emits = "coordinates"

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from base.errors import InputError
 from base.reading import nearest
+from models.arguments import check_heads
 from models.residual import Residual
 
 PATCH = 16
@@ -67,10 +68,14 @@ class EncoderBlock(Residual):
 
 
 class Attention(nn.Module):
-    """Every token attends to every other, in `heads` groups of channels."""
+    """Every token attends to every other, in `heads` groups of channels.
+
+    Raises InputError where `heads` do not divide the width.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        check_heads(width, heads)
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)

@@ -54,6 +54,7 @@ def test_numpys_numbers_are_numbers():
     ("name", "overrides", "line"),
     [
         ("mixste", {"width": 20, "heads": 8}, "heads=8 do not divide width=20"),
+        ("dsta-r50", {"width": 20, "heads": 8}, "heads=8 do not divide width=20"),
         ("trans-lr", {"width": 20, "heads": 8}, "heads=8 .*width=20|width=20.*heads=8"),
         ("stcformer", {"width": 24}, "width=24: STCFormer has 8 heads in each half, choose a width divisible by 16"),
         ("stcformer", {"width": 1}, "width=1: STCFormer has 8 heads in each half"),
@@ -72,7 +73,7 @@ def test_sizes_that_do_not_go_together_are_one_line(name, overrides, line):
     assert "\n" not in str(error.value)
 
 
-SMALL = {"frames": 9, "width": 16, "depth": 2, "heads": 4, "central": 3, "coefficients": 3, "encoder": "tiny"}
+SMALL = {"frames": 3, "width": 16, "depth": 1, "heads": 4, "central": 1, "coefficients": 1, "encoder": "tiny"}
 SMALL |= {"image_height": 64, "image_width": 48, "deconv_width": 16, "window_height": 4, "window_width": 3}
 SMALL |= {"global_blocks": 1, "local_blocks": 1, "deform_groups": 2}
 
@@ -81,7 +82,7 @@ SMALL |= {"global_blocks": 1, "local_blocks": 1, "deform_groups": 2}
 def test_a_size_is_refused_or_answers(name, key, kind):
     """No size that a constructor lets pass breaks the network behind it."""
     known = PARAMETERS[models._model_class(name)]
-    for value in (1, 2, 3, 5, 12) if kind is int else ():
+    for value in (1, 2, 5) if kind is int else ():
         hyper = {k: v for k, v in SMALL.items() if k in known} | {key: value}
         with torch.device("meta"), torch.no_grad():
             try:

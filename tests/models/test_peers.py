@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from costs import costs
 from gradients import silent
 from torch import Tensor, nn
 
@@ -20,6 +21,7 @@ from reports.audit.closed_forms import einfalt, macs
 from studies.claims import Form
 from studies.scales import Scale
 from studies.variants import resolve_variants, variant
+from workflow.measuring.meta import on_meta
 
 SCAN = {"hgmamba": 4, "stampose": 2}  # scans a layer: each costs 2 MACs a channel and state besides `plain`
 # variant: trainable parameters, those that the profiler sees, its MACs, plain MACs: of the released codes.
@@ -70,12 +72,6 @@ CHECKED += ["stridedformer", "p-stmo-s", "poseformerv2", "gla-gcn", "hdformer", 
 RUNS = [*CHECKED, "einfalt"]  # whose weights are Keras'
 
 
-def on_meta(name: str, **overrides) -> tuple[nn.Module, Tensor]:
-    with torch.device("meta"):
-        net = models.build(name, **overrides)
-        return net, torch.empty(net.example_shape)
-
-
 def small(name: str, **overrides) -> nn.Module:
     """A shrunken network in float64 whose layers all say something."""
     torch.manual_seed(0)
@@ -100,13 +96,8 @@ def scanned(name: str) -> int:
 
 @pytest.mark.parametrize("name", PEERS)
 def test_counts_are_those_of_the_released_code(name):
-    counted = count_under(("true", "paper"), *on_meta(name))
-    found = [
-        counted["true"].params,
-        counted["paper"].params,
-        counted["paper"].macs,
-        counted["true"].macs - scanned(name),
-    ]
+    (params, macs), seen = costs(name, "true", "paper")
+    found = [params, *seen, macs - scanned(name)]
     assert [a for a, b in zip(found, COUNTS[name], strict=True) if b] == [b for b in COUNTS[name] if b]
 
 
@@ -118,7 +109,7 @@ def test_plain_counts_at_other_lengths(name, overrides, plain):
 def test_a_tracer_of_operators_sees_nothing_of_hgmambas_kernel():
     """Within 0.04 % of what it was recorded to print: a few products of small matrices are written another way here."""
     for name, recorded in (("hgmamba-xs", 1_140_540_108), ("hgmamba-s", 8_024_606_338), ("hgmamba-b", 64_540_250_000)):
-        assert count_under(("operators",), *on_meta(name))["operators"].macs == pytest.approx(recorded, rel=4e-4)
+        assert costs(name, "operators")[0][1] == pytest.approx(recorded, rel=4e-4)
 
 
 OFFICIAL = read_yaml(Path(__file__).with_name("official_keys.yaml"))
@@ -200,9 +191,9 @@ def test_single_precision_is_enough(name):
 def test_closed_forms_are_the_operator_counter(name):
     hyper = {k: v for k, v in variant(name).hyper.items() if k in ("width", "depth")}
     form = Form(name=variant(name).family, **hyper)
-    for frames in (27, variant(name).frames):
-        counted = count_under(("true", "paper"), *on_meta(name, frames=frames))
-        assert macs(form, frames) == (counted["true"].macs, counted["paper"].macs)
+    counted = count_under(("true", "paper"), *on_meta(name, frames=27))
+    assert macs(form, 27) == tuple(count.macs for count in counted.values())
+    assert macs(form, variant(name).frames) == tuple(macs for _, macs in costs(name, "true", "paper"))
 
 
 def test_the_closed_form_of_einfalt_et_al():
@@ -227,10 +218,8 @@ def test_scaled_graphs_are_the_released_ones_for_less():
     scaled.load_state_dict(released.state_dict())
     inputs = clips(released)
     torch.testing.assert_close(released(inputs), scaled(inputs))
-    counted = [
-        count_under(("true",), *on_meta(n))["true"].macs for n in ("motionagformer-b", "motionagformer-b-scaled")
-    ]
-    assert counted[0] - counted[1] == 16 * (2 * 243 * 17**3 + 2 * 17 * 243**3)
+    (_, whole), (_, less) = (costs(name, "true")[0] for name in ("motionagformer-b", "motionagformer-b-scaled"))
+    assert whole - less == 16 * (2 * 243 * 17**3 + 2 * 17 * 243**3)
 
 
 def test_every_peer_can_be_shrunken():

@@ -13,7 +13,6 @@ from checkout import ROOT
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-import models
 from base.errors import InputError
 from base.machine import cpu_name
 from base.reading import read_yaml, with_choices
@@ -210,11 +209,11 @@ def training_of(name: str) -> Training:
     return work.timed_training(name, shorter, 2)
 
 
-DEEP = [name for name in models.variants() if resolve_variants()[name].hyper.get("depth", 0) > 2]
+DEEP = {v.family: name for name, v in reversed(resolve_variants().items()) if v.hyper.get("depth", 0) > 2}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DEEP)
+@pytest.mark.parametrize("name", DEEP.values(), ids=DEEP)
 def test_a_deep_stack_is_counted_from_two_shallow_ones(name: str) -> None:
     """Exactly, but for memory: where the peak lies depends on the depth a little."""
     line, whole = (count(training_of(name)) for count in (work.count_network, work._count))
