@@ -15,12 +15,12 @@ def _kept() -> pd.DataFrame:
 
 
 def costs(name: str, *conventions: str) -> list[tuple[int, int]]:
-    """Parameters and MACs a clip under each convention: kept ones where nothing that decides them changed since.
+    """Trained parameters and MACs a clip under each convention: kept ones where nothing that decides them changed since.
 
     What decides is the key of the kept count (`workflow.measuring.counts`): the network, the code and the programs.
     """
     keys = [count_key(name, remembered) for remembered in (False, True)]
     kept = _kept()[_kept()["key"].isin(keys)].set_index(["convention", "metric"])["value"]
     if kept.empty:
-        return [(count.params, count.macs) for count in count_under(conventions, *on_meta(name)).values()]
+        return [(count.trained, count.macs) for count in count_under(conventions, *on_meta(name)).values()]
     return [tuple(int(float(kept[each, metric])) for metric in ("params", "macs_per_clip")) for each in conventions]
