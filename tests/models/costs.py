@@ -15,7 +15,7 @@ def _kept() -> pd.DataFrame:
 
 
 def costs(name: str, *conventions: str) -> list[tuple[int, int]]:
-    """Trained parameters and MACs a clip under each convention: kept ones where nothing that decides them changed since.
+    """Trained parameters and MACs a clip under each convention: kept, where nothing that decides them changed.
 
     What decides is the key of the kept count (`workflow.measuring.counts`): the network, the code and the programs.
     """

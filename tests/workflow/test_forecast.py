@@ -257,7 +257,7 @@ def test_foreseen_work_is_what_a_run_does(
     from training.run import train
 
     monkeypatch.chdir(tmp_path)
-    mine = plan(f"variants={name}", "override={steps: 20}")
+    mine = plan(f"variants={name}", "override={epochs: 1, steps: 60}")
     experiment = next(e for e, _ in unfinished(mine) if e.variant == name and e.dataset == MLP.dataset)
     spec = mine.spec(experiment, 0)
     with Done() as done:
