@@ -22,7 +22,7 @@ from reports.tables.judge import judge
 from studies.claims import Peer, read_claims
 from studies.findings import EFFECTS, KINDS, read_findings
 from studies.load import FINDINGS, study_names
-from workflow.measuring.efficiency import count_all, count_rows, evaluated_rows
+from workflow.measuring.counts import counts_of, kept_counts
 from workflow.measuring.evidence import EXPERIMENTS
 from workflow.measuring.evidence import gather as run_experiments
 
@@ -102,9 +102,8 @@ def write_report(measurements: pd.DataFrame, folder: Path) -> None:
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """measurements.csv with real counts, and evidence.json from the real experiments."""
     folder = tmp_path_factory.mktemp("audit")
-    counts = count_all(list(dict.fromkeys((*COUNTED, *PEERS))), ("paper", "true", "operators"))
-    rows = [*count_rows(counts), *evaluated_rows(counts)]
-    write_report(pd.DataFrame(rows, columns=COLUMNS), folder)
+    counts, _ = counts_of(list(dict.fromkeys((*COUNTED, *PEERS))), [], kept_counts())
+    write_report(counts.numbers.drop(columns="key").astype({"value": float}), folder)
     (folder / "evidence.json").write_text(json.dumps(run_experiments()), encoding="utf-8")
     return folder / "measurements.csv", folder / "evidence.json"
 
