@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from base.files import read_json
-from studies.data import Experiment
+from studies.data import BEST_TEST_BY, Experiment
 from studies.places import RECORDS, RUN_JSON, WEIGHTS
 from studies.recipes import PRETRAINED_SEED, RunSpec
 from studies.variants import pretraining, variant
@@ -80,8 +80,14 @@ class Record:
 
 
 def departure(then: RunSpec, now: RunSpec) -> str:
-    """What of a training is another one's: hyper, recipe or conditions; empty where all of it is the same."""
-    return next((name for name in ("hyper", "recipe", "conditions") if getattr(then, name) != getattr(now, name)), "")
+    """Why a run is not one of that description: another training, or boxes that it was not judged on; empty if it is.
+
+    A run that was judged on more is one: which boxes tables show depends on the studies that were chosen.
+    """
+    if other := next((name for name in ("hyper", "recipe") if getattr(then, name) != getattr(now, name)), ""):
+        return f"it was trained by another {other}"
+    unseen = sorted(boxes.in_split for boxes in {*now.conditions} - {BEST_TEST_BY, *then.conditions})
+    return f"it was not judged on {', '.join(unseen)}" if unseen else ""
 
 
 def records(scale: str, root: Path = Path(RECORDS)) -> tuple[Record, ...]:

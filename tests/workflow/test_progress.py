@@ -208,7 +208,7 @@ def test_make_on_a_terminal(checkout: object) -> None:
         return seen[-1]
 
     command = ["env", f"PYTHONPATH={checkout.folder}", "TERM=xterm", "make", "-C", str(checkout.folder)]
-    command += [f"VENV={checkout.folder}-venv", "tables", "variants=mean-pose"]
+    command += [f"VENV={checkout.folder}-venv", "tables", "variants=mean-pose", "studies=posemamba"]
     assert pty.spawn(command, read, lambda _: b"") == 0
     shown = b"".join(seen).decode()
     assert re.search(r"\d+ jobs on \d+ cores.*; everything is written to \.snakemake/log/\S+\.log", shown)

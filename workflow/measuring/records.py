@@ -236,8 +236,8 @@ def recompute(records: Iterable[tuple[Record, RunSpec]], path: Path) -> None:
 
 def _changed(record: Record, spec: RunSpec) -> str:
     """What of a record's training is not what it was; empty where nothing is."""
-    if other := departure(record.spec, spec):
-        return f"it was trained by another {other}"
+    if why := departure(record.spec, spec):
+        return why
     now, written = fingerprints(spec), read_json(record.folder / RUN_JSON)[COMPUTES]
     moved = [name for name, value in now.items() if abs(written.get(name, np.inf) - value) > SAME]
     return f"its {moved[0]} is not what it was" if moved else ""
