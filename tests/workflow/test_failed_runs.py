@@ -131,8 +131,11 @@ PRETRAINING = (
 RENDERING = ("def prepare_video(", "def prepared_video(")
 
 
-def test_networks_whose_pretraining_or_data_failed_say_so_and_the_others_go_on(checkout: Checkout) -> None:
+def test_networks_whose_pretraining_or_data_failed_say_so_and_the_others_go_on(
+    measured_checkout: Callable[[], Checkout],
+) -> None:
     """By hand, without a profile; the second time in a copy that was whole before."""
+    checkout = measured_checkout()
     checkout.configure(lambda config: config.update(studies=["mini", "mini-video"]))
     checkout.configure(lambda config: config["timing"].update(variants=["mlp"]))
     with checkout.edited("training/video.py", *PRETRAINING):

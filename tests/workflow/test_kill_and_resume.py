@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 
@@ -18,12 +19,11 @@ pytestmark = pytest.mark.slow
 RUN = "runs/quick/synthetic-sh-like/sasmamba-27-xy/sasmamba/seed0"
 TARGET = f"results/{RUN}/run.json"
 STATE = f"results/.state/{RUN.removeprefix('runs/')}/state.pt"
-EPOCHS, STEPS = 10, 3  # an epoch ends with a save: many short ones, many places to be killed at
+EPOCHS, STEPS = 20, 3  # an epoch ends with a save: many short ones, many places to be killed at, and none near the end
 PATIENCE = 300  # seconds to wait for what must happen
 
 
-def configured(folder: Path) -> Checkout:
-    checkout = Checkout(folder)
+def configured(checkout: Checkout) -> Checkout:
     checkout.configure(lambda config: config.update(variants=["sasmamba-27-xy"]))
     checkout.configure(lambda config: config["override"].update(epochs=EPOCHS, steps=STEPS))
     return checkout
@@ -47,8 +47,10 @@ def outcome(checkout: Checkout) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in run.iterdir() if p.suffix in {".safetensors", ".npz", ".csv"}}
 
 
-def test_killed_and_resumed_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    whole, killed = configured(tmp_path / "whole"), configured(tmp_path / "killed")
+def test_killed_and_resumed_it_ends_with_the_same_bytes(
+    checkout: Checkout, measured_checkout: Callable[[], Checkout]
+) -> None:
+    whole, killed = configured(checkout), configured(measured_checkout())
     result = whole.snakemake(TARGET)
     assert result.returncode == 0, result.stdout
 
@@ -86,8 +88,8 @@ def test_resume_without_a_lock_does_nothing(checkout: Checkout) -> None:
     assert not (checkout / ".snakemake").exists()
 
 
-def test_a_stopped_snakemake_is_told_and_the_next_make_goes_on_by_itself(tmp_path: Path) -> None:
-    checkout = configured(tmp_path / "checkout")
+def test_a_stopped_snakemake_is_told_and_the_next_make_goes_on_by_itself(checkout: Checkout) -> None:
+    configured(checkout)
     process = checkout.start(BIN / "snakemake", *PROFILE, TARGET)
     try:
         step = wait_for_step(checkout / STATE, process, enough=STEPS)
@@ -144,7 +146,7 @@ def test_a_file_that_is_there_and_unfinished_is_made_again(checkout: Checkout) -
 
 
 def test_a_job_that_outlives_a_killed_snakemake_keeps_others_out(tmp_path: Path) -> None:
-    checkout = configured(tmp_path / "checkout")
+    checkout = configured(Checkout(tmp_path / "checkout"))
     process = checkout.start(BIN / "snakemake", *PROFILE, TARGET)
     try:
         wait_for_step(checkout / STATE, process, enough=STEPS)
