@@ -34,7 +34,7 @@ onstart:
 
 
 onsuccess:
-    hooks.end(PLAN.config)
+    hooks.end(PLAN.config, workflow)
 
 
 onerror:

@@ -11,7 +11,7 @@ from snakemake.utils import min_version
 from base.errors import InputError
 from base.terminal import fit_terminal
 from studies.config import Config, read_config
-from studies.places import WRITTEN, Places
+from studies.places import EFFICIENCY, RECORDS, RUNS, WRITTEN, Places
 from studies.plan import Plan, make_plan
 from workflow.commands.bill import keep_to_budget
 from workflow.failures import go_on
@@ -53,26 +53,31 @@ def start(plan: Plan, workflow: Any, log: Sequence[str]) -> None:
         sys.exit(f"error: {error}")
 
 
-def end(config: Config, workflow: Any = None, chosen: Mapping[str, object] | None = None) -> None:
+def end(config: Config, workflow: Any, chosen: Mapping[str, object] | None = None) -> None:
     """Say what was made; where jobs failed, make what can be made without them.
 
-    workflow : Snakemake's, where jobs failed; chosen: what its command line chose of the config
+    workflow : Snakemake's; chosen: where jobs failed, what its command line chose of the config
     """
     cancel_timers()
     name = f"{config.scale.name}-{config.motion}"
-    failed = go_on(workflow, chosen, name) if workflow else []
+    failed = go_on(workflow, chosen, name) if chosen is not None else []
     settle()
-    if failed or not workflow:
-        print("\n".join([*_closing_lines(Places(config.scale.name, config.motion)), *failed]))
+    if failed or chosen is None:
+        outputs = {str(file) for job in workflow.dag.jobs for file in job.output}
+        for line in (*_closing_lines(Places(config.scale.name, config.motion), outputs), *failed):
+            print(line)
 
 
-def _closing_lines(places: Places) -> list[str]:
+def _closing_lines(places: Places, outputs: set[str]) -> list[str]:
+    """The summary of a report if its tables are in the outputs, else where to look: older ones tell of other runs."""
     from reports.summary import summary_lines
 
-    elsewhere = "Look at results/runs and results/efficiency"
-    if not Path(places.cells).is_file():  # the targets train and efficiency make no table
-        return [elsewhere]
+    written = [f for f in (places.report, RUNS, EFFICIENCY, RECORDS) if any(o.startswith(f"{f}/") for o in outputs)]
+    folders = written[:1] if places.report in written else written
+    elsewhere = [f"Look at {' and '.join(folders)}"] if folders else []
+    if places.cells not in outputs or not Path(places.cells).is_file():
+        return elsewhere
     try:
-        return summary_lines(places.report)
-    except InputError as error:  # tables of an earlier revision, beside what was made now
-        return [f"warning: {error}", elsewhere]
+        return summary_lines(places.report, outputs)
+    except InputError as error:  # tables of an earlier revision
+        return [f"warning: {error}", *elsewhere]

@@ -227,3 +227,8 @@ def judged(study: Study, table: Table, measurements: pd.DataFrame, comparisons=(
 def by_place(cells: tuple[Cell, ...]) -> dict[tuple[str, str], Cell]:
     """Cells of a table by row and column."""
     return {(cell.row, cell.column): cell for cell in cells}
+
+
+def whole(report: str | Path) -> set[str]:
+    """All that is in the folder of a report, as a run that has made it knows it."""
+    return {str(path) for path in Path(report).rglob("*")}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from demo_results import DEMO, OPTIONS, RECORDED, by_place, judged, record_rows
+from demo_results import DEMO, OPTIONS, RECORDED, by_place, judged, record_rows, whole
 from demo_site import write_report
 
 from reports.audit.ledger import make_ledger
@@ -111,7 +111,7 @@ def test_every_format_and_the_summary_say_it(demo: Study, measurements_csv: Path
         text = (tmp_path / f"tables/demo-table1.{kind}").read_text(encoding="utf-8")
         assert "failed" in text, kind
         assert "a/train.log" in text, kind
-    assert any("cells say that something failed" in line for line in summary_lines(tmp_path))
+    assert any("cells say that something failed" in line for line in summary_lines(tmp_path, whole(tmp_path)))
 
 
 def test_the_ledger_says_it(demo: Study, measurements_csv: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from demo_results import DEMO, OPTIONS, RECORDED, by_place, judged
+from demo_results import DEMO, OPTIONS, RECORDED, by_place, judged, whole
 from demo_site import REPORT, STALE_RECORD, write_report
 
 from base.errors import InputError
@@ -95,18 +95,18 @@ def test_a_stale_record_is_called_so_wherever_its_number_stands(view: View) -> N
     for name in ("demo.html", "records.html", "records/cmu-sh-like.sasmamba.sasmamba.html"):
         assert "its loss is &lt;not&gt; what it was" in page(name)
     line = f"  {STALE_RECORD}: stale: its loss is <not> what it was"
-    assert line in summary_lines(REPORT)
+    assert line in summary_lines(REPORT, whole(REPORT))
 
 
 def test_the_summary_and_the_first_page_count_records_and_do_not_list_a_hundred(tmp_path: Path) -> None:
     told = "63 records: 21 evaluated here, 21 with the recorded result, 1 stale"
-    assert told in summary_lines(REPORT)
+    assert told in summary_lines(REPORT, whole(REPORT))
     assert told in page("index.html")
     kept = read_kept(REPORT / "records.csv")
     for name in ("cells.csv", "orders.csv"):
         (tmp_path / name).write_bytes((REPORT / name).read_bytes())
     write_kept(tmp_path / "records.csv", dict.fromkeys(kept, State(STALE, "x")))
-    lines = summary_lines(tmp_path)
+    lines = summary_lines(tmp_path, whole(tmp_path))
     assert sum(line.endswith(": stale: x") for line in lines) == MOST
     assert f"  and {len(kept) - MOST} more, in {tmp_path / 'records.csv'}" in lines
 
@@ -233,4 +233,4 @@ def test_without_records_pages_say_nothing_of_them(tmp_path: Path, monkeypatch: 
     write_site([DEMO], report, report / "site", Choice(**OPTIONS))
     assert not (report / "site/records.html").exists()
     assert "recorded" not in (report / "site/demo.html").read_text(encoding="utf-8")
-    assert not any(" records:" in line for line in summary_lines(report))
+    assert not any(" records:" in line for line in summary_lines(report, whole(report)))

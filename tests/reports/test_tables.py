@@ -8,7 +8,7 @@ from shutil import which
 
 import pandas as pd
 import pytest
-from demo_results import DEMO, OPTIONS, by_place, judged
+from demo_results import DEMO, OPTIONS, by_place, judged, whole
 
 from base.errors import InputError
 from reports.measurements import Choice, read_measurements, summarise
@@ -201,13 +201,14 @@ def test_every_table_of_every_study_compiles_in_one_document(measurements_csv, t
 
 
 def test_the_summary_counts_printed_numbers(written):
-    lines = summary_lines(written)
+    lines = summary_lines(written, whole(written))
     assert lines[0] == "2 tables, 46 printed numbers:"
     assert any(line.split() == ["✓", "9", "reproduced"] for line in lines)
     assert lines[-1] == f"Look at {written / 'tables'}"
     (written / "site").mkdir()
     (written / "site/index.html").touch()
-    assert summary_lines(written)[-1] == f"Look at {written / 'site/index.html'}"
+    assert summary_lines(written, whole(written))[-1] == f"Look at {written / 'site/index.html'}"
+    assert summary_lines(written, ())[-1] == f"Look at {written / 'tables'}"  # the pages are those of an earlier run
 
 
 def test_bad_input_ends_in_one_line_that_names_it(tmp_path, demo):
@@ -220,7 +221,7 @@ def test_bad_input_ends_in_one_line_that_names_it(tmp_path, demo):
     with pytest.raises(InputError, match="no table 'table9'; it has table1, ablation"):
         demo.table("table9")
     with pytest.raises(InputError, match=r"cells\.csv: no such file"):
-        summary_lines(tmp_path)
+        summary_lines(tmp_path, whole(tmp_path))
 
 
 def test_every_column_of_accuracies_names_its_protocol_its_scale_and_its_data(demo, cells):
