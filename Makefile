@@ -91,13 +91,12 @@ setup:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(VENV)/.ready
 
-# Two workers with a thread each: where threads outnumber cores, they wait for each other.
 test: env  ## run all tests, including slow ones
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
 	@$(BIN)/python -m pytest -m alone
 
 search: env  ## test examples drawn at random; make search seed=7 draws the same again
-	@OMP_NUM_THREADS=1 $(BIN)/python tests/search.py $(seed)
+	@$(BIN)/python tests/search.py $(seed)
 
 lint: env  ## run ruff, snakefmt and Snakemake's own lint
 	@$(BIN)/ruff check --no-cache .

@@ -19,6 +19,12 @@ def _shared_folder() -> Path | None:
     return next((Path(p) for p in places if p and (Path(p) / "data/cmu/SHA256SUMS").is_file()), None)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker of pytest-xdist one thread: where threads outnumber cores, they wait for each other."""
+    if config.getoption("numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers start later, and inherit it
+
+
 @pytest.fixture(autouse=True)
 def _same_numbers() -> None:
     """Unseeded draws are the same for everyone, whichever tests ran before."""
