@@ -10,6 +10,7 @@ from costs import costs
 
 import models
 from metrics.efficiency import count
+from workflow.measuring.meta import on_meta
 
 # variant: true parameters, the papers' parameters, C1, C5
 COUNTS = {
@@ -54,9 +55,9 @@ def test_counts_to_the_last_digit(variant):
     assert costs(variant, "true", "paper") == [(true_params, c5), (paper_params, c1)]
 
 
-@pytest.mark.parametrize("scan", SCANS)
-def test_the_scan_mode_costs_nothing(scan):
-    assert costs(f"posemamba-s-{scan}", "paper", "true") == costs("posemamba-s", "paper", "true")
+@pytest.mark.parametrize("change", [*SCANS, "exact"])
+def test_neither_the_scan_mode_nor_the_exact_gradient_costs_anything(change):
+    assert costs(f"posemamba-s-{change}", "paper", "true") == costs("posemamba-s", "paper", "true")
 
 
 @pytest.mark.parametrize(("variant", "params"), [("sasmamba", 637_751), ("sasmamba-large", 4_187_499)])
@@ -82,8 +83,9 @@ def test_fvcore_agrees_with_the_released_code_up_to_its_rounding(variant):
 
 
 @pytest.mark.slow
-def test_fvcore_leaves_out_the_scan():
-    result = count(models.build("posemamba-s-27"), example(27, 2), "fvcore")
+@pytest.mark.parametrize("variant", FVCORE)
+def test_fvcore_leaves_out_the_scan(variant):
+    result = count(*on_meta(variant), "fvcore")
     assert any(line.startswith("ssmpose::selective_scan: ") for line in result.excluded)
 
 
