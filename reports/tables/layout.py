@@ -5,7 +5,7 @@ Nothing here knows a file format, and nothing is judged: `reports.tables.writers
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -54,7 +54,7 @@ class Heading:
     """A column: its label, a line below it (unit, convention), and whether it has a printed half and a measured one.
 
     Facts are only printed; where the paper prints nothing in the whole column there is only the measured half.
-    `measured`: what that half is called.
+    `measured`: what that half is called; `bare`: nothing in it has a result, so that there is only the printed half.
     `convention`: the rule by which an efficiency is counted; `switches`: whether the true counts stand beside it, so
     that a page can show them instead; `upwards`: whether more is better.
     """
@@ -66,11 +66,12 @@ class Heading:
     switches: bool = False
     upwards: bool = False
     measured: str = "measured"
+    bare: bool = False
 
 
 @dataclass(frozen=True)
 class CellView:
-    """A cell's texts. `printed` is empty in a column of measured numbers only, `measured` in a column of facts.
+    """A cell's texts. `printed` is empty in a column of measured numbers only, `measured` in one of printed ones only.
 
     `verdict` is empty where nothing is printed, `cause` where nothing is counted; `factor` says how many times the
     printed number a count is that differs, `difference` by how much another number does; `true` is the true count's
@@ -202,16 +203,24 @@ def _heading(column: Column, cells: Sequence[Cell], choice: Choice) -> Heading:
     if not isinstance(column, MeasuredColumn):
         return Heading(column.label, "", False)
     own = [cell for cell in cells if cell.column == column.id]
-    paired, upwards = any(cell.is_printed for cell in own), higher_is_better(column.metric)
+    bare, upwards = _is_bare(own), higher_is_better(column.metric)
+    paired = not bare and any(cell.is_printed for cell in own)
     if isinstance(column, CountColumn):
         rule, switches = column.convention, any(cell.also_true is not None for cell in own)
-        return Heading(column.label, f"convention {rule}", paired, rule, switches, upwards)
+        return Heading(column.label, f"convention {rule}", paired, rule, switches, upwards, bare=bare)
     if not isinstance(column, AccuracyColumn):
-        return Heading(column.label, column.unit, paired, upwards=upwards)
+        return Heading(column.label, column.unit, paired, upwards=upwards, bare=bare)
     data = next((cell.dataset for cell in own if cell.dataset), NO_SUCH_DATA)
     conditions = [column.unit.replace("^2", "²"), *_conditions(column, data, choice)]
     measured = "recorded" if choice.kept else "measured"
-    return Heading(column.label, ", ".join(conditions), paired, upwards=upwards, measured=measured)
+    return Heading(column.label, ", ".join(conditions), paired, upwards=upwards, measured=measured, bare=bare)
+
+
+def _is_bare(cells: Iterable[Cell]) -> bool:
+    """Whether a column of measured numbers has printed ones only: its other half would say "not run" in each row."""
+    results = any(cell.measured is not None or cell.here is not None or cell.failed or cell.here_why for cell in cells)
+    words = any(cell.printed == OUT_OF_MEMORY for cell in cells)
+    return not results and not words and any(cell.is_printed for cell in cells)
 
 
 def _conditions(column: AccuracyColumn, data: str, choice: Choice) -> list[str]:
@@ -229,7 +238,8 @@ def _sections(
 ) -> Iterator[tuple[str, tuple[RowView, ...]]]:
     """Rows in order, by section; a section comes twice where its rows do not stand together."""
     decimals = {column.id: _decimals(column, cells) for column in table.columns}
-    paired = {cell.column for cell in cells if cell.is_printed}
+    printed = {cell.column for cell in cells if cell.is_printed}
+    bare = {column for column in printed if _is_bare([cell for cell in cells if cell.column == column])}
     for section, part in groupby(cells, lambda cell: cell.section):
         rows = []
         for row_id, row_cells in groupby(part, lambda cell: cell.row):
@@ -237,7 +247,11 @@ def _sections(
             own = list(row_cells)
             if strange := [cell.column for cell in own if cell.column not in decimals]:
                 raise InputError(f"cells.csv: {table.id} has no column {strange[0]!r}; delete it and run `make` again")
-            texts = tuple(_cell_view(c, decimals[c.column], c.column in paired, row.variant) for c in own)
+            texts = [_cell_view(c, decimals[c.column], c.column in printed, row.variant) for c in own]
+            texts = tuple(
+                replace(text, measured="", missing=False) if cell.column in bare else text
+                for cell, text in zip(own, texts, strict=True)
+            )
             rows.append(RowView(own[0].row_label, row.cite, tuple(marks[key] for key in row.notes), texts))
         yield section, tuple(rows)
 

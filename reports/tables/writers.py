@@ -172,7 +172,7 @@ def _md_label(row: RowView) -> str:
 
 def _md_cell(cell: CellView) -> str:
     if not cell.measured:
-        return md(cell.printed)
+        return " ".join(md(text) for text in (cell.printed, cell.symbol) if text)
     measured = " ".join(md(text) for text in (cell.symbol, cell.measured, cell.spread, cell.mark) if text)
     extra = [f"Δ {cell.difference}"] if cell.difference else []
     extra += [cell.factor] if cell.factor else []
@@ -230,9 +230,9 @@ def _tex_body(view: View) -> Iterator[str]:
 
 
 def _tex_cell(cell: CellView) -> str:
-    if not cell.measured:
-        return tex(cell.printed)
     symbol = f"${LATEX_SIGNS[cell.symbol]}$ " if cell.symbol else ""
+    if not cell.measured:
+        return f"{symbol}{tex(cell.printed)}"
     spread = rf" {{\scriptsize {tex(cell.spread)}}}" if cell.spread else ""
     true = rf" {{\scriptsize (true {tex(cell.true)})}}" if cell.true else ""
     difference = rf" {{\scriptsize ($\Delta$ {tex(cell.difference)})}}" if cell.difference else ""

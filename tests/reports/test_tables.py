@@ -14,12 +14,13 @@ from base.errors import InputError
 from reports.measurements import Choice, read_measurements, summarise
 from reports.orders.judge import judge as judge_orders
 from reports.orders.writers import write_lists
+from reports.site.pages import environment
 from reports.summary import summary_lines
 from reports.tables.cell import of_table, read_cells
 from reports.tables.judge import judge
 from reports.tables.layout import make_view
 from reports.tables.rows import with_official
-from reports.tables.writers import tex, write_tables
+from reports.tables.writers import latex, markdown, tex, write_tables
 from studies.load import load_study, study_names
 from studies.types import LiftingColumn, Row, Table
 
@@ -239,3 +240,29 @@ def test_a_table_from_notes_or_of_other_papers_says_so(measurements_csv):
         assert ("Transcribed from public notes on the paper" in caption) == (not table.quoted)
         assert caption.startswith("Numbers of other papers, quoted for context beside GLSMamba.") == table.quoted
     assert {table.quoted for table in study.tables} == {True, False}
+
+
+def test_a_column_without_a_result_has_no_empty_half(measurements_csv):
+    study, measured = load_study("glsmamba"), read_measurements(measurements_csv)
+    table = study.table("posetrack17")
+    view = make_view(study, table, judged(study, table, measured), CHOICE)
+    at = [column.id for column in table.columns].index("mean")
+    heading, cell = view.headings[at], view.sections[0][1][0].cells[at]
+    assert (heading.bare, heading.paired) == (True, False)
+    assert (cell.printed, cell.measured, cell.verdict, cell.symbol) == ("81.2", "", "not run", "○")
+    assert "| 81.2 ○ |" in markdown(view)
+    assert "& $\\circ$ 81.2" in latex(view)
+    row = re.search(
+        r"<tr data-text.*?PoseWarper.*?</tr>", environment().get_template("table.html").module.table(view), re.DOTALL
+    )
+    assert 'data-verdict="not run"' in row[0]
+    assert "81.2" in row[0]
+
+
+def test_one_result_keeps_both_halves(demo, cells):
+    at = [column.id for column in demo.table("table1").columns].index("p1")
+    assert sum(c.measured is not None for c in cells if c.column == "p1") < sum(
+        c.is_printed for c in cells if c.column == "p1"
+    )
+    heading = make_view(demo, demo.table("table1"), cells, CHOICE).headings[at]
+    assert (heading.bare, heading.paired) == (False, True)
