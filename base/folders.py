@@ -1,8 +1,8 @@
-"""What all prepared data share: a folder that is whole or absent, and the digest of the code that made it."""
+"""Folders that are whole or absent, and the digest of the code that prepared data were made with."""
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +10,8 @@ from pathlib import Path
 from base.closure import ROOT, closure
 from base.errors import InputError
 from base.foreign import data_files
+
+CARDS = ("card.json", "*/card.json")  # of a set of prepared data, or of each of its parts
 
 
 def code_stamp(*modules: str) -> dict[str, str]:
@@ -21,11 +23,15 @@ def code_stamp(*modules: str) -> dict[str, str]:
 
 
 @contextmanager
-def whole_folder(final: Path) -> Iterator[Path]:
-    """A new folder to write into, which takes its final name when the body has ended without error."""
-    cards = [*data_files(final, "card.json"), *data_files(final, "*/card.json")]
-    if final.is_dir() and data_files(final, "*") and not cards:
-        raise InputError(f"{final}: exists and holds no prepared data; choose another folder or empty it")
+def whole_folder(final: Path, marks: Sequence[str] = CARDS, what: str = "prepared data") -> Iterator[Path]:
+    """A new folder to write into, which takes its final name when the body has ended without error.
+
+    marks : patterns of files, one of which tells that an older folder of that name is ours to replace
+    Raises InputError where a folder of that name has files and none of the marks, is a link, or cannot be written.
+    """
+    ours = any(data_files(final, mark) for mark in marks)
+    if final.is_dir() and data_files(final, "*") and not ours:
+        raise InputError(f"{final}: exists and holds no {what}; choose another folder or empty it")
     if final.is_symlink():  # the target of a link may be somebody else's
         raise InputError(f"{final}: is a link; remove it, or let the folder above it be one")
     part = final.with_name(f".{final.name}.part")

@@ -90,7 +90,7 @@ def keep(run: Path, data: Path, record: Path) -> None:
 
     data : the prepared data set that it was trained and judged on
     Weights are in half precision where that moves no headline by more than HALVED, and without a frozen encoder, whose
-    own record must be there. The scores are those of the weights that are kept.
+    own record must be there. The scores are those of the weights that are kept. An older record is replaced.
     """
     finished, place = _last_epoch(Run.read(run)), Record.in_folder(record)
     judge, trained = judge_on(data, [finished.spec]), load_weights(run / WEIGHTS)
@@ -100,7 +100,7 @@ def keep(run: Path, data: Path, record: Path) -> None:
     written = read_json(run / RUN_JSON)
     written["selected"] = {SELECTION: written["selected"][SELECTION]}
     written[COMPUTES] = {**fingerprints(finished.spec), DATA: judge.fingerprint(), **encoder}
-    with whole_folder(record) as folder:
+    with whole_folder(record, [RUN_JSON], "record") as folder:
         write_scored([(replace(finished, folder=record), scores)], judge.scorer, folder / "scores.csv")
         shutil.copyfile(run / "history.csv", folder / "history.csv")
         if sum(x.numel() * x.element_size() for x in kept.values()) <= _largest(finished.spec):

@@ -88,6 +88,18 @@ def test_a_run_becomes_a_small_record_that_gives_its_numbers_again(
     assert (told["here"] - told["recorded"]).abs().max() < 0.01
 
 
+def test_a_record_takes_the_place_of_an_older_one_and_of_nothing_else(
+    record: Record, trained: tuple[Path, Path, RunSpec]
+) -> None:
+    run, data, spec = trained
+    Path(record.run_json).write_text("{}")
+    keep(run, data, record.folder)
+    assert RunSpec.from_json(json.loads(Path(record.run_json).read_text())["spec"]) == spec
+    Path(record.run_json).rename(record.folder / "notes.json")
+    with pytest.raises(InputError, match="seed0: exists and holds no record; choose another folder or empty it"):
+        keep(run, data, record.folder)
+
+
 def test_what_pages_play_of_a_record_is_what_its_weights_predict(
     record: Record, trained: tuple[Path, Path, RunSpec], tmp_path: Path
 ) -> None:
