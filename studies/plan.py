@@ -77,7 +77,9 @@ class Plan:
             conditions = self._conditions(experiment)
         else:
             hyper |= {"in_channels": recipe.channels} if recipe.channels else {}  # the same input for all
-            recipe = scale.lifting_recipe(recipe, 1 if variant.emits == "centre" else hyper["frames"])
+            recipe = scale.lifting_recipe(
+                experiment.recipe, recipe, 1 if variant.emits == "centre" else hyper["frames"]
+            )
         names = (scale.name, experiment.dataset, experiment.variant, experiment.recipe)
         return RunSpec(*names, seed, self.config.backend, hyper, recipe, conditions)
 

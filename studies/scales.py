@@ -13,7 +13,7 @@ from base.errors import InputError
 from base.reading import ROOT, check_schema, inherited, nearest, read_yaml, with_choices
 from base.records import whole_record
 from studies.data import VIDEO
-from studies.recipes import PRETRAININGS, LiftingRecipe, VideoRecipe
+from studies.recipes import PRETRAININGS, LiftingRecipe, VideoRecipe, recipes
 from studies.variants import Variant, resolve_variants
 
 FILE = ROOT / "studies" / "scales.yaml"
@@ -23,6 +23,7 @@ SCALED |= dict.fromkeys(("central", "coefficients", "stride_in", "stride_out"), 
 DROPPED = ("dropout", "drop_path", "part_drop")
 STEP_OF_WIDTHS = 16  # so that heads share them
 BLOCKS = ("depth", "global_blocks", "local_blocks")
+OTHERS = "others"  # of a peak rate by recipe: all recipes that it does not name
 FRACTIONS = ("depth", "width", "frames", "blocks", "part")
 
 
@@ -84,7 +85,7 @@ class Scale:
     epochs: int | None = None
     steps: int | None = None
     learning_rate: float = 1
-    peak_rate: float | None = None
+    peak_rate: float | Mapping[str, float] | None = None
     schedule: str = "decay"
     warmup: float = 0.0
     clip: float | None = None
@@ -116,10 +117,15 @@ class Scale:
         """Hyper-parameters of every variant by its name."""
         return {name: self.hyper(variant) for name, variant in resolve_variants().items()}
 
-    def lifting_recipe(self, recipe: LiftingRecipe, answered: int) -> LiftingRecipe:
-        """A recipe for clips of which a network answers so many frames; the decay of its rate is the recipe's own."""
+    def peak_rate_of(self, recipe: str) -> float | None:
+        """Peak learning rate of a recipe for lifting: its own, the others', or None for no change."""
+        rates = self.peak_rate if isinstance(self.peak_rate, Mapping) else {OTHERS: self.peak_rate}
+        return rates.get(recipe, rates.get(OTHERS))
+
+    def lifting_recipe(self, name: str, recipe: LiftingRecipe, answered: int) -> LiftingRecipe:
+        """The recipe of that name for clips of which a network answers so many frames; its decay is its own."""
         epochs = self.epochs or recipe.epochs
-        rate = self.peak_rate or recipe.learning_rate * self.learning_rate
+        rate = self.peak_rate_of(name) or recipe.learning_rate * self.learning_rate
         return replace(
             recipe,
             batch=max(1, self.batch_frames // answered) if self.batch_frames else recipe.batch,
@@ -178,10 +184,19 @@ def scale_named(name: str, override: Mapping[str, object] | None = None) -> Scal
     if name not in _written():
         raise InputError(f"scale: unknown scale {name!r}{nearest(name, _written())}")
     said = with_choices(_written()[name], override or {})
+    if isinstance(rates := said.get("peak_rate"), Mapping):
+        _check_rates(rates, f"scale {name}: peak_rate")
     for unknown in (variant for variant in said.get("trains", ()) if variant not in resolve_variants()):
         raise InputError(f"scale {name}: trains: unknown variant {unknown!r}{nearest(unknown, resolve_variants())}")
     _check_names(said.get("video", {}), f"scale {name}: video")
     return _typed(name, said)
+
+
+def _check_rates(rates: Mapping[str, float], where: str) -> None:
+    """Raise InputError for a recipe that no network for lifting is trained with: its rate would go unheard."""
+    lifting = [name for name, recipe in recipes().items() if isinstance(recipe, LiftingRecipe)]
+    for unknown in (named for named in rates if named not in (OTHERS, *lifting)):
+        raise InputError(f"{where}: no recipe for lifting is called {unknown!r}{nearest(unknown, lifting)}")
 
 
 def _check_names(video: Mapping[str, object], where: str) -> None:

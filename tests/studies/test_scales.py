@@ -45,7 +45,7 @@ def test_what_a_scale_leaves_out_is_as_the_paper_has_it() -> None:
     posemamba, video = recipes()["posemamba"], recipes()["glsmamba"]
     for variant in resolve_variants().values():
         assert Scale("paper").hyper(variant) == variant.hyper
-    scaled = Scale("paper").lifting_recipe(posemamba, 243)
+    scaled = Scale("paper").lifting_recipe("posemamba", posemamba, 243)
     assert (scaled.epochs, scaled.batch, scaled.decay, scaled.learning_rate) == (
         posemamba.epochs, posemamba.batch, posemamba.decay, posemamba.learning_rate
     )  # fmt: skip
@@ -64,6 +64,10 @@ def test_a_trial_shortens_every_training_that_says_no_length_of_its_own() -> Non
         ({"like": "quik"}, "mini.like: unknown scale 'quik'; did you mean 'quick'?"),
         ({"like": "mini"}, "mini.like: goes round in a circle (mini -> mini)"),
         ({"stpes": 1}, "mini: unknown key 'stpes'; did you mean 'steps'?"),
+        (
+            {"peak_rate": {"sasmmba": 1}},
+            "mini: peak_rate: no recipe for lifting is called 'sasmmba'; did you mean 'sasmamba'?",
+        ),
     ],
 )
 def test_mistakes_end_in_one_line(written: Path, entry: dict, words: str) -> None:
@@ -72,6 +76,20 @@ def test_mistakes_end_in_one_line(written: Path, entry: dict, words: str) -> Non
         scale_named("mini")
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_peak_rate_is_that_of_the_recipe_or_of_the_others() -> None:
+    named = {"others": 2.0, "sasmamba": 1.0}
+    for scale, rates in (
+        (scale_named("small", {"peak_rate": named}), (2.0, 1.0)),
+        (scale_named("small", {"peak_rate": 3.0}), (3.0, 3.0)),
+    ):
+        assert tuple(map(scale.peak_rate_of, ("posemamba", "sasmamba"))) == rates
+        scaled = scale.lifting_recipe("sasmamba", recipes()["sasmamba"], 27)
+        assert scaled.learning_rate == rates[1]
+    paper = scale_named("paper")
+    assert paper.peak_rate_of("sasmamba") is None
+    assert paper.lifting_recipe("sasmamba", recipes()["sasmamba"], 27).learning_rate == 5e-4
 
 
 def test_small_shrinks_wide_networks_more_and_keeps_their_order() -> None:

@@ -47,7 +47,7 @@ def spec_of(name: str, recipe: str, seed: int = 0, **changes: object) -> RunSpec
     """A run specification as the plan makes it, at a tiny scale; changes: of that scale."""
     scale = replace(TINY, **changes)
     hyper = scale.hyper(variant(name))
-    scaled = scale.lifting_recipe(recipes()[recipe], hyper["frames"])
+    scaled = scale.lifting_recipe(recipe, recipes()[recipe], hyper["frames"])
     return RunSpec(scale.name, Dataset.parse("synthetic-gt"), name, recipe, seed, "auto", hyper, scaled)
 
 
