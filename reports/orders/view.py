@@ -36,7 +36,8 @@ MEANING = {
 HOW = (
     "A difference is positive where the paper's better row is ahead. "
     "It is the mean over seeds on the same test clips, with its 95 % interval. "
-    "An order holds, or is reversed, if p < 0.05 after Holm over the orders of its table. "
+    "An order holds, or is reversed, if p < 0.05 after Holm over the orders of its table; "
+    "the interval is of one order alone, so it may exclude 0 where the order is within noise. "
     "The smallest visible difference is the least that such runs would find four times in five."
 )
 STATE_WORDS = {

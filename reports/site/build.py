@@ -84,6 +84,11 @@ class StudyPage:
         return self.study.name
 
     @property
+    def switches(self) -> bool:
+        """Whether any count is shown by two rules."""
+        return any(heading.switches for view in self.views for heading in view.headings)
+
+    @property
     def figures(self) -> list[tuple[str, str, str]]:
         """Id, heading and file stem of each figure."""
         return [(figure.id, figure.heading, f"{self.name}-{figure.id}") for figure in self.study.figures]
@@ -144,7 +149,12 @@ class Site:
             Page("curves.html", "Curves", "learning curves of the networks in the tables", EXPLORE),
             Page("records.html", "Records", "trained before and kept: whether they give the same numbers here", RUNS),
             Page("runs.html", "Runs", "every training on this machine, with its numbers", RUNS),
-            Page(GATE, "Gate", "what got worse or changed since the baseline, and which edit did it", RUNS),
+            Page(
+                GATE,
+                "Gate",
+                "what got worse or changed since the baseline, and which edit did it: where to look when CI is red",
+                RUNS,
+            ),
             Page(GUIDE, "Documentation", "how numbers are made, and how to add a model", DOCUMENTS),
             Page(GLOSSARY, "Glossary", "one definition per term", DOCUMENTS),
         ]
@@ -226,6 +236,7 @@ def _overview(site: Site, counted: Sequence[Network], docs: Sequence[Doc]) -> di
     studies = [page.study for page in site.studies]
     shown = gaps(studies, site.cells)
     tables = [(page.study, view) for page in site.studies for view in page.views]
+    orders = [o for t in make_views(studies, site.orders, site.choice).values() for table in t for o in table.orders]
     return {
         "facts": run_facts(site),
         "bars": bars(site.cells, site.orders),
@@ -235,7 +246,7 @@ def _overview(site: Site, counted: Sequence[Network], docs: Sequence[Doc]) -> di
         "papers": [study for study in studies if study.venue],
         "gaps": shown,
         "axis": axis_of(shown),
-        "index": list(search_index(counted, tables, site.audit["findings"], docs)),
+        "index": list(search_index(counted, tables, orders, site.audit["findings"], docs, site.pages)),
     }
 
 

@@ -59,7 +59,7 @@ class Entry:
     groups  errors by action of the first accuracy; seeds: how many are behind it
     curve   (step, validation score) of its training, means over seeds
     record  what became of the records behind it; empty of runs
-    markdown, latex : its row of a table
+    markdown, latex : its row of a table, as the page shows it: rank, metrics, costs
     """
 
     id: str
@@ -119,7 +119,7 @@ def board_view(
     rankings = {ranking.column: ranking for ranking in board.rankings}
     rows = [(row, {cell.column: cell for cell in own}) for row, own in groupby(cells, lambda cell: cell.row)]
     shown = [(row, at) for row, at in rows if any(at[m.id].measured is not None for m in metrics)]
-    entries = [_entry(row, at, table, (*costs, *metrics), rankings, experiments, choice) for row, at in shown]
+    entries = [_entry(row, at, table, (*metrics, *costs), rankings, experiments, choice) for row, at in shown]
     entries.sort(key=lambda entry: _place(entry, metrics[0]))
     absent = tuple(
         (at[metrics[0].id].row_label, at[metrics[0].id].missing) for row, at in rows if (row, at) not in shown
@@ -127,7 +127,7 @@ def board_view(
     pictures = tuple(Picture(c.id, m.id, _picture(entries, c, m)) for c in costs for m in metrics)
     return BoardView(
         board.name,
-        _about(table, cells, entries, choice),
+        _about(table, cells, entries, _frames(entries, experiments), choice),
         table.reference or (entries[0].id if entries else ""),
         costs,
         metrics,
@@ -164,7 +164,9 @@ def _entry(
     experiment = experiments.get((first.dataset, shown.variant, shown.recipe))
     groups = experiment.groups(choice.selection).get("action") if experiment else None
     metric = table.ranked[0].metric
-    texts = [first.row_label, *(_whole(values[c.id]) if c.id in values else "–" for c in columns)]
+    ranks = rankings.get(table.ranked[0].id)
+    rank = values[ranks.column].rank if ranks and ranks.column in values else ""
+    texts = [first.row_label, rank or "–", *(_whole(values[c.id]) if c.id in values else "–" for c in columns)]
     return Entry(
         id=row,
         label=first.row_label,
@@ -199,12 +201,20 @@ def _whole(value: Value) -> str:
     return f"{value.text} ± {value.half_text}" if value.half_text else value.text
 
 
-def _about(table: Table, cells: Sequence[Cell], entries: Sequence[Entry], choice: Choice) -> str:
+def _frames(entries: Sequence[Entry], experiments: Mapping[tuple, Experiment]) -> list[int]:
+    """Frames of the clips that the networks were trained on, baselines left out."""
+    pages = {entry.page for entry in entries if not entry.baseline}
+    specs = (e.runs[0].about.get("spec", {}) for e in experiments.values() if e.page in pages)
+    return sorted({spec["hyper"]["frames"] for spec in specs if "frames" in spec.get("hyper", {})})
+
+
+def _about(table: Table, cells: Sequence[Cell], entries: Sequence[Entry], frames: Sequence[int], choice: Choice) -> str:
     """What all rows have in common."""
     recipes = sorted({row.recipe for row in table.rows if row.recipe})
     seeds = sorted({entry.seeds for entry in entries if not entry.baseline})
     data = sorted({cell.dataset for cell in cells if cell.dataset})
     parts = [f"{', '.join(data)}" if data else f"{choice.motion} motion", f"scale {choice.scale}"]
+    parts += [f"clips of {frames[0]} frames"] if len(frames) == 1 else []
     parts += [f"recipe {', '.join(recipes)}", SELECTIONS[choice.selection]]
     parts += [seeds_said(seeds)] if seeds else []
     return "; ".join(parts)
@@ -251,13 +261,20 @@ def _data(
         }
         for e in entries
     }
-    return {"columns": columns, "rows": rows, "duels": duels}
+    return {"columns": columns, "head": _head((*metrics, *costs)), "rows": rows, "duels": duels}
+
+
+def _head(columns: Sequence[Column]) -> dict[str, str]:
+    """What stands above a copied row."""
+    texts = ["Network", f"Rank by {columns[0].label}", *(f"{c.label} ({c.unit})" for c in columns)]
+    markdown = f"{md_row([md(text) for text in texts])}\n{md_row(['---', *['---:'] * (len(texts) - 1)])}"
+    return {"markdown": markdown, "latex": " & ".join(tex(text) for text in texts) + r" \\ \midrule"}
 
 
 # --- the picture ------------------------------------------------------------------------------------------
 
 Position = Callable[[float], float]  # of a value in the picture
-LETTER, LINE = 5.6, 11.0  # width and height of a label's letters
+LETTER, LINE = 6.6, 13.0  # width and height of a label's letters
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 360, 52, 12, 10, 40
 
 

@@ -5,14 +5,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from reports.orders.view import OrderView
 from reports.site.costs import FRAME, Network, amount, unit_of
 from reports.site.glossary import PAGE as GLOSSARY
 from reports.site.glossary import glossary
 from reports.site.guide import Doc
+from reports.site.pages import Page
 from reports.tables.cell import Cell
 from reports.tables.layout import View
 from studies.printed import UNITS
 from studies.types import CountColumn, Study
+
+# What people may type who look for a network's costs, a table's files, or an order.
+COSTS, EXPORTS, BEATS = "MACs FLOPs parameters costs", "CSV Markdown LaTeX JSON", "beats better order"
 
 
 @dataclass(frozen=True)
@@ -90,14 +95,25 @@ def axis_of(shown: Sequence[Gap]) -> Axis | None:
 def search_index(
     networks: Sequence[Network],
     tables: Sequence[tuple[Study, View]],
+    orders: Sequence[OrderView],
     findings: Sequence[dict],
     docs: Sequence[Doc],
+    pages: Sequence[Page] = (),
 ) -> Iterator[tuple[str, str, str, str]]:
     """What the search finds: (text, kind, address, further words)."""
+    for page in pages:
+        yield page.name, "page", page.file, page.about
     for network in networks:
-        yield network.label, "network", f"costs.html#net={network.name}", f"{network.name} {network.family}"
+        yield network.label, "network", f"costs.html#net={network.name}", f"{network.name} {network.family} {COSTS}"
     for study, view in tables:
-        yield f"{study.label}: {view.heading}", "table", f"{study.name}.html#{view.table}", study.title
+        yield f"{study.label}: {view.heading}", "table", f"{study.name}.html#{view.table}", f"{study.title} {EXPORTS}"
+    for order in orders:
+        yield (
+            f"{order.claim}, {order.metric}",
+            f"claim: {order.outcome}",
+            f"claims.html#{order.id}",
+            f"{BEATS} {order.quote}",
+        )
     for finding in findings:
         yield finding["title"], "finding", f"audit.html#{finding['id']}", finding["id"]
     for doc in docs:

@@ -187,7 +187,7 @@ def load_history(folder: str) -> np.ndarray:
 
 def test_the_player_opens_on_a_record_that_was_evaluated_here() -> None:
     player = poses_view(REPORT, CHOICE).data
-    assert [run["label"] for run in player["runs"]] == [f"posemamba-{size}, posemamba, record" for size in "sb"]
+    assert [run["label"] for run in player["runs"]] == [f"PoseMamba-{size}, recipe posemamba" for size in "SB"]
     assert all(10 < error < 50 for run in player["runs"] for error in run["error"])
     assert player["runs"][0]["page"] == "records/synthetic-sh-like.posemamba-s.posemamba.html#seed0"
     with np.load("results/records/evaluated/synthetic-sh-like.npz") as arrays:
@@ -218,7 +218,7 @@ def test_without_an_evaluated_record_the_player_shows_what_was_trained_here(tmp_
     (tmp_path / "measurements.csv").write_bytes((REPORT / "measurements.csv").read_bytes())
     write_kept(tmp_path / "records.csv", dict.fromkeys(read_kept(REPORT / "records.csv"), State(DIFFERS, "x")))
     player = poses_view(tmp_path, CHOICE)
-    assert player.data["runs"][0]["label"] == "posemamba-s, posemamba"
+    assert player.data["runs"][0]["label"] == "PoseMamba-S, recipe posemamba"
     assert player.data["runs"][0]["page"].startswith("runs/")
     assert "trained here at scale quick" in player.note
 

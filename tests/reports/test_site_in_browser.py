@@ -171,6 +171,10 @@ def test_tables_sort_by_number_and_back(page: Page, site: Path) -> None:
     cells = table.locator("tbody").nth(0).locator("tr td.printed:nth-of-type(2)")
     up = cells.all_inner_texts()
     assert up[:2] == ["0.860 M", "3.1 M"]
+    page.reload()  # the address says how the table is sorted
+    page.wait_for_selector("html[data-ready=true]")
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    assert cells.all_inner_texts() == up
     head.get_by_role("button").press("Enter")  # the keyboard does what the mouse does
     expect(head).to_have_attribute("aria-sort", "descending")
     assert cells.all_inner_texts()[0] == "42.3 M"
@@ -242,6 +246,9 @@ def test_the_search_finds_networks_tables_findings_and_terms(page: Page, site: P
         ("one p1 column", "finding", "audit.html#two-protocols"),
         ("mpjpe", "term", "docs/glossary.html#p1"),
         ("add a model", "docs", "docs/add-a-model.html"),
+        ("posemamba-b macs", "network", "costs.html#net=posemamba-b"),
+        ("losses latex", "table", "demo.html#ablation"),
+        ("ci red", "page", "gate.html"),
     ]:
         box.fill(asked)
         assert href in hits.evaluate_all("links => links.map((link) => link.getAttribute('href'))"), asked
@@ -541,10 +548,10 @@ def test_poses_play_and_stop(page: Page, site: Path) -> None:
     page.wait_for_function("document.querySelector('.viewer input[type=range]').value > 3")
     page.get_by_role("button", name="Pause").click()
     frame = page.locator(".viewer input[type=range]").input_value()
-    expect(page.locator(".says")).to_contain_text(f"Frame {int(frame) + 1} of 30, posemamba-s, posemamba, record:")
+    expect(page.locator(".says")).to_contain_text(f"Frame {int(frame) + 1} of 30, PoseMamba-S, recipe posemamba:")
     page.get_by_role("button", name="Turn left").click()
     page.get_by_label("run", exact=True).select_option(index=1)
-    expect(page.locator(".says")).to_contain_text("posemamba-b")
+    expect(page.locator(".says")).to_contain_text("PoseMamba-B")
     page.get_by_role("link", name="About posemamba-b").click()
     assert page.url.endswith("records/synthetic-sh-like.posemamba-b.posemamba.html#seed0")
     assert not errors
@@ -578,6 +585,8 @@ def test_claims_are_filtered_by_paper_kind_and_verdict_in_the_address(page: Page
     assert set(shown.evaluate_all("rows => rows.map((row) => row.dataset.kind)")) == {"cost"}
     page.get_by_role("combobox", name="Verdict").select_option("halved")
     expect(shown).to_have_count(2)
+    expect(shown.first).to_be_in_viewport()  # nothing but hits is shown
+    expect(page.get_by_role("heading", name="Orders")).to_be_hidden()
     page.reload()
     page.wait_for_selector("html[data-ready=true]")
     expect(shown).to_have_count(2)

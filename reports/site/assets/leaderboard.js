@@ -146,7 +146,7 @@
     function copies(id) {
       const row = data.rows[id];
       const list = create("p", { className: "files" });
-      for (const [what, text] of [["Markdown", row.markdown], ["LaTeX", row.latex]]) {
+      for (const [what, text] of [["Markdown", `${data.head.markdown}\n${row.markdown}`], ["LaTeX", `${data.head.latex}\n${row.latex}`]]) {
         const button = create("button", { type: "button", textContent: `Copy as ${what}` });
         button.addEventListener("click", async () => {
           try { await navigator.clipboard.writeText(text); button.textContent = "Copied"; } catch { button.replaceWith(create("code", { textContent: text })); }
@@ -210,7 +210,7 @@
     const refresh = () => { ranks(); filter(); drawer(); };
     const changed = () => { refresh(); save(); };
     for (const select of [cost, reference]) select.addEventListener("change", changed);
-    metric.addEventListener("change", () => { arrange(); changed(); });
+    metric.addEventListener("change", () => { SSMPOSE.ask("sort", ""); arrange(); changed(); });
     for (const row of rows) {
       row.querySelector("[data-open]").addEventListener("click", () => { open(row, !row.below); save(); });
     }

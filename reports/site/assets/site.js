@@ -100,11 +100,13 @@ window.SSMPOSE = { data: {}, mount: {} };
     if (!form) return;
     const index = JSON.parse(document.querySelector("[data-search-index]").textContent);
     const [input, list, found] = ["input", "ul", "output"].map((tag) => form.querySelector(tag));
+    // Short words begin a word of the text: "CI" is not in "decides".
+    const says = (text, word) => (word.length > 2 ? text.includes(word) : text.split(/[^a-z0-9]+/).some((part) => part.startsWith(word)));
     const apply = () => {
       const asked = input.value.trim().toLowerCase();
       const words = asked.split(/\s+/).filter(Boolean);
       const rank = ([text]) => [text.toLowerCase().startsWith(asked), text.toLowerCase().includes(asked), true].indexOf(true);
-      const hits = index.filter((entry) => words.length && words.every((word) => [entry[0], entry[1], entry[3]].join(" ").toLowerCase().includes(word)));
+      const hits = index.filter((entry) => words.length && words.every((word) => says([entry[0], entry[1], entry[3]].join(" ").toLowerCase(), word)));
       hits.sort((a, b) => rank(a) - rank(b));
       list.replaceChildren(...hits.slice(0, MOST).map(([text, kind, href]) => {
         const item = document.createElement("li");
@@ -166,9 +168,11 @@ window.SSMPOSE = { data: {}, mount: {} };
       const links = (node) => node.nodeType === 1 && (node.matches("a") || node.querySelector("a"));
       button.append(...[...head.childNodes].filter((node) => !links(node))); // links stay links
       head.prepend(button);
+      head.dataset.at = `${[...document.querySelectorAll("table[data-sortable]")].indexOf(table)}.${column}`;
       const ways = "upwards" in head.dataset ? ["descending", "ascending", null] : ["ascending", "descending", null];
       button.addEventListener("click", () => {
         const way = ways[(ways.indexOf(head.getAttribute("aria-sort")) + 1) % ways.length];
+        ask("sort", way && `${head.dataset.at}.${way}`);
         heads.forEach(([other]) => other.removeAttribute("aria-sort"));
         if (way) head.setAttribute("aria-sort", way);
         const found = keys(printed.flat().map((row) => row.cells[column]));
@@ -180,6 +184,14 @@ window.SSMPOSE = { data: {}, mount: {} };
   }
 
   SSMPOSE.sortable = sortable;
+
+  // Sorts as the address says, once everything else stands.
+  function sortAsAsked() {
+    const [, at, way] = /^(\d+\.\d+)\.(\w+)$/.exec(asked.get("sort") ?? "") ?? [];
+    const head = at && document.querySelector(`th[data-at="${at}"]`);
+    for (let i = 0; head && i < 2 && head.getAttribute("aria-sort") !== way; i += 1) head.querySelector("button.sort").click();
+  }
+  addEventListener("load", sortAsAsked);
 
   // What a reader asked for stays in the address, beside the anchor: a reload or a link shows the same.
   const asked = SSMPOSE.asked = new URLSearchParams(location.search);
@@ -221,7 +233,9 @@ window.SSMPOSE = { data: {}, mount: {} };
           count.textContent = seen(table, `td[data-word="${count.dataset.count}"]`);
         }
       }
-      const filtered = words.length || verdict?.value || picks.some((select) => select.value);
+      const filtered = words.length > 0 || Boolean(verdict?.value) || picks.some((select) => select.value);
+      for (const element of document.querySelectorAll("[data-intro]")) element.hidden = filtered; // hits come first
+      for (const group of document.querySelectorAll("[data-group]")) group.hidden = !group.querySelector("section.card:not([hidden])");
       document.querySelector(".found").textContent = filtered ? `${shown} of ${rows.length} rows` : "";
     };
     text.value = asked.get("rows") ?? "";

@@ -12,7 +12,7 @@ from datasets.lifting import Split, load
 from datasets.skeletons import BONES, JOINTS
 from metrics.lifting import image_millimetres, mpjpe
 from reports.arrays import NotThere, answered, read_array, read_arrays
-from reports.measurements import Choice, pick, read_measurements
+from reports.measurements import Choice, label_of, pick, read_measurements
 from reports.records import EVALUATED, State, read_kept
 from reports.site.runs import page_of
 from reports.site.viewers.viewer import Viewer
@@ -42,7 +42,7 @@ class Shown:
         """Of a run; kept: whether it is a record."""
         dataset, variant, recipe = str(experiment.dataset), experiment.variant, experiment.recipe
         page = f"{page_of((dataset, variant, recipe), kept)}#seed{seed}"
-        return cls(f"{variant}, {recipe}{', record' * kept}", page, outputs)
+        return cls(f"{label_of(variant)}, recipe {recipe}", page, outputs)
 
 
 def poses_view(report: Path, choice: Choice) -> Viewer | None:

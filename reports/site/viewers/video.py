@@ -10,6 +10,7 @@ from datasets.video.annotations import JOINTS
 from reports.arrays import NotThere, read_arrays
 from reports.measurements import Choice, label_of
 from reports.site.viewers.viewer import Viewer
+from reports.tables.captions import SELECTIONS
 
 BONES = (
     ("head_top", "nose"), ("nose", "head_bottom"), ("head_bottom", "right_shoulder"), ("head_bottom", "left_shoulder"),
@@ -46,7 +47,7 @@ def video_view(report: Path, choice: Choice) -> Viewer | None:
             "in grey, in the frames that are annotated, predicted ones in blue."
         ),
         note=(
-            f"Scale {choice.scale}, rendered {choice.motion} motion, validation videos, first seed, epoch best_val, true boxes: "
+            f"Scale {choice.scale}, rendered {choice.motion} motion, validation videos, first seed, {SELECTIONS[choice.selection]}, true boxes: "
             "a person of the video with the fewest others and one of the video with the most. Of each family of networks the one that "
             "reads most frames."
         ),
