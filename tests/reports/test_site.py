@@ -303,7 +303,7 @@ def test_poses_are_those_of_the_runs_to_half_a_millimetre(report: Path) -> None:
         poses = image_millimetres(arrays["best_val/test/joints"], split.factor, 1000, 1000)
     shown = np.frombuffer(base64.b64decode(view["runs"][0]["poses"][0]), "<i2").reshape(-1, 17, 3)
     assert shown == pytest.approx(poses[: len(shown)], abs=0.5)
-    assert view["runs"][-1]["label"].startswith(("mlp", "mean-pose"))  # networks first
+    assert view["runs"][-1]["label"].startswith(("One-frame residual MLP", "Mean training pose"))  # networks first
     truth = np.asarray(split.joints) - np.asarray(split.joints)[:, :1]
     error = np.linalg.norm(poses[: len(shown)] - truth[: len(shown)], axis=-1).mean()
     assert view["runs"][0]["error"][0] == pytest.approx(error, abs=0.06)
