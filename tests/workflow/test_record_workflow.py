@@ -91,7 +91,7 @@ def test_tables_and_pages_show_records_beside_what_was_trained_here(measured_che
     assert (report / "site/records/synthetic-sh-like.mlp.baseline.html").is_file()
     for file, words in {
         "site/index.html": told,
-        "site/data/poses.js": "mlp, baseline, record",
+        "site/data/poses.js": 'MLP, recipe baseline","page":"records/synthetic-sh-like.mlp.baseline.html#seed0"',
         "figures/mini-curves.svg": "no variant of table1 was trained",
     }.items():
         assert words in (report / file).read_text(encoding="utf-8")
