@@ -84,7 +84,7 @@ def _sample(rows: pd.DataFrame) -> tuple[Sample, int] | None:
 def _resamples(run: Path) -> dict[str, np.ndarray]:
     """All resamples of a run: those in its folder, or else in its experiment's; none where nothing is there."""
     paths = (folder / "resamples.npz" for folder in (run, run.parent))
-    return next((_read(path) for path in paths if path.is_file()), {})
+    return next((_read(path.resolve()) for path in paths if path.is_file()), {})
 
 
 @cache
