@@ -110,6 +110,7 @@ class Site:
         self.records = experiments(self.measurements, self.evidence) if choice.records else []
         self.states = read_kept(report / "records.csv")
         self.studies = [self._study(study) for study in loaded]
+        self.order_views = make_views(loaded, self.orders, choice)
         self.views = {name: view for name, build in VIEWERS.items() if (view := build(report, choice))}
 
     @property
@@ -236,7 +237,7 @@ def _overview(site: Site, counted: Sequence[Network], docs: Sequence[Doc]) -> di
     studies = [page.study for page in site.studies]
     shown = gaps(studies, site.cells)
     tables = [(page.study, view) for page in site.studies for view in page.views]
-    orders = [o for t in make_views(studies, site.orders, site.choice).values() for table in t for o in table.orders]
+    orders = [order for tables in site.order_views.values() for table in tables for order in table.orders]
     return {
         "facts": run_facts(site),
         "bars": bars(site.cells, site.orders),
@@ -270,7 +271,6 @@ def _boards(site: Site) -> list[BoardView]:
 def _claims(site: Site, flagged: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """What the page of claims shows; flagged: findings by claim."""
     studies = [page.study for page in site.studies]
-    views = make_views(studies, site.orders, site.choice)
     printed = printed_claims(studies, site.audit["claims"], site.cells, site.choice)
     papers = list(dict.fromkeys([*(claim.study for claim in printed), *(order.study for order in site.orders)]))
     return {
@@ -280,12 +280,12 @@ def _claims(site: Site, flagged: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         "line_of": line_of,
         "findings": {
             order.id: list(dict.fromkeys(finding for _, cell in order.cells for finding in flagged.get(cell, ())))
-            for tables in views.values()
+            for tables in site.order_views.values()
             for table in tables
             for order in table.orders
         },
         "papers": papers,
-        "views": views,
+        "views": site.order_views,
         "legend": list(legend(site.orders)),
         "how": HOW,
         "limits": limits(site.orders),

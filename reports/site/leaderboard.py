@@ -164,9 +164,9 @@ def _entry(
     experiment = experiments.get((first.dataset, shown.variant, shown.recipe))
     groups = experiment.groups(choice.selection).get("action") if experiment else None
     metric = table.ranked[0].metric
-    ranks = rankings.get(table.ranked[0].id)
-    rank = values[ranks.column].rank if ranks and ranks.column in values else ""
-    texts = [first.row_label, rank or "–", *(_whole(values[c.id]) if c.id in values else "–" for c in columns)]
+    ranked = values.get(table.ranked[0].id)
+    rank = (ranked and ranked.rank) or "–"
+    texts = [first.row_label, rank, *(_whole(values[c.id]) if c.id in values else "–" for c in columns)]
     return Entry(
         id=row,
         label=first.row_label,

@@ -98,7 +98,7 @@ def search_index(
     orders: Sequence[OrderView],
     findings: Sequence[dict],
     docs: Sequence[Doc],
-    pages: Sequence[Page] = (),
+    pages: Sequence[Page],
 ) -> Iterator[tuple[str, str, str, str]]:
     """What the search finds: (text, kind, address, further words)."""
     for page in pages:

@@ -165,11 +165,17 @@ class View:
         """Columns of the laid-out table, the row labels included."""
         return 1 + sum(2 if heading.paired else 1 for heading in self.headings)
 
+    @property
+    def claims(self) -> set[str]:
+        """Ids of its printed numbers."""
+        return {cell.claim for _, rows in self.sections for row in rows for cell in row.cells}
+
 
 def make_view(study: Study, table: Table, cells: Sequence[Cell], choice: Choice) -> View:
     """Lay out one table; cells: all of it (`reports.tables.cell.of_table`); choice: also of what was trained here."""
     evidence = choice.evidence
     marks = {key: str(i) for i, key in enumerate(table.footnotes, start=1)}
+    headings = {column.id: _heading(column, cells, evidence) for column in table.columns}
     counts = Counter(cell.cause or cell.verdict for cell in cells if cell.is_judged)
     return View(
         study=study.name,
@@ -178,8 +184,8 @@ def make_view(study: Study, table: Table, cells: Sequence[Cell], choice: Choice)
         heading=table.heading,
         caption=captions.caption(study, table, cells, evidence),
         notice=captions.notice(cells, evidence),
-        headings=tuple(_heading(column, cells, evidence) for column in table.columns),
-        sections=tuple(_sections(cells, table, marks)),
+        headings=tuple(headings.values()),
+        sections=tuple(_sections(cells, table, headings, marks)),
         footnotes=tuple((marks[key], text) for key, text in table.footnotes.items()),
         reasons=tuple(captions.reasons(cells)),
         legend=tuple((symbol, word, meaning) for symbol, word, meaning in WORDS if counts[word]),
@@ -234,12 +240,10 @@ def _conditions(column: AccuracyColumn, data: str, choice: Choice) -> list[str]:
 
 
 def _sections(
-    cells: Sequence[Cell], table: Table, marks: Mapping[str, str]
+    cells: Sequence[Cell], table: Table, headings: Mapping[str, Heading], marks: Mapping[str, str]
 ) -> Iterator[tuple[str, tuple[RowView, ...]]]:
     """Rows in order, by section; a section comes twice where its rows do not stand together."""
     decimals = {column.id: _decimals(column, cells) for column in table.columns}
-    printed = {cell.column for cell in cells if cell.is_printed}
-    bare = {column for column in printed if _is_bare([cell for cell in cells if cell.column == column])}
     for section, part in groupby(cells, lambda cell: cell.section):
         rows = []
         for row_id, row_cells in groupby(part, lambda cell: cell.row):
@@ -247,11 +251,7 @@ def _sections(
             own = list(row_cells)
             if strange := [cell.column for cell in own if cell.column not in decimals]:
                 raise InputError(f"cells.csv: {table.id} has no column {strange[0]!r}; delete it and run `make` again")
-            texts = [_cell_view(c, decimals[c.column], c.column in printed, row.variant) for c in own]
-            texts = tuple(
-                replace(text, measured="", missing=False) if cell.column in bare else text
-                for cell, text in zip(own, texts, strict=True)
-            )
+            texts = tuple(_cell_view(c, decimals[c.column], headings[c.column], row.variant) for c in own)
             rows.append(RowView(own[0].row_label, row.cite, tuple(marks[key] for key in row.notes), texts))
         yield section, tuple(rows)
 
@@ -262,20 +262,21 @@ def _decimals(column: Column, cells: Sequence[Cell]) -> int:
     return max(printed, default=column.unprinted_decimals)
 
 
-def _cell_view(cell: Cell, column_decimals: int, paired: bool, variant: str) -> CellView:
+def _cell_view(cell: Cell, column_decimals: int, heading: Heading, variant: str) -> CellView:
     if cell.kind in TEXT_KINDS:
         return CellView(cell.printed or "–")
     if cell.printed == OUT_OF_MEMORY:  # judged by a prediction: its words are the result
         return CellView(cell.printed, cell.why, verdict=cell.verdict, why=cell.why, claim=cell.claim)
     decimals = cell.decimals if cell.is_printed else column_decimals
+    missing = cell.missing if cell.is_printed or cell.failed or not heading.paired else ""
     shown = CellView(
-        printed=(cell.printed if cell.is_printed else "–") if paired else "",
-        measured=(missing := cell.missing if cell.is_printed or cell.failed or not paired else "") or "–",
+        printed=(cell.printed if cell.is_printed else "–") if heading.paired or heading.bare else "",
+        measured="" if heading.bare else missing or "–",
         verdict=cell.verdict if cell.is_printed else "",
         cause=cell.cause,
         why=cell.why,
         claim=cell.claim,
-        missing=bool(missing),
+        missing=bool(missing) and not heading.bare,
         here=number(cell.here, decimals) if cell.here is not None else FAILED if cell.here_why else "",
         here_runs=tuple(cell.here_runs.split()),
     )

@@ -52,7 +52,7 @@ def test_the_axis_holds_every_gap_and_marks_powers_of_ten() -> None:
 
 
 def test_the_search_finds_findings_and_terms_by_further_words() -> None:
-    index = list(search_index([], [], [], [{"id": "limb-order", "title": "Limbs"}], []))
+    index = list(search_index([], [], [], [{"id": "limb-order", "title": "Limbs"}], [], []))
     assert ("Limbs", "finding", "audit.html#limb-order", "limb-order") in index
     (term,) = (entry for entry in index if entry[0] == "P1, MPJPE")
     assert term[1:3] == ("term", "docs/glossary.html#p1")

@@ -150,6 +150,7 @@ window.SSMPOSE = { data: {}, mount: {} };
     const bodies = [...table.tBodies];
     const printed = bodies.map((body) => [...body.rows].filter((row) => row.cells.length > 1));
     const heads = [];
+    const place = [...document.querySelectorAll("table[data-sortable]")].indexOf(table); // for the address
     const rows = [...table.tHead.rows];
     const taken = rows.map(() => []);
     rows.forEach((row, r) => {
@@ -168,7 +169,7 @@ window.SSMPOSE = { data: {}, mount: {} };
       const links = (node) => node.nodeType === 1 && (node.matches("a") || node.querySelector("a"));
       button.append(...[...head.childNodes].filter((node) => !links(node))); // links stay links
       head.prepend(button);
-      head.dataset.at = `${[...document.querySelectorAll("table[data-sortable]")].indexOf(table)}.${column}`;
+      head.dataset.at = `${place}.${column}`;
       const ways = "upwards" in head.dataset ? ["descending", "ascending", null] : ["ascending", "descending", null];
       button.addEventListener("click", () => {
         const way = ways[(ways.indexOf(head.getAttribute("aria-sort")) + 1) % ways.length];
